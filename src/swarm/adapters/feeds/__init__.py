@@ -1,0 +1,1 @@
+"""Signals from elsewhere: feeds and JSON over HTTP, alerts, behind one egress guard."""

@@ -1,0 +1,1 @@
+"""The Postgres store: embedded server, connections, migrations, queries."""

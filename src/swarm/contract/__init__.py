@@ -1,0 +1,1 @@
+"""The words that people write and read: spec, status, verdicts, errors. Pure."""

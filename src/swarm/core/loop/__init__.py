@@ -1,0 +1,1 @@
+"""One file per loop step; a loop step knows no other loop step."""

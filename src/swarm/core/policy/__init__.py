@@ -1,0 +1,1 @@
+"""The rules that gates and loop steps share: risk, approval, budget, freeze, retries."""

@@ -1,0 +1,1 @@
+"""The sequential analysis of a canary: counts in, verdict out."""

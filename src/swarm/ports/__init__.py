@@ -1,0 +1,1 @@
+"""What we need from the world: small protocols named after the need."""

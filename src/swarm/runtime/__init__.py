@@ -1,0 +1,1 @@
+"""The shell: wake, observe, tick, act. It decides nothing."""

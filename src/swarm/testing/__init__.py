@@ -1,0 +1,1 @@
+"""Gifts for adapter writers: a simulated world and clock, builders, contract suites."""
