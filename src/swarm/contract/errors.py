@@ -33,3 +33,10 @@ class Unavailable(SwarmError):
 
     code = "SWM002"
     remedy = "Wait or mend the outside system; the work resumes by itself."
+
+
+class SourceDown(Unavailable):
+    """A discovery source could not be read; the others go on, with degraded confidence."""
+
+    code = "SWM003"
+    remedy = "Run `swarmctl source test NAME`; it prints what the source answered."

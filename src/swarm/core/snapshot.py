@@ -1,0 +1,181 @@
+"""Everything that `decide` may know about one Swarm at one `now`; immutable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from swarm.contract.swarm import SwarmSpec
+from swarm.contract.verdict import Verdict
+from swarm.core.decision import Standing
+from swarm.core.evidence import Fact
+from swarm.core.ids import FreezeId, MissionId, NeedId, OrderKey, SwarmId
+from swarm.core.nouns import (
+    Approval,
+    Freeze,
+    MissionKind,
+    Need,
+    Risk,
+    Settled,
+    ValidationContract,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskRule:
+    """Paths that match `pattern` (gitignore-like glob) raise a change to at least `risk`."""
+
+    pattern: str
+    risk: Risk
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentBinding:
+    """What the installation file says about one agent, as far as deciding needs it.
+
+    classes: mission classes it takes; empty means all. rules: lint rules it takes; empty: all.
+    cost:    what one run is expected to cost, in micro-units; reserved before dispatch.
+    """
+
+    name: str
+    classes: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    cost: int = 0
+    deadline: timedelta = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What names in the spec are bound to here, as far as deciding needs it.
+
+    checks:          names of bound checks.    targets: name -> repository that it runs.
+    auto_execute:    risk classes that may run without a person; None: as the mode says.
+    r3_allowed:      repositories and targets where lights-out may do R3.
+    attests:         repositories with a configured signature and provenance policy.
+    max_missions:    open missions at a time.  max_pending: orders dispatched but not begun.
+    look_every:      pause between two readings of a canary.
+    observe_for:     Gate 6 window after full exposure.
+    """
+
+    checks: frozenset[str] = frozenset()
+    targets: tuple[tuple[str, str], ...] = ()
+    agents: tuple[AgentBinding, ...] = ()
+    risk_rules: tuple[RiskRule, ...] = ()
+    auto_execute: frozenset[Risk] | None = None
+    r3_allowed: frozenset[str] = frozenset()
+    attests: frozenset[str] = frozenset()
+    max_missions: int = 4
+    max_pending: int = 8
+    check_deadline: timedelta = timedelta(minutes=30)
+    look_every: timedelta = timedelta(seconds=30)
+    max_hold: timedelta = timedelta(hours=1)
+    observe_for: timedelta = timedelta(minutes=10)
+    undecided_promotes: bool = False
+    approval_lasts: timedelta = timedelta(hours=24)
+    need_cooldown: timedelta = timedelta(hours=6)
+    error_increase: float = 0.20
+    latency_increase: float = 0.15
+    latency_floor: timedelta = timedelta(milliseconds=3)
+    minimum_sample: int = 200
+    needs_token: bool = False
+    class_freeze_after: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """How one source stands: dark means that its last readings failed."""
+
+    name: str
+    dark_since: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """One budget window in micro-units; None in the snapshot means that none is bound."""
+
+    name: str
+    cap: int
+    reserved: int
+    spent: int
+    window_ends: datetime
+
+    @property
+    def left(self) -> int:
+        """What may still be reserved in this window."""
+        return self.cap - self.reserved - self.spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrder:
+    """An order that was issued and not settled: decisions sent but not yet seen count."""
+
+    key: OrderKey
+    kind: str
+    issued_at: datetime
+    begun: bool
+    waits_because: str = ""
+    next_try: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mission:
+    """An open mission with all its evidence, oldest first.
+
+    version: counts every fact, approval and settled order; the memo key of `decide`.
+    verdicts: the last verdict per (gate, subject), so that only changes are recorded.
+    """
+
+    id: MissionId
+    need: NeedId | None
+    kind: MissionKind
+    parent: MissionId | None
+    depth: int
+    mission_class: str
+    risk: Risk
+    repo: str
+    title: str
+    agent: str
+    rule: str
+    body: str
+    contract: ValidationContract
+    opened_at: datetime
+    version: int
+    facts: tuple[Fact, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    asked: frozenset[tuple[str, str]] = frozenset()  #: (commit, policy_hash) already asked
+    orders: tuple[OpenOrder, ...] = ()
+    verdicts: tuple[tuple[str, str, Verdict], ...] = ()
+    standing: Standing | None = None
+    reserved: int = 0
+    freeze: FreezeId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything `decide` may know about one Swarm at one `now`.
+
+    needs:     the best open needs by static rank (the store cuts the list).
+    settled:   missions that ended lately, oldest first, enough for freeze counting.
+    denied:    (target, revision) pairs that were rolled back.
+    policy_hash: over spec and installation; stored with each verdict and order.
+    """
+
+    now: datetime
+    swarm: SwarmId
+    generation: int
+    spec: SwarmSpec
+    installation: Installation
+    policy_hash: str
+    shadow: bool = False
+    needs: tuple[Need, ...] = ()
+    queued_needs: int = 0
+    missions: tuple[Mission, ...] = ()
+    settled: tuple[Settled, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    budget: Budget | None = None
+    sources: tuple[SourceState, ...] = ()
+    denied: frozenset[tuple[str, str]] = frozenset()
+    drifted: tuple[tuple[str, str], ...] = ()  #: target, what was seen
+    class_bias: tuple[tuple[str, float], ...] = ()
