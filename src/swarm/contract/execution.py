@@ -1,0 +1,51 @@
+"""`spec.execution`: which run template each stage launches. Written for the existing chart."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from swarm.contract.block import POSITIVE_SPAN, Block, Name, ObjectName
+from swarm.contract.choices import RunKind
+
+
+class TargetRef(Block):
+    """The run object that serves as a template for a stage."""
+
+    kind: RunKind = Field(description="Kind of the template.")
+    name: ObjectName = Field(
+        description="Name of the template.", examples=["swarm-implement-template"]
+    )
+    namespace: Name | None = Field(
+        default=None, description="Namespace of the template; the Swarm's own when left out."
+    )
+
+
+class StageExecution(Block):
+    """How one stage of the loop is executed."""
+
+    enabled: Annotated[bool, Field(strict=True)] = Field(
+        default=True, description="Whether this stage runs at all."
+    )
+    every: Annotated[timedelta, POSITIVE_SPAN] | None = Field(
+        default=None,
+        description="Pause between two runs of this stage; spec.cadence when left out.",
+        examples=["30m"],
+    )
+    target_ref: TargetRef | None = Field(
+        default=None,
+        description="Run template that this stage launches; the installation's agent when left"
+        " out.",
+    )
+
+
+class Execution(Block):
+    """Which run template each stage of the loop launches.
+
+    A stage left out follows the cadence and the installation's own binding.
+    """
+
+    discover: StageExecution | None = Field(default=None, description="The discover stage.")
+    plan: StageExecution | None = Field(default=None, description="The plan stage.")
+    implement: StageExecution | None = Field(default=None, description="The implement stage.")
+    verify: StageExecution | None = Field(default=None, description="The verify stage.")
