@@ -42,13 +42,18 @@ class _Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRun(_Order):
-    """Have an agent work on a clean clone of `base`; attempt 0 implements, 1..3 fix."""
+    """Have an agent work on a clean clone of `base`; attempt 0 implements, 1..3 fix.
+
+    onto: the main commit that the whole change will be measured against; a fix starts from
+          the failing head (`base`) but its diff is judged from here. Empty: same as `base`.
+    """
 
     run: RunId
     attempt: int
     agent: str
     repo: str
     base: str  #: commit to start from; empty means the tip of main
+    onto: str
     brief: Brief
     deadline: timedelta
     kind: Literal["start-run"] = "start-run"

@@ -209,9 +209,9 @@ class OrderRefused(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonSaid(_Fact):
-    """A person acted on a mission: cancel, retry or rollback, with a reason."""
+    """A person acted on a mission: cancel, retry, promote or rollback, with a reason."""
 
-    said: Literal["cancel", "reject", "retry", "rollback"]
+    said: Literal["cancel", "reject", "retry", "promote", "rollback"]
     by: str
     reason: str
     kind: Literal["person-said"] = "person-said"
