@@ -1,0 +1,147 @@
+"""Making a cluster, and refusing one that these programs must not open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from .errors import (
+    DataDirectoryForeign,
+    DataDirectoryNewer,
+    DataDirectoryOlder,
+    DataDirectoryUnusable,
+    DiskFull,
+    ServerDidNotStart,
+)
+from .layout import DATABASE_USER
+from .spawn import run_as
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .binaries import Binaries
+    from .layout import Layout
+
+_MARKER = "swarm-made-this"
+_BUILTIN_LOCALES_SINCE = 17
+
+
+def ensure_cluster(binaries: Binaries, layout: Layout) -> None:
+    """Make the cluster when there is none; check the one that is there.
+
+    Call only with the `server` lock held: then nobody else touches the folder.
+    """
+    if layout.cluster.is_symlink() or (layout.cluster.exists() and not layout.cluster.is_dir()):
+        raise DataDirectoryForeign(f"{layout.cluster} is not a folder")
+    if layout.cluster.exists() and any(layout.cluster.iterdir()):
+        check_cluster(binaries, layout.cluster)
+    else:
+        _make_cluster(binaries, layout)
+
+
+def check_cluster(binaries: Binaries, cluster: Path) -> None:
+    """Raise DataDirectoryForeign, DataDirectoryNewer or DataDirectoryOlder if not for us."""
+    try:
+        major = int((cluster / "PG_VERSION").read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        raise DataDirectoryForeign(
+            f"{cluster} is not empty and holds no Postgres cluster"
+        ) from None
+    except ValueError as error:
+        raise DataDirectoryForeign(f"{cluster / 'PG_VERSION'} holds no version") from error
+    except OSError as error:
+        raise DataDirectoryUnusable(f"{error.filename}: {error.strerror or error}") from error
+    if major > binaries.major:
+        raise DataDirectoryNewer(
+            f"{cluster} was made by Postgres {major}; these programs are {binaries.version}"
+        )
+    if major < binaries.major:
+        raise DataDirectoryOlder(
+            f"{cluster} was made by Postgres {major}; these programs are {binaries.version}"
+        )
+    if not (cluster / _MARKER).exists():
+        raise DataDirectoryForeign(f"{cluster} is a Postgres cluster that somebody else made")
+
+
+def forget_dead_server(layout: Layout) -> None:
+    """Remove what a killed server left behind. Call only with the `server` lock held."""
+    for leftover in (
+        layout.cluster / "postmaster.pid",
+        layout.socket,
+        layout.socket.with_name(layout.socket.name + ".lock"),
+    ):
+        leftover.unlink(missing_ok=True)
+
+
+def _make_cluster(binaries: Binaries, layout: Layout) -> None:
+    """Run initdb beside the final place and rename: a half-made cluster is never seen."""
+    unfinished = layout.data / "cluster.unfinished"
+    _remove(unfinished)  # of a process that was killed; we hold the lock, so nobody uses it
+    try:
+        unfinished.mkdir(mode=0o700)
+        layout.account.owns(unfinished)
+        _run_initdb(binaries, layout, unfinished)
+        _let_in_only_us(layout, unfinished)
+        if layout.cluster.exists():
+            layout.cluster.rmdir()  # empty, or we would not be here
+        unfinished.rename(layout.cluster)
+        _sync(layout.data)
+    except OSError as error:
+        _remove(unfinished)
+        if error.errno in (28, 122):  # ENOSPC, EDQUOT
+            raise DiskFull(f"no room for a new cluster in {layout.data}") from error
+        raise DataDirectoryUnusable(
+            f"{error.filename or layout.data}: {error.strerror or error}"
+        ) from error
+    except BaseException:
+        _remove(unfinished)
+        raise
+
+
+def _run_initdb(binaries: Binaries, layout: Layout, target: Path) -> None:
+    locale = ["--locale=C", "--encoding=UTF8"]
+    if binaries.major >= _BUILTIN_LOCALES_SINCE:
+        # The C library's collations change with its version and break indexes; this one cannot.
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", *locale]
+    command = [
+        str(binaries.initdb), "-D", str(target), "-U", DATABASE_USER, "--data-checksums",
+        "--auth-local=peer", "--auth-host=reject", "--no-instructions", *locale,
+    ]  # fmt: skip
+    done = run_as(layout.account, command)
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip()[-2000:]
+        if "No space left on device" in words or "Disk quota exceeded" in words:
+            raise DiskFull(f"no room for a new cluster in {layout.data}")
+        raise ServerDidNotStart(f"initdb failed in {layout.data}:\n{words}")
+
+
+def _let_in_only_us(layout: Layout, target: Path) -> None:
+    """Peer authentication: the kernel says who knocks. Only the server's account and root enter."""
+    names = dict.fromkeys((layout.account.name, "root"))
+    files = {
+        "pg_hba.conf": "local all all peer map=swarm\n",
+        "pg_ident.conf": "".join(f'swarm "{name}" {DATABASE_USER}\n' for name in names),
+        _MARKER: "The embedded database of Swarm. Do not edit; back it up as a whole.\n",
+    }
+    for name, text in files.items():
+        path = target / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        layout.account.owns(path)
+        _sync(path)
+    _sync(target)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,183 @@
+"""The way to run transactions: whole, repeated when the database asks for it, with typed errors."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, sql
+
+from .connect import connect_async, describe
+from .errors import DatabaseUnavailable
+from .failures import Failure, classify, is_environment, translate
+from .pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+    from types import TracebackType
+
+T = TypeVar("T")
+
+POOL_SIZE = 8
+
+#: A black hole shows after 5 s; one new attempt takes 3 s; callers shall know within 10 s.
+PATIENCE = timedelta(seconds=8)
+
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 5.0
+
+
+class Database:
+    """A Postgres database, embedded or not.
+
+    dsn:      any libpq connection string.
+    size:     most connections at once; a replica has at most 8.
+    patience: how long `run` keeps trying before it says DatabaseUnavailable.
+    settings: server-side session settings that override ours.
+    revive:   called in a thread when the connection was lost; `EmbeddedServer.revive` fits.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        size: int = POOL_SIZE,
+        patience: timedelta = PATIENCE,
+        settings: Mapping[str, str] | None = None,
+        revive: Callable[[], object] | None = None,
+    ) -> None:
+        self.dsn = dsn
+        self.lost_since: float | None = None  #: event-loop time of the first failure of an outage
+        self._pool = Pool(dsn, size, settings)
+        self._settings = settings
+        self._patience = patience.total_seconds()
+        self._revive = revive
+        self._reviving: asyncio.Task[object] | None = None
+
+    async def run(self, tx: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """Run `tx` in one transaction and commit; again from its beginning when that may help.
+
+        `tx` must be idempotent: when the connection breaks during the commit, nobody knows whether
+        it happened, and it is run again. What `tx` raises rolls back and passes; so do psycopg's
+        errors that speak of the statement (unique violations and the like).
+        Raises DatabaseUnavailable, DiskFull, StatementTooSlow, DataCorrupted, DatabaseRefused.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with self._pool.connection() as connection, connection.transaction():
+                    result = await tx(connection)
+            except psycopg.Error as error:
+                failure = classify(error)
+                if failure is Failure.FINAL:
+                    if is_environment(error):
+                        raise translate(error, describe(self.dsn)) from error
+                    raise
+                spent = loop.time() - begun
+                if spent >= self._patience:
+                    raise self._gave_up(error, spent) from error
+                if failure is Failure.LOST:
+                    await self._after_loss(self._patience - spent)
+            else:
+                self.lost_since = None
+                return result
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[AsyncConnection[Any], None]:
+        """One autocommit connection of the pool, for what cannot run in a transaction. No retry."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except psycopg.Error as error:
+            if is_environment(error):
+                raise translate(error, describe(self.dsn)) from error
+            raise
+
+    async def listen(self, channel: str) -> AsyncIterator[str]:
+        """Payloads sent to `channel`, on a connection of its own, for ever.
+
+        An empty payload comes first and after each reconnection: hints may have been missed, so
+        look. It is only a hint in any case; the reader needs a slow poll behind it.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                connection = await connect_async(self.dsn, self._settings)
+                try:
+                    await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
+                    pause = _FIRST_PAUSE
+                    yield ""
+                    while True:
+                        await _readable(connection)
+                        async for notice in connection.notifies(timeout=0):
+                            yield notice.payload
+                finally:
+                    await connection.close()
+            except psycopg.Error as error:
+                if classify(error) is not Failure.LOST:
+                    raise translate(error, f"listening on {describe(self.dsn)}") from error
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def close(self) -> None:
+        """Close what is idle. Call when no `run` is under way."""
+        await self._pool.forget_idle()
+
+    async def _after_loss(self, remaining: float) -> None:
+        """Drop the other connections too, and bring the embedded server back when it is ours."""
+        if self.lost_since is None:
+            self.lost_since = asyncio.get_running_loop().time()
+        await self._pool.forget_idle()
+        if self._revive is None:
+            return
+        if self._reviving is None or self._reviving.done():
+            self._reviving = asyncio.create_task(asyncio.to_thread(self._revive))
+        # Shielded: recovery may take longer than this caller waits, and others wait for it too.
+        done, _ = await asyncio.wait({self._reviving}, timeout=remaining)
+        if done:
+            self._reviving.result()
+
+    def _gave_up(self, error: psycopg.Error, spent: float) -> Exception:
+        translated = translate(error, f"{describe(self.dsn)}, tried for {spent:.1f} s")
+        if isinstance(translated, DatabaseUnavailable):
+            return translated
+        return DatabaseUnavailable(str(translated))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+async def _readable(connection: AsyncConnection[Any]) -> None:
+    """Wait until the server sent something, or the network died.
+
+    Not psycopg's own wait: it wakes ten times a second, which a quiet swarm would always pay for.
+    """
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    descriptor = connection.fileno()
+    loop.add_reader(descriptor, wake)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)

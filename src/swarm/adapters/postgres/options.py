@@ -1,0 +1,66 @@
+"""The settings of the embedded server, passed on its command line, so they are always ours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .layout import PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .binaries import Binaries
+    from .layout import Layout
+
+_MEGABYTE = 1024 * 1024
+_TRANSACTION_TIMEOUT_SINCE = 17
+
+
+def server_arguments(binaries: Binaries, layout: Layout, extra: Mapping[str, str]) -> list[str]:
+    """The server's argv. `extra` overrides single settings; tests switch fsync off with it."""
+    settings = {
+        "listen_addresses": "",  # the socket in a 0700 folder is the only door
+        "unix_socket_directories": _quoted_directory(layout.sockets),
+        "unix_socket_permissions": "0700",
+        "port": str(PORT),
+        "max_connections": "40",  # four replicas of at most 8 + 1 connections, and people
+        "shared_buffers": f"{shared_buffers_mb(memory_bytes())}MB",
+        "jit": "off",  # our statements are short: compiling them costs more than running them
+        "wal_compression": "on",
+        "max_wal_size": "1GB",
+        "idle_in_transaction_session_timeout": "30s",  # an open one makes claims 19 times slower
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "lc_messages": "C",  # we read the log for known causes
+        "log_checkpoints": "off",
+        "cluster_name": "swarm",
+    }
+    if binaries.major >= _TRANSACTION_TIMEOUT_SINCE:
+        settings["transaction_timeout"] = "60s"
+    settings.update(extra)
+    arguments = [str(binaries.postgres), "-D", str(layout.cluster)]
+    for name, value in settings.items():
+        arguments += ["-c", f"{name}={value}"]
+    return arguments
+
+
+def shared_buffers_mb(memory: int) -> int:
+    """A quarter of `memory` (bytes), at most 1 GB; with less, full-page images cost five times."""
+    return max(16, min(memory // 4, 1024 * _MEGABYTE) // _MEGABYTE)
+
+
+def memory_bytes(cgroup: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+    """The memory of this machine, or of this container when it has a smaller limit."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = int(cgroup.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no cgroup, or "max"
+        return total
+    return min(total, limit)
+
+
+def _quoted_directory(folder: Path) -> str:
+    # A list of directories: quotes keep commas and spaces inside one of them.
+    return '"' + str(folder).replace('"', '""') + '"'

@@ -1,0 +1,128 @@
+"""The server process itself: start it, ask whether it answers, end it.
+
+Alive means that a real connection answers `select 1`; a process id proves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from .errors import DiskFull, ServerDidNotStart, ServerUnreachable
+from .failures import first_line
+from .options import server_arguments
+from .spawn import spawn_as
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping
+
+    from .binaries import Binaries
+    from .layout import Layout
+    from .locks import FileLock
+
+_LOG_KEPT_BYTES = 8 * 1024 * 1024
+
+
+class Answer(Enum):
+    """What a connection attempt told us."""
+
+    READY = "it answered a query"
+    STARTING = "it answers that it is starting up, recovering or shutting down"
+    NOBODY = "nobody listens"
+
+
+def ask(layout: Layout) -> Answer:
+    """One real connection and one real query. Raises ServerUnreachable for any other answer."""
+    if not layout.socket.exists():
+        return Answer.NOBODY
+    try:
+        with psycopg.connect(layout.dsn, connect_timeout=5, autocommit=True) as connection:
+            connection.execute("select 1")
+    except psycopg.OperationalError as error:
+        words = str(error)
+        if "the database system is" in words:
+            return Answer.STARTING
+        if any(sign in words for sign in ("No such file", "Connection refused", "closed the conn")):
+            return Answer.NOBODY
+        raise ServerUnreachable(f"{layout.socket}: {first_line(error)}") from error
+    return Answer.READY
+
+
+def launch(
+    binaries: Binaries, layout: Layout, lock: FileLock, extra: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start the postmaster with the `server` lock as inherited descriptor; wait until it answers.
+
+    There is no time limit while the process lives: recovery takes as long as its log is.
+    Raises DiskFull or ServerDidNotStart with the end of the server's log.
+    """
+    rotate_log(layout.log)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    log = os.open(layout.log, flags, 0o600)
+    try:
+        begin = os.fstat(log).st_size
+        process = spawn_as(
+            layout.account,
+            server_arguments(binaries, layout, extra),
+            output=log,
+            keep=lock.fd,
+        )
+    finally:
+        os.close(log)
+    pause = 0.002
+    while ask(layout) is not Answer.READY:
+        if process.poll() is not None:
+            raise _why_it_ended(layout, begin, process.returncode)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.05)
+    return process
+
+
+def request_stop(layout: Layout) -> None:
+    """Ask the server behind our socket for a fast shutdown: sessions end, everything is on disk.
+
+    The request is made inside the server, by SQL, so that it cannot reach a process that merely
+    has the same number: the pid file may be read in another pid namespace, or be stale.
+    """
+    try:
+        with psycopg.connect(layout.dsn, connect_timeout=5, autocommit=True) as connection:
+            connection.execute("copy (select) to program 'kill -INT $(head -n 1 postmaster.pid)'")
+    except psycopg.OperationalError:
+        return  # it is going down already; the caller waits for the lock
+
+
+def server_processes(layout: Layout) -> list[int]:
+    """Process ids whose working directory is this cluster (Linux only; every backend's is)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").readlink() == layout.cluster:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def rotate_log(log: Path) -> None:
+    """Move a grown log aside, keeping one predecessor."""
+    try:
+        if log.stat().st_size > _LOG_KEPT_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+    except FileNotFoundError:
+        return
+
+
+def _why_it_ended(layout: Layout, begin: int, code: int) -> Exception:
+    with layout.log.open("rb") as file:
+        file.seek(begin)
+        words = file.read(64_000).decode(errors="replace").strip()
+    if "No space left on device" in words or "Disk quota exceeded" in words:
+        return DiskFull(f"the server cannot start: no space left for {layout.cluster}")
+    tail = "\n".join(words.splitlines()[-8:])
+    return ServerDidNotStart(f"the server ended with status {code}; {layout.log} says:\n{tail}")
