@@ -14,7 +14,7 @@ from .errors import (
     DiskFull,
     ServerDidNotStart,
 )
-from .layout import DATABASE_USER
+from .layout import DATABASE_USER, OUT_OF_SPACE
 from .spawn import run_as
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _make_cluster(binaries: Binaries, layout: Layout) -> None:
     _remove(unfinished)  # of a process that was killed; we hold the lock, so nobody uses it
     try:
         unfinished.mkdir(mode=0o700)
-        layout.account.owns(unfinished)
+        layout.account.own(unfinished)
         _run_initdb(binaries, layout, unfinished)
         _let_in_only_us(layout, unfinished)
         if layout.cluster.exists():
@@ -89,7 +89,7 @@ def _make_cluster(binaries: Binaries, layout: Layout) -> None:
         _sync(layout.data)
     except OSError as error:
         _remove(unfinished)
-        if error.errno in (28, 122):  # ENOSPC, EDQUOT
+        if error.errno in OUT_OF_SPACE:
             raise DiskFull(f"no room for a new cluster in {layout.data}") from error
         raise DataDirectoryUnusable(
             f"{error.filename or layout.data}: {error.strerror or error}"
@@ -128,7 +128,7 @@ def _let_in_only_us(layout: Layout, target: Path) -> None:
         path = target / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o600)
-        layout.account.owns(path)
+        layout.account.own(path)
         _sync(path)
     _sync(target)
 

@@ -9,20 +9,23 @@ DATA/ballast      64 MB that are given up when the disk is full
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from .account import SYSTEM_STATE, ServerAccount, reachable_folder, server_account
+from .account import ServerAccount, server_account
 from .errors import (
     DataDirectoryForeign,
     DataDirectoryUnusable,
+    DiskFull,
     FileSystemRefused,
     SocketFolderUnsafe,
 )
 from .locks import ServerLocks, prove_locks_hold
+from .reach import SYSTEM_STATE, claim_stand_in, reachable_folder
 
 PORT = 5432  #: only part of the socket's file name; the server listens on no network address
 DATABASE_USER = "swarm"
@@ -32,6 +35,8 @@ DATABASE_NAME = (
 
 #: sun_path holds 108 bytes on Linux and 104 on macOS, its closing zero included.
 _SOCKET_PATH_MAX = 103
+
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 _NETWORK_FILE_SYSTEMS = {
     "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "gfs2",
@@ -86,32 +91,40 @@ class Layout:
 
 
 def lay_out(data_dir: Path, system_state: Path = SYSTEM_STATE) -> Layout:
-    """Work out the places for `data_dir`. Touches nothing, but for the passage root may need."""
+    """Work out the places for `data_dir`. Touches nothing."""
     asked = Path(os.path.realpath(data_dir.expanduser()))
     account = server_account(asked)
     data = reachable_folder(asked, account, system_state)
+    if data != asked:
+        account = server_account(data)
     return Layout(asked=asked, data=data, sockets=_socket_folder(data, account), account=account)
 
 
-def make_places(layout: Layout) -> None:
+def make_places(layout: Layout) -> Layout:
     """Make the folders, private to the server's account; refuse what cannot be made private.
 
-    Raises DataDirectoryForeign, DataDirectoryUnusable, FileSystemRefused or SocketFolderUnsafe.
+    Returns the layout to go on with: as root, another process may have chosen the place first.
+    Raises DataDirectoryForeign, DataDirectoryUnusable, FileSystemRefused, SocketFolderUnsafe or
+    DiskFull.
     """
-    if (layout.data / "PG_VERSION").exists():
-        raise DataDirectoryForeign(f"{layout.data} is itself a Postgres data directory")
-    made = not layout.data.exists()
     try:
+        if layout.data != layout.asked:
+            claim_stand_in(layout.asked, layout.data)
+            layout = lay_out(layout.asked, layout.data.parent)
+        _refuse_foreign(layout.data)
         layout.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (layout.data, layout.data / "locks", layout.data / "log", layout.sockets):
             _make_private(folder, layout.account)
     except OSError as error:
-        raise DataDirectoryUnusable(
-            f"{error.filename or layout.data}: {error.strerror or error}"
-        ) from error
-    if made or not layout.cluster.exists():
-        refuse_network_share(layout.data)
-        prove_locks_hold(layout.data / "locks")
+        words = f"{error.filename or layout.data}: {error.strerror or error}"
+        if error.errno in OUT_OF_SPACE:
+            raise DiskFull(words) from error
+        raise DataDirectoryUnusable(words) from error
+    if not layout.account.reaches(layout.data):
+        raise DataDirectoryUnusable(f"{layout.account.name} cannot walk to {layout.data}")
+    refuse_network_share(layout.data)
+    prove_locks_hold(layout.data / "locks")
+    return layout
 
 
 def refuse_network_share(folder: Path) -> None:
@@ -132,6 +145,14 @@ def refuse_network_share(folder: Path) -> None:
         raise FileSystemRefused(f"{folder} is on {best}, a network file system ({kind})")
 
 
+def _refuse_foreign(data: Path) -> None:
+    """The folder is made private and given away, so it must be ours, or have nothing in it."""
+    if (data / "PG_VERSION").exists():
+        raise DataDirectoryForeign(f"{data} is itself a Postgres data directory")
+    if data.is_dir() and not (data / "locks").is_dir() and any(data.iterdir()):
+        raise DataDirectoryForeign(f"{data} holds other things")
+
+
 def _socket_folder(data: Path, account: ServerAccount) -> Path:
     near = data / "socket"
     if len(os.fsencode(near / f".s.PGSQL.{PORT}")) <= _SOCKET_PATH_MAX:
@@ -148,14 +169,14 @@ def _make_private(folder: Path, account: ServerAccount) -> None:
     """A real folder of mode 0700 that the server's account owns."""
     try:
         folder.mkdir(mode=0o700)
-        account.owns(folder)
+        account.own(folder)
     except FileExistsError:
         pass
     seen = folder.lstat()
     if not stat.S_ISDIR(seen.st_mode):
         raise SocketFolderUnsafe(f"{folder} is not a folder")
     if seen.st_uid == os.geteuid() and seen.st_uid != account.uid:
-        account.owns(folder)  # root made it before it chose an account
+        account.own(folder)  # root made it before it chose an account
     elif seen.st_uid != account.uid:
         kind = SocketFolderUnsafe if folder.name.startswith("swarm-") else DataDirectoryUnusable
         raise kind(f"{folder} belongs to user id {seen.st_uid}, not to {account.name}")

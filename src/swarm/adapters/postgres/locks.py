@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -108,9 +109,11 @@ class ServerLocks:
 
 def prove_locks_hold(folder: Path) -> None:
     """Refuse a file system on which two openings of one file can both hold its exclusive lock."""
-    with FileLock(folder / "proof") as first, FileLock(folder / "proof") as second:
+    path = folder / f"proof-{os.getpid()}-{threading.get_ident()}"
+    with FileLock(path) as first, FileLock(path) as second:
         if first.try_exclusive() and second.try_exclusive():
             raise FileSystemRefused(f"{folder}: two processes can hold the same lock here")
+    path.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> int:

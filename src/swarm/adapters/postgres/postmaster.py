@@ -6,13 +6,17 @@ Alive means that a real connection answers `select 1`; a process id proves nothi
 from __future__ import annotations
 
 import os
+import signal
 import time
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from .ballast import free_bytes
+from .connect import connection_parameters
 from .errors import DiskFull, ServerDidNotStart, ServerUnreachable
 from .failures import first_line
 from .options import server_arguments
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
 
 _LOG_KEPT_BYTES = 8 * 1024 * 1024
 
+#: One segment of write-ahead log and some files: with less, a start that failed failed for that.
+_LEAST_TO_START = 20 * 1024 * 1024
+
 
 class Answer(Enum):
     """What a connection attempt told us."""
@@ -42,7 +49,7 @@ def ask(layout: Layout) -> Answer:
     if not layout.socket.exists():
         return Answer.NOBODY
     try:
-        with psycopg.connect(layout.dsn, connect_timeout=5, autocommit=True) as connection:
+        with psycopg.connect(**_parameters(layout)) as connection:
             connection.execute("select 1")
     except psycopg.OperationalError as error:
         words = str(error)
@@ -75,13 +82,23 @@ def launch(
         )
     finally:
         os.close(log)
+    try:
+        _wait_until_ready(layout, process, begin)
+    except BaseException:
+        # Also when we are interrupted: a server that nobody uses must not stay behind.
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    return process
+
+
+def _wait_until_ready(layout: Layout, process: subprocess.Popen[bytes], begin: int) -> None:
     pause = 0.002
     while ask(layout) is not Answer.READY:
         if process.poll() is not None:
             raise _why_it_ended(layout, begin, process.returncode)
         time.sleep(pause)
         pause = min(pause * 1.3, 0.05)
-    return process
 
 
 def request_stop(layout: Layout) -> None:
@@ -91,22 +108,44 @@ def request_stop(layout: Layout) -> None:
     has the same number: the pid file may be read in another pid namespace, or be stale.
     """
     try:
-        with psycopg.connect(layout.dsn, connect_timeout=5, autocommit=True) as connection:
-            connection.execute("copy (select) to program 'kill -INT $(head -n 1 postmaster.pid)'")
+        with psycopg.connect(**_parameters(layout)) as connection:
+            connection.execute(
+                "copy (select) to program 'read pid < postmaster.pid && kill -INT $pid'"
+            )
     except psycopg.OperationalError:
         return  # it is going down already; the caller waits for the lock
 
 
-def server_processes(layout: Layout) -> list[int]:
-    """Process ids whose working directory is this cluster (Linux only; every backend's is)."""
-    found = []
+def server_processes(layout: Layout) -> dict[int, bool]:
+    """The server's processes and whether each is the postmaster (Linux only, else empty).
+
+    Every one of them has the cluster as its working directory; only the postmaster still has the
+    command line that we gave it.
+    """
+    found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             if (entry / "cwd").readlink() == layout.cluster:
-                found.append(int(entry.name))
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                found[int(entry.name)] = b"-D" in words
         except OSError:
             continue
     return found
+
+
+def evict(layout: Layout) -> None:
+    """End processes that hold the cluster though nobody can connect: see the two cases.
+
+    A postmaster whose socket somebody deleted is asked for a fast shutdown. Backends that outlived
+    a killed postmaster, because they were computing, are told to quit: nothing of theirs can be
+    committed any more.
+    """
+    processes = server_processes(layout)
+    postmasters = [pid for pid, is_postmaster in processes.items() if is_postmaster]
+    how = signal.SIGINT if postmasters else signal.SIGQUIT
+    for pid in postmasters or processes:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, how)
 
 
 def rotate_log(log: Path) -> None:
@@ -118,11 +157,18 @@ def rotate_log(log: Path) -> None:
         return
 
 
+def _parameters(layout: Layout) -> dict[str, Any]:
+    # Through connection_parameters: a PGOPTIONS of the user's shell must not reach our server.
+    settings = {"search_path": "pg_catalog"}
+    return connection_parameters(layout.dsn, settings) | {"connect_timeout": 5, "autocommit": True}
+
+
 def _why_it_ended(layout: Layout, begin: int, code: int) -> Exception:
     with layout.log.open("rb") as file:
         file.seek(begin)
         words = file.read(64_000).decode(errors="replace").strip()
-    if "No space left on device" in words or "Disk quota exceeded" in words:
+    full = free_bytes(layout.data) < _LEAST_TO_START  # then the log could not be written either
+    if full or "No space left on device" in words or "Disk quota exceeded" in words:
         return DiskFull(f"the server cannot start: no space left for {layout.cluster}")
     tail = "\n".join(words.splitlines()[-8:])
     return ServerDidNotStart(f"the server ended with status {code}; {layout.log} says:\n{tail}")

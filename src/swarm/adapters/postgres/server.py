@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Self
 
 from . import ballast
-from .account import SYSTEM_STATE, reachable_binaries
 from .binaries import Binaries, find_binaries
 from .cluster import check_cluster, ensure_cluster, forget_dead_server
-from .errors import DiskFull, ServerUnreachable
+from .errors import DiskFull, ServerUnreachable, StartBusy
 from .layout import Layout, lay_out, make_places
-from .postmaster import Answer, ask, launch, request_stop, server_processes
+from .postmaster import Answer, ask, evict, launch, request_stop, server_processes
+from .reach import SYSTEM_STATE, reachable_binaries
 
 if TYPE_CHECKING:
     import subprocess
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from .locks import FileLock
 
 #: A process that holds the data folder and does not answer within this many seconds is stuck.
-_STRAY_SECONDS = 15.0
+_STRAY_SECONDS = 5.0
+_EVICTION_SECONDS = 10.0
 _STOP_SECONDS = 60.0
 
 
@@ -85,12 +87,13 @@ class EmbeddedServer:
 
     def start(self) -> Self:
         """Become a user of the server; start it when it does not run. Harmless when repeated."""
-        make_places(self.layout)
+        self.layout = make_places(self.layout)
         with self.layout.locks.start() as start:
             start.wait_exclusive()
             if self._users is None:
                 users = self.layout.locks.users()
-                users.try_shared()  # exclusive holders exist only under `start`, which we hold
+                if not users.try_shared():  # others hold it alone only under `start`: ours now
+                    raise StartBusy(f"{users.path} is locked by another program")
                 self._users = users
             try:
                 self._bring_up()
@@ -160,6 +163,7 @@ class EmbeddedServer:
     def _bring_up(self) -> None:
         """With the `start` lock held: adopt the server that answers, else start one."""
         stray_since = time.monotonic()
+        evicted = False
         while True:
             with self.layout.locks.server() as lock:
                 if lock.try_exclusive():
@@ -168,9 +172,13 @@ class EmbeddedServer:
             answer = ask(self.layout)
             if answer is Answer.READY:
                 return
+            stray = time.monotonic() - stray_since
             if answer is Answer.STARTING:
                 stray_since = time.monotonic()
-            elif time.monotonic() - stray_since > _STRAY_SECONDS:
+            elif not evicted and stray > _STRAY_SECONDS:
+                evict(self.layout)
+                evicted = True
+            elif stray > _STRAY_SECONDS + _EVICTION_SECONDS:
                 raise self._unreachable()
             time.sleep(0.005)
 
@@ -197,12 +205,20 @@ class EmbeddedServer:
             with self.layout.locks.server() as lock:
                 if lock.try_exclusive():
                     return
-            if not asked and ask(self.layout) is Answer.READY:
-                request_stop(self.layout)
-                asked = True
+            if not asked:
+                asked = self._ask_to_stop()
             if time.monotonic() > deadline:
                 raise self._unreachable()
             time.sleep(0.001)
+
+    def _ask_to_stop(self) -> bool:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)  # our own child: the number is surely its
+            return True
+        if ask(self.layout) is not Answer.READY:
+            return False
+        request_stop(self.layout)
+        return True
 
     def _unreachable(self) -> ServerUnreachable:
         pids = ", ".join(map(str, server_processes(self.layout))) or "unknown here"
