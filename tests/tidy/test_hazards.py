@@ -1,0 +1,127 @@
+"""What is never written here: a shell between us and a command, a sleep in a test, a host to fetch
+packages from, a requirement number that no requirement has."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tree import dotted, every_file, files, parsed, short
+
+SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+REQUIREMENT = re.compile(r"(API|OWN|LOOP|MODE|GATE|FRZ|FAIL|VAL|REG)-[1-9]\d?")
+#: In halves, so that this file passes its own test.
+HOSTS = [
+    *(".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))),
+    *(".".join(parts) for parts in (("crates", "io"), ("ghcr", "io"), ("docker", "io"))),
+    *(".".join(parts) for parts in (("quay", "io"), ("gcr", "io"), ("golang", "org"))),
+    *(".".join(parts) for parts in (("deb", "debian", "org"), ("rubygems", "org"))),
+]
+TEXTS = {".py", ".md", ".toml", ".lock", ".sql", ".yaml", ".yml", ".json", ".sh", ".cfg", ""}
+
+
+def shells(tree: ast.Module) -> list[tuple[int, str]]:
+    """Each call that would put a shell between us and a command."""
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if dotted(node.func) in SHELLS or dotted(node.func).endswith("create_subprocess_shell"):
+            found.append((node.lineno, dotted(node.func)))
+        for keyword in node.keywords:
+            value = keyword.value
+            if keyword.arg == "shell" and not (isinstance(value, ast.Constant) and not value.value):
+                found.append((node.lineno, "shell="))
+    return found
+
+
+def sleeps(tree: ast.Module) -> list[tuple[int, str]]:
+    """Each call of `time.sleep`, under whatever name it was imported."""
+    names = {"time.sleep"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {f"{a.asname}.sleep" for a in node.names if a.name == "time" and a.asname}
+        elif isinstance(node, ast.ImportFrom) and node.module == "time":
+            names |= {a.asname or a.name for a in node.names if a.name == "sleep"}
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [(call.lineno, "sleeps") for call in calls if dotted(call.func) in names]
+
+
+def unknown_requirements(tree: ast.Module) -> list[tuple[int, str]]:
+    """Each `req` mark whose number no requirement could have."""
+    found = []
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and dotted(node.func) == "pytest.mark.req"):
+            continue
+        for argument in node.args:
+            value = argument.value if isinstance(argument, ast.Constant) else None
+            if not (isinstance(value, str) and REQUIREMENT.fullmatch(value)):
+                found.append((node.lineno, f"req({ast.unparse(argument)})"))
+        if not node.args:
+            found.append((node.lineno, "req()"))
+    return found
+
+
+def gather(check, *folders: str) -> list[str]:
+    return [
+        f"{short(path)}:{line} {what}"
+        for path in files(*folders, ending=".py")
+        for line, what in check(parsed(path))
+    ]
+
+
+def test_no_command_goes_through_a_shell():
+    assert not (found := gather(shells)), "\n".join(found)
+
+
+def test_no_test_sleeps():
+    """A sleep hides a race on a quick machine and loses it on a slow one; wait for the event."""
+    assert not (found := gather(sleeps, "tests")), "\n".join(found)
+
+
+def test_every_requirement_number_could_be_one():
+    assert not (found := gather(unknown_requirements, "tests")), "\n".join(found)
+
+
+def test_no_file_names_a_package_registry():
+    """The machine that installs knows where packages come from; the locks say what may come."""
+    found = [
+        f"{short(path)} names {host}"
+        for path in every_file()
+        if path.suffix in TEXTS
+        for host in HOSTS
+        if host in path.read_text(encoding="utf-8", errors="replace")
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("check", "line"),
+    [
+        (shells, "subprocess.run('ls', shell=True)"),
+        (shells, "subprocess.run('ls', shell=wanted)"),
+        (shells, "os.system('ls')"),
+        (sleeps, "import time; time.sleep(1)"),
+        (sleeps, "from time import sleep as nap; nap(1)"),
+        (sleeps, "import time as t; t.sleep(1)"),
+        (unknown_requirements, "pytest.mark.req('GATE')"),
+        (unknown_requirements, "pytest.mark.req('GATE-0')"),
+        (unknown_requirements, "pytest.mark.req()"),
+    ],
+)
+def test_a_hazard_is_noticed(check, line):
+    assert check(ast.parse(line))
+
+
+@pytest.mark.parametrize(
+    ("check", "line"),
+    [
+        (shells, "subprocess.run(['ls'], shell=False)"),
+        (sleeps, "clock.sleep(1)"),
+        (unknown_requirements, "pytest.mark.req('GATE-5', 'FRZ-2')"),
+    ],
+)
+def test_the_harmless_passes(check, line):
+    assert not check(ast.parse(line))

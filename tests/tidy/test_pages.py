@@ -1,0 +1,89 @@
+"""The generated pages say what the code says."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pytest
+from pydantic import BaseModel, Field
+from pydantic_settings import BaseSettings
+
+import generate_docs
+import member_notes
+import settings_table
+
+
+@pytest.mark.parametrize("page", generate_docs.PAGES, ids=lambda page: page.name)
+def test_a_page_is_what_the_code_says(page):
+    if generate_docs.importlib.util.find_spec(page.module) is None:
+        pytest.skip(f"{page.module} does not exist, so {page.name} must not either")
+    path = generate_docs.DOCS / page.name
+    assert path.exists(), f"run `python tools/generate_docs.py`: docs/{page.name} is missing"
+    assert path.read_text(encoding="utf-8") == page.text(), f"docs/{page.name} is stale"
+
+
+@pytest.mark.parametrize("page", generate_docs.PAGES, ids=lambda page: page.name)
+def test_no_page_is_left_over(page):
+    exists = (generate_docs.DOCS / page.name).exists()
+    assert exists <= (generate_docs.importlib.util.find_spec(page.module) is not None)
+
+
+class Colour(StrEnum):
+    """Sample: a note behind a member, and one in two lines above it."""
+
+    RED = "Red"  #: stop
+    #: go on, but
+    #: look around
+    AMBER = "Amber"
+
+
+class Mute(StrEnum):
+    """Sample: one member says nothing."""
+
+    LOUD = "Loud"  #: heard
+    QUIET = "Quiet"
+
+
+def test_the_sentence_beside_a_member_is_read():
+    assert member_notes.read(Colour) == {"RED": "stop", "AMBER": "go on, but look around"}
+
+
+def test_a_member_without_a_sentence_ends_the_program():
+    with pytest.raises(SystemExit, match="QUIET"):
+        member_notes.read(Mute)
+
+
+class Agent(BaseModel):
+    """Sample block."""
+
+    run: list[str] = Field(min_length=1, description="What to run.")
+
+
+class Sample(BaseSettings):
+    """Sample settings."""
+
+    port: int = Field(8420, ge=1, le=65535, description="Where to | listen.")
+    agents: dict[str, Agent] = Field(default={}, description="Agents by name.")
+
+
+def rows_of(kind: type[BaseSettings]) -> list[str]:
+    schema = kind.model_json_schema()
+    return list(settings_table.rows(schema, schema.get("$defs", {}), ""))
+
+
+def test_settings_are_told_with_type_bounds_default_and_meaning():
+    assert rows_of(Sample) == [
+        "| `port` | integer, at least 1, at most 65535 | `8420` | Where to \\| listen. |",
+        "| `agents` | blocks by name | `{}` | Agents by name. |",
+        "| `agents.NAME.run` | list of string, at least 1 entries | required | What to run. |",
+    ]
+
+
+def test_a_setting_without_a_description_ends_the_program():
+    class Silent(BaseSettings):
+        """Sample settings with a gap."""
+
+        port: int = 1
+
+    with pytest.raises(SystemExit, match="port"):
+        rows_of(Silent)
