@@ -32,7 +32,7 @@ DEFAULT_STEPS: tuple[dict[str, Any], ...] = (
 class RolloutStep(Block):
     """One step of a rollout: a share of traffic, then a pause in which it is judged."""
 
-    set_weight: Annotated[int, WHOLE, Field(strict=True, ge=1, le=_FULL)] = Field(
+    set_weight: Annotated[int, Field(strict=True, ge=1, le=_FULL), WHOLE] = Field(
         description="Percent of traffic that the new version receives from this step on.",
         examples=[10],
     )
@@ -131,6 +131,4 @@ class Delivery(Block):
         " application names.",
         examples=[["core-platform"]],
     )
-    rollout: Rollout = Field(
-        default_factory=Rollout, description="How a merged change is exposed to traffic."
-    )
+    rollout: Rollout = Field(default_factory=Rollout)

@@ -11,7 +11,8 @@ from swarm.contract.rules import Distinct, Fault
 def _number(value: object) -> object:
     if isinstance(value, bool):
         raise Fault(wrong="this is true or false", right="write a number from 0 to 1").error()
-    return value
+    # Adding zero turns -0.0 into 0.0, so that both have one canonical spelling.
+    return value + 0.0 if isinstance(value, float) else value
 
 
 class Source(Block):
@@ -42,14 +43,14 @@ class Discovery(Block):
     sources: Annotated[tuple[Source, ...], Field(max_length=64), Distinct(key="name")] = Field(
         default=(), description="Internal and external sources that are read for signals."
     )
-    min_citations: Annotated[int, WHOLE, Field(strict=True, ge=1, le=100)] = Field(
+    min_citations: Annotated[int, Field(strict=True, ge=1, le=100), WHOLE] = Field(
         default=2,
         description="Distinct independent origins that must support a need. Repeats of one text"
         " count once.",
         examples=[2],
     )
     min_confidence: Annotated[
-        float, BeforeValidator(_number), Field(strict=True, ge=0, le=1, allow_inf_nan=False)
+        float, Field(strict=True, ge=0, le=1, allow_inf_nan=False), BeforeValidator(_number)
     ] = Field(
         default=0.75,
         description="Least confidence, from 0 to 1, below which a need is refused with a reason.",

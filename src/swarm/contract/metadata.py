@@ -1,11 +1,13 @@
 """`metadata`: what identifies a Swarm. The API server owns this block; we restate its rules."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from swarm.contract.block import NAME_PATTERN, Block, Name
+from swarm.contract.rules import Fault
 
 NAME_MAX = 52
 """Characters of a Swarm's name: children append up to 11 more and must fit in 63."""
@@ -26,9 +28,20 @@ _SERVER_OWNED = frozenset(
     }
 )
 
-_LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_KEY_MAX = 317  # 253 for the prefix, 63 for the name, and the slash
 _LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$"
-_Key = Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
+
+
+def _check_keys(notes: dict[str, str]) -> dict[str, str]:
+    for key in notes:
+        if len(key) > _KEY_MAX or not _KEY.fullmatch(key):
+            right = "write a name such as team or example.com/team"
+            raise Fault(at=(key,), wrong=f"{key!r} is no label key", right=right).error()
+    return notes
+
+
+_KEYS = AfterValidator(_check_keys)
 
 
 class ObjectMeta(Block):
@@ -41,11 +54,12 @@ class ObjectMeta(Block):
         default="default", description="Namespace of the Swarm; `default` when left out."
     )
     labels: Annotated[
-        dict[_Key, Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]],
+        dict[str, Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]],
         Field(max_length=64),
+        _KEYS,
     ] = Field(default_factory=dict, description="Labels, for selection by tools.")
     annotations: Annotated[
-        dict[_Key, Annotated[str, Field(max_length=262_144)]], Field(max_length=64)
+        dict[str, Annotated[str, Field(max_length=262_144)]], Field(max_length=64), _KEYS
     ] = Field(
         default_factory=dict,
         description=f"Notes for tools and people; `{PROFILE_ANNOTATION}` names a profile.",

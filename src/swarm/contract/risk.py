@@ -21,7 +21,7 @@ class Risk(Block):
         description="Name of the ApprovalPolicy that says who may approve a mission.",
         examples=["default-approval"],
     )
-    freeze_after_failures: Annotated[int, WHOLE, Field(strict=True, ge=1, le=100)] = Field(
+    freeze_after_failures: Annotated[int, Field(strict=True, ge=1, le=100), WHOLE] = Field(
         default=3,
         description="Consecutive mission failures after which the Swarm freezes itself. Lack of"
         " capacity, quota or configuration does not count.",

@@ -45,7 +45,7 @@ class SwarmSpec(Block):
     It says what to improve, how often, how far without asking, and when to stop.
     """
 
-    owner: Owner = Field(description="Who answers for this Swarm.")
+    owner: Owner
     domains: Annotated[tuple[Line, ...], Field(min_length=1, max_length=64), Distinct()] = Field(
         description="Fields of work, such as platform-reliability or docs-automation.",
         examples=[["platform-reliability"]],
@@ -58,27 +58,13 @@ class SwarmSpec(Block):
         description="How much may happen without asking: assisted waits for approval of R2 and"
         " R3, lights-out lets the gates decide."
     )
-    cadence: Cadence = Field(
-        default_factory=Cadence, description="How often each step of the loop may begin."
-    )
-    discovery: Discovery = Field(
-        default_factory=Discovery, description="Where needs come from and what evidence they owe."
-    )
-    delivery: Delivery = Field(
-        default_factory=Delivery, description="What may change, what must pass, how it goes live."
-    )
-    risk: Risk = Field(
-        default_factory=Risk, description="What may be spent, who approves, when to stop."
-    )
-    execution: Execution | None = Field(
-        default=None, description="Run templates per stage, as the existing chart writes them."
-    )
-    integrations: Integrations | None = Field(
-        default=None, description="Outside systems that older controllers talk to."
-    )
-    mission: MissionContract | None = Field(
-        default=None, description="What every mission promises, in the owner's words."
-    )
+    cadence: Cadence = Field(default_factory=Cadence)
+    discovery: Discovery = Field(default_factory=Discovery)
+    delivery: Delivery = Field(default_factory=Delivery)
+    risk: Risk = Field(default_factory=Risk)
+    execution: Execution | None = None
+    integrations: Integrations | None = None
+    mission: MissionContract | None = None
     timezone: Zone | None = Field(
         default=None,
         description="Time zone in which schedules of older controllers are read.",
@@ -93,8 +79,8 @@ class SwarmObject(Block):
         description="Group and version of the object.", examples=[API_VERSION]
     )
     kind: Literal["Swarm"] = Field(description="Kind of the object.", examples=[KIND])
-    metadata: ObjectMeta = Field(description="What identifies this Swarm.")
-    spec: SwarmSpec = Field(description="The standing intent.")
+    metadata: ObjectMeta
+    spec: SwarmSpec
 
     _written_spec: Mapping[str, Any] | None = PrivateAttr(default=None)
     """The spec as its author wrote it, before profile and defaults; None when built in Python."""
@@ -116,3 +102,7 @@ class SwarmObject(Block):
     def written_spec(self) -> Mapping[str, Any] | None:
         """The spec as its author wrote it, before profile and defaults."""
         return self._written_spec
+
+    def remember_written(self, spec: Mapping[str, Any]) -> None:
+        """Keep the spec as its author wrote it. Called once, by the door that read it."""
+        self._written_spec = spec
