@@ -1,27 +1,26 @@
 """Fixtures for the whole suite: a real Postgres of this run, and a fresh database per test."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.locks import FileLock
 from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.server import EmbeddedServer
 from swarm.testing.database import DisposableDatabases
 
 _PREFIX = "swarm-tests-"
 #: Nothing here must survive a power cut; the drills for what must use their own servers.
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_FAST = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
 
 
-def _fast_folder() -> Path:
+def _fast_folder():
     """Memory when there is plenty (a container often has 64 MB there), else the usual place."""
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3:
@@ -29,59 +28,66 @@ def _fast_folder() -> Path:
     return Path(tempfile.gettempdir())
 
 
-@contextmanager
-def _public_folder(prefix: str):
-    """A folder that the server's account can walk through, also when the tests run as root."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=_fast_folder()))
-    if os.geteuid() == 0:
-        folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _run_folder():
+    """One folder for this run, shared by its xdist workers; passable for the server's account."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
+    folder = _fast_folder() / f"{_PREFIX}{run}"
+    folder.mkdir(mode=0o711, exist_ok=True)
+    return folder
 
 
-def _sweep() -> None:
+def _sweep():
     """End servers of test runs that were killed. Fresh folders may be somebody's start."""
-    for folder in _fast_folder().glob(f"{_PREFIX}*/server"):
-        if folder.parent.owner() != Path.home().owner() or time.time() - _changed(folder) < 60:
-            continue
-        if EmbeddedServer(folder).stop_abandoned():
-            shutil.rmtree(folder.parent, ignore_errors=True)
+    for folder in _fast_folder().glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):
+            seen = folder.stat()
+            if seen.st_uid != os.geteuid() or time.time() - seen.st_mtime < 60:
+                continue
+            stopped = [EmbeddedServer(data).stop_abandoned() for data in folder.glob("server-*")]
+            if all(stopped):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
-def _changed(folder: Path) -> float:
-    return folder.stat().st_mtime
+def _make_template(template):
+    with template as server:
+        DisposableDatabases(server.dsn, migrate).make_template()
 
 
 @pytest.fixture(scope="session")
 def database_server():
-    """The running EmbeddedServer of this test process."""
+    """The running EmbeddedServer of this test process, copied from one template per run."""
     _sweep()
-    with (
-        _public_folder(_PREFIX) as folder,
-        EmbeddedServer(folder / "server", server_options=_FAST) as server,
-    ):
-        yield server
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def _databases(database_server):
-    return DisposableDatabases(database_server.dsn, migrate)
+    run = _run_folder()
+    own = run / f"server-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    server = EmbeddedServer(own, server_options=_FAST)
+    with FileLock(run / "lock") as lock:
+        lock.wait_exclusive()
+        template = EmbeddedServer(run / "template", server_options=_FAST)
+        if not (run / "template-ready").exists():
+            _make_template(template)
+            (run / "template-ready").touch()
+        server.copy_from(template)
+        server.start()
+    yield server
+    server.stop()
+    with FileLock(run / "lock") as lock:
+        lock.wait_exclusive()
+        shutil.rmtree(own)
+        if not list(run.glob("server-*")):
+            shutil.rmtree(run)
 
 
 @pytest.fixture
-def database_dsn(_databases):
+def database_dsn(database_server):
     """The DSN of a fresh database with the whole schema."""
-    with _databases.prepared() as dsn:
+    with DisposableDatabases(database_server.dsn, migrate).prepared() as dsn:
         yield dsn
 
 
 @pytest.fixture
-def empty_database_dsn(_databases):
+def empty_database_dsn(database_server):
     """The DSN of a fresh database with no schema at all."""
-    with _databases.empty() as dsn:
+    with DisposableDatabases(database_server.dsn, migrate).empty() as dsn:
         yield dsn
 
 

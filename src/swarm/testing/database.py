@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _TEMPLATE = "swarm_template"
+_numbers = itertools.count(1)
 
 
 class DisposableDatabases:
@@ -29,8 +30,6 @@ class DisposableDatabases:
     def __init__(self, dsn: str, prepare: Callable[[str], object]) -> None:
         self._dsn = dsn
         self._prepare = prepare
-        self._prepared = False
-        self._numbers = itertools.count(1)
 
     @contextmanager
     def empty(self) -> Iterator[str]:
@@ -41,18 +40,19 @@ class DisposableDatabases:
     @contextmanager
     def prepared(self) -> Iterator[str]:
         """The DSN of a database in the prepared state; dropped at the end."""
-        if not self._prepared:
-            self._drop(_TEMPLATE)
-            self._create(_TEMPLATE, "template0")
-            self._prepare(self._dsn_of(_TEMPLATE))
-            self._prepared = True
         with self._copy_of(_TEMPLATE) as dsn:
             yield dsn
+
+    def make_template(self) -> None:
+        """Prepare the template. Once per server, or once for a server whose data is then copied."""
+        self._drop(_TEMPLATE)
+        self._create(_TEMPLATE, "template0")
+        self._prepare(self._dsn_of(_TEMPLATE))
 
     @contextmanager
     def _copy_of(self, template: str) -> Iterator[str]:
         # The process id keeps apart those who share a server.
-        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        name = f"test_{os.getpid()}_{next(_numbers)}"
         self._create(name, template)
         try:
             yield self._dsn_of(name)
@@ -60,7 +60,8 @@ class DisposableDatabases:
             self._drop(name)
 
     def _create(self, name: str, template: str) -> None:
-        self._execute("create database {} template {}", name, template)
+        # Copying files takes 13 ms here, copying through the write-ahead log 280 ms.
+        self._execute("create database {} template {} strategy file_copy", name, template)
 
     def _drop(self, name: str) -> None:
         self._execute("drop database if exists {} with (force)", name)
@@ -68,7 +69,7 @@ class DisposableDatabases:
     def _execute(self, statement: str, *names: str) -> None:
         with psycopg.connect(self._dsn, autocommit=True) as connection:
             identifiers = (sql.Identifier(name) for name in names)
-            connection.execute(sql.SQL(statement).format(*identifiers))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(statement).format(*identifiers))
 
     def _dsn_of(self, name: str) -> str:
         return conninfo.make_conninfo(self._dsn, dbname=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import (
@@ -18,12 +19,11 @@ from .layout import DATABASE_USER, OUT_OF_SPACE
 from .spawn import run_as
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .binaries import Binaries
     from .layout import Layout
 
 _MARKER = "swarm-made-this"
+_UNFINISHED = "cluster.unfinished"
 _BUILTIN_LOCALES_SINCE = 17
 
 
@@ -74,9 +74,24 @@ def forget_dead_server(layout: Layout) -> None:
         leftover.unlink(missing_ok=True)
 
 
+def copy_cluster(source: Layout, target: Layout) -> None:
+    """Put a copy of a stopped server's cluster into an empty data folder, 0.05 s instead of initdb.
+
+    Call with the `server` locks of both held; for test suites that need many servers.
+    """
+    unfinished = target.data / _UNFINISHED
+    _remove(unfinished)
+    shutil.copytree(source.cluster, unfinished, symlinks=True)
+    if target.account.switched:
+        for folder, _, files in os.walk(unfinished):
+            for path in (Path(folder), *(Path(folder) / name for name in files)):
+                target.account.own(path)
+    unfinished.rename(target.cluster)
+
+
 def _make_cluster(binaries: Binaries, layout: Layout) -> None:
     """Run initdb beside the final place and rename: a half-made cluster is never seen."""
-    unfinished = layout.data / "cluster.unfinished"
+    unfinished = layout.data / _UNFINISHED
     _remove(unfinished)  # of a process that was killed; we hold the lock, so nobody uses it
     try:
         unfinished.mkdir(mode=0o700)

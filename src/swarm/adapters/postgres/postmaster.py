@@ -93,12 +93,12 @@ def launch(
 
 
 def _wait_until_ready(layout: Layout, process: subprocess.Popen[bytes], begin: int) -> None:
-    pause = 0.002
+    begun = time.monotonic()
     while ask(layout) is not Answer.READY:
         if process.poll() is not None:
             raise _why_it_ended(layout, begin, process.returncode)
-        time.sleep(pause)
-        pause = min(pause * 1.3, 0.05)
+        # Quick while it may be a matter of milliseconds, slow while it replays its log.
+        time.sleep(min(0.001 + (time.monotonic() - begun) / 50, 0.1))
 
 
 def request_stop(layout: Layout) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from . import ballast
 from .binaries import Binaries, find_binaries
-from .cluster import check_cluster, ensure_cluster, forget_dead_server
+from .cluster import check_cluster, copy_cluster, ensure_cluster, forget_dead_server
 from .errors import DiskFull, ServerUnreachable, StartBusy
 from .layout import Layout, lay_out, make_places
 from .postmaster import Answer, ask, evict, launch, request_stop, server_processes
@@ -103,6 +103,19 @@ class EmbeddedServer:
             if self._last_out is LastOut.KEEP:
                 self.layout.keep_marker.touch(mode=0o600)
         return self
+
+    def copy_from(self, source: EmbeddedServer) -> None:
+        """Begin with a copy of a stopped server's data; does nothing where there already is some.
+
+        Raises StartBusy while `source` runs.
+        """
+        self.layout = make_places(self.layout)
+        with self.layout.locks.start() as start, source.layout.locks.server() as theirs:
+            start.wait_exclusive()
+            if not theirs.try_exclusive():
+                raise StartBusy(f"{source.layout.data} is in use; only a stopped server is copied")
+            if not self.layout.cluster.exists():
+                copy_cluster(source.layout, self.layout)
 
     def revive(self) -> None:
         """Bring a dead server back while we are its user. Cheap when it lives: one connection."""
