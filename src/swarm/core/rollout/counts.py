@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
+from operator import gt
 from typing import Literal
 
 from swarm.core.rollout.errors import BadCounts, BadLooks
@@ -170,7 +171,7 @@ def increase(before: ArmCounts, after: ArmCounts) -> Increase:
     old, new = before.latency, after.latency
     if old is not None and new is not None and old.edges != new.edges:
         raise BadLooks("two looks of one arm have different latency.edges")
-    if _went_back(before, after):
+    if went_back(before, after):
         return Increase(counts=after, restarted=True)
     latency = None
     if old is not None and new is not None:
@@ -185,7 +186,8 @@ def increase(before: ArmCounts, after: ArmCounts) -> Increase:
     return Increase(counts=ArmCounts(total=total, bad=bad, latency=latency), restarted=False)
 
 
-def _went_back(before: ArmCounts, after: ArmCounts) -> bool:
+def went_back(before: ArmCounts, after: ArmCounts) -> bool:
+    """Whether any counter of the arm decreased, which only a restart can do."""
     if after.total < before.total or after.bad < before.bad:
         return True
     old, new = before.latency, after.latency
@@ -193,7 +195,7 @@ def _went_back(before: ArmCounts, after: ArmCounts) -> bool:
         return False
     if new.total < old.total:
         return True
-    return any(b < a for a, b in zip(old.cumulative, new.cumulative, strict=True))
+    return any(map(gt, old.cumulative, new.cumulative))
 
 
 def _differences(old: LatencyHistogram, new: LatencyHistogram) -> tuple[float, ...]:

@@ -1,0 +1,249 @@
+"""Gate 6: does the service hold its objective for the observation window after full exposure.
+
+One arm is left, so each limit is a number known beforehand: an absolute objective, or the
+pre-rollout baseline plus the tolerated rise. FAIL needs evidence (a mixture likelihood ratio of
+`p = limit * theta` against `p = limit`, looked at any number of times) *and* a point estimate
+above the limit, twice in a row. PASS needs the whole window, a minimum sample and a point
+estimate within every limit. In between the answer is INCONCLUSIVE.
+
+A baseline is an estimate too: its upper 95 % bound (Wilson) is the limit that evidence must beat,
+so a short baseline does not roll back a healthy service.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from swarm.contract.verdict import Answer
+from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts, Reading, increase
+from swarm.core.rollout.errors import BadLooks
+from swarm.core.rollout.judgement import CanaryJudgement, CanaryReason, MetricReport
+from swarm.core.rollout.latency import TAIL, rule_from
+from swarm.core.rollout.sequential import FloatArray, Margin
+from swarm.core.rollout.thresholds import SloThresholds
+
+_THETA: FloatArray = np.geomspace(1.15, 6.0, 25)
+_WILSON_Z = 1.645
+_FAILS_TO_ROLL_BACK = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One thing that must hold.
+
+    share:    largest acceptable bad share, 0..1.
+    beaten:   the share that evidence must beat before it fails; at least `share`.
+    edge:     for latency, the bucket edge in seconds above which a request is bad.
+    prior:    (bad, all) requests of the baseline; zeros for an absolute objective.
+    """
+
+    name: str
+    share: float
+    beaten: float
+    edge: float | None = None
+    prior: tuple[float, float] = (0.0, 0.0)
+
+    def bad(self, counts: ArmCounts) -> tuple[float, float]:
+        """(bad, all) requests of a window under this limit."""
+        if self.edge is None:
+            return counts.bad, counts.total
+        if counts.latency is None:
+            return 0.0, 0.0
+        return counts.latency.slower_than(self.edge), counts.latency.total
+
+
+def judge_slo(
+    readings: Sequence[Reading], thresholds: SloThresholds, baseline: ArmCounts | None = None
+) -> CanaryJudgement:
+    """The judgement of the observation window, from its readings, oldest first.
+
+    baseline: what the old revision counted in the window before the rollout (an increase).
+    Raises `BadLooks` when the readings are out of order or mix histogram layouts.
+    """
+    for before, after in pairwise(readings):
+        if after.observed_at <= before.observed_at:
+            raise BadLooks("readings are passed oldest first, each at its own time")
+    if not readings:
+        return CanaryJudgement(
+            answer=Answer.WAIT, reason=CanaryReason.NO_LOOK_YET, note="nothing was read yet"
+        )
+    windows, fails, failed = _windows(readings), 0, None
+    limits = limits_from(thresholds, baseline, readings)
+    for end in range(1, len(windows) + 1):
+        reports = _reports(limits, windows[:end], thresholds)
+        broken = next((r for r in reports if _breaks(r, thresholds)), None)
+        fails = fails + 1 if broken else 0
+        if broken is not None and fails >= _FAILS_TO_ROLL_BACK:
+            failed = broken
+            break
+    reports = _reports(limits, windows, thresholds)
+    judgement = _answer(readings, thresholds, reports, failed)
+    due = None if failed else readings[-1].observed_at + thresholds.look_every
+    if fails == 1 and failed is None:
+        judgement = replace(judgement, answer=Answer.WAIT, reason=CanaryReason.ONE_FAILED_LOOK)
+    return replace(judgement, consecutive_fails=fails, look_again=due, metrics=reports)
+
+
+def limits_from(
+    thresholds: SloThresholds, baseline: ArmCounts | None, readings: Sequence[Reading] = ()
+) -> tuple[Limit, ...]:
+    """Everything that must hold; empty when there is neither objective nor usable baseline.
+
+    A latency objective lies at the first bucket edge at or above it, taken from the readings.
+    """
+    limits = []
+    if thresholds.error_objective is not None:
+        p = thresholds.error_objective
+        limits.append(Limit(name="error objective", share=p, beaten=p))
+    edge = _objective_edge(thresholds, readings)
+    if edge is not None:
+        limits.append(Limit(name="latency objective", share=TAIL, beaten=TAIL, edge=edge))
+    if baseline is None:
+        return tuple(limits)
+    if baseline.total >= thresholds.min_sample:
+        margin = Margin(relative=thresholds.error_increase, absolute=thresholds.error_floor)
+        prior = (baseline.bad, baseline.total)
+        limits.append(_from_baseline("errors against the baseline", margin, prior, None))
+    histogram = baseline.latency
+    if thresholds.p95_increase is not None and histogram is not None:
+        rule = rule_from(histogram, thresholds.p95_increase, thresholds.p95_floor)
+        if rule is not None and histogram.total >= thresholds.min_sample:
+            name = "latency against the baseline"
+            limits.append(_from_baseline(name, rule.margin, rule.prior, rule.edge))
+    return tuple(limits)
+
+
+def _from_baseline(
+    name: str, margin: Margin, prior: tuple[float, float], edge: float | None
+) -> Limit:
+    bad, total = prior
+    share = margin.tolerated(bad / total)
+    beaten = min(margin.tolerated(_upper(bad, total)), 0.999)
+    return Limit(name=name, share=min(share, beaten), beaten=beaten, edge=edge, prior=prior)
+
+
+def _upper(bad: float, total: float) -> float:
+    """Wilson's upper 95 % bound of a share."""
+    z2, p = _WILSON_Z**2, bad / total
+    centre = p + z2 / (2 * total)
+    spread = _WILSON_Z * math.sqrt(p * (1 - p) / total + z2 / (4 * total * total))
+    return (centre + spread) / (1 + z2 / total)
+
+
+def _objective_edge(thresholds: SloThresholds, readings: Sequence[Reading]) -> float | None:
+    if thresholds.latency_objective is None:
+        return None
+    seconds = thresholds.latency_objective.total_seconds()
+    for reading in readings:
+        if isinstance(reading.counts, ArmCounts) and reading.counts.latency is not None:
+            return next((e for e in reading.counts.latency.edges if e >= seconds), None)
+    return None
+
+
+def _windows(readings: Sequence[Reading]) -> list[ArmCounts]:
+    """What was counted between readings; absent readings are stepped over, not read as zero."""
+    present = [r.counts for r in readings if isinstance(r.counts, ArmCounts)]
+    grown = (increase(before, after).counts for before, after in pairwise(present))
+    return [window for window in grown if window.total > 0]
+
+
+def _reports(
+    limits: tuple[Limit, ...], windows: Sequence[ArmCounts], thresholds: SloThresholds
+) -> tuple[MetricReport, ...]:
+    bound = math.log(max(len(limits), 1) / thresholds.alpha)
+    return tuple(_report(limit, windows, bound) for limit in limits)
+
+
+def _report(limit: Limit, windows: Sequence[ArmCounts], bound: float) -> MetricReport:
+    pairs = np.array([limit.bad(w) for w in windows], dtype=np.float64).reshape(-1, 2)
+    bad, total = (float(v) for v in pairs.sum(axis=0))
+    phi = _dispersion(pairs)
+    theta = np.minimum(_THETA, 0.5 * (1.0 + 1.0 / limit.beaten))
+    good = np.log1p(-limit.beaten * theta) - math.log1p(-limit.beaten)
+    log_ratio = (bad * np.log(theta) + (total - bad) * good) / phi
+    log_fail = math.log(float(np.mean(np.exp(np.clip(log_ratio, -600.0, 600.0)))))
+    return MetricReport(
+        name=limit.name,
+        canary_bad=bad,
+        canary_total=total,
+        stable_bad=limit.prior[0],
+        stable_total=limit.prior[1],
+        tolerated=limit.share,
+        log_fail=log_fail,
+        log_pass=0.0,
+        bound=bound,
+        phi=phi,
+        edge=limit.edge,
+    )
+
+
+def _dispersion(pairs: FloatArray) -> float:
+    """Pearson chi2/df of the bad share over the windows, at least 1."""
+    pairs = pairs[pairs[:, 1] > 0]
+    if len(pairs) < 2:  # noqa: PLR2004 - one window has no degree of freedom
+        return 1.0
+    bad, total = pairs.T
+    share = (bad.sum() + 0.5) / (total.sum() + 1.0)
+    chi2 = float(np.sum((bad - total * share) ** 2 / (total * share * (1.0 - share))))
+    return max(1.0, chi2 / (len(pairs) - 1))
+
+
+def _breaks(report: MetricReport, thresholds: SloThresholds) -> bool:
+    return report.fails and report.canary_total >= thresholds.min_fail_sample
+
+
+def _answer(
+    readings: Sequence[Reading],
+    thresholds: SloThresholds,
+    reports: tuple[MetricReport, ...],
+    failed: MetricReport | None,
+) -> CanaryJudgement:
+    """The answer without the count of failed looks. Order: failure, missing evidence, time."""
+    if failed is not None:
+        slow = failed.edge is not None
+        reason = CanaryReason.SLO_LATENCY if slow else CanaryReason.SLO_ERRORS
+        return CanaryJudgement(answer=Answer.FAIL, reason=reason)
+    newest, elapsed = readings[-1], readings[-1].observed_at - readings[0].observed_at
+    expired = elapsed >= thresholds.max_hold
+
+    def say(answer: Answer, reason: CanaryReason, note: str = "") -> CanaryJudgement:
+        return CanaryJudgement(answer=answer, reason=reason, note=note, hold_expired=expired)
+
+    if isinstance(newest.counts, Absent):
+        nan = newest.counts.why is AbsentWhy.NOT_A_NUMBER
+        reason = CanaryReason.NO_TRAFFIC if nan else CanaryReason.NO_DATA
+        return say(Answer.INCONCLUSIVE, reason, newest.counts.detail or str(newest.counts.why))
+    if not reports:
+        note = "neither an objective nor a baseline of at least "
+        note += f"{thresholds.min_sample} requests says what must hold"
+        return say(Answer.INCONCLUSIVE, CanaryReason.NO_OBJECTIVE, note)
+    if _latency_unseen(thresholds, newest.counts, reports):
+        note = "a latency objective is set, and the service reports no usable histogram"
+        return say(Answer.INCONCLUSIVE, CanaryReason.NO_LATENCY_DATA, note)
+    if elapsed < thresholds.window:
+        left = thresholds.window - elapsed
+        return say(Answer.WAIT, CanaryReason.OBSERVING, f"{left} of the window left")
+    sampled = min(r.canary_total for r in reports)
+    if sampled < thresholds.min_sample:
+        note = f"{sampled:.0f} of at least {thresholds.min_sample} requests"
+        if expired:
+            return say(Answer.INCONCLUSIVE, CanaryReason.NO_TRAFFIC, note)
+        return say(Answer.WAIT, CanaryReason.COLLECTING_EVIDENCE, note)
+    if all(r.canary_bad <= r.tolerated * r.canary_total for r in reports):
+        return say(Answer.PASS, CanaryReason.SLO_HELD)
+    return say(Answer.INCONCLUSIVE, CanaryReason.SLO_UNDECIDED)
+
+
+def _latency_unseen(
+    thresholds: SloThresholds, counts: ArmCounts, reports: tuple[MetricReport, ...]
+) -> bool:
+    wanted = any(r.edge is not None for r in reports) or thresholds.latency_objective is not None
+    objective_missing = thresholds.latency_objective is not None and not any(
+        r.name == "latency objective" for r in reports
+    )
+    return wanted and (counts.latency is None or objective_missing)
