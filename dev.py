@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))
 
-from environment import ROOT, Trouble, prepare, require_python, run, say
+from environment import ROOT, Trouble, prepare, require_machine, run, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str]) -> int:
     """Parse, prepare, run; returns the exit code of what was run."""
     signal.signal(signal.SIGTERM, stop)
     try:
-        require_python()
+        require_machine()
         return call(arguments)
     except Trouble as trouble:
         say(f"error: {trouble}\n\nhint: {trouble.hint}")

@@ -51,10 +51,14 @@ def say(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def require_python() -> None:
-    """Refuse an interpreter that is too old, naming a better one where this machine has it."""
+def require_machine() -> None:
+    """Refuse a machine without git or with too old a Python; name a better one if it is here."""
     if os.name != "posix":
         raise Trouble("this runs on Linux and macOS.", "on Windows, run it inside WSL.")
+    if shutil.which("git") is None:
+        raise Trouble(
+            "git is needed and not on PATH.", "on Debian or Ubuntu: `apt-get install git`."
+        )
     if sys.version_info >= (3, 11):  # noqa: UP036 -- this is the check that tells an older one
         return
     found = [f"python3.{n}" for n in (13, 12, 11) if shutil.which(f"python3.{n}")]
@@ -85,7 +89,7 @@ def venv_folder() -> Path:
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Hold the right to change the environment; a second run waits here and says so."""
-    import fcntl  # noqa: PLC0415 -- absent on Windows, where require_python has the better message
+    import fcntl  # noqa: PLC0415 -- absent on Windows, where require_machine has the better message
 
     # This file itself is the lock: it is always there and never replaced by an installation.
     with Path(__file__).open("rb") as handle:
@@ -94,6 +98,9 @@ def one_at_a_time() -> Iterator[None]:
         except BlockingIOError:
             say("dev.py: another run is preparing the environment; waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
+        # Children keep the lock too: if we are killed, pip may still be writing, and the next
+        # run must not clear the folder away under it.
+        os.set_inheritable(handle.fileno(), True)
         yield
 
 
@@ -180,8 +187,9 @@ def discard_half_made(folder: Path) -> None:
 def make_venv(folder: Path) -> None:
     """Make the virtual environment, or say what this machine lacks for it."""
     ours = folder / ".dev" / "ours"
-    if folder.exists() and any(folder.iterdir()):
-        if not ours.exists():
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if there:
+        if not (ours.exists() or there == {".dev"}):
             hint = f"move {folder} away, or name another folder in SWARM_DEV_VENV."
             raise Trouble(f"{folder.name} holds no working Python and is not dev.py's own.", hint)
         shutil.rmtree(folder)
@@ -189,17 +197,14 @@ def make_venv(folder: Path) -> None:
         install_venv_module()
     began = time.monotonic()
     ours.parent.mkdir(parents=True)
-    # Both marks first: if we die in the middle, the next run knows it may clear this away.
-    for mark in (ours.parent / "busy", ours):
+    # Both marks first, and whose it is before anything else: if we die in the middle, the next
+    # run knows that it may clear this away.
+    for mark in (ours, ours.parent / "busy"):
         mark.write_text("made by dev.py\n", encoding="utf-8")
-    result = subprocess.run(
-        [sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0:
-        raise Trouble(
-            f"no virtual environment could be made:\n{result.stdout}{result.stderr}".rstrip(),
-            venv_hint(),
-        )
+    with child([sys.executable, "-m", "venv", str(folder)], stdout=subprocess.PIPE) as process:
+        talk, _ = process.communicate()
+    if process.returncode != 0:
+        raise Trouble(f"no virtual environment could be made:\n{talk}".rstrip(), venv_hint())
     took = f"{time.monotonic() - began:.1f} s"
     say(f"dev.py: made {folder.name} with Python {sys.version.split()[0]} ({took})")
 
@@ -246,6 +251,9 @@ def install_locked(folder: Path, level: str) -> None:
     arguments = ["install", "--require-hashes", "--no-deps", "--no-compile"]
     for name in files:
         arguments += ["-r", name]
+    if not any(folder.glob("lib/python*/site-packages/pip")):
+        # Some tools make environments without pip; every Python that made one can add it.
+        run([str(folder / "bin" / "python"), "-m", "ensurepip", "--default-pip"])
     pip(folder, arguments, f"installing about {expected} locked packages", expected)
 
 
@@ -325,6 +333,7 @@ def child(command: Sequence[str], stdout: int | None = None) -> Iterator[subproc
         env=clean_environment(),
         stdout=stdout,
         stderr=None if stdout is None else subprocess.STDOUT,
+        close_fds=False,
         text=True,
         errors="replace",
     )
