@@ -30,12 +30,25 @@ _KINDS = {
 }
 
 
-def as_problem(details: ErrorDetails, lines: dict[Path, int]) -> Problem:
-    """One finding in our words.
+def as_problems(found: Iterable[ErrorDetails], lines: dict[Path, int]) -> list[Problem]:
+    """All findings in our words.
 
-    details: one entry of `ValidationError.errors()`.
-    lines:   lines of the document's paths; the nearest known ancestor names the line.
+    found: the entries of `ValidationError.errors()`.
+    lines: lines of the document's paths; the nearest known ancestor names the line.
     """
+    return [_as_problem(details, lines) for details in found if not _is_echo(details)]
+
+
+def _is_echo(details: ErrorDetails) -> bool:
+    """Whether pydantic calls a list too short only because it left out the bad items."""
+    value = details.get("input")
+    is_long_enough = isinstance(value, list) and len(value) >= details.get("ctx", {}).get(
+        "min_length", 0
+    )
+    return details["type"] == "too_short" and is_long_enough
+
+
+def _as_problem(details: ErrorDetails, lines: dict[Path, int]) -> Problem:
     context: dict[str, Any] = details.get("ctx", {})
     path: Path = tuple(part for part in details["loc"] if part != "[key]")
     if details["type"] == RULE_BROKEN:
@@ -54,7 +67,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     folded = {_fold(name): name for name in known}
     if _fold(word) in folded:
         return folded[_fold(word)]
-    close = get_close_matches(_fold(word), folded, n=1, cutoff=0.7)
+    close = get_close_matches(_fold(word), folded, n=1, cutoff=0.65)
     return folded[close[0]] if close else None
 
 
@@ -90,9 +103,9 @@ def _out_of_bounds(kind: str, value: object, context: dict[str, Any]) -> tuple[s
         actual = context.get("actual_length", "too many")
         return f"there are {actual} entries", f"write at most {context['max_length']}"
     if kind == "greater_than_equal":
-        return f"{shown} is too small", f"write {context['ge']} or more"
+        return f"{shown} is too small", f"write {context['ge']:g} or more"
     if kind == "less_than_equal":
-        return f"{shown} is too large", f"write {context['le']} or less"
+        return f"{shown} is too large", f"write {context['le']:g} or less"
     if kind == "finite_number":
         return f"{shown} is not finite", "write a finite number"
     if kind == "string_unicode":
@@ -119,10 +132,13 @@ def _meant_field(path: Path) -> str:
         known = children_of(field_schema(_plain(path[:-1])))
     except UnknownField:
         known = []
-    if meant := nearest(name, known):
+    meant = nearest(name, known)
+    if meant and _fold(meant) == _fold(name):
         return f"did you mean {meant}?"
     if elsewhere := paths_ending_in(name):
         return f"the field {name} belongs at {' or '.join(elsewhere)}"
+    if meant:
+        return f"did you mean {meant}?"
     return f"the fields here are {', '.join(known)}" if known else "drop it"
 
 

@@ -18,7 +18,7 @@ from swarm.contract.discovery import Discovery
 from swarm.contract.execution import Execution
 from swarm.contract.metadata import ObjectMeta
 from swarm.contract.risk import Risk
-from swarm.contract.rules import Distinct
+from swarm.contract.rules import Distinct, Fault
 
 GROUP = "swarm.proompteng.ai"
 VERSION = "v1alpha1"
@@ -89,8 +89,13 @@ class SwarmObject(Block):
     @classmethod
     def _without_status(cls, data: Any) -> Any:
         """Leave out the status: it is the controller's word, never an input."""
-        if not isinstance(data, Mapping) or not isinstance(data.get("status", {}), Mapping):
+        if not isinstance(data, Mapping):
             return data
+        if not isinstance(data.get("status") or {}, Mapping):
+            wrong = "the status is no block of fields"
+            raise Fault(
+                at=("status",), wrong=wrong, right="drop it; the controller writes it"
+            ).error()
         return {key: value for key, value in data.items() if key != "status"}
 
     @property

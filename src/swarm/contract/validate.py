@@ -38,6 +38,8 @@ def load_swarms(text: str | bytes, *, source: str) -> list[SwarmObject]:
             problems.append(_twice(swarm, first_of[identity], prefix, document))
         first_of.setdefault(identity, prefix or "the first object")
         swarms.append(swarm)
+    if not swarms and not problems:
+        problems.append(Problem(path="items", wrong="the list holds no Swarm", right="write one"))
     if problems:
         raise InvalidSwarm(source, tuple(problems))
     return swarms
@@ -92,10 +94,9 @@ def _check(document: Document, prefix: str) -> tuple[list[Problem], SwarmObject 
         swarm = SwarmObject.model_validate(tree, by_alias=True, by_name=False)
     except ValidationError as refusal:
         # Words for people are costly to import and needed only now.
-        from swarm.contract.problems import as_problem  # noqa: PLC0415
+        from swarm.contract.problems import as_problems  # noqa: PLC0415
 
-        found = refusal.errors(include_url=False)
-        problems += [as_problem(details, document.lines) for details in found]
+        problems += as_problems(refusal.errors(include_url=False), document.lines)
         swarm = None
     problems = [_placed(problem, prefix, document) for problem in problems]
     problems.sort(key=lambda problem: problem.line or 0)
