@@ -228,6 +228,7 @@ class OpenMission:
     rank_terms: tuple[tuple[str, float], ...]
     at: datetime
     freeze: FreezeId | None = None
+    cause: str = ""  #: why it was opened, for a remediation or requalification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,7 @@ class Restaged(_Fact):
     """The change was put on top of the moved main; None when it does not apply any more."""
 
     old_head: str
+    onto: str
     change: Change | None
     detail: str = ""
     kind: Literal["restaged"] = "restaged"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from swarm.contract.swarm import SwarmSpec
@@ -19,6 +19,7 @@ from swarm.core.nouns import (
     Settled,
     ValidationContract,
 )
+from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,10 @@ class Installation:
     r3_allowed:      repositories and targets where lights-out may do R3.
     attests:         repositories with a configured signature and provenance policy.
     max_missions:    open missions at a time.  max_pending: orders dispatched but not begun.
-    look_every:      pause between two readings of a canary.
-    observe_for:     Gate 6 window after full exposure.
+    canary, slo:     what Gates 5 and 6 tolerate, and how sure they must be.
+    undecided_promotes: what an R0 or R1 canary without a verdict does after the longest hold.
+    need_cooldown:   how long a need rests after a mission for it ended badly.
+    class_freeze_after: consecutive failures of one class that freeze the class.
     """
 
     checks: frozenset[str] = frozenset()
@@ -68,16 +71,11 @@ class Installation:
     max_missions: int = 4
     max_pending: int = 8
     check_deadline: timedelta = timedelta(minutes=30)
-    look_every: timedelta = timedelta(seconds=30)
-    max_hold: timedelta = timedelta(hours=1)
-    observe_for: timedelta = timedelta(minutes=10)
+    canary: CanaryThresholds = field(default_factory=CanaryThresholds)
+    slo: SloThresholds = field(default_factory=SloThresholds)
     undecided_promotes: bool = False
     approval_lasts: timedelta = timedelta(hours=24)
     need_cooldown: timedelta = timedelta(hours=6)
-    error_increase: float = 0.20
-    latency_increase: float = 0.15
-    latency_floor: timedelta = timedelta(milliseconds=3)
-    minimum_sample: int = 200
     needs_token: bool = False
     class_freeze_after: int = 2
 
@@ -150,6 +148,7 @@ class Mission:
     standing: Standing | None = None
     reserved: int = 0
     freeze: FreezeId | None = None
+    sources: tuple[str, ...] = ()  #: names of the sources behind the need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,3 +178,4 @@ class Snapshot:
     denied: frozenset[tuple[str, str]] = frozenset()
     drifted: tuple[tuple[str, str], ...] = ()  #: target, what was seen
     class_bias: tuple[tuple[str, float], ...] = ()
+    source_trust: tuple[tuple[str, float], ...] = ()

@@ -1,0 +1,222 @@
+"""One mission's rollout at one target: sync, step by step, observe, promote; or go back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from swarm.contract.choices import Mode
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core import saga
+from swarm.core.decision import GiveVerdict, Order
+from swarm.core.findings import Findings, TargetFindings
+from swarm.core.gates import post_deploy_slo, progressive_rollout
+from swarm.core.nouns import Risk
+from swarm.core.orders import Orders
+from swarm.core.policy import risk
+from swarm.core.reasons import Reason
+from swarm.core.saying import Content, Saying, View, Word, frozen, verdict_record
+from swarm.core.snapshot import Mission
+
+ROOM = "protect"
+
+
+class Exposure:
+    """The rollout of one landed commit at one target, judged once. Holds no state."""
+
+    def __init__(self, mission: Mission, found: Findings, view: View, name: str) -> None:
+        self.mission, self.found, self.view, self.name = mission, found, view, name
+        self.revision = found.landed.commit if found.landed else ""
+        self.target: TargetFindings = found.target(name)
+        self.orders = Orders(mission, view.snapshot)
+        self.steps = view.snapshot.spec.delivery.rollout.steps
+        self.last = len(self.steps) - 1
+        self.risk = self._risk()
+
+    def say(self) -> Word:
+        """The next thing for this target; content once it is promoted."""
+        if self.target.promoted is not None:
+            return Content()
+        waiting = self._not_now()
+        if waiting is not None:
+            return waiting
+        synced = self.target.synced
+        if synced is None:
+            return self._sync()
+        if not synced.healthy:
+            return self._back(Reason.SYNC_FAILED, synced.detail)
+        for number in range(self.last):
+            word = self._step(number)
+            if word is not None:
+                return word
+        return self._observe()
+
+    def _risk(self) -> Risk:
+        change = self.found.change
+        rules = self.view.snapshot.installation.risk_rules
+        return risk.of_change(self.mission.risk, change, rules).risk if change else Risk.R3
+
+    def _not_now(self) -> Saying | None:
+        """Another rollout holds the target, it drifted, or this revision was denied here."""
+        resource = f"target:{self.name}"
+        if (other := self.view.holder(resource, self.mission)) is not None:
+            return Saying(
+                room=ROOM,
+                reason=Reason.TARGET_BUSY,
+                detail=f"{other} rolls out at {self.name}",
+                next_action=f"starts after {other}",
+                blocked_on=resource,
+            )
+        if (self.name, self.revision) in self.view.snapshot.denied:
+            detail = f"{self.revision[:8]} was rolled back at {self.name} before"
+            return self._back(Reason.DIGEST_DENIED, detail)
+        seen = dict(self.view.snapshot.drifted).get(self.name)
+        if seen is not None and self.target.synced is None:
+            return Saying(
+                room=ROOM,
+                reason=Reason.TARGET_DRIFTED,
+                detail=f"{self.name} {seen}",
+                next_action="goes on when the target runs what Git says",
+            )
+        return None
+
+    def _sync(self) -> Saying:
+        hold = self.view.freeze_over(self.mission)
+        if hold is not None:
+            return frozen(ROOM, hold)
+        return Saying(
+            room=ROOM,
+            reason=Reason.SYNC_PENDING,
+            detail=f"starting {self.revision[:8]} beside the stable version of {self.name}",
+            next_action="the new version answers its health check",
+            orders=(self.orders.sync(self.name, self.revision),),
+            holds=frozenset({f"target:{self.name}"}),
+        )
+
+    def _step(self, number: int) -> Saying | None:
+        """One canary step; None once the rollout has gone past it."""
+        exposed = self.target.traffic.get(number)
+        if exposed is None:
+            return self._expose(number)
+        if number + 1 in self.target.traffic:
+            return None
+        limits = progressive_rollout.thresholds(self.view.snapshot.installation, self.risk)
+        verdict = progressive_rollout.judge(self.target, number, limits)
+        kept = self._kept(progressive_rollout.NAME, number, verdict)
+        if verdict.answer is Answer.FAIL:
+            return self._back(Reason.CANARY_FAILED, verdict.detail).recording(*kept)
+        expired = self.view.now >= exposed.at + limits.max_hold
+        if self._goes_on(verdict, exposed.at, expired=expired):
+            pause_over = exposed.at + self.steps[number].pause
+            if self.view.now >= pause_over:
+                return self._expose(number + 1).recording(*kept)
+            verdict = replace(verdict, look_again=pause_over)
+        elif expired:
+            return self._undecided(number, verdict).recording(*kept)
+        return self._look(number, limits.look_every, verdict).recording(*kept)
+
+    def _observe(self) -> Word:
+        """Full exposure, the observation window of Gate 6, then promotion."""
+        exposed = self.target.traffic.get(self.last)
+        if exposed is None:
+            return self._expose(self.last)
+        limits = self.view.snapshot.installation.slo
+        verdict = post_deploy_slo.judge(self.target, self.last, limits)
+        kept = self._kept(post_deploy_slo.NAME, self.last, verdict)
+        if verdict.answer is Answer.FAIL:
+            return self._back(Reason.SLO_REGRESSED, verdict.detail).recording(*kept)
+        expired = self.view.now >= exposed.at + limits.max_hold
+        if self._goes_on(verdict, exposed.at, expired=expired):
+            return self._promote(verdict).recording(*kept)
+        if expired:
+            return self._undecided(self.last, verdict).recording(*kept)
+        return self._look(self.last, limits.look_every, verdict).recording(*kept)
+
+    def _goes_on(self, verdict: Verdict, since: datetime, *, expired: bool) -> bool:
+        """A pass, a person's promote for this very step, or the operator's choice for R0/R1."""
+        person = self.found.person
+        if verdict.answer is Answer.PASS:
+            return True
+        if person is not None and person.said == "promote" and person.at >= since:
+            return True
+        promotes = self.view.snapshot.installation.undecided_promotes
+        return expired and promotes and self.risk <= Risk.R1
+
+    def _undecided(self, step: int, verdict: Verdict) -> Saying:
+        """The longest hold passed: assisted asks a person, lights-out takes it back."""
+        detail = f"no verdict at {self.steps[step].set_weight} %: {verdict.detail}"
+        if self.view.snapshot.spec.mode is not Mode.ASSISTED:
+            return self._back(Reason.CANARY_UNDECIDED, detail)
+        channel = self.view.snapshot.spec.owner.channel
+        event = f"undecided-{self.name}-{self.revision}-{step}"
+        return Saying(
+            room=ROOM,
+            reason=Reason.CANARY_UNDECIDED,
+            detail=detail,
+            next_action="`swarmctl mission promote` or `swarmctl mission rollback`",
+            orders=(self.orders.notify(channel, event, f"{self.mission.title}: {detail}"),),
+            holds=frozenset({f"target:{self.name}"}),
+        )
+
+    def _expose(self, number: int) -> Saying:
+        """The next share of traffic; under a freeze the present one is only watched."""
+        hold = self.view.freeze_over(self.mission)
+        if hold is not None:
+            return self._watch_frozen(number - 1, frozen(ROOM, hold))
+        percent = self.steps[number].set_weight
+        return Saying(
+            room=ROOM,
+            reason=Reason.CANARY_PENDING,
+            detail=f"giving {percent} % of {self.name} to {self.revision[:8]}",
+            next_action="the split is in force",
+            orders=(self.orders.set_traffic(self.name, self.revision, number, percent),),
+            holds=frozenset({f"target:{self.name}"}),
+        )
+
+    def _promote(self, verdict: Verdict) -> Saying:
+        hold = self.view.freeze_over(self.mission)
+        if hold is not None:
+            return self._watch_frozen(self.last, frozen(ROOM, hold))
+        return Saying(
+            room=ROOM,
+            reason=Reason.SLO_HELD,
+            detail=verdict.detail,
+            next_action=f"{self.revision[:8]} becomes the only version of {self.name}",
+            orders=(self.orders.promote(self.name, self.revision),),
+            holds=frozenset({f"target:{self.name}"}),
+        )
+
+    def _watch_frozen(self, step: int, held: Saying) -> Saying:
+        if step < 0:
+            return held.holding(f"target:{self.name}")
+        every = self.view.snapshot.installation.canary.look_every
+        waiting = Verdict(answer=Answer.WAIT, reason=Reason.FROZEN)
+        look = self._look(step, every, waiting)
+        return replace(look, reason=held.reason, detail=held.detail, next_action=held.next_action)
+
+    def _look(self, step: int, every: timedelta, verdict: Verdict) -> Saying:
+        """Take the next look when it is due; otherwise say when it will be."""
+        last = self.target.last_look.get(step)
+        due = last.at + every if last else self.view.now
+        number = last.number + 1 if last else 0
+        order: tuple[Order, ...] = ()
+        if self.view.now >= due:
+            order = (self.orders.take_look(self.name, self.revision, step, number),)
+        again = [at for at in (verdict.look_again, due) if at is not None and at > self.view.now]
+        return Saying(
+            room=ROOM,
+            reason=Reason.SLO_PENDING if step == self.last else Reason.CANARY_PENDING,
+            detail=f"{self.steps[step].set_weight} % of {self.name}: {verdict.detail}",
+            next_action=f"look {number + 1} at {self.steps[step].set_weight} %",
+            orders=order,
+            look_again=min(again, default=None),
+            holds=frozenset({f"target:{self.name}"}),
+        )
+
+    def _kept(self, gate: str, step: int, verdict: Verdict) -> tuple[GiveVerdict, ...]:
+        # Each step is judged for itself: its verdict is kept under target, commit and weight.
+        subject = f"{self.name}@{self.revision}#{self.steps[step].set_weight}"
+        return verdict_record(self.mission, gate, subject, verdict, self.view.now)
+
+    def _back(self, reason: Reason, detail: str) -> Saying:
+        return saga.roll_back(ROOM, self.mission, self.found, self.view, (reason, detail))

@@ -1,0 +1,151 @@
+"""What a mission's evidence says, read once per judgement. The latest fact of a kind wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from swarm.core.evidence import (
+    Aborted,
+    ArtifactJudged,
+    CheckEnded,
+    Fact,
+    Landed,
+    LiveSeen,
+    LookTaken,
+    MainSeen,
+    Notified,
+    OrderRefused,
+    PersonSaid,
+    Promoted,
+    Restaged,
+    Reverted,
+    RunEnded,
+    Synced,
+    TrafficSet,
+)
+from swarm.core.nouns import Change
+from swarm.core.snapshot import Mission, OpenOrder
+
+
+@dataclass(slots=True)
+class TargetFindings:
+    """What is known about this mission's rollout at one target."""
+
+    synced: Synced | None = None
+    traffic: dict[int, TrafficSet] = field(default_factory=dict)
+    looks: dict[int, list[LookTaken]] = field(default_factory=dict)
+    last_look: dict[int, LookTaken] = field(default_factory=dict)
+    promoted: Promoted | None = None
+    aborted: Aborted | None = None
+    live: LiveSeen | None = None
+
+    def add_look(self, taken: LookTaken) -> None:
+        """Keep looks in order of observation; one that is not later than the last says nothing.
+
+        Two controllers' clocks may disagree by a moment, and counters read at the same instant
+        hold no increase.
+        """
+        self.last_look[taken.step] = taken
+        newest = max((looks[-1].look.observed_at for looks in self.looks.values()), default=None)
+        if newest is None or taken.look.observed_at > newest:
+            self.looks.setdefault(taken.step, []).append(taken)
+
+
+@dataclass(slots=True)
+class Findings:
+    """The evidence of one mission, sorted by what it is about.
+
+    runs:        finished runs, oldest first; attempts used = len(runs).
+    change:      the newest exact change, None before the first and after a failed restage.
+    moved_to:    where main had moved when landing the present change was refused.
+    """
+
+    runs: list[RunEnded] = field(default_factory=list)
+    change: Change | None = None
+    conflict: Restaged | None = None
+    checks: dict[tuple[str, str], CheckEnded] = field(default_factory=dict)
+    artifacts: dict[str, ArtifactJudged] = field(default_factory=dict)
+    landed: Landed | None = None
+    moved_to: str | None = None
+    targets: dict[str, TargetFindings] = field(default_factory=dict)
+    reverted: Reverted | None = None
+    refused: list[OrderRefused] = field(default_factory=list)
+    person: PersonSaid | None = None
+    main: MainSeen | None = None
+    open_orders: dict[str, OpenOrder] = field(default_factory=dict)
+
+    def target(self, name: str) -> TargetFindings:
+        """The findings at one target; empty ones where nothing happened yet."""
+        return self.targets.setdefault(name, TargetFindings())
+
+    def is_open(self, key: str) -> OpenOrder | None:
+        """The order of that key if it was issued and is not settled."""
+        return self.open_orders.get(key)
+
+    @property
+    def cost(self) -> int:
+        """What the runs cost so far, in micro-units."""
+        return sum(run.cost for run in self.runs)
+
+
+def read(mission: Mission) -> Findings:
+    """Sort a mission's facts. Cost: one pass over the facts."""
+    found = Findings(open_orders={order.key: order for order in mission.orders})
+    for fact in mission.facts:
+        _sort(found, fact)
+    return found
+
+
+def _sort(found: Findings, fact: Fact) -> None:
+    match fact:
+        case Synced() | TrafficSet() | LookTaken() | Promoted() | Aborted() | LiveSeen():
+            _sort_target(found.target(fact.target), fact)
+        case RunEnded() | Restaged() | Landed() | Reverted() | MainSeen():
+            _sort_change(found, fact)
+        case CheckEnded():
+            found.checks[fact.check, fact.commit] = fact
+        case ArtifactJudged():
+            found.artifacts[fact.commit] = fact
+        case OrderRefused():
+            found.refused.append(fact)
+        case PersonSaid():
+            found.person = fact
+        case Notified():
+            pass
+
+
+def _sort_change(found: Findings, fact: RunEnded | Restaged | Landed | Reverted | MainSeen) -> None:
+    match fact:
+        case RunEnded():
+            found.runs.append(fact)
+            if fact.change is not None:
+                found.change, found.conflict, found.moved_to = fact.change, None, None
+        case Restaged():
+            found.change, found.moved_to = fact.change, None
+            found.conflict = fact if fact.change is None else None
+        case Landed():
+            found.landed = fact if fact.landed else found.landed
+            found.moved_to = None if fact.landed else fact.main
+        case Reverted():
+            found.reverted = fact
+        case MainSeen():
+            found.main = fact
+
+
+def _sort_target(
+    target: TargetFindings,
+    fact: Synced | TrafficSet | LookTaken | Promoted | Aborted | LiveSeen,
+) -> None:
+    match fact:
+        case Synced():
+            target.synced = fact
+        case TrafficSet():
+            target.traffic[fact.step] = fact
+        case LookTaken():
+            target.add_look(fact)
+        case Promoted():
+            target.promoted = fact
+        case Aborted():
+            target.aborted = fact
+        case LiveSeen():
+            target.live = fact

@@ -1,0 +1,33 @@
+"""Gate 1: is this need cited well enough to act on it?"""
+
+from __future__ import annotations
+
+from swarm.contract.discovery import Discovery
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core.nouns import Need
+from swarm.core.reasons import Reason
+
+NAME = "discovery_quality"
+
+
+def judge(need: Need, policy: Discovery) -> Verdict:
+    """Pass when citations and confidence reach what the Swarm asks (GATE-1)."""
+    if need.citations == 0 or not need.cited:
+        return _fail(Reason.UNCITED, "nothing that can be looked up supports it")
+    if need.citations < policy.min_citations:
+        return _fail(
+            Reason.TOO_FEW_CITATIONS,
+            f"{need.citations} of {policy.min_citations} independent citations"
+            f" ({', '.join(need.origins) or 'no origin'})",
+        )
+    if need.confidence < policy.min_confidence:
+        return _fail(
+            Reason.LOW_CONFIDENCE,
+            f"confidence {need.confidence:.2f} is below {policy.min_confidence:.2f}",
+        )
+    detail = f"{need.citations} independent citations, confidence {need.confidence:.2f}"
+    return Verdict(answer=Answer.PASS, reason=Reason.ENOUGH_EVIDENCE, detail=detail)
+
+
+def _fail(reason: Reason, detail: str) -> Verdict:
+    return Verdict(answer=Answer.FAIL, reason=reason, detail=detail)

@@ -1,0 +1,40 @@
+"""Gate 6: does the service hold its limits for the observation window after full exposure?"""
+
+from __future__ import annotations
+
+from swarm.contract.verdict import Verdict
+from swarm.core.findings import TargetFindings
+from swarm.core.rollout.counts import Absent, ArmCounts, increase
+from swarm.core.rollout.slo import judge_slo
+from swarm.core.rollout.thresholds import SloThresholds
+
+NAME = "post_deploy_slo"
+
+
+def judge(target: TargetFindings, last_step: int, limits: SloThresholds) -> Verdict:
+    """Judge the looks at full exposure against objectives and the old version's counts."""
+    taken = target.looks.get(last_step, [])
+    readings = [look.look.serving() for look in taken]
+    judged = judge_slo(readings, limits, baseline(target, last_step))
+    again = taken[-1].at + limits.look_every if taken else None
+    return Verdict(
+        answer=judged.answer,
+        reason=judged.reason,
+        detail=judged.detail,
+        evidence=tuple(look.id for look in taken),
+        look_again=again,
+    )
+
+
+def baseline(target: TargetFindings, last_step: int) -> ArmCounts | None:
+    """What the old version counted while the canary grew beside it; None if nobody saw it."""
+    seen = [
+        taken.look.stable
+        for step in sorted(target.looks)
+        if step < last_step
+        for taken in target.looks[step]
+    ]
+    counts = [arm for arm in seen if not isinstance(arm, Absent)]
+    if len(counts) < 2:  # noqa: PLR2004 - an increase needs two readings
+        return None
+    return increase(counts[0], counts[-1]).counts

@@ -1,0 +1,133 @@
+"""Deliver: Gates 3 and 4, then the exact commit lands on main, one after another (LOOP-8)."""
+
+from __future__ import annotations
+
+from swarm.contract.verdict import Answer
+from swarm.core.decision import AskApproval, UseApproval
+from swarm.core.findings import Findings
+from swarm.core.gates import merge_policy, supply_chain
+from swarm.core.nouns import Approval, Change, MissionKind, OutcomeKind, Risk
+from swarm.core.orders import Orders
+from swarm.core.policy import approval, risk
+from swarm.core.reasons import Reason
+from swarm.core.saying import (
+    Content,
+    Ending,
+    Saying,
+    View,
+    Word,
+    frozen,
+    settled,
+    verdict_record,
+)
+from swarm.core.snapshot import Mission
+
+ROOM = "deliver"
+
+
+def say(mission: Mission, found: Findings, view: View) -> Word:
+    """Speak from the green head to the landed commit."""
+    change = found.change
+    if mission.kind is MissionKind.REQUALIFY or change is None or found.landed is not None:
+        return Content()
+    finding = risk.of_change(mission.risk, change, view.snapshot.installation.risk_rules)
+    ruling = approval.ruling(view.snapshot, mission, finding.risk)
+    answer = approval.valid(mission, change.head, view.snapshot.policy_hash, view.now)
+    gate3 = merge_policy.judge(mission, change, view.snapshot, ruling, answer)
+    record = verdict_record(mission, merge_policy.NAME, change.head, gate3, view.now)
+    if gate3.answer is Answer.FAIL:
+        rejected = gate3.reason == Reason.APPROVAL_DENIED
+        ending = Ending(
+            kind=OutcomeKind.REJECTED if rejected else OutcomeKind.REFUSED,
+            reason=Reason(gate3.reason),
+            detail=gate3.detail,
+        )
+        return settled(ROOM, mission, found, view.now, ending).recording(*record)
+    if gate3.answer is not Answer.PASS:
+        why = "; ".join((gate3.detail, *finding.why))
+        return _ask(mission, change, view, finding.risk, why).recording(*record)
+    return _queue(mission, found, view, change, answer).recording(*record)
+
+
+def _ask(mission: Mission, change: Change, view: View, level: Risk, why: str) -> Saying:
+    snapshot = view.snapshot
+    question = AskApproval(
+        mission=mission.id,
+        commit=change.head,
+        policy_hash=snapshot.policy_hash,
+        risk=level,
+        question=f"{mission.title}: {why}",
+        at=view.now,
+        expires_at=view.now + snapshot.installation.approval_lasts,
+    )
+    asked = (change.head, snapshot.policy_hash) in mission.asked
+    text = f"R{level:d} waits for you: {mission.title} ({mission.repo}@{change.head[:8]}). {why}"
+    tell = Orders(mission, snapshot).notify(
+        snapshot.spec.owner.channel, f"approval-{change.head}-{snapshot.policy_hash[:12]}", text
+    )
+    return Saying(
+        room=ROOM,
+        reason=Reason.APPROVAL_NEEDED,
+        detail=why,
+        next_action="lands after `swarmctl approve`",
+        orders=() if asked else (tell,),
+        records=() if asked else (question,),
+    )
+
+
+def _queue(
+    mission: Mission, found: Findings, view: View, change: Change, answer: Approval | None
+) -> Saying:
+    """One mission at a time: on top of main, attested, then compare-and-swap."""
+    queue = f"queue:{mission.repo}"
+    if (ahead := view.holder(queue, mission)) is not None:
+        return Saying(
+            room=ROOM,
+            reason=Reason.QUEUED_BEHIND,
+            detail=f"{ahead} is ahead in the merge queue of {mission.repo}",
+            next_action=f"lands after {ahead}",
+            blocked_on=queue,
+        )
+    orders = Orders(mission, view.snapshot)
+    if found.moved_to is not None and found.moved_to != change.base:
+        return Saying(
+            room=ROOM,
+            reason=Reason.HEAD_MOVED,
+            detail=f"main moved to {found.moved_to[:8]}; putting the change on top",
+            next_action="the checks run again on the new commit",
+            orders=(orders.restage(change, found.moved_to),),
+        ).holding(queue)
+    attests = mission.repo in view.snapshot.installation.attests
+    gate4 = supply_chain.judge(change.head, found, attests=attests)
+    record = verdict_record(mission, supply_chain.NAME, change.head, gate4, view.now)
+    if gate4.answer is Answer.FAIL:
+        ending = Ending(
+            kind=OutcomeKind.FAILED,
+            reason=Reason.ARTIFACT_REFUSED,
+            detail=gate4.detail,
+            counts=True,
+            retry_at=view.now + view.snapshot.installation.need_cooldown,
+        )
+        return settled(ROOM, mission, found, view.now, ending).recording(*record)
+    if gate4.answer is not Answer.PASS:
+        return Saying(
+            room=ROOM,
+            reason=Reason.ARTIFACT_PENDING,
+            detail=gate4.detail,
+            next_action="lands once it verifies",
+            orders=(orders.judge_artifact(change.head),),
+            records=record,
+        ).holding(queue)
+    if (hold := view.freeze_over(mission)) is not None:
+        return frozen(ROOM, hold).recording(*record)
+    land = orders.land(change)
+    fresh = answer is not None and found.is_open(land.key) is None
+    used = (UseApproval(approval=answer, at=view.now),) if answer and fresh else ()
+    return Saying(
+        room=ROOM,
+        reason=Reason.MERGE_ALLOWED,
+        detail=f"landing {change.head[:8]} on {mission.repo}",
+        next_action="main moves to it if it has not moved meanwhile",
+        orders=(land,),
+        records=(*record, *used),
+    ).holding(queue)

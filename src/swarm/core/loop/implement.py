@@ -1,0 +1,91 @@
+"""Implement: have an agent make the change that the mission promised."""
+
+from __future__ import annotations
+
+from swarm.core import dispatch
+from swarm.core.evidence import RunEnded, RunResult
+from swarm.core.findings import Findings
+from swarm.core.ids import order_key
+from swarm.core.nouns import MissionKind, OutcomeKind
+from swarm.core.reasons import Reason
+from swarm.core.saying import Content, Ending, Saying, View, Word, settled
+from swarm.core.snapshot import Mission
+
+ROOM = "implement"
+
+
+def say(mission: Mission, found: Findings, view: View) -> Word:
+    """Speak until the mission has a change; nothing to say once it has one."""
+    if (ended := _person_ended(mission, found, view)) is not None:
+        return ended
+    if mission.kind is MissionKind.REQUALIFY:
+        return Content()
+    if (waiting := _at_work(mission, found)) is not None:
+        return waiting
+    if not found.runs:
+        return dispatch.send(ROOM, mission, found, view)
+    last = found.runs[-1]
+    if found.conflict is not None:
+        return dispatch.fix(
+            ROOM,
+            mission,
+            found,
+            view,
+            reason=Reason.MERGE_CONFLICT,
+            failure=found.conflict.detail,
+            base=found.conflict.onto,
+        )
+    if last.result is RunResult.CHANGED:
+        return Content()
+    return _unhappy(mission, found, view, last)
+
+
+def _at_work(mission: Mission, found: Findings) -> Saying | None:
+    attempt = len(found.runs)
+    order = found.is_open(order_key(mission.id, "run", str(attempt)))
+    if order is None:
+        return None
+    lane = frozenset({dispatch.lane_of(attempt)})
+    if order.waits_because:
+        return Saying(
+            room=ROOM,
+            reason=Reason.CAPACITY,
+            detail=order.waits_because,
+            next_action="the agent is asked again",
+            look_again=order.next_try,
+            holds=lane,
+        )
+    return Saying(
+        room=ROOM,
+        reason=Reason.RUN_PENDING,
+        detail=f"{mission.agent} is at work, attempt {attempt}",
+        next_action="the agent finishes",
+        holds=lane,
+    )
+
+
+def _unhappy(mission: Mission, found: Findings, view: View, last: RunEnded) -> Saying:
+    if last.result is RunResult.REFUSED:
+        detail = "; ".join(last.violations) or last.detail
+        ending = Ending(
+            kind=OutcomeKind.REFUSED, reason=Reason.CHANGE_REFUSED, detail=detail, counts=True
+        )
+        return settled(ROOM, mission, found, view.now, ending)
+    if last.result is RunResult.NOTHING:
+        # Same input, same nothing: asking again would only burn the budget.
+        reason = Reason.RUN_PRODUCED_NOTHING
+        return dispatch.failed(ROOM, mission, found, view, reason, last.detail)
+    timed_out = last.result is RunResult.TIMED_OUT
+    reason = Reason.RUN_TIMED_OUT if timed_out else Reason.RUN_FAILED
+    return dispatch.fix(ROOM, mission, found, view, reason=reason, failure=last.detail)
+
+
+def _person_ended(mission: Mission, found: Findings, view: View) -> Saying | None:
+    """A person's cancel or reject ends a mission that has not landed; later it rolls back."""
+    person = found.person
+    if person is None or found.landed is not None or person.said not in {"cancel", "reject"}:
+        return None
+    reason = Reason.CANCELLED if person.said == "cancel" else Reason.REJECTED
+    detail = f"{person.by}: {person.reason}"
+    ending = Ending(kind=OutcomeKind.REJECTED, reason=reason, detail=detail)
+    return settled(ROOM, mission, found, view.now, ending)

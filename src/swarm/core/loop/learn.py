@@ -1,0 +1,133 @@
+"""Learn: what one ending means for ranking, trust, freezes and repairs (LOOP-10, FRZ-1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from swarm.core.decision import Learn, OpenFreeze, OpenMission, Record, Settle
+from swarm.core.findings import Findings
+from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind, Settled
+from swarm.core.policy import budget, freeze, ranking, remediation
+from swarm.core.reasons import Reason
+from swarm.core.saying import Ending, Saying, View, settled
+from swarm.core.snapshot import Mission, Snapshot
+
+ROOM = "learn"
+RATE = 0.2  #: weight of one outcome against the past: five outcomes change a class's mind
+TRUST_RANGE = (0.25, 1.25)  #: memory may quarter a source's trust, never silence it (T20)
+GATE_FAILURES = {
+    Reason.RETRIES_SPENT,
+    Reason.ARTIFACT_REFUSED,
+    Reason.SYNC_FAILED,
+    Reason.CANARY_FAILED,
+    Reason.CANARY_UNDECIDED,
+    Reason.SLO_REGRESSED,
+}
+
+
+def delivered(mission: Mission, found: Findings, view: View) -> Saying:
+    """No room has anything left to say: the mission is delivered."""
+    where = found.landed.commit[:8] if found.landed else "nothing"
+    ending = Ending(
+        kind=OutcomeKind.DELIVERED, reason=Reason.DELIVERED, detail=f"{where} is live and proven"
+    )
+    return settled(ROOM, mission, found, view.now, ending)
+
+
+def recommended(opened: OpenMission, snapshot: Snapshot) -> tuple[Record, ...]:
+    """Shadow mode: the mission is written down and ends at once; nothing is done (VAL-4)."""
+    outcome = Outcome(
+        kind=OutcomeKind.RECOMMENDED,
+        reason=Reason.SHADOW,
+        detail=f"{opened.agent} would have been asked, R{opened.risk:d}",
+        at=snapshot.now,
+        attempts=0,
+        cost=0,
+        counts_as_failure=False,
+    )
+    rests = snapshot.now + snapshot.installation.need_cooldown
+    ending = Settle(mission=opened.id, outcome=outcome, need_done=False, retry_need_at=rests)
+    return (replace(opened, reserve=0), ending)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """The settle record, adjusted, and everything else that the ending brings about."""
+
+    settle: Settle
+    records: tuple[Record, ...]
+
+
+def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
+    """What follows from one ending: new ranking numbers, freezes, and a repair."""
+    outcome = settle.outcome
+    last = Settled(
+        mission=mission.id,
+        mission_class=mission.mission_class,
+        kind=mission.kind,
+        outcome=outcome.kind,
+        counts_as_failure=outcome.counts_as_failure,
+        at=outcome.at,
+    )
+    records: list[Record] = []
+    repair = _repair(settle, mission, snapshot)
+    if repair is not None:
+        # The need passes to the repair in the same transaction.
+        settle = replace(settle, retry_need_at=snapshot.now)
+        records.append(repair)
+    records.extend(OpenFreeze(freeze=hold) for hold in _freezes(last, outcome.reason, snapshot))
+    if mission.kind is not MissionKind.REQUALIFY:
+        records.extend(_numbers(last, mission, snapshot))
+    return Lesson(settle=settle, records=tuple(records))
+
+
+def _repair(settle: Settle, mission: Mission, snapshot: Snapshot) -> OpenMission | None:
+    if settle.outcome.reason not in GATE_FAILURES:
+        return None
+    agents = {agent.name: agent for agent in snapshot.installation.agents}
+    agent = agents.get(mission.agent)
+    reserve = budget.reservation(agent) if agent else 0
+    if reserve and not budget.carries(snapshot.budget, reserve - mission.reserved):
+        return None
+    why = f"{settle.outcome.reason}: {settle.outcome.detail}"
+    return remediation.of(mission, why, reserve, snapshot.now)
+
+
+def _freezes(last: Settled, reason: str, snapshot: Snapshot) -> tuple[Freeze, ...]:
+    limits = freeze.Limits(
+        swarm_after=snapshot.spec.risk.freeze_after_failures,
+        class_after=snapshot.installation.class_freeze_after,
+        duration=snapshot.spec.risk.freeze_duration,
+        needs_token=snapshot.installation.needs_token,
+    )
+    opened = freeze.opened_by(last, snapshot.settled, snapshot.swarm, limits)
+    if reason == Reason.SLO_REGRESSED and all(
+        hold.mission_class != last.mission_class for hold in opened
+    ):
+        opened = (*opened, freeze.slo_freeze(last, snapshot.swarm, limits))
+    return opened
+
+
+def _numbers(last: Settled, mission: Mission, snapshot: Snapshot) -> tuple[Learn, ...]:
+    good = last.outcome is OutcomeKind.DELIVERED
+    if not good and not last.counts_as_failure:
+        return ()
+    reward = 1.0 if good else -1.0
+    bias = dict(snapshot.class_bias)
+    before = bias.get(mission.mission_class, 0.0)
+    bound = ranking.BIAS_MAX
+    after = max(-bound, min(bound, before + RATE * (reward - before)))
+    bias[mission.mission_class] = round(after, 6)
+    trust = dict(snapshot.source_trust)
+    low, high = TRUST_RANGE
+    for source in mission.sources:
+        known = trust.get(source, 1.0)
+        aim = high if good else low
+        trust[source] = round(max(low, min(high, known + RATE * (aim - known))), 6)
+    return (
+        Learn(
+            class_bias=tuple(sorted(bias.items())),
+            source_trust=tuple(sorted(trust.items())),
+            cause=mission.id,
+        ),
+    )

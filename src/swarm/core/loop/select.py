@@ -1,0 +1,187 @@
+"""Select: the highest-value needs that policy allows right now, each refusal with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core.decision import OpenMission, RejectNeed
+from swarm.core.gates import discovery_quality
+from swarm.core.ids import MissionId, NeedId, mission_id
+from swarm.core.nouns import MissionKind, Need, NeedState, Risk, ValidationContract
+from swarm.core.policy import backpressure, budget, freeze, overlap, ranking
+from swarm.core.policy.freeze import EVERYTHING
+from swarm.core.reasons import Reason
+from swarm.core.snapshot import AgentBinding, Snapshot
+
+OWN_ROUNDS_MAX = 3  #: a need that our own work caused this often is a loop, not a need (T19)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What selecting came to: missions to open, needs that Gate 1 refused, and why not more.
+
+    passed_over: need, reason, detail for needs that ranked above the last chosen one (or the
+                 first few, when none was chosen).
+    """
+
+    opened: tuple[OpenMission, ...] = ()
+    rejected: tuple[RejectNeed, ...] = ()
+    passed_over: tuple[tuple[NeedId, str, str], ...] = ()
+    idle_reason: str = ""
+
+
+PASSED_OVER_KEPT = 20
+
+
+def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int) -> Selection:
+    """Fill the free slots, best need first. Cost: one pass over the needs until slots are full."""
+    blocked = _nothing_at_all(snapshot, open_missions)
+    if blocked is not None:
+        return Selection(idle_reason=blocked)
+    slots = snapshot.installation.max_missions - open_missions
+    occupied = overlap.Occupied(held)
+    left = snapshot.budget.left if snapshot.budget else 0
+    opened: list[OpenMission] = []
+    rejected: list[RejectNeed] = []
+    passed: list[tuple[NeedId, str, str]] = []
+    bias = dict(snapshot.class_bias)
+    order = sorted(
+        snapshot.needs,
+        key=lambda need: (-(need.rank + bias.get(need.mission_class, 0.0)), need.id),
+    )
+    for need in order:
+        if len(opened) >= slots:
+            break
+        gate = discovery_quality.judge(need, snapshot.spec.discovery)
+        if gate.answer is Answer.FAIL:
+            rejected.append(_rejected(need, gate, snapshot))
+            continue
+        why = refusal(need, snapshot, occupied)
+        agent = agent_for(need, snapshot)
+        reserve = budget.reservation(agent) if agent else 0
+        if why is None and reserve > 0 and reserve > left:
+            why = (Reason.BUDGET_EXHAUSTED, f"{reserve} of {left} micro-units would be reserved")
+        if why is not None or agent is None:
+            if len(passed) < PASSED_OVER_KEPT and why is not None:
+                passed.append((need.id, *why))
+            continue
+        mission = _open(need, agent, reserve, snapshot)
+        left -= reserve
+        for resource in overlap.resources(need.repo, need.paths):
+            occupied.add(resource, mission.id)
+        opened.append(mission)
+    idle = "" if opened else _idle(order, passed)
+    return Selection(
+        opened=tuple(opened),
+        rejected=tuple(rejected),
+        passed_over=tuple(passed),
+        idle_reason=idle,
+    )
+
+
+def refusal(
+    need: Need, snapshot: Snapshot, occupied: overlap.Occupied
+) -> tuple[Reason, str] | None:
+    """Why this need may not be taken now; None if it may. Also what `why` prints."""
+    if need.state is not NeedState.OPEN:
+        return Reason.ALREADY_OPEN, f"the need is {need.state}"
+    if need.not_before is not None and snapshot.now < need.not_before:
+        return Reason.NOT_BEFORE, f"rests until {need.not_before:%Y-%m-%d %H:%M} UTC"
+    if need.own_rounds >= OWN_ROUNDS_MAX:
+        return Reason.SELF_CAUSED_LOOP, f"our own work caused it {need.own_rounds} times"
+    if not need.repo:
+        return Reason.NO_REPOSITORY, "it names no repository that could be changed"
+    if need.repo not in snapshot.spec.delivery.repo_allowlist:
+        return Reason.REPOSITORY_NOT_ALLOWED, f"{need.repo!r} is not in delivery.repoAllowlist"
+    hold = freeze.holding(snapshot.freezes, need.mission_class)
+    if hold is not None:
+        return Reason.FROZEN, f"{hold.mission_class}: {hold.reason}"
+    dark = [source.name for source in snapshot.sources if source.dark_since is not None]
+    if dark and need.risk >= Risk.R2:
+        return Reason.DISCOVERY_DEGRADED, f"{dark[0]} is dark and this is R{need.risk:d}"
+    if agent_for(need, snapshot) is None:
+        return Reason.NO_AGENT, f"no agent takes class {need.mission_class!r}, rule {need.rule!r}"
+    meets = occupied.meets(need.repo, need.paths)
+    if meets is not None:
+        return Reason.REPOSITORY_BUSY, f"{meets[0]} writes to the same paths"
+    return None
+
+
+def agent_for(need: Need, snapshot: Snapshot) -> AgentBinding | None:
+    """The first bound agent that takes this class and rule."""
+    for agent in snapshot.installation.agents:
+        takes_class = not agent.classes or need.mission_class in agent.classes
+        if takes_class and (not agent.rules or need.rule in agent.rules):
+            return agent
+    return None
+
+
+def _nothing_at_all(snapshot: Snapshot, open_missions: int) -> str | None:
+    hold = freeze.holding(snapshot.freezes, EVERYTHING)
+    if hold is not None:
+        return f"{Reason.FROZEN}: {hold.reason}"
+    if open_missions >= snapshot.installation.max_missions:
+        return f"{Reason.NO_FREE_SLOT}: {open_missions} missions are open"
+    waiting = backpressure.pending(snapshot.missions)
+    if waiting >= snapshot.installation.max_pending:
+        return f"{Reason.BACKPRESSURE}: {waiting} dispatched runs have not begun"
+    if not budget.carries(snapshot.budget, 0):
+        return f"{Reason.BUDGET_EXHAUSTED}: the window is overdrawn"
+    return None
+
+
+def _idle(order: list[Need], passed: list[tuple[NeedId, str, str]]) -> str:
+    if passed:
+        need, reason, detail = passed[0]
+        return f"{reason}: {need}: {detail}"
+    return f"{Reason.NOTHING_TO_DO}: no need is open" if not order else Reason.LOW_CONFIDENCE
+
+
+def _rejected(need: Need, gate: Verdict, snapshot: Snapshot) -> RejectNeed:
+    return RejectNeed(need=need.id, reason=gate.reason, detail=gate.detail, at=snapshot.now)
+
+
+def _open(need: Need, agent: AgentBinding, reserve: int, snapshot: Snapshot) -> OpenMission:
+    bias = dict(snapshot.class_bias).get(need.mission_class, 0.0)
+    return OpenMission(
+        id=mission_id(need.id, need.rounds),
+        need=need.id,
+        kind=MissionKind.DELIVER,
+        parent=None,
+        depth=0,
+        mission_class=need.mission_class,
+        risk=need.risk,
+        repo=need.repo,
+        title=need.title,
+        agent=agent.name,
+        contract=contract_for(need.repo, need.paths, snapshot),
+        reserve=reserve,
+        rank_terms=ranking.terms(need, snapshot.now, bias),
+        at=snapshot.now,
+    )
+
+
+def contract_for(repo: str, paths: tuple[str, ...], snapshot: Snapshot) -> ValidationContract:
+    """What will count as success, before any code exists (LOOP-6)."""
+    bound = dict(snapshot.installation.targets)
+    wanted = snapshot.spec.delivery.deployment_targets
+    targets = tuple(name for name in wanted if bound.get(name) == repo)
+    canary = snapshot.installation.canary
+    return ValidationContract(
+        checks=snapshot.spec.delivery.required_checks,
+        targets=targets,
+        allowed_paths=paths,
+        error_increase=canary.error_increase,
+        latency_increase=canary.p95_increase or 0.0,
+        observe_for=snapshot.installation.slo.window,
+        evidence_wanted=(
+            "discovery_quality",
+            "code_quality",
+            "merge_policy",
+            "supply_chain",
+            "progressive_rollout",
+            "post_deploy_slo",
+        ),
+    )

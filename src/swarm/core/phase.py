@@ -1,0 +1,257 @@
+"""Phase and conditions: derived from snapshot and plan, never stored as an input (API-6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from swarm.contract.conditions import ConditionStatus, ConditionType
+from swarm.contract.status import Phase
+from swarm.contract.status_object import Condition, FreezeStatus, SwarmStatus
+from swarm.core.decision import OpenFreeze, OpenMission, Plan, Settle, Standing
+from swarm.core.ids import MissionId
+from swarm.core.nouns import Freeze, OutcomeKind
+from swarm.core.policy import approval, freeze
+from swarm.core.reasons import Reason
+from swarm.core.snapshot import Snapshot
+
+_LATE = {"verify", "deliver", "protect", "learn"}  #: rooms that wait on Gate 2 or later
+_NEEDS_HELP = {Reason.NO_AGENT, Reason.CHECK_NOT_CONFIGURED, Reason.TARGET_DRIFTED}
+_TRUE, _FALSE, _UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Counts over the last 24 hours and the latest times, as the store knows them."""
+
+    discoveries_24h: int = 0
+    missions_24h: int = 0
+    delivered_24h: int = 0
+    last_production_change: str | None = None
+    last_discover_at: datetime | None = None
+    last_plan_at: datetime | None = None
+    last_implement_at: datetime | None = None
+    last_verify_at: datetime | None = None
+    unavailable: tuple[str, ...] = ()
+
+
+def report(
+    snapshot: Snapshot, plan: Plan, figures: Figures, before: SwarmStatus | None
+) -> SwarmStatus:
+    """The whole status. Times of transition are kept from `before` where nothing changed."""
+    standings = _standings(snapshot, plan)
+    conditions = _Conditions(snapshot, plan, figures, standings).all()
+    ended = figures.missions_24h
+    return SwarmStatus(
+        phase=phase(snapshot, plan),
+        conditions=tuple(_since(condition, before) for condition in conditions),
+        observed_generation=snapshot.generation,
+        updated_at=snapshot.now,
+        last_discover_at=figures.last_discover_at,
+        last_plan_at=figures.last_plan_at,
+        last_implement_at=figures.last_implement_at,
+        last_verify_at=figures.last_verify_at,
+        active_missions=len(standings),
+        queued_needs=max(0, snapshot.queued_needs - len(_opened(plan))),
+        discoveries_24h=figures.discoveries_24h,
+        missions_24h=ended,
+        autonomous_success_rate_24h=figures.delivered_24h / ended if ended else None,
+        last_production_change_ref=figures.last_production_change,
+        freeze=_freeze_status(snapshot, plan),
+    )
+
+
+def phase(snapshot: Snapshot, plan: Plan) -> Phase:
+    """One word for what the swarm is doing; the most telling one wins."""
+    if freeze.holding(_freezes(snapshot, plan), freeze.EVERYTHING) is not None:
+        return Phase.FROZEN
+    if _degraded(snapshot, plan) is not None:
+        return Phase.DEGRADED
+    standings = _standings(snapshot, plan)
+    rooms = {standing.room for standing in standings.values()}
+    if rooms & _LATE:
+        return Phase.VERIFYING
+    if rooms:
+        return Phase.IMPLEMENTING
+    if _opened(plan):
+        return Phase.PLANNING
+    return Phase.PLANNING if snapshot.queued_needs and not plan.idle_reason else Phase.IDLE
+
+
+def same_meaning(one: SwarmStatus, other: SwarmStatus) -> bool:
+    """True when a write would only move `updatedAt` or the latest times (API-7)."""
+    return _meaning(one) == _meaning(other)
+
+
+def _meaning(status: SwarmStatus) -> object:
+    times = {
+        "updated_at": None,
+        "last_discover_at": None,
+        "last_plan_at": None,
+        "last_implement_at": None,
+        "last_verify_at": None,
+    }
+    return status.model_copy(update=times)
+
+
+def _opened(plan: Plan) -> list[OpenMission]:
+    return [record for record in plan.records if isinstance(record, OpenMission)]
+
+
+def _freezes(snapshot: Snapshot, plan: Plan) -> tuple[Freeze, ...]:
+    opened = [record.freeze for record in plan.records if isinstance(record, OpenFreeze)]
+    return (*snapshot.freezes, *opened)
+
+
+def _standings(snapshot: Snapshot, plan: Plan) -> dict[MissionId, Standing]:
+    ended = {record.mission for record in plan.records if isinstance(record, Settle)}
+    known = {m.id: m.standing for m in snapshot.missions if m.standing is not None}
+    known.update(dict(plan.standings))
+    return {mission: standing for mission, standing in known.items() if mission not in ended}
+
+
+def _degraded(snapshot: Snapshot, plan: Plan) -> tuple[str, str] | None:
+    """Reason and sentence while retries are spent or a source is dark; None otherwise.
+
+    It ends with the next delivery, a passed requalification, or the source's return.
+    """
+    outcomes = [
+        (item.outcome, item.counts_as_failure, str(item.mission)) for item in snapshot.settled
+    ]
+    for record in plan.records:
+        if isinstance(record, Settle):
+            ending = record.outcome
+            outcomes.append((ending.kind, ending.counts_as_failure, str(record.mission)))
+    for kind, counts, mission in reversed(outcomes):
+        if kind is OutcomeKind.DELIVERED:
+            break
+        if kind is OutcomeKind.FAILED and counts:
+            return Reason.RETRIES_SPENT, f"{mission} failed after its allowed attempts"
+    for source in snapshot.sources:
+        if source.dark_since is not None:
+            return "SourceDark", f"{source.name} is dark since {source.dark_since:%Y-%m-%d %H:%M}"
+    return None
+
+
+def _freeze_status(snapshot: Snapshot, plan: Plan) -> FreezeStatus | None:
+    holds = _freezes(snapshot, plan)
+    if not holds:
+        return None
+    hold = max(holds, key=lambda item: (item.mission_class == freeze.EVERYTHING, item.since))
+    left = [item.text for item in freeze.checklist(hold, snapshot.now) if not item.done]
+    scope = "everything" if hold.mission_class == freeze.EVERYTHING else hold.mission_class
+    what = f"{hold.reason} ({scope}): {hold.detail}"
+    return FreezeStatus(reason="; ".join((what, *left))[:4096], until=hold.until)
+
+
+def _since(condition: Condition, before: SwarmStatus | None) -> Condition:
+    for known in before.conditions if before else ():
+        if (known.type, known.status) == (condition.type, condition.status):
+            return condition.model_copy(update={"last_transition_time": known.last_transition_time})
+    return condition
+
+
+class _Conditions:
+    """Makes the conditions of one status."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        plan: Plan,
+        figures: Figures,
+        standings: dict[MissionId, Standing],
+    ) -> None:
+        self.snapshot, self.plan, self.figures, self.standings = snapshot, plan, figures, standings
+
+    def all(self) -> list[Condition]:
+        """Every condition of the closed list, in its order."""
+        return [
+            self._ready(),
+            self._progressing(),
+            self._stalled(),
+            self._discovery(),
+            self._budget(),
+            self._frozen(),
+            self._degraded(),
+            self._dependencies(),
+            self._policy(),
+        ]
+
+    def _make(
+        self, kind: ConditionType, status: ConditionStatus, reason: str, message: str = ""
+    ) -> Condition:
+        return Condition(
+            type=kind,
+            status=status,
+            reason=str(reason),
+            message=message[:4096],
+            last_transition_time=self.snapshot.now,
+            observed_generation=self.snapshot.generation,
+        )
+
+    def _ready(self) -> Condition:
+        if self.figures.unavailable:
+            detail = ", ".join(self.figures.unavailable)
+            return self._make(ConditionType.READY, _FALSE, Reason.UNAVAILABLE, detail)
+        return self._make(ConditionType.READY, _TRUE, "Observed", "the spec is valid and observed")
+
+    def _progressing(self) -> Condition:
+        if self.standings:
+            count = len(self.standings)
+            message = f"{count} open mission{'s' if count > 1 else ''}"
+            return self._make(ConditionType.PROGRESSING, _TRUE, "MissionsOpen", message)
+        idle = self.plan.idle_reason or "no mission is open"
+        return self._make(ConditionType.PROGRESSING, _FALSE, Reason.NOTHING_TO_DO, idle)
+
+    def _stalled(self) -> Condition:
+        for mission, standing in sorted(self.standings.items()):
+            if standing.reason in _NEEDS_HELP:
+                message = f"{mission}: {standing.detail}"
+                return self._make(ConditionType.STALLED, _TRUE, standing.reason, message)
+        return self._make(ConditionType.STALLED, _FALSE, "NothingStuck")
+
+    def _discovery(self) -> Condition:
+        kind = ConditionType.DISCOVERY_HEALTHY
+        dark = [source for source in self.snapshot.sources if source.dark_since is not None]
+        if dark:
+            message = "; ".join(f"{source.name}: {source.detail}" for source in dark)
+            return self._make(kind, _FALSE, "SourceDark", message)
+        if not self.snapshot.sources:
+            return self._make(kind, _UNKNOWN, Reason.NOT_CONFIGURED, "no source was read yet")
+        return self._make(kind, _TRUE, "SourcesAnswer", f"{len(self.snapshot.sources)} sources")
+
+    def _budget(self) -> Condition:
+        kind, window = ConditionType.BUDGET_AVAILABLE, self.snapshot.budget
+        if window is None:
+            name = self.snapshot.spec.risk.budget_ref
+            return self._make(kind, _UNKNOWN, Reason.BUDGET_UNKNOWN, f"{name!r} is not bound")
+        if window.left <= 0:
+            ends = f"{window.window_ends:%Y-%m-%d %H:%M} UTC"
+            message = f"{window.name} is spent until {ends}"
+            return self._make(kind, _FALSE, Reason.BUDGET_EXHAUSTED, message)
+        return self._make(kind, _TRUE, "BudgetLeft")
+
+    def _frozen(self) -> Condition:
+        status = _freeze_status(self.snapshot, self.plan)
+        if status is None:
+            return self._make(ConditionType.FROZEN, _FALSE, "NotFrozen")
+        return self._make(ConditionType.FROZEN, _TRUE, Reason.FROZEN, status.reason)
+
+    def _degraded(self) -> Condition:
+        why = _degraded(self.snapshot, self.plan)
+        if why is None:
+            return self._make(ConditionType.DEGRADED, _FALSE, "NotDegraded")
+        return self._make(ConditionType.DEGRADED, _TRUE, *why)
+
+    def _dependencies(self) -> Condition:
+        kind, away = ConditionType.DEPENDENCIES_READY, self.figures.unavailable
+        if away:
+            return self._make(kind, _FALSE, Reason.UNAVAILABLE, ", ".join(away))
+        return self._make(kind, _TRUE, "AllAnswer")
+
+    def _policy(self) -> Condition:
+        lacks = approval.missing_policy(self.snapshot)
+        if lacks:
+            message = f"acts as in assisted mode: {'; '.join(lacks)}"
+            return self._make(ConditionType.POLICY_COMPLETE, _FALSE, "PolicyMissing", message)
+        return self._make(ConditionType.POLICY_COMPLETE, _TRUE, "PolicyWritten")

@@ -1,0 +1,123 @@
+"""When a scope is held, what opens a hold, and what lifts one. Fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from swarm.core.ids import SwarmId, freeze_id
+from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, Settled
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One line of a resume checklist."""
+
+    text: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When failures freeze, and for how long."""
+
+    swarm_after: int
+    class_after: int
+    duration: timedelta
+    needs_token: bool
+
+
+def holding(freezes: Sequence[Freeze], mission_class: str) -> Freeze | None:
+    """The freeze that holds this class, the one that lasts longest first; None if none does.
+
+    A freeze whose window has passed still holds: it ends by being lifted, not by the clock.
+    """
+    covering = [hold for hold in freezes if hold.covers(mission_class)]
+    if not covering:
+        return None
+    endless = datetime.max.replace(tzinfo=covering[0].since.tzinfo)
+    return max(covering, key=lambda hold: hold.until or endless)
+
+
+def checklist(hold: Freeze, now: datetime) -> tuple[Item, ...]:
+    """What must be true before the hold may be lifted (FRZ-3)."""
+    if hold.until is None:
+        window = Item(text="window: open-ended; a person ends it with `swarmctl resume`", done=True)
+    else:
+        window = Item(
+            text=f"window: ends {hold.until:%Y-%m-%d %H:%M:%S} UTC", done=now >= hold.until
+        )
+    proof = Item(
+        text="requalification: required checks green on main and targets healthy",
+        done=hold.requalified is not None,
+    )
+    token = (Item(text="reset token given with --token", done=False),) if hold.needs_token else ()
+    return (window, proof, *token)
+
+
+def lifts_by_itself(hold: Freeze, now: datetime) -> bool:
+    """True when the window has passed, the scope requalified and nobody must be asked."""
+    return hold.until is not None and all(item.done for item in checklist(hold, now))
+
+
+def wants_requalification(hold: Freeze, now: datetime) -> bool:
+    """True when the window has passed (or has no end) and the proof is still missing."""
+    return hold.requalified is None and (hold.until is None or now >= hold.until)
+
+
+def consecutive_failures(settled: Sequence[Settled], mission_class: str | None = None) -> int:
+    """Failures in a row at the end of the history, of one class or of the whole swarm.
+
+    Neutral endings (rejected by a person, capacity) neither count nor break the row.
+    A delivery or a passed requalification breaks it.
+    """
+    row = 0
+    for item in reversed(settled):
+        is_proof = item.kind is MissionKind.REQUALIFY
+        if mission_class is not None and item.mission_class not in {mission_class, EVERYTHING}:
+            continue
+        if item.outcome is OutcomeKind.DELIVERED:
+            break
+        row += item.counts_as_failure and not is_proof
+    return row
+
+
+def opened_by(
+    last: Settled, history: Sequence[Settled], swarm: SwarmId, limits: Limits
+) -> tuple[Freeze, ...]:
+    """The freezes that this ending opens, given the history before it (FRZ-1, FAIL-3)."""
+    if not last.counts_as_failure or last.kind is MissionKind.REQUALIFY:
+        return ()
+    rows = [*history, last]
+    opened = []
+    in_all, in_class = consecutive_failures(rows), consecutive_failures(rows, last.mission_class)
+    if in_class >= limits.class_after:
+        opened.append(
+            _freeze(last, swarm, limits, last.mission_class, "RepeatedClassFailure", in_class)
+        )
+    if in_all >= limits.swarm_after:
+        opened.append(_freeze(last, swarm, limits, EVERYTHING, "RepeatedMissionFailure", in_all))
+    return tuple(opened)
+
+
+def slo_freeze(last: Settled, swarm: SwarmId, limits: Limits) -> Freeze:
+    """Gate 6 failed: the class freezes at once."""
+    return _freeze(last, swarm, limits, last.mission_class, "SloRegressed", 1)
+
+
+def _freeze(
+    last: Settled, swarm: SwarmId, limits: Limits, scope: str, reason: str, row: int
+) -> Freeze:
+    return Freeze(
+        id=freeze_id(swarm, scope, f"{reason}:{last.mission}"),
+        mission_class=scope,
+        reason=reason,
+        detail=f"{row} in a row, the last one {last.mission}",
+        cause=last.mission,
+        since=last.at,
+        until=last.at + limits.duration,
+        needs_token=limits.needs_token,
+    )

@@ -1,0 +1,93 @@
+"""What ends a freeze: requalification missions once the window has passed, then the lift."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from swarm.core.decision import LiftFreeze, OpenMission, Record
+from swarm.core.ids import mission_id
+from swarm.core.nouns import Freeze, MissionKind, Risk, ValidationContract
+from swarm.core.policy import freeze
+from swarm.core.snapshot import Mission, Snapshot
+
+
+def records(snapshot: Snapshot) -> tuple[Record, ...]:
+    """Freezes to lift, and requalification missions to open, at this instant."""
+    found: list[Record] = []
+    for hold in snapshot.freezes:
+        if freeze.lifts_by_itself(hold, snapshot.now):
+            found.append(LiftFreeze(freeze=hold.id, by="policy", at=snapshot.now))
+        elif freeze.wants_requalification(hold, snapshot.now):
+            mission = _requalification(hold, snapshot)
+            if mission is not None:
+                found.append(mission)
+    return tuple(found)
+
+
+def look_again(snapshot: Snapshot) -> datetime | None:
+    """When the next freeze window passes, or the next requalification round may begin."""
+    times = []
+    for hold in snapshot.freezes:
+        if hold.until is not None and snapshot.now < hold.until:
+            times.append(hold.until)
+        elif freeze.wants_requalification(hold, snapshot.now):
+            times.append(_round_start(hold, _round(hold, snapshot) + 1, snapshot))
+    return min(times, default=None)
+
+
+def _requalification(hold: Freeze, snapshot: Snapshot) -> OpenMission | None:
+    if any(mission.freeze == hold.id for mission in snapshot.missions):
+        return None
+    repo = _repo(hold, snapshot)
+    if repo is None:
+        return None
+    number = _round(hold, snapshot)
+    bound = dict(snapshot.installation.targets)
+    wanted = snapshot.spec.delivery.deployment_targets
+    contract = ValidationContract(
+        checks=snapshot.spec.delivery.required_checks,
+        targets=tuple(name for name in wanted if bound.get(name) == repo),
+        allowed_paths=(f".swarm/requalify/{hold.id}",),  # it writes nothing, so it meets nobody
+        error_increase=0.0,
+        latency_increase=0.0,
+        observe_for=snapshot.installation.slo.window,
+        evidence_wanted=("code_quality",),
+    )
+    return OpenMission(
+        id=mission_id(hold.id, number),
+        need=None,
+        kind=MissionKind.REQUALIFY,
+        parent=None,
+        depth=0,
+        mission_class=hold.mission_class,
+        risk=Risk.R0,
+        repo=repo,
+        title=f"Requalify after freeze: {hold.reason}",
+        agent="",
+        contract=contract,
+        reserve=0,
+        rank_terms=(),
+        at=snapshot.now,
+        freeze=hold.id,
+        cause=f"{hold.reason}: {hold.detail}",
+    )
+
+
+def _repo(hold: Freeze, snapshot: Snapshot) -> str | None:
+    """The repository to prove: where the cause worked if it is still known, else the first."""
+    by_id: dict[str, Mission] = {mission.id: mission for mission in snapshot.missions}
+    cause = by_id.get(hold.cause)
+    if cause is not None:
+        return cause.repo
+    allowed = snapshot.spec.delivery.repo_allowlist
+    return allowed[0] if allowed else None
+
+
+def _round(hold: Freeze, snapshot: Snapshot) -> int:
+    """Which try this is: one per freezeDuration since the window ended, from 0."""
+    began = hold.until or hold.since
+    return int((snapshot.now - began) / snapshot.spec.risk.freeze_duration)
+
+
+def _round_start(hold: Freeze, number: int, snapshot: Snapshot) -> datetime:
+    return (hold.until or hold.since) + number * snapshot.spec.risk.freeze_duration

@@ -1,0 +1,153 @@
+"""What a room says about a mission: orders, records, a reason, and when to look again.
+
+Also the `View`: the snapshot plus who holds what, which is all that a room may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from swarm.contract.verdict import Verdict
+from swarm.core.decision import GiveVerdict, Order, Record, Settle
+from swarm.core.findings import Findings
+from swarm.core.ids import FreezeId, MissionId
+from swarm.core.nouns import Freeze, Outcome, OutcomeKind
+from swarm.core.policy import freeze
+from swarm.core.reasons import Reason
+from swarm.core.snapshot import Mission, Snapshot
+
+# Shadow mode holds like a freeze that nobody needs to lift: record, do not act.
+_SHADOW = Freeze(
+    id=FreezeId("shadow"),
+    mission_class="*",
+    reason="Shadow",
+    detail="recommendations only until `swarmctl shadow stop`",
+    cause="shadow",
+    since=datetime.min.replace(tzinfo=UTC),
+    until=None,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The snapshot and the resources that other missions hold while this one is judged."""
+
+    snapshot: Snapshot
+    held: Mapping[str, MissionId]
+
+    @property
+    def now(self) -> datetime:
+        """The snapshot's instant."""
+        return self.snapshot.now
+
+    def holder(self, resource: str, mission: Mission) -> MissionId | None:
+        """The other mission that holds a resource, if one does."""
+        owner = self.held.get(resource)
+        return None if owner == mission.id else owner
+
+    def freeze_over(self, mission: Mission) -> Freeze | None:
+        """The freeze that holds this mission back, if one does; requalification is exempt."""
+        if self.snapshot.shadow:
+            return _SHADOW
+        return freeze.holding(self.snapshot.freezes, mission.mission_class)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """One room's word on one mission. Every waiting carries a reason and what comes next.
+
+    next_action: what happens by itself next, as words for people.
+    """
+
+    room: str
+    reason: Reason
+    detail: str = ""
+    next_action: str = ""
+    orders: tuple[Order, ...] = ()
+    records: tuple[Record, ...] = ()
+    look_again: datetime | None = None
+    holds: frozenset[str] = frozenset()
+    blocked_on: str | None = None
+
+    def holding(self, *resources: str) -> Saying:
+        """The same word, while holding these resources as well."""
+        return replace(self, holds=self.holds | frozenset(resources))
+
+    def recording(self, *records: Record) -> Saying:
+        """The same word with more records."""
+        return replace(self, records=(*records, *self.records))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A room that is satisfied: the next one speaks. It may still leave verdicts to keep."""
+
+    records: tuple[Record, ...] = ()
+
+
+Word = Saying | Content
+
+
+def frozen(room: str, hold: Freeze) -> Saying:
+    """The word of every room that would begin or promote something under a freeze."""
+    until = f"until {hold.until:%Y-%m-%d %H:%M:%S} UTC" if hold.until else "until resumed"
+    return Saying(
+        room=room,
+        reason=Reason.FROZEN,
+        detail=f"{hold.reason}: {hold.detail}" if hold.detail else hold.reason,
+        next_action=f"held {until}, then requalification",
+        look_again=hold.until,
+    )
+
+
+def verdict_record(
+    mission: Mission, gate: str, subject: str, verdict: Verdict, now: datetime
+) -> tuple[GiveVerdict, ...]:
+    """A record of the verdict if it differs from the last one kept; else nothing."""
+    for known_gate, known_subject, known in mission.verdicts:
+        if (known_gate, known_subject) == (gate, subject):
+            if (known.answer, known.reason) == (verdict.answer, verdict.reason):
+                return ()
+            break
+    return (GiveVerdict(mission=mission.id, gate=gate, subject=subject, verdict=verdict, at=now),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a mission ends and what that means for its need.
+
+    counts:   a failure that counts towards a freeze (law 4: capacity trouble never does).
+    retry_at: when the need may be tried again; None keeps it rejected.
+    deny:     (target, revision) pairs that may not be deployed there again.
+    """
+
+    kind: OutcomeKind
+    reason: Reason
+    detail: str = ""
+    counts: bool = False
+    retry_at: datetime | None = None
+    deny: tuple[tuple[str, str], ...] = ()
+
+
+def settled(room: str, mission: Mission, found: Findings, now: datetime, ending: Ending) -> Saying:
+    """The last word on a mission: its one outcome."""
+    outcome = Outcome(
+        kind=ending.kind,
+        reason=ending.reason,
+        detail=ending.detail,
+        at=now,
+        attempts=len(found.runs),
+        cost=found.cost,
+        counts_as_failure=ending.counts,
+        landed=found.landed.commit if found.landed else None,
+    )
+    record = Settle(
+        mission=mission.id,
+        outcome=outcome,
+        need_done=ending.kind is OutcomeKind.DELIVERED,
+        retry_need_at=ending.retry_at,
+        deny=ending.deny,
+    )
+    return Saying(room=room, reason=ending.reason, detail=ending.detail, records=(record,))
