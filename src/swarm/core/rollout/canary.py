@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from swarm.contract.verdict import Answer
 from swarm.core.rollout import sample_ratio, sequential
@@ -37,8 +38,7 @@ Said = tuple[Answer, CanaryReason, str]
 """An answer, its reason, and a note for people."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CanaryState:
+class CanaryState(NamedTuple):
     """Everything needed to judge the next look. Immutable; rebuilt from the looks at will.
 
     baseline: the stable arm's preceding window; None when nobody measured it.
@@ -86,10 +86,9 @@ def observe(state: CanaryState, look: Look) -> CanaryState:
                 f"{newest.observed_at.isoformat()}; looks are passed oldest first"
             )
         if state.judgement.answer is Answer.FAIL:
-            return replace(state, newest=look)
+            return state._replace(newest=look)
         if look.traffic_percent != newest.traffic_percent:
-            state = replace(
-                state,
+            state = state._replace(
                 step=None,
                 judgement=replace(state.judgement, consecutive_fails=0, metrics=()),
             )
@@ -100,15 +99,15 @@ def observe(state: CanaryState, look: Look) -> CanaryState:
         return _unmoved(state, look, _not_comparable(look))
     rule = state.rule or _latency_rule(state, stable)
     if rule is not state.rule or state.first is None:
-        state = replace(state, rule=rule, first=state.first or stable)
+        state = state._replace(rule=rule, first=state.first or stable)
     if state.step is None:
-        state = replace(state, step=_open_step(state, look, canary, stable))
+        state = state._replace(step=_open_step(state, look, canary, stable))
         note = f"first reading at {look.traffic_percent} %; the next one gives the first window"
         return _unmoved(state, look, (Answer.WAIT, CanaryReason.FIRST_LOOK, note))
     step = advance(state.step, canary, stable, rule)
+    state = state._replace(newest=look, step=step)
     said, fails, reports = _decide(state, look, step)
-    judgement = _judgement(state, look, said, (fails, reports))
-    return replace(state, newest=look, step=step, judgement=judgement)
+    return state._replace(judgement=_judgement(state, look, said, (fails, reports)))
 
 
 def _open_step(state: CanaryState, look: Look, canary: ArmCounts, stable: ArmCounts) -> Step:
@@ -129,7 +128,7 @@ def _open_step(state: CanaryState, look: Look, canary: ArmCounts, stable: ArmCou
 def _unmoved(state: CanaryState, look: Look, said: Said) -> CanaryState:
     """A look that brought no window: the evidence and the failed looks so far stay."""
     kept = (state.judgement.consecutive_fails, state.judgement.metrics)
-    return replace(state, newest=look, judgement=_judgement(state, look, said, kept))
+    return state._replace(newest=look, judgement=_judgement(state, look, said, kept))
 
 
 def _judgement(

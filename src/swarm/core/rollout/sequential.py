@@ -40,7 +40,9 @@ _PASS_UNIT: FloatArray = np.linspace(0.0, 1.0, PASS_POINTS)
 # Shares of the absolute level at which the direct test bets; near zero for a service that never
 # errs.
 _DIRECT_SHARES: FloatArray = np.geomspace(0.02, 0.6, DIRECT_POINTS)
-_NO_ADDITION: FloatArray = np.zeros(_ALL)
+# Places in the vector of a window's parts, see _grid.
+_THETAS = _RATIOS + 2
+_CONDITIONED, _BAD, _GOOD, _PARTS = _THETAS, _THETAS + 1, _THETAS + 2, _THETAS + 3
 # Beyond these the answer is settled thousands of times over, and exp would leave float64.
 _LOG_LOWEST, _LOG_HIGHEST = -600.0, 600.0
 
@@ -170,21 +172,21 @@ def add(test: RiskTest, window: Window) -> RiskTest:
 
 
 def _ratios(test: RiskTest, window: Window) -> FloatArray:
-    """Log likelihood ratios of one window at all points, shape (48,)."""
-    n_c, n_b, s_c = window.canary, window.stable, window.canary_bad
-    bad, seen = s_c + window.stable_bad, test.seen
-    out: FloatArray = _NO_ADDITION
-    if bad and n_b:
-        # log p(theta) - log p(null) = log(theta/null) - log((theta n_c + n_b)/(null n_c + n_b)),
-        # and the stable arm's events carry the second term alone. One arm alone, or no event,
-        # leaves nothing to condition on.
-        m = test.margin.risk(test.prior_bad + seen.stable_bad, test.prior_total + seen.stable)
-        theta, log_risk = _grid(m)
-        out = s_c * log_risk + bad * (_AGAINST_NULL @ np.log(theta * n_c + n_b))
-    if 0 < test.margin.absolute < 1:
-        per_bad, per_good = _direct(test.margin.absolute)
-        out = out + s_c * per_bad + (n_c - s_c) * per_good
-    return out
+    """Log likelihood ratios of one window at all points, shape (48,).
+
+    log p(theta) - log p(null) = log(theta/null) - log((theta n_c + n_b)/(null n_c + n_b)) for a
+    bad event of the canary; a stable one carries the second term alone.
+    """
+    n_c, n_b, s_c, s_b = window
+    seen, bad = test.seen, s_c + s_b
+    m = test.margin.risk(test.prior_bad + seen.stable_bad, test.prior_total + seen.stable)
+    theta, linear = _grid(m, test.margin.absolute)
+    parts = np.zeros(_PARTS)
+    if bad and n_b:  # else one arm alone, or no event: nothing to condition on
+        np.multiply(np.log(theta * n_c + n_b), bad, out=parts[:_THETAS])
+        parts[_CONDITIONED] = s_c
+    parts[_BAD], parts[_GOOD] = s_c, n_c - s_c
+    return linear @ parts
 
 
 def _residual(before: Window, window: Window, after: Window) -> float | None:
@@ -212,40 +214,27 @@ def _part(seen: Window, window: Window) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _grid(m: float) -> tuple[FloatArray, FloatArray]:
-    """The relative risks of both mixtures for margin m, followed by both nulls (1 and m).
+def _grid(m: float, level: float) -> tuple[FloatArray, FloatArray]:
+    """The relative risks for margin m, and how a window's parts make its log ratios.
 
-    returns: theta, shape (42,), and log(theta / null) at all points, shape (48,), which is what
-             a bad canary request adds before the conditioning; zero for the direct test.
+    level:   the absolute floor of the direct test; outside (0, 1) that test says nothing.
+    returns: theta, shape (42,): both mixtures, then both nulls (1 and m); and the map, shape
+             (48, 45), from bad * log(theta n_c + n_b), shape (42,), bad canary events that have
+             something to condition on, bad and good canary requests.
     """
     top = math.log(1.0 + (m - 1.0) / 2.0)
     passing = np.exp(_PASS_LOW + _PASS_UNIT * (top - _PASS_LOW))
     theta = np.concatenate((_FAIL_THETA, passing, (1.0, m)))
-    log_risk = np.zeros(_ALL)
-    log_risk[:_RATIOS] = np.log(theta[:_RATIOS])
-    log_risk[FAIL_POINTS:_RATIOS] -= math.log(m)
-    return theta, log_risk
-
-
-def _against_null() -> FloatArray:
-    """Maps log(theta n_c + n_b), shape (42,), to its difference from the null's, shape (48,)."""
-    matrix = np.zeros((_ALL, _RATIOS + 2))
-    matrix[range(_RATIOS), range(_RATIOS)] = -1.0
-    matrix[:FAIL_POINTS, _RATIOS] = 1.0
-    matrix[FAIL_POINTS:_RATIOS, _RATIOS + 1] = 1.0
-    return matrix
-
-
-_AGAINST_NULL: FloatArray = _against_null()
-
-
-@lru_cache(maxsize=64)
-def _direct(level: float) -> tuple[FloatArray, FloatArray]:
-    """What a bad and a good canary request add to the direct test, shape (48,) each."""
-    per_bad, per_good = np.zeros(_ALL), np.zeros(_ALL)
-    per_bad[_RATIOS:] = np.log(_DIRECT_SHARES)
-    per_good[_RATIOS:] = np.log1p(-_DIRECT_SHARES * level) - math.log1p(-level)
-    return per_bad, per_good
+    linear = np.zeros((_ALL, _PARTS))
+    linear[range(_RATIOS), range(_RATIOS)] = -1.0
+    linear[:FAIL_POINTS, _RATIOS] = 1.0
+    linear[FAIL_POINTS:_RATIOS, _RATIOS + 1] = 1.0
+    linear[:_RATIOS, _CONDITIONED] = np.log(theta[:_RATIOS])
+    linear[FAIL_POINTS:_RATIOS, _CONDITIONED] -= math.log(m)
+    if 0 < level < 1:
+        linear[_RATIOS:, _BAD] = np.log(_DIRECT_SHARES)
+        linear[_RATIOS:, _GOOD] = np.log1p(-_DIRECT_SHARES * level) - math.log1p(-level)
+    return theta, linear
 
 
 def dispersion(test: RiskTest) -> float:

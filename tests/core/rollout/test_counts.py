@@ -1,0 +1,155 @@
+import itertools
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarm.core.rollout.counts import (
+    Absent,
+    AbsentWhy,
+    ArmCounts,
+    LatencyHistogram,
+    Look,
+    arm,
+    increase,
+)
+from swarm.core.rollout.errors import BadCounts, BadLooks
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+def histogram(*cumulative, total):
+    return LatencyHistogram(edges=(0.1, 0.2, 0.5), cumulative=cumulative, total=total)
+
+
+@pytest.mark.parametrize(
+    ("total", "bad", "says"),
+    [
+        pytest.param(-1, 0, "never negative", id="negative-total"),
+        pytest.param(1, -1, "never negative", id="negative-bad"),
+        pytest.param(math.inf, 0, "finite", id="infinite"),
+        pytest.param(math.nan, 0, "Absent", id="nan-is-not-a-count"),
+        pytest.param(3, 4, "part of total", id="more-bad-than-total"),
+    ],
+)
+def test_impossible_counters_are_refused_by_name(total, bad, says):
+    with pytest.raises(BadCounts, match=says):
+        ArmCounts(total=total, bad=bad)
+
+
+@pytest.mark.parametrize(
+    ("edges", "cumulative", "total", "says"),
+    [
+        pytest.param((0.1,), (1, 2), 2, "exactly one bucket", id="missing-edge"),
+        pytest.param((), (), 0, "exactly one bucket", id="no-edges"),
+        pytest.param((0.2, 0.1), (1, 2), 2, "strictly increasing", id="edges-back"),
+        pytest.param((0.1, math.inf), (1, 2), 2, "finite and positive", id="infinite-edge"),
+        pytest.param((0.1, 0.2), (2, 1), 2, "never decrease", id="buckets-back"),
+        pytest.param((0.1, 0.2), (1, 3), 2, "below the total", id="bucket-above-total"),
+        pytest.param((0.1, 0.2), (1, math.nan), 2, "finite", id="nan-bucket"),
+    ],
+)
+def test_impossible_histograms_are_refused_by_name(edges, cumulative, total, says):
+    with pytest.raises(BadCounts, match=says):
+        LatencyHistogram(edges=edges, cumulative=cumulative, total=total)
+
+
+@pytest.mark.req("GATE-5")
+@pytest.mark.parametrize(
+    ("total", "bad", "why"),
+    [
+        pytest.param(None, 0, AbsentWhy.NOT_REPORTED, id="no-total"),
+        pytest.param(5, None, AbsentWhy.NOT_REPORTED, id="no-bad-series"),
+        pytest.param(math.nan, 0, AbsentWhy.NOT_A_NUMBER, id="nan-total"),
+        pytest.param(5, math.nan, AbsentWhy.NOT_A_NUMBER, id="nan-bad"),
+    ],
+)
+def test_absence_is_a_value_of_its_own_and_never_zero(total, bad, why):
+    found = arm(total, bad)
+    assert isinstance(found, Absent)
+    assert found.why is why
+
+
+def test_a_present_arm_is_counted():
+    assert arm(5, 1) == ArmCounts(total=5, bad=1)
+
+
+@pytest.mark.parametrize("percent", [-1, 101])
+def test_a_weight_outside_0_to_100_is_refused(percent):
+    counts = ArmCounts(total=1, bad=0)
+    with pytest.raises(BadCounts, match="it lies in 0"):
+        Look(observed_at=NOON, traffic_percent=percent, canary=counts, stable=counts)
+
+
+def test_a_look_without_a_time_zone_is_refused():
+    counts = ArmCounts(total=1, bad=0)
+    with pytest.raises(BadLooks, match="time zone"):
+        Look(
+            observed_at=NOON.replace(tzinfo=None), traffic_percent=10, canary=counts, stable=counts
+        )
+
+
+@pytest.mark.parametrize(
+    ("percent", "total"), [pytest.param(100, 1, id="canary"), pytest.param(10, 2, id="stable")]
+)
+def test_the_serving_arm_is_the_one_that_carries_all_traffic(percent, total):
+    look = Look(
+        observed_at=NOON,
+        traffic_percent=percent,
+        canary=ArmCounts(total=1, bad=0),
+        stable=ArmCounts(total=2, bad=0),
+    )
+    assert look.serving().counts.total == total
+
+
+def test_a_window_is_the_increase_of_every_counter():
+    before = ArmCounts(total=10, bad=1, latency=histogram(4, 8, 9, total=10))
+    after = ArmCounts(total=25, bad=3, latency=histogram(8, 17, 23, total=25))
+    grown = increase(before, after)
+    assert not grown.restarted
+    assert grown.counts == ArmCounts(total=15, bad=2, latency=histogram(4, 9, 14, total=15))
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(ArmCounts(total=4, bad=0, latency=histogram(1, 2, 3, total=4)), id="total"),
+        pytest.param(ArmCounts(total=20, bad=0, latency=histogram(9, 9, 9, total=20)), id="bad"),
+        pytest.param(ArmCounts(total=20, bad=2, latency=histogram(1, 9, 9, total=20)), id="bucket"),
+    ],
+)
+def test_a_counter_that_went_back_means_a_restart_and_counts_from_zero(after):
+    """One counter is enough: all counters of an arm live in one process."""
+    before = ArmCounts(total=10, bad=1, latency=histogram(4, 8, 9, total=10))
+    grown = increase(before, after)
+    assert grown.restarted
+    assert grown.counts == after
+
+
+def test_a_changed_bucket_layout_is_refused():
+    before = ArmCounts(total=1, bad=0, latency=histogram(1, 1, 1, total=1))
+    other = LatencyHistogram(edges=(0.1, 0.3), cumulative=(1, 2), total=2)
+    with pytest.raises(BadLooks, match=r"latency\.edges"):
+        increase(before, ArmCounts(total=2, bad=0, latency=other))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=2, max_size=12),
+)
+def test_windows_add_up_to_what_was_counted(steps):
+    """Without restarts the increases of all windows sum to the last reading minus the first."""
+    total, bad, readings = 0, 0, []
+    for grown, part in steps:
+        total, bad = total + grown + part, bad + part
+        readings.append(ArmCounts(total=total, bad=bad))
+    grown = [increase(a, b).counts for a, b in itertools.pairwise(readings)]
+    assert sum(g.total for g in grown) == readings[-1].total - readings[0].total
+    assert sum(g.bad for g in grown) == readings[-1].bad - readings[0].bad
+
+
+def test_a_look_is_dated():
+    counts = ArmCounts(total=1, bad=0)
+    look = Look(observed_at=NOON + timedelta(1), traffic_percent=10, canary=counts, stable=counts)
+    assert look.serving().observed_at == NOON + timedelta(1)
