@@ -1,0 +1,152 @@
+"""What differs between two trees, as plain facts for the guard. Sizes are looked at before text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from swarm.adapters.local.git.plumbing import Git
+from swarm.adapters.local.git.secrets import secrets_in
+from swarm.core.policy.intake import LINK_MODE, SUBMODULE_MODE, IntakeRules, TouchedPath
+
+#: More differing paths than this are counted but not described; the patch is refused anyway.
+DESCRIBED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawEntry:
+    """One record of `git diff-tree --raw`; modes are 0 and ids all zeros on an absent side."""
+
+    path: str
+    old_mode: int
+    new_mode: int
+    old_id: str
+    new_id: str
+
+
+async def raw_difference(git: Git, old: str, new: str) -> tuple[RawEntry, ...]:
+    """Paths whose mode or content differs; a rename is a removal and an addition."""
+    said = await git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new)
+    fields = said.out.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    entries = []
+    for head, path in zip(fields[::2], fields[1::2], strict=True):
+        old_mode, new_mode, old_id, new_id, _ = head.removeprefix(":").split(" ")
+        entries.append(
+            RawEntry(
+                path=path,
+                old_mode=int(old_mode, 8),
+                new_mode=int(new_mode, 8),
+                old_id=old_id,
+                new_id=new_id,
+            )
+        )
+    return tuple(entries)
+
+
+async def touched_paths(
+    git: Git, old: str, new: str, rules: IntakeRules
+) -> tuple[TouchedPath, ...]:
+    """The difference of two trees with sizes, and with text as far as the rules allow a patch.
+
+    What is larger than the rules allow is never read: its size alone refuses it.
+    """
+    entries = await raw_difference(git, old, new)
+    described = entries[:DESCRIBED]
+    wanted = [
+        object_id
+        for entry in described
+        for mode, object_id in ((entry.old_mode, entry.old_id), (entry.new_mode, entry.new_id))
+        if mode not in {0, SUBMODULE_MODE}
+    ]
+    sizes = await blob_sizes(git, wanted)
+    texts = await read_blobs(git, _affordable(sizes, rules))
+    found = []
+    for entry in described:
+        plain = TouchedPath(
+            path=entry.path,
+            old_mode=entry.old_mode,
+            new_mode=entry.new_mode,
+            size=sizes.get(entry.new_id, 0),
+        )
+        old_data, new_data = texts.get(entry.old_id), texts.get(entry.new_id)
+        found.append(with_content(plain, old_data, new_data))
+    beyond = [
+        TouchedPath(path=entry.path, old_mode=entry.old_mode, new_mode=entry.new_mode)
+        for entry in entries[DESCRIBED:]
+    ]
+    return (*found, *beyond)
+
+
+def with_content(item: TouchedPath, old: bytes | None, new: bytes | None) -> TouchedPath:
+    """The same path with the text of both sides (None: absent or too large), scanned."""
+    if LINK_MODE in {item.old_mode, item.new_mode}:
+        return item
+    binary = new is not None and b"\0" in new
+    old_text, new_text = _text(old), _text(new)
+    secrets = () if new_text is None else secrets_in(item.path, old_text or "", new_text)
+    return replace(item, binary=binary, old=old_text, new=new_text, secrets=secrets)
+
+
+def _text(data: bytes | None) -> str | None:
+    # Bytes that are no UTF-8 (a Latin-1 source) stay apart as surrogates and hide nothing.
+    return None if data is None or b"\0" in data else data.decode("utf-8", "surrogateescape")
+
+
+def _affordable(sizes: dict[str, int], rules: IntakeRules) -> list[str]:
+    # Old sides count too: a base file of any size must not be read either. Twice the patch's
+    # allowance covers both sides of every patch that passes.
+    left, chosen = 2 * rules.max_bytes, []
+    for object_id, size in sizes.items():
+        if size <= rules.max_file_bytes and size <= left:
+            left -= size
+            chosen.append(object_id)
+    return chosen
+
+
+async def blob_sizes(git: Git, ids: Sequence[str]) -> dict[str, int]:
+    """Sizes in bytes by object id, from the object headers alone."""
+    if not ids:
+        return {}
+    unique = list(dict.fromkeys(ids))
+    said = await git.run("cat-file", "--batch-check", stdin="\n".join([*unique, ""]).encode())
+    found = {}
+    for line in said.text.splitlines():
+        object_id, kind, *size = line.split(" ")
+        if kind == "blob":
+            found[object_id] = int(size[0])
+    return found
+
+
+async def read_blobs(git: Git, ids: Sequence[str]) -> dict[str, bytes]:
+    """Contents by object id. The caller has looked at the sizes."""
+    if not ids:
+        return {}
+    said = await git.run("cat-file", "--batch", stdin="\n".join([*ids, ""]).encode())
+    found, at = {}, 0
+    while at < len(said.out):
+        end = said.out.index(b"\n", at)
+        object_id, _, size = said.out[at:end].decode().split(" ")
+        found[object_id] = said.out[end + 1 : end + 1 + int(size)]
+        at = end + 1 + int(size) + 1
+    return found
+
+
+async def changed_lines(git: Git, old: str, new: str) -> tuple[int, int]:
+    """Lines added and removed between two trees, as git counts them."""
+    said = await git.run(
+        "diff-tree",
+        "-r",
+        "-z",
+        "--numstat",
+        "--no-renames",
+        "--no-ext-diff",
+        "--no-textconv",
+        old,
+        new,
+    )
+    added = removed = 0
+    for record in said.out.split(b"\0")[:-1]:
+        plus, minus, _ = record.split(b"\t", 2)
+        added += int(plus) if plus.isdigit() else 0
+        removed += int(minus) if minus.isdigit() else 0
+    return added, removed

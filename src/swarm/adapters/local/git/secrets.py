@@ -1,0 +1,118 @@
+"""Secrets in added lines, found by the detect-secrets rules; values never leave this module.
+
+Only the rules are used, called one by one: the library's own scan keeps global settings and may
+ask the issuing service whether a secret is valid, and neither may happen here. Its entropy rules
+are left out: they refuse every hash, and a patch is refused for good by one finding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from detect_secrets.plugins.artifactory import ArtifactoryDetector
+from detect_secrets.plugins.aws import AWSKeyDetector
+from detect_secrets.plugins.azure_storage_key import AzureStorageKeyDetector
+from detect_secrets.plugins.basic_auth import BasicAuthDetector
+from detect_secrets.plugins.cloudant import CloudantDetector
+from detect_secrets.plugins.discord import DiscordBotTokenDetector
+from detect_secrets.plugins.github_token import GitHubTokenDetector
+from detect_secrets.plugins.gitlab_token import GitLabTokenDetector
+from detect_secrets.plugins.ibm_cloud_iam import IbmCloudIamDetector
+from detect_secrets.plugins.ibm_cos_hmac import IbmCosHmacDetector
+from detect_secrets.plugins.jwt import JwtTokenDetector
+from detect_secrets.plugins.keyword import KeywordDetector
+from detect_secrets.plugins.mailchimp import MailchimpDetector
+from detect_secrets.plugins.npm import NpmDetector
+from detect_secrets.plugins.openai import OpenAIDetector
+from detect_secrets.plugins.private_key import PrivateKeyDetector
+from detect_secrets.plugins.pypi_token import PypiTokenDetector
+from detect_secrets.plugins.sendgrid import SendGridDetector
+from detect_secrets.plugins.slack import SlackDetector
+from detect_secrets.plugins.softlayer import SoftlayerDetector
+from detect_secrets.plugins.square_oauth import SquareOAuthDetector
+from detect_secrets.plugins.stripe import StripeDetector
+from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
+from detect_secrets.plugins.twilio import TwilioKeyDetector
+
+from swarm.core.policy.intake import SecretSeen
+from swarm.core.policy.intake_text import added
+
+_RULES = tuple(
+    rule()
+    for rule in (
+        ArtifactoryDetector,
+        AWSKeyDetector,
+        AzureStorageKeyDetector,
+        BasicAuthDetector,
+        CloudantDetector,
+        DiscordBotTokenDetector,
+        GitHubTokenDetector,
+        GitLabTokenDetector,
+        IbmCloudIamDetector,
+        IbmCosHmacDetector,
+        JwtTokenDetector,
+        MailchimpDetector,
+        NpmDetector,
+        OpenAIDetector,
+        PrivateKeyDetector,
+        PypiTokenDetector,
+        SendGridDetector,
+        SlackDetector,
+        SoftlayerDetector,
+        SquareOAuthDetector,
+        StripeDetector,
+        TelegramBotTokenDetector,
+        TwilioKeyDetector,
+    )
+)
+_KEYWORDS = KeywordDetector()
+
+#: `password = "..."` is everywhere in tests and examples; there the value is no secret.
+_EXAMPLE = re.compile(
+    r"(?:^|/)(?:tests?|spec|fixtures?|examples?|docs?)(?:/|_|$)|(?:^|/)(?:test_|conftest)|_(?:test|spec)\."
+)
+
+#: Values that only stand for one: templates, references, and the usual fill-ins.
+_PLACEHOLDER = re.compile(
+    r"[<>{}$()]|^(?:x+|\*+|\.+)$|example|placeholder|change.?me|your[-_ ]|dummy|secret$|password$",
+    re.IGNORECASE,
+)
+
+#: Longer lines are cut before the rules see them: some of their expressions are quadratic.
+LINE_LIMIT = 4096
+
+
+def secrets_in(path: str, old: str, new: str) -> tuple[SecretSeen, ...]:
+    """What the rules find in lines that `new` has and `old` has not; values masked."""
+    found = []
+    for number, line in added(old, new):
+        for piece in _pieces(line):
+            found += [
+                SecretSeen(rule=rule, line=number, masked=mask(value))
+                for rule, value in _matches(path, piece)
+            ]
+    return tuple(dict.fromkeys(found))
+
+
+def mask(value: str) -> str:
+    """At most the first four characters, and never more than a quarter of the value."""
+    return f"{value[: min(4, len(value) // 4)]}*** ({len(value)} characters)"
+
+
+def _pieces(line: str) -> Iterator[str]:
+    # Overlapping by 256, more than any token's length that the rules know.
+    for at in range(0, max(1, len(line)), LINE_LIMIT - 256):
+        yield line[at : at + LINE_LIMIT]
+
+
+def _matches(path: str, line: str) -> Iterator[tuple[str, str]]:
+    for rule in _RULES:
+        find: Callable[[str], Iterator[str]] = rule.analyze_string
+        yield from ((rule.secret_type, value) for value in find(line) if isinstance(value, str))
+    if not _EXAMPLE.search(path.casefold()):
+        yield from (
+            (_KEYWORDS.secret_type, value)
+            for value in _KEYWORDS.analyze_string(line)
+            if len(value) >= 8 and not _PLACEHOLDER.search(value)  # noqa: PLR2004 - shorter is a word
+        )
