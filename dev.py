@@ -52,7 +52,7 @@ def test(options: argparse.Namespace) -> int:
     command = [str(folder / "bin" / "python"), "-m", "pytest", "-n", str(options.workers)]
     command += [] if options.all else ["-m", "not slow"]
     what = "all tests" if options.all else "the fast tests"
-    say(f"dev.py: {what}, {options.workers} at a time")
+    say(f"dev.py: {what}, {options.workers or 'one'} at a time")
     began = time.monotonic()
     code = run([*command, *options.rest])
     took = f"({time.monotonic() - began:.0f} s)"
