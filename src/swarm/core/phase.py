@@ -26,12 +26,9 @@ class Figures:
 
     discoveries_24h: int = 0
     missions_24h: int = 0
-    delivered_24h: int = 0
+    success_24h: float | None = None
     last_production_change: str | None = None
     last_discover_at: datetime | None = None
-    last_plan_at: datetime | None = None
-    last_implement_at: datetime | None = None
-    last_verify_at: datetime | None = None
     unavailable: tuple[str, ...] = ()
 
 
@@ -41,21 +38,24 @@ def report(
     """The whole status. Times of transition are kept from `before` where nothing changed."""
     standings = _standings(snapshot, plan)
     conditions = _Conditions(snapshot, plan, figures, standings).all()
-    ended = figures.missions_24h
     return SwarmStatus(
         phase=phase(snapshot, plan),
         conditions=tuple(_since(condition, before) for condition in conditions),
         observed_generation=snapshot.generation,
         updated_at=snapshot.now,
         last_discover_at=figures.last_discover_at,
-        last_plan_at=figures.last_plan_at,
-        last_implement_at=figures.last_implement_at,
-        last_verify_at=figures.last_verify_at,
+        last_plan_at=_latest(before, "last_plan_at", snapshot.now, moved=bool(_opened(plan))),
+        last_implement_at=_latest(
+            before, "last_implement_at", snapshot.now, moved=_ordered(plan, "start-run")
+        ),
+        last_verify_at=_latest(
+            before, "last_verify_at", snapshot.now, moved=_ordered(plan, "run-check", "take-look")
+        ),
         active_missions=len(standings),
         queued_needs=max(0, snapshot.queued_needs - len(_opened(plan))),
         discoveries_24h=figures.discoveries_24h,
-        missions_24h=ended,
-        autonomous_success_rate_24h=figures.delivered_24h / ended if ended else None,
+        missions_24h=figures.missions_24h,
+        autonomous_success_rate_24h=figures.success_24h,
         last_production_change_ref=figures.last_production_change,
         freeze=_freeze_status(snapshot, plan),
     )
@@ -92,6 +92,20 @@ def _meaning(status: SwarmStatus) -> object:
         "last_verify_at": None,
     }
     return status.model_copy(update=times)
+
+
+def _latest(
+    before: SwarmStatus | None, field: str, now: datetime, *, moved: bool
+) -> datetime | None:
+    """When a step last did something; it moves only when the step did."""
+    if moved or before is None:
+        return now if moved else None
+    known: datetime | None = getattr(before, field)
+    return known
+
+
+def _ordered(plan: Plan, *kinds: str) -> bool:
+    return any(order.kind in kinds for order in plan.orders)
 
 
 def _opened(plan: Plan) -> list[OpenMission]:

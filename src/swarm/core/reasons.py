@@ -35,6 +35,7 @@ class Reason(StrEnum):
     RUN_PRODUCED_NOTHING = "RunProducedNothing"  #: the agent ended well and changed nothing
     RUN_TIMED_OUT = "RunTimedOut"  #: the agent was stopped at its deadline
     CHANGE_REFUSED = "ChangeRefused"  #: the patch breaks an intake rule, named in the detail
+    ORDER_REFUSED = "OrderRefused"  #: a port refused an order for good; the detail names it
     CAPACITY = "Capacity"  #: quota or a missing binary; backs off, counts for nothing
     # Gate 2
     CHECKS_PENDING = "ChecksPending"  #: a required check has not reported yet

@@ -59,7 +59,8 @@ def _next_step(mission: Mission, found: Findings, view: View) -> tuple[Order, st
             stable = target.synced.stable
             abort = orders.abort(name, landed.commit, stable)
             return abort, f"{name} goes back to {stable[:8]}, proven by asking it"
-    if found.reverted is None:
+    refused = any(fact.verb == "revert" for fact in found.refused)
+    if found.reverted is None and not refused:
         return orders.revert(landed.commit), f"main undoes {landed.commit[:8]}"
     return None
 

@@ -16,7 +16,7 @@ ROOM = "implement"
 
 def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak until the mission has a change; nothing to say once it has one."""
-    if (ended := _person_ended(mission, found, view)) is not None:
+    if ended := _person_ended(mission, found, view) or _refused(mission, found, view):
         return ended
     if mission.kind is MissionKind.REQUALIFY:
         return Content()
@@ -78,6 +78,25 @@ def _unhappy(mission: Mission, found: Findings, view: View, last: RunEnded) -> S
     timed_out = last.result is RunResult.TIMED_OUT
     reason = Reason.RUN_TIMED_OUT if timed_out else Reason.RUN_FAILED
     return dispatch.fix(ROOM, mission, found, view, reason=reason, failure=last.detail)
+
+
+def _refused(mission: Mission, found: Findings, view: View) -> Saying | None:
+    """A port refused an order for good before anything landed: the mission ends, uncounted.
+
+    It is the installation that cannot do this, not the agent that failed (law 4).
+    """
+    refusals = [fact for fact in found.refused if fact.verb != "notify"]
+    if not refusals or found.landed is not None:
+        return None
+    first = refusals[0]
+    known = first.reason in Reason.__members__.values()
+    ending = Ending(
+        kind=OutcomeKind.REFUSED,
+        reason=Reason(first.reason) if known else Reason.ORDER_REFUSED,
+        detail=f"{first.verb}: {first.reason}: {first.detail}",
+        retry_at=view.now + view.snapshot.installation.need_cooldown,
+    )
+    return settled(ROOM, mission, found, view.now, ending)
 
 
 def _person_ended(mission: Mission, found: Findings, view: View) -> Saying | None:

@@ -22,6 +22,7 @@ GATE_FAILURES = {
     Reason.CANARY_FAILED,
     Reason.CANARY_UNDECIDED,
     Reason.SLO_REGRESSED,
+    Reason.ORDER_REFUSED,
 }
 
 

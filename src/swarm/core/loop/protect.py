@@ -16,6 +16,8 @@ from swarm.core.saying import Content, Saying, View, Word, verdict_record
 from swarm.core.snapshot import Mission
 
 ROOM = "protect"
+# A refused step of the rollout cannot be waited out: what was exposed is taken back.
+_ROLLOUT_VERBS = {"sync", "set-traffic", "take-look", "promote"}
 
 
 def say(mission: Mission, found: Findings, view: View) -> Word:
@@ -25,6 +27,10 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     person = found.person
     if person is not None and person.said in {"rollback", "cancel", "reject"}:
         why = (Reason.CANCELLED, f"{person.by}: {person.reason}")
+        return saga.roll_back(ROOM, mission, found, view, why)
+    broken = [fact for fact in found.refused if fact.verb in _ROLLOUT_VERBS]
+    if broken and not saga.started(found):
+        why = (Reason.ORDER_REFUSED, f"{broken[0].verb}: {broken[0].reason}: {broken[0].detail}")
         return saga.roll_back(ROOM, mission, found, view, why)
     if saga.started(found):
         return saga.roll_back(ROOM, mission, found, view, _why(mission, found))
@@ -44,6 +50,9 @@ def _why(mission: Mission, found: Findings) -> tuple[Reason, str]:
     for name, target in found.targets.items():
         if target.synced is not None and not target.synced.healthy:
             return Reason.SYNC_FAILED, f"{name}: {target.synced.detail}"
+    for fact in found.refused:
+        if fact.verb in _ROLLOUT_VERBS:
+            return Reason.ORDER_REFUSED, f"{fact.verb}: {fact.reason}: {fact.detail}"
     for gate, reason in (
         (post_deploy_slo.NAME, Reason.SLO_REGRESSED),
         (progressive_rollout.NAME, Reason.CANARY_FAILED),

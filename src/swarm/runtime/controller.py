@@ -1,0 +1,165 @@
+"""The controller: tick and act, woken by hints, with a poll as the truth behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from swarm.contract.errors import Unavailable
+from swarm.core.decide import decide
+from swarm.core.decision import Plan
+from swarm.core.snapshot import Snapshot
+from swarm.ports.store import Agenda, Bell, BindingOf, Orders, Ticks
+from swarm.runtime.act import Act
+from swarm.runtime.events import Event
+from swarm.runtime.hands import Hands
+from swarm.runtime.report import tell
+from swarm.runtime.status import status_of
+
+POLL = timedelta(seconds=15)  #: a lost wake-up costs at most this long
+FAULT_PAUSE = timedelta(seconds=30)
+SHORTEST = timedelta(milliseconds=1)
+UNCLAIMABLE = timedelta(seconds=1)
+RETRY_FIRST, RETRY_MOST = timedelta(milliseconds=100), timedelta(seconds=5)
+log = structlog.get_logger()
+
+
+def safe_decide(snapshot: Snapshot) -> Plan:
+    """Decide; a fault in deciding holds this one swarm and is told, the others go on."""
+    try:
+        return decide(snapshot)
+    except Exception as error:
+        log.exception(Event.TICK_FAILED, swarm=snapshot.swarm)
+        return Plan(
+            orders=(),
+            records=(),
+            standings=(),
+            look_again=snapshot.now + FAULT_PAUSE,
+            idle_reason=f"InternalError: {type(error).__name__}: {error}",
+        )
+
+
+class Store(Ticks, Orders, Bell, Protocol):
+    """What the controller needs of a store."""
+
+
+class Keeper(Protocol):
+    """Something that watches the world beside the loop: sources, targets."""
+
+    async def run(self) -> None:
+        """Watch until cancelled; tells the store only what changed."""
+
+
+class Controller:
+    """One replica. Any number of them share one store; no leader is needed.
+
+    A crash at any instant loses nothing: what was decided is in the store, what was begun is
+    known to the ports under its key, and a lease that nobody extends ends by itself.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        hands: Hands,
+        binding_of: BindingOf,
+        name: str,
+        *,
+        now: Callable[[], datetime],
+        keepers: Sequence[Keeper] = (),
+    ) -> None:
+        self._store, self._binding_of, self.name = store, binding_of, name
+        self._keepers = keepers
+        self._work = asyncio.Event()
+        self._act = Act(store, hands, name, now, self.kick)
+        self._retry = RETRY_FIRST
+
+    def kick(self) -> None:
+        """Something may be due: look now."""
+        self._work.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then give orders back and return."""
+        log.info(Event.CONTROLLER_STARTED, controller=self.name)
+        parts = [
+            asyncio.create_task(self._listen(), name="listen"),
+            asyncio.create_task(self._act.keep_leases(), name="leases"),
+            asyncio.create_task(self._pump(), name="pump"),
+            *(asyncio.create_task(keeper.run(), name="keeper") for keeper in self._keepers),
+        ]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            done, _ = await asyncio.wait([*parts, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for part in done - {stopping}:
+                part.result()  # a part that ended by itself is a fault: tell it, do not hide it
+        finally:
+            for task in (*parts, stopping):
+                task.cancel()
+            await asyncio.gather(*parts, stopping, return_exceptions=True)
+            await self._give_back()
+            log.info(Event.CONTROLLER_STOPPED, controller=self.name)
+
+    async def _give_back(self) -> None:
+        try:
+            await self._act.stop()
+        except Unavailable:
+            return  # the leases end by themselves
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async for _ in self._store.listen():
+                    self.kick()
+            except Unavailable:
+                self.kick()
+            await asyncio.sleep(RETRY_MOST.total_seconds())
+
+    async def _pump(self) -> None:
+        while True:
+            try:
+                await self._turn()
+                self._found()
+            except Unavailable as error:
+                await self._lost(error)
+
+    async def _turn(self) -> None:
+        """Everything that is due now; then wait for a hint, a timer or the poll."""
+        self._work.clear()
+        busy = False
+        while (
+            tick := await self._store.tick(decide, self._binding_of, self.name, status_of)
+        ) is not None:
+            tell(tick)
+            busy = True
+        busy = bool(await self._act.claim()) or busy
+        if busy:
+            return
+        agenda = await self._store.agenda()
+        if agenda.swarms:
+            return
+        await self._wait(agenda)
+
+    async def _wait(self, agenda: Agenda) -> None:
+        """Sleep until a hint, a timer or the poll; longer where nothing could be claimed."""
+        wait = POLL if agenda.wait is None or self._act.full else min(POLL, agenda.wait)
+        if agenda.orders and not self._act.full:
+            wait = max(wait, UNCLAIMABLE)  # due, but held by a freeze, a policy or an old release
+        try:
+            await asyncio.wait_for(self._work.wait(), max(wait, SHORTEST).total_seconds())
+        except TimeoutError:
+            return
+
+    def _found(self) -> None:
+        if self._retry != RETRY_FIRST:
+            log.info(Event.STORE_FOUND)
+            self._retry = RETRY_FIRST
+
+    async def _lost(self, error: Unavailable) -> None:
+        """Fail closed: without the store nothing is decided and nothing new is begun."""
+        if self._retry == RETRY_FIRST:
+            log.warning(Event.STORE_LOST, error=type(error).__name__, detail=error.message)
+        await asyncio.sleep(self._retry.total_seconds())
+        self._retry = min(RETRY_MOST, self._retry * 2)

@@ -1,0 +1,34 @@
+"""Errors of the shell: settings, wiring, starting and stopping."""
+
+from __future__ import annotations
+
+from swarm.contract.errors import Refused
+
+
+class BadSettings(Refused):
+    """The installation file says something that is not allowed; the field is named."""
+
+    code = "SWM601"
+    remedy = "Mend the named field in swarm.toml; docs/SETTINGS.md lists every field."
+
+
+class SettingsMissing(Refused):
+    """There is no installation file here."""
+
+    code = "SWM602"
+    remedy = "Run `swarmctl init` in your repository; it writes swarm.toml and swarm.yaml."
+
+
+class AlreadyRunning(Refused):
+    """Another controller of this installation is running on this machine."""
+
+    code = "SWM603"
+    remedy = "Look at it with `swarmctl get swarms`, or stop it with `swarmctl down`."
+    exit_code = 7
+
+
+class ControllerFailed(Refused):
+    """The controller in the background ended before it was ready."""
+
+    code = "SWM604"
+    remedy = "Read the log it names, or run `swarmctl up --foreground` to see it happen."

@@ -1,0 +1,37 @@
+"""Every event this program writes: noun, then what happened to it. A closed list."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """One event per decision, verdict and outside effect; nothing else at info."""
+
+    CONTROLLER_STARTED = "controller.started"  #: a controller began to work
+    CONTROLLER_STOPPED = "controller.stopped"  #: it gave its orders back and ended
+    STORE_LOST = "store.lost"  #: the database cannot be asked; nothing is decided meanwhile
+    STORE_FOUND = "store.found"  #: the database answers again
+    SOURCE_READ = "source.read"  #: a source brought something new
+    SOURCE_DARK = "source.dark"  #: a source stopped answering
+    SOURCE_BACK = "source.back"  #: a dark source answers again
+    TARGET_DRIFTED = "target.drifted"  #: a target runs what Git does not say
+    TARGET_SETTLED = "target.settled"  #: a drifted target runs what Git says again
+    NEED_REJECTED = "need.rejected"  #: Gate 1 refused a need
+    MISSION_OPENED = "mission.opened"  #: a promise was made and its budget reserved
+    MISSION_MOVED = "mission.moved"  #: a mission stands elsewhere than before
+    MISSION_ENDED = "mission.ended"  #: a mission has its one outcome
+    VERDICT_GIVEN = "verdict.given"  #: a gate answered differently than before
+    APPROVAL_ASKED = "approval.asked"  #: a person is asked
+    APPROVAL_USED = "approval.used"  #: an approval was spent on its one commit
+    ORDER_BEGUN = "order.begun"  #: a port is being asked
+    ORDER_DONE = "order.done"  #: a port answered with a fact
+    ORDER_POSTPONED = "order.postponed"  #: not yet, or could not ask; it is tried again
+    ORDER_REFUSED = "order.refused"  #: the world said no
+    ORDER_FAILED = "order.failed"  #: a port raised what no port may raise; it is tried again
+    FREEZE_OPENED = "freeze.opened"  #: a scope is held
+    FREEZE_PROVEN = "freeze.proven"  #: a frozen scope requalified
+    FREEZE_LIFTED = "freeze.lifted"  #: the hold ended
+    RANKING_LEARNED = "ranking.learned"  #: an outcome changed the ranking numbers
+    TICK_FAILED = "tick.failed"  #: deciding raised; the swarm is looked at again later
+    SERVICE_LOST = "service.lost"  #: a supervised part ended by itself and is started again

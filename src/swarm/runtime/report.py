@@ -1,0 +1,82 @@
+"""What one tick wrote, as events. One event per decision and per verdict; nothing else."""
+
+from __future__ import annotations
+
+import structlog
+
+from swarm.core.decision import (
+    AskApproval,
+    GiveVerdict,
+    Learn,
+    LiftFreeze,
+    MarkRequalified,
+    OpenFreeze,
+    OpenMission,
+    Record,
+    RejectNeed,
+    Settle,
+    UseApproval,
+)
+from swarm.ports.store import Tick
+from swarm.runtime.events import Event
+
+log = structlog.get_logger()
+
+
+def tell(tick: Tick) -> None:
+    """Log what was applied, then where missions stand now."""
+    for record in tick.applied:
+        event, fields = _event(record)
+        log.info(event, swarm=tick.name, **fields)
+    for mission, standing in tick.plan.standings:
+        log.info(
+            Event.MISSION_MOVED,
+            swarm=tick.name,
+            mission=mission,
+            room=standing.room,
+            reason=standing.reason,
+            detail=standing.detail,
+        )
+
+
+def _event(record: Record) -> tuple[Event, dict[str, object]]:  # noqa: C901 - one arm per kind
+    match record:
+        case OpenMission():
+            fields = {"mission": record.id, "need": record.need, "kind": record.kind}
+            return Event.MISSION_OPENED, {**fields, "title": record.title, "risk": record.risk}
+        case GiveVerdict():
+            verdict = record.verdict
+            return Event.VERDICT_GIVEN, {
+                "mission": record.mission,
+                "gate": record.gate,
+                "verdict": verdict.answer.name.lower(),
+                "reason": verdict.reason,
+                "detail": verdict.detail,
+                "configured": verdict.configured,
+            }
+        case Settle():
+            outcome = record.outcome
+            return Event.MISSION_ENDED, {
+                "mission": record.mission,
+                "outcome": outcome.kind,
+                "reason": outcome.reason,
+                "detail": outcome.detail,
+            }
+        case AskApproval():
+            return Event.APPROVAL_ASKED, {"mission": record.mission, "commit": record.commit}
+        case UseApproval():
+            return Event.APPROVAL_USED, {
+                "mission": record.approval.mission,
+                "approver": record.approval.approver,
+            }
+        case RejectNeed():
+            return Event.NEED_REJECTED, {"need": record.need, "reason": record.reason}
+        case OpenFreeze():
+            hold = record.freeze
+            return Event.FREEZE_OPENED, {"mission_class": hold.mission_class, "reason": hold.reason}
+        case MarkRequalified():
+            return Event.FREEZE_PROVEN, {"freeze": record.freeze, "mission": record.mission}
+        case LiftFreeze():
+            return Event.FREEZE_LIFTED, {"freeze": record.freeze, "by": record.by}
+        case Learn():
+            return Event.RANKING_LEARNED, {"mission": record.cause}
