@@ -49,9 +49,8 @@ def render_crd() -> dict[str, Any]:
             default breaks its own schema.
     """
     schema = _for_server(object_schema())
-    _check_bounds(schema["properties"]["spec"], "spec")
-    _check_bounds(schema["properties"]["status"], "status")
-    _check_defaults(schema["properties"]["spec"], "spec")
+    for half in ("spec", "status"):
+        check_renderable(schema["properties"][half], half)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -134,6 +133,15 @@ def _without_examples(schema: Schema) -> Schema:
         if key in made:
             made[key] = _without_examples(made[key])
     return made
+
+
+def check_renderable(schema: Schema, path: str) -> None:
+    """Refuse a structural schema that an API server would refuse, or could not price.
+
+    errors: UnrenderableSchema, naming the value without a bound or the default that does not fit.
+    """
+    _check_bounds(schema, path)
+    _check_defaults(schema, path)
 
 
 def _check_bounds(schema: Schema, path: str) -> None:

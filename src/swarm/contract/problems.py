@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _SHOWN = 60
+_PLACES_MAX = 2  # a name with more places, such as `name`, tells nothing about what was meant
 _KINDS = {
     "string_type": "a text",
     "int_type": "a whole number",
@@ -135,7 +136,8 @@ def _meant_field(path: Path) -> str:
     meant = nearest(name, known)
     if meant and _fold(meant) == _fold(name):
         return f"did you mean {meant}?"
-    if elsewhere := paths_ending_in(name):
+    elsewhere = paths_ending_in(name)
+    if 0 < len(elsewhere) <= _PLACES_MAX:
         return f"the field {name} belongs at {' or '.join(elsewhere)}"
     if meant:
         return f"did you mean {meant}?"
