@@ -31,8 +31,8 @@ class ServerAccount:
     def _walks(self, folder: Path) -> bool:
         try:
             seen = folder.stat()
-        except FileNotFoundError:
-            return True  # we shall make it, reachable
+        except OSError:
+            return True  # not there yet: we shall make it, reachable
         if seen.st_uid == self.uid:
             return bool(seen.st_mode & stat.S_IXUSR)
         if seen.st_gid == self.gid:
@@ -52,8 +52,8 @@ def server_account(data_folder: Path) -> ServerAccount:
         return ServerAccount(uid=uid, gid=os.getegid(), name=_entry(uid).pw_name, switched=False)
     try:
         owner = data_folder.stat().st_uid
-    except FileNotFoundError:
-        owner = 0
+    except OSError:
+        owner = 0  # not there yet, or never can be: making it will say why
     if owner != 0:
         return _switched(_entry(owner))
     for name in ("postgres", "nobody"):

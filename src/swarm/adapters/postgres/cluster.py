@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from .errors import (
     DiskFull,
     ServerDidNotStart,
 )
-from .layout import DATABASE_USER, OUT_OF_SPACE
+from .layout import DATABASE_USER, OUT_OF_SPACE, make_private
 from .spawn import run_as
 
 if TYPE_CHECKING:
@@ -66,12 +67,22 @@ def check_cluster(binaries: Binaries, cluster: Path) -> None:
 
 def forget_dead_server(layout: Layout) -> None:
     """Remove what a killed server left behind. Call only with the `server` lock held."""
-    for leftover in (
-        layout.cluster / "postmaster.pid",
-        layout.socket,
-        layout.socket.with_name(layout.socket.name + ".lock"),
-    ):
-        leftover.unlink(missing_ok=True)
+    (layout.cluster / "postmaster.pid").unlink(missing_ok=True)
+    make_private(layout.sockets, layout.account)  # before anything in it is touched
+    _unlink_socket(layout)
+
+
+def leave_no_socket(layout: Layout) -> None:
+    """Remove the socket of a server that ended, and its folder when that lies outside the data."""
+    _unlink_socket(layout)
+    if layout.sockets.parent != layout.data:
+        with suppress(OSError):
+            layout.sockets.rmdir()
+
+
+def _unlink_socket(layout: Layout) -> None:
+    layout.socket.unlink(missing_ok=True)
+    layout.socket.with_name(layout.socket.name + ".lock").unlink(missing_ok=True)
 
 
 def copy_cluster(source: Layout, target: Layout) -> None:

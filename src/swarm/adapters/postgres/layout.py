@@ -87,7 +87,11 @@ class Layout:
     def dsn(self) -> str:
         """A libpq connection string; quoted, so that any path is fine."""
         host = str(self.sockets).replace("\\", "\\\\").replace("'", "\\'")
-        return f"host='{host}' port={PORT} user={DATABASE_USER} dbname={DATABASE_NAME}"
+        # requirepeer: the kernel says who listens, so nobody can stand in for our server.
+        return (
+            f"host='{host}' port={PORT} user={DATABASE_USER} dbname={DATABASE_NAME} "
+            f"requirepeer={self.account.name}"
+        )
 
 
 def lay_out(data_dir: Path, system_state: Path = SYSTEM_STATE) -> Layout:
@@ -113,8 +117,8 @@ def make_places(layout: Layout) -> Layout:
             layout = lay_out(layout.asked, layout.data.parent)
         _refuse_foreign(layout.data)
         layout.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (layout.data, layout.data / "locks", layout.data / "log", layout.sockets):
-            _make_private(folder, layout.account)
+        for folder in (layout.data, layout.data / "locks", layout.data / "log"):
+            make_private(folder, layout.account)
     except OSError as error:
         words = f"{error.filename or layout.data}: {error.strerror or error}"
         if error.errno in OUT_OF_SPACE:
@@ -155,18 +159,22 @@ def _refuse_foreign(data: Path) -> None:
 
 def _socket_folder(data: Path, account: ServerAccount) -> Path:
     near = data / "socket"
-    if len(os.fsencode(near / f".s.PGSQL.{PORT}")) <= _SOCKET_PATH_MAX:
+    fits = len(os.fsencode(near / f".s.PGSQL.{PORT}")) <= _SOCKET_PATH_MAX
+    if fits and "," not in str(near):  # libpq reads a comma as the end of one host
         return near
-    # Too long for a socket. The short folder's name is derived, so that every process finds it;
-    # it is 0700 and owned by the server's account, which _make_private insists on.
+    # The short folder's name is derived, so that every process finds it;
+    # it is 0700 and owned by the server's account, which make_private insists on.
     name = f"swarm-{account.uid}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
     own_runtime = Path(f"/run/user/{account.uid}")
     parent = own_runtime if own_runtime.is_dir() and not account.switched else Path("/tmp")  # noqa: S108
     return parent / name
 
 
-def _make_private(folder: Path, account: ServerAccount) -> None:
-    """A real folder of mode 0700 that the server's account owns."""
+def make_private(folder: Path, account: ServerAccount) -> None:
+    """Make a real folder of mode 0700 that the server's account owns, or insist that it is one.
+
+    Raises SocketFolderUnsafe, DataDirectoryUnusable or FileSystemRefused.
+    """
     try:
         folder.mkdir(mode=0o700)
         account.own(folder)

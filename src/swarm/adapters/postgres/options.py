@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MEGABYTE = 1024 * 1024
 _TRANSACTION_TIMEOUT_SINCE = 17
+_IO_WORKERS_SINCE = 18
 
 
 def server_arguments(binaries: Binaries, layout: Layout, extra: Mapping[str, str]) -> list[str]:
@@ -35,10 +36,13 @@ def server_arguments(binaries: Binaries, layout: Layout, extra: Mapping[str, str
         "log_timezone": "UTC",
         "lc_messages": "C",  # we read the log for known causes
         "log_checkpoints": "off",
+        "max_logical_replication_workers": "0",  # nobody subscribes; one process less
         "cluster_name": "swarm",
     }
     if binaries.major >= _TRANSACTION_TIMEOUT_SINCE:
         settings["transaction_timeout"] = "60s"
+    if binaries.major >= _IO_WORKERS_SINCE:
+        settings["io_method"] = "sync"  # short reads gain nothing from three more processes
     settings.update(extra)
     arguments = [str(binaries.postgres), "-D", str(layout.cluster)]
     for name, value in settings.items():

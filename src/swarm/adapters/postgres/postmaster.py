@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 
 from .ballast import free_bytes
 from .connect import connection_parameters
@@ -32,8 +33,15 @@ if TYPE_CHECKING:
 
 _LOG_KEPT_BYTES = 8 * 1024 * 1024
 
+#: A starting server says so within milliseconds; on a disk that is overrun, within seconds.
+_SILENCE_SECONDS = 60.0
+
 #: One segment of write-ahead log and some files: with less, a start that failed failed for that.
 _LEAST_TO_START = 20 * 1024 * 1024
+
+
+#: Runs in the server's own directory. It first reads what COPY sends, else COPY fails on its pipe.
+_STOP_COMMAND = "while read -r _; do :; done; read pid < postmaster.pid; kill -INT $pid"
 
 
 class Answer(Enum):
@@ -66,8 +74,8 @@ def launch(
 ) -> subprocess.Popen[bytes]:
     """Start the postmaster with the `server` lock as inherited descriptor; wait until it answers.
 
-    There is no time limit while the process lives: recovery takes as long as its log is.
-    Raises DiskFull or ServerDidNotStart with the end of the server's log.
+    There is no time limit while it says that it is starting: recovery takes as long as its log is.
+    Raises DiskFull, ServerUnreachable, or ServerDidNotStart with the end of the server's log.
     """
     rotate_log(layout.log)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -94,11 +102,17 @@ def launch(
 
 def _wait_until_ready(layout: Layout, process: subprocess.Popen[bytes], begin: int) -> None:
     begun = time.monotonic()
-    while ask(layout) is not Answer.READY:
+    silent_since = begun
+    while (answer := ask(layout)) is not Answer.READY:
+        now = time.monotonic()
+        if answer is Answer.STARTING:
+            silent_since = now
+        elif now - silent_since > _SILENCE_SECONDS:
+            raise ServerUnreachable(f"the server runs, but nobody answers on {layout.socket}")
         if process.poll() is not None:
             raise _why_it_ended(layout, begin, process.returncode)
         # Quick while it may be a matter of milliseconds, slow while it replays its log.
-        time.sleep(min(0.001 + (time.monotonic() - begun) / 50, 0.1))
+        time.sleep(min(0.001 + (now - begun) / 50, 0.1))
 
 
 def request_stop(layout: Layout) -> None:
@@ -109,11 +123,9 @@ def request_stop(layout: Layout) -> None:
     """
     try:
         with psycopg.connect(**_parameters(layout)) as connection:
-            connection.execute(
-                "copy (select) to program 'read pid < postmaster.pid && kill -INT $pid'"
-            )
-    except psycopg.OperationalError:
-        return  # it is going down already; the caller waits for the lock
+            connection.execute(sql.SQL("copy (select) to program {}").format(_STOP_COMMAND))
+    except psycopg.Error:
+        return  # it is going down, with our session in it; the caller waits for the lock
 
 
 def server_processes(layout: Layout) -> dict[int, bool]:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Self
 
 from . import ballast
 from .binaries import Binaries, find_binaries
-from .cluster import check_cluster, copy_cluster, ensure_cluster, forget_dead_server
+from .cluster import (
+    check_cluster,
+    copy_cluster,
+    ensure_cluster,
+    forget_dead_server,
+    leave_no_socket,
+)
 from .errors import DiskFull, ServerUnreachable, StartBusy
 from .layout import Layout, lay_out, make_places
 from .postmaster import Answer, ask, evict, launch, request_stop, server_processes
@@ -212,15 +218,20 @@ class EmbeddedServer:
 
     def _bring_down(self) -> None:
         """With the `start` lock held: fast shutdown, and wait until the last process is gone."""
-        deadline = time.monotonic() + _STOP_SECONDS
-        asked = False
+        begun = time.monotonic()
+        asked = evicted = False
         while True:
             with self.layout.locks.server() as lock:
                 if lock.try_exclusive():
+                    leave_no_socket(self.layout)
                     return
             if not asked:
                 asked = self._ask_to_stop()
-            if time.monotonic() > deadline:
+            spent = time.monotonic() - begun
+            if spent > _STRAY_SECONDS and not evicted:
+                evict(self.layout)
+                evicted = True
+            if spent > _STOP_SECONDS:
                 raise self._unreachable()
             time.sleep(0.001)
 

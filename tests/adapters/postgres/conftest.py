@@ -1,0 +1,132 @@
+"""Servers of their own, on a real disk, for tests that kill them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from swarm.adapters.postgres.server import EmbeddedServer
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def _public_folder():
+    folder = Path(tempfile.mkdtemp(prefix="swarm-drill-", dir="/var/tmp"))
+    if os.geteuid() == 0:
+        folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        for locks in folder.glob("**/locks"):
+            EmbeddedServer(locks.parent).stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def public_folder():
+    """An empty folder on the usual disk; passable for the server's account when we are root."""
+    with _public_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def made_server():
+    """A server that was started and stopped once, to be copied."""
+    with _public_folder() as folder:
+        with EmbeddedServer(folder / "data") as server:
+            pass
+        yield server
+
+
+@pytest.fixture
+def data_folder(public_folder, made_server):
+    """A data folder of a stopped server, for this test alone."""
+    EmbeddedServer(public_folder / "data").copy_from(made_server)
+    return public_folder / "data"
+
+
+class Program:
+    """Another process of ours: one of the scripts beside this file, talking by lines."""
+
+    def __init__(self, script, *arguments):
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / script), *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self):
+        """The next line it prints; empty when it ended."""
+        return self.process.stdout.readline().strip()
+
+    def go_on(self):
+        """Let it pass the place where it waits for a line of input."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def rest(self):
+        """Every further line until it ends."""
+        return self.process.stdout.read().split()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def start_program():
+    """Starts programs that are killed at the end of the test."""
+    programs = []
+
+    def start(script, *arguments):
+        programs.append(Program(script, *arguments))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.close()
+
+
+@contextmanager
+def mounted(folder, *arguments):
+    """A tmpfs over `folder`, for what only a file system of its own can show."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a file system")
+    subprocess.run(["mount", "-t", "tmpfs", *arguments, "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def read_only_mount():
+    """Mounts an empty read-only file system over a folder."""
+
+    @contextmanager
+    def mount(folder):
+        with mounted(folder, "-o", "ro"):
+            yield folder
+
+    return mount
+
+
+@pytest.fixture
+def small_disk():
+    """Mounts a file system of so many megabytes over a folder."""
+
+    @contextmanager
+    def mount(folder, megabytes):
+        with mounted(folder, "-o", f"size={megabytes}m,mode=0711"):
+            yield folder
+
+    return mount
