@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from swarm.contract.verdict import Answer
 
@@ -37,8 +38,7 @@ class CanaryReason(StrEnum):
     NO_OBJECTIVE = "NoObjective"  #: neither an objective nor a large enough baseline
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricReport:
+class MetricReport(NamedTuple):
     """The numbers behind one metric of a judgement.
 
     name:       "errors" or "latency".

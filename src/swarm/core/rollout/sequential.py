@@ -44,7 +44,7 @@ _DIRECT_SHARES: FloatArray = np.geomspace(0.02, 0.6, DIRECT_POINTS)
 _THETAS = _RATIOS + 2
 _CONDITIONED, _BAD, _GOOD, _PARTS = _THETAS, _THETAS + 1, _THETAS + 2, _THETAS + 3
 # Beyond these the answer is settled thousands of times over, and exp would leave float64.
-_LOG_LOWEST, _LOG_HIGHEST = -600.0, 600.0
+_LOWEST, _LOG_HIGHEST = 1e-260, 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +253,8 @@ class Evidence(NamedTuple):
 def evidence(test: RiskTest) -> Evidence:
     """E_fail and E_pass after all windows so far. Cost: O(48)."""
     phi = dispersion(test)
-    tempered = np.minimum(np.maximum(test.log_ratio / phi, _LOG_LOWEST), _LOG_HIGHEST)
+    tempered = np.minimum(test.log_ratio / phi, _LOG_HIGHEST)
     fail, passing = (test.weights @ np.exp(tempered)).tolist()
-    return Evidence(log_fail=math.log(fail), log_pass=math.log(passing), phi=phi)
+    return Evidence(
+        log_fail=math.log(max(fail, _LOWEST)), log_pass=math.log(max(passing, _LOWEST)), phi=phi
+    )

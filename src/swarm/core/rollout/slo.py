@@ -13,14 +13,14 @@ so a short baseline does not roll back a healthy service.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from swarm.contract.verdict import Answer
-from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts, Reading, increase
+from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts, Reading, went_back
 from swarm.core.rollout.errors import BadLooks
 from swarm.core.rollout.judgement import CanaryJudgement, CanaryReason, MetricReport
 from swarm.core.rollout.latency import TAIL, rule_from
@@ -72,16 +72,17 @@ def judge_slo(
         return CanaryJudgement(
             answer=Answer.WAIT, reason=CanaryReason.NO_LOOK_YET, note="nothing was read yet"
         )
-    windows, fails, failed = _windows(readings), 0, None
     limits = limits_from(thresholds, baseline, readings)
-    for end in range(1, len(windows) + 1):
-        reports = _reports(limits, windows[:end], thresholds)
-        broken = next((r for r in reports if _breaks(r, thresholds)), None)
+    bound = math.log(max(len(limits), 1) / thresholds.alpha)
+    series = [_Series.of(limit, readings) for limit in limits]
+    fails, failed = 0, None
+    for look in range(_looks(series)):
+        broken = next((s for s in series if s.breaks(look, bound, thresholds)), None)
         fails = fails + 1 if broken else 0
         if broken is not None and fails >= _FAILS_TO_ROLL_BACK:
-            failed = broken
+            failed = broken.report(look, bound)
             break
-    reports = _reports(limits, windows, thresholds)
+    reports = tuple(s.report(-1, bound) for s in series)
     judgement = _answer(readings, thresholds, reports, failed)
     due = None if failed else readings[-1].observed_at + thresholds.look_every
     if fails == 1 and failed is None:
@@ -145,56 +146,87 @@ def _objective_edge(thresholds: SloThresholds, readings: Sequence[Reading]) -> f
     return None
 
 
-def _windows(readings: Sequence[Reading]) -> list[ArmCounts]:
-    """What was counted between readings; absent readings are stepped over, not read as zero."""
+def _looks(series: Sequence[_Series]) -> int:
+    return max((len(s.totals) for s in series), default=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Series:
+    """One limit along all windows that had requests; arrays of shape (T,).
+
+    bads, totals: sums up to each window. log_fail: the evidence there. phi: its dispersion.
+    """
+
+    limit: Limit
+    bads: FloatArray
+    totals: FloatArray
+    log_fail: FloatArray
+    phi: FloatArray
+
+    @classmethod
+    def of(cls, limit: Limit, readings: Sequence[Reading]) -> _Series:
+        """The series of one limit. Absent readings are stepped over, not read as zero."""
+        pairs = np.array(list(_windows(limit, readings)), dtype=np.float64).reshape(-1, 2)
+        bads, totals = np.cumsum(pairs, axis=0).T
+        phi = _dispersions(pairs)
+        theta = np.minimum(_THETA, 0.5 * (1.0 + 1.0 / limit.beaten))
+        good = np.log1p(-limit.beaten * theta) - math.log1p(-limit.beaten)
+        log_ratio = np.outer(bads, np.log(theta)) + np.outer(totals - bads, good)
+        tempered = np.clip(log_ratio / phi[:, None], -600.0, 600.0)
+        log_fail = np.log(np.exp(tempered).mean(axis=1))
+        return cls(limit=limit, bads=bads, totals=totals, log_fail=log_fail, phi=phi)
+
+    def breaks(self, look: int, bound: float, thresholds: SloThresholds) -> bool:
+        """Whether the limit is broken at this window."""
+        if look >= len(self.totals) or self.totals[look] < thresholds.min_fail_sample:
+            return False
+        above = self.bads[look] > self.limit.share * self.totals[look]
+        return bool(above and self.log_fail[look] >= bound)
+
+    def report(self, look: int, bound: float) -> MetricReport:
+        """The numbers at this window; zeros before the first."""
+        known = len(self.totals) > 0
+        return MetricReport(
+            name=self.limit.name,
+            canary_bad=float(self.bads[look]) if known else 0.0,
+            canary_total=float(self.totals[look]) if known else 0.0,
+            stable_bad=self.limit.prior[0],
+            stable_total=self.limit.prior[1],
+            tolerated=self.limit.share,
+            log_fail=float(self.log_fail[look]) if known else 0.0,
+            log_pass=0.0,
+            bound=bound,
+            phi=float(self.phi[look]) if known else 1.0,
+            edge=self.limit.edge,
+        )
+
+
+def _windows(limit: Limit, readings: Sequence[Reading]) -> Iterator[tuple[float, float]]:
+    """(bad, all) requests between readings with counts; windows without requests are left out."""
     present = [r.counts for r in readings if isinstance(r.counts, ArmCounts)]
-    grown = (increase(before, after).counts for before, after in pairwise(present))
-    return [window for window in grown if window.total > 0]
+    for before, after in pairwise(present):
+        if before.latency and after.latency and before.latency.edges != after.latency.edges:
+            raise BadLooks("two readings have different latency.edges")
+        bad, total = limit.bad(after)
+        if not went_back(before, after):
+            bad_before, total_before = limit.bad(before)
+            total -= total_before
+            bad = min(max(bad - bad_before, 0.0), total)
+        if total > 0:
+            yield bad, total
 
 
-def _reports(
-    limits: tuple[Limit, ...], windows: Sequence[ArmCounts], thresholds: SloThresholds
-) -> tuple[MetricReport, ...]:
-    bound = math.log(max(len(limits), 1) / thresholds.alpha)
-    return tuple(_report(limit, windows, bound) for limit in limits)
-
-
-def _report(limit: Limit, windows: Sequence[ArmCounts], bound: float) -> MetricReport:
-    pairs = np.array([limit.bad(w) for w in windows], dtype=np.float64).reshape(-1, 2)
-    bad, total = (float(v) for v in pairs.sum(axis=0))
-    phi = _dispersion(pairs)
-    theta = np.minimum(_THETA, 0.5 * (1.0 + 1.0 / limit.beaten))
-    good = np.log1p(-limit.beaten * theta) - math.log1p(-limit.beaten)
-    log_ratio = (bad * np.log(theta) + (total - bad) * good) / phi
-    log_fail = math.log(float(np.mean(np.exp(np.clip(log_ratio, -600.0, 600.0)))))
-    return MetricReport(
-        name=limit.name,
-        canary_bad=bad,
-        canary_total=total,
-        stable_bad=limit.prior[0],
-        stable_total=limit.prior[1],
-        tolerated=limit.share,
-        log_fail=log_fail,
-        log_pass=0.0,
-        bound=bound,
-        phi=phi,
-        edge=limit.edge,
-    )
-
-
-def _dispersion(pairs: FloatArray) -> float:
-    """Pearson chi2/df of the bad share over the windows, at least 1."""
-    pairs = pairs[pairs[:, 1] > 0]
-    if len(pairs) < 2:  # noqa: PLR2004 - one window has no degree of freedom
-        return 1.0
+def _dispersions(pairs: FloatArray) -> FloatArray:
+    """Pearson chi2/df of the bad share over the windows up to each, at least 1; shape (T,)."""
     bad, total = pairs.T
-    share = (bad.sum() + 0.5) / (total.sum() + 1.0)
-    chi2 = float(np.sum((bad - total * share) ** 2 / (total * share * (1.0 - share))))
-    return max(1.0, chi2 / (len(pairs) - 1))
-
-
-def _breaks(report: MetricReport, thresholds: SloThresholds) -> bool:
-    return report.fails and report.canary_total >= thresholds.min_fail_sample
+    bads, totals = np.cumsum(bad), np.cumsum(total)
+    share = (bads + 0.5) / (totals + 1.0)
+    squares = np.cumsum(bad * bad / total)
+    chi2 = (squares - 2 * share * bads + share * share * totals) / (share * (1.0 - share))
+    freedom = np.arange(len(bad))
+    found: FloatArray = np.ones(len(bad))
+    found[1:] = np.maximum(1.0, chi2[1:] / freedom[1:])
+    return found
 
 
 def _answer(
