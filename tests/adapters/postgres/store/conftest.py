@@ -66,9 +66,7 @@ class Script:
         return made(snapshot) if callable(made) else made
 
     def bind(self, _swarm, _spec) -> Binding:
-        return Binding(
-            installation=Installation(), policy_hash=self.policy, budget=self.budget
-        )
+        return Binding(installation=Installation(), policy_hash=self.policy, budget=self.budget)
 
 
 def nothing(**given) -> Plan:

@@ -1,0 +1,179 @@
+-- Missions with everything that decide may know about them.
+
+-- name: open
+select id, revision from mission where swarm = %(swarm)s and ended_at is null order by opened_at, id
+
+-- name: load
+-- One statement, so that a mission, its version and its facts are of one instant.
+select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission_class, m.risk,
+  m.repo, m.title, m.body, m.rule, m.agent, m.requalifies, m.opened_at, m.reserved,
+  m.contract::text, m.standing::text,
+  (select json_agg(e.body order by e.seq) from evidence e where e.mission = m.id)::text,
+  (select json_agg(json_build_object(
+      'id', a.id, 'mission', a.mission, 'commit', a.commit, 'policy_hash', a.policy_hash,
+      'approver', a.approver, 'reason', a.reason, 'granted', a.state <> 'denied',
+      'at', a.answered_at, 'expires_at', a.expires_at) order by a.answered_at, a.id)
+   from approval a where a.mission = m.id and a.state in ('granted', 'denied', 'used'))::text,
+  (select json_agg(json_build_array(a.commit, a.policy_hash))
+   from approval a
+   where a.mission = m.id and a.state in ('open', 'granted', 'denied', 'used'))::text,
+  (select json_agg(json_build_object(
+      'key', d.key, 'kind', d.kind, 'issued_at', d.issued_at, 'begun', d.begun_at is not null,
+      'waits_because', d.reason,
+      'next_try', case when d.reason <> '' then d.due_at end) order by d.issued_at, d.key)
+   from decision d where d.mission = m.id and d.settled_at is null)::text,
+  (select json_agg(json_build_array(v.gate, v.subject, json_build_object(
+      'answer', v.answer, 'reason', v.reason, 'detail', v.detail, 'evidence', v.evidence,
+      'look_again', v.look_again, 'configured', v.configured)) order by v.gate, v.subject)
+   from (select distinct on (gate, subject) * from verdict
+         where mission = m.id order by gate, subject, id desc) v)::text
+from mission m
+where m.id = any(%(ids)s)
+
+-- name: lock
+select id, need, kind, mission_class, budget, reserved, opened_at, trail_seq, trail_hash, standing::text,
+       shadow, ended_at
+from mission where id = any(%(ids)s) order by id for no key update
+
+-- name: insert
+insert into mission (id, swarm, need, kind, parent, depth, mission_class, risk, repo, title, body,
+  rule, agent, cause, requalifies, contract, rank_terms, generation, policy_hash, shadow, budget,
+  reserved, opened_at)
+values (%(id)s, %(swarm)s, %(need)s, %(kind)s, %(parent)s, %(depth)s, %(mission_class)s, %(risk)s,
+  %(repo)s, %(title)s, %(body)s, %(rule)s, %(agent)s, %(cause)s, %(requalifies)s,
+  %(contract)s::jsonb, %(rank_terms)s::jsonb, %(generation)s, %(policy_hash)s, %(shadow)s,
+  %(budget)s, %(reserved)s, %(opened_at)s)
+on conflict do nothing
+
+-- name: known
+select id from mission where id = any(%(ids)s)
+
+-- name: open_for_need
+select id from mission where need = %(need)s and ended_at is null
+
+-- name: text_of_parent
+select body, rule from mission where id = %(id)s
+
+-- name: advance
+-- Heads and standings of all missions that one tick touched, in one statement.
+update mission m
+set trail_seq = g.seq, trail_hash = g.hash, revision = m.revision + 1,
+    version = m.version + g.versions,
+    standing = coalesce(g.standing::jsonb, m.standing)
+from unnest(%(ids)s::text[], %(seqs)s::bigint[], %(hashes)s::bytea[], %(versions)s::int[],
+            %(standings)s::text[]) as g (id, seq, hash, versions, standing)
+where m.id = g.id
+
+-- name: end
+-- At once, not with the rest: a repair of the same tick takes over the need.
+update mission set ended_at = %(at)s, reserved = 0 where id = %(id)s
+
+-- name: issue
+insert into decision (key, swarm, mission, mission_class, kind, forward, policy_hash, body,
+  issued_at, due_at)
+select g.key, %(swarm)s, g.mission, g.mission_class, g.kind, g.forward, g.policy_hash,
+       g.body::jsonb, %(at)s, %(at)s
+from unnest(%(keys)s::text[], %(missions)s::text[], %(classes)s::text[], %(kinds)s::text[],
+            %(forwards)s::boolean[], %(policies)s::text[], %(bodies)s::text[])
+     as g (key, mission, mission_class, kind, forward, policy_hash, body)
+on conflict (key) do nothing
+returning key
+
+-- name: drop_orders
+-- An ended mission begins nothing more; what protects goes on.
+delete from decision
+where mission = any(%(ids)s) and settled_at is null and forward
+returning mission, key
+
+-- name: give_verdict
+insert into verdict (mission, gate, subject, answer, reason, detail, evidence, configured,
+  look_again, generation, policy_hash, at)
+select %(mission)s, %(gate)s, %(subject)s, %(answer)s, %(reason)s, %(detail)s, %(evidence)s,
+  %(configured)s, %(look_again)s, %(generation)s, %(policy_hash)s, %(at)s
+where not exists (
+  select from (select * from verdict
+               where mission = %(mission)s and gate = %(gate)s and subject = %(subject)s
+               order by id desc limit 1) last
+  where (last.answer, last.reason, last.detail, last.configured, last.evidence)
+        = (%(answer)s, %(reason)s, %(detail)s, %(configured)s, %(evidence)s::text[]))
+
+-- name: ask
+insert into approval (id, mission, swarm, commit, policy_hash, risk, question, asked_at, expires_at)
+values (%(id)s, %(mission)s, %(swarm)s, %(commit)s, %(policy_hash)s, %(risk)s, %(question)s,
+  %(at)s, %(expires_at)s)
+on conflict (id) do update
+set asked_at = excluded.asked_at, expires_at = excluded.expires_at, question = excluded.question,
+    state = 'open', approver = '', reason = '', answered_at = null, used_at = null
+where approval.state in ('expired', 'void')
+
+-- name: use
+update approval set state = 'used', used_at = %(at)s
+where id = %(id)s and state = 'granted' and expires_at > %(at)s
+
+-- name: approval_state
+select state from approval where id = %(id)s
+
+-- name: outcome
+insert into outcome (mission, swarm, need, mission_class, kind, outcome, reason, detail, attempts,
+  cost, counts_as_failure, landed, autonomous, predicted_cost, seconds, at)
+select m.id, m.swarm, m.need, m.mission_class, m.kind, %(outcome)s, %(reason)s, %(detail)s,
+  %(attempts)s, %(cost)s, %(counts)s, %(landed)s,
+  not exists (select from approval a where a.mission = m.id)
+    and not exists (select from evidence e where e.mission = m.id and e.kind = 'person-said'),
+  coalesce((select amount from ledger l where l.mission = m.id and l.kind = 'reserve'), 0),
+  extract(epoch from %(at)s - m.opened_at), %(at)s
+from mission m where m.id = %(mission)s
+on conflict (mission) do nothing
+
+-- name: reserve
+with carried as (
+  update budget set reserved = reserved + %(amount)s
+  where id = %(budget)s and reserved + spent + %(amount)s <= cap
+  returning id),
+noted as (
+  insert into ledger (budget, mission, kind, effect, amount)
+  select id, %(mission)s, 'reserve', 'opened', %(amount)s from carried)
+select count(*) from carried
+
+-- name: release
+with noted as (
+  insert into ledger (budget, mission, kind, effect, amount)
+  values (%(budget)s, %(mission)s, 'release', 'settled', %(amount)s)
+  on conflict (mission, kind, effect) do nothing
+  returning budget, amount)
+update budget b set reserved = b.reserved - n.amount from noted n where b.id = n.budget
+
+-- name: deny
+insert into denied (swarm, target, revision, mission, at)
+values (%(swarm)s, %(target)s, %(revision)s, %(mission)s, %(at)s)
+on conflict do nothing
+
+-- name: freeze
+insert into frozen (id, swarm, mission_class, reason, detail, cause, since, until, needs_token, by)
+select %(id)s, %(swarm)s, %(mission_class)s, %(reason)s, %(detail)s, %(cause)s, %(since)s,
+  %(until)s, %(needs_token)s, %(by)s
+where not exists (select from frozen where id = %(id)s)
+on conflict (swarm, mission_class) where lifted_at is null do update
+set until = case when frozen.until is null or excluded.until is null then null
+                 else greatest(frozen.until, excluded.until) end,
+    reason = excluded.reason, detail = excluded.detail, cause = excluded.cause,
+    needs_token = frozen.needs_token or excluded.needs_token,
+    requalified = null, requalified_at = null
+returning id, until, xmax = 0 as fresh
+
+-- name: lift
+update frozen set lifted_at = %(at)s, lifted_by = %(by)s
+where id = %(id)s and swarm = %(swarm)s and lifted_at is null
+returning mission_class
+
+-- name: requalify
+update frozen set requalified = %(mission)s, requalified_at = %(at)s
+where id = %(id)s and swarm = %(swarm)s and lifted_at is null and requalified is null
+returning mission_class
+
+-- name: learn
+insert into learned (swarm, seq, at, cause, class_bias, source_trust)
+select %(swarm)s, coalesce(max(seq), 0) + 1, %(at)s, %(cause)s, %(class_bias)s::jsonb,
+  %(source_trust)s::jsonb
+from learned where swarm = %(swarm)s
+returning seq

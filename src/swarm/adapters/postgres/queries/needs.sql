@@ -1,0 +1,48 @@
+-- The backlog. A need's rank is static (core/policy/ranking.py), so the best are one index scan.
+
+-- name: best
+-- The best of each class, merged with the learned bias of the class.
+with learned_bias as (
+  select pair ->> 0 as mission_class,
+         greatest(-%(most)s, least(%(most)s, (pair ->> 1)::float8)) as bias
+  from (select class_bias from learned where swarm = %(swarm)s order by seq desc limit 1) newest,
+       jsonb_array_elements(newest.class_bias) as pair)
+select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, n.value, n.cost,
+  n.confidence, n.citations, n.cited, n.external, n.signals, n.heat, n.rank, n.first_seen,
+  n.last_seen, n.state, n.not_before, n.rounds, n.own_rounds, n.origins
+from tally t
+left join learned_bias b on b.mission_class = t.mission_class
+cross join lateral (
+  select * from need n
+  where n.swarm = t.swarm and n.mission_class = t.mission_class and n.state = 'open'
+    and (n.not_before is null or n.not_before <= now())
+  order by n.rank desc, n.id
+  limit %(limit)s) n
+where t.swarm = %(swarm)s and t.open > 0
+order by n.rank + coalesce(b.bias, 0) desc, n.id
+limit %(limit)s
+
+-- name: queued
+select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s
+
+-- name: lock
+select id, state, mission_class, title, body, rule, rounds, own_rounds
+from need where id = any(%(ids)s) order by id for no key update
+
+-- name: take
+update need set state = 'taken', state_at = %(at)s, state_reason = '', rounds = rounds + %(round)s,
+  not_before = null
+where id = %(id)s
+
+-- name: state
+update need set state = %(state)s, state_at = %(at)s, state_reason = %(reason)s,
+  not_before = %(not_before)s
+where id = %(id)s
+
+-- name: count
+-- Last in its transaction, so that nobody waits long for these few rows.
+insert into tally as t (swarm, mission_class, open)
+select %(swarm)s, g.mission_class, g.change
+from unnest(%(classes)s::text[], %(changes)s::bigint[]) as g (mission_class, change)
+order by g.mission_class
+on conflict (swarm, mission_class) do update set open = t.open + excluded.open

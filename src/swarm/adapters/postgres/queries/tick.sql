@@ -1,0 +1,113 @@
+-- One tick: lock the swarm's row, read everything, write everything, commit.
+
+-- name: agenda
+select exists (select from wake w join swarm s on s.id = w.swarm)
+         or exists (select from swarm where due_at <= now()) as swarms,
+       exists (select from decision where due_at <= now() and kind = any(%(kinds)s)) as orders,
+       (select min(due_at) from swarm where due_at is not null) - now() as swarm_wait,
+       (select min(due_at) from decision where due_at > now()) - now() as order_wait
+
+-- name: take
+-- NO KEY UPDATE: writers that refer to the swarm take KEY SHARE on its row and must not block it.
+with candidates as (
+  (select id, due_at as at from swarm where due_at <= now() order by due_at limit 32)
+  union all
+  (select swarm, min(at) from wake group by swarm order by 2 limit 32))
+select s.id, s.namespace, s.name, s.generation, s.spec::text, s.policy_hash, s.shadow,
+       s.deleted_at is not null, s.due_at, s.status::text, s.trail_seq, s.trail_hash, now()
+from swarm s
+where s.id in (select id from candidates) and s.id <> all(%(unreadable)s::text[])
+order by (select min(c.at) from candidates c where c.id = s.id)
+limit 1
+for no key update of s skip locked
+
+-- name: answer_wakes
+delete from wake where swarm = %(swarm)s
+
+-- name: budget
+insert into budget (namespace, name, window_start, window_end, cap)
+values (%(namespace)s, %(name)s, %(start)s, %(end)s, %(cap)s)
+on conflict (namespace, name, window_start) do update
+set cap = excluded.cap,
+    overrun = greatest(0, budget.reserved + budget.spent - excluded.cap)
+where budget.cap <> excluded.cap
+
+-- name: read_budget
+select id, cap, reserved, spent, window_end from budget
+where namespace = %(namespace)s and name = %(name)s and window_start = %(start)s
+
+-- name: freezes
+select id, mission_class, reason, detail, cause, since, until, requalified, needs_token, by
+from frozen where swarm = %(swarm)s and lifted_at is null
+order by since, id
+
+-- name: settled
+select mission, mission_class, kind, outcome, counts_as_failure, at
+from (select * from outcome where swarm = %(swarm)s order by at desc, mission limit 64) newest
+order by at, mission
+
+-- name: sources
+select name, dark_since, detail from source where swarm = %(swarm)s order by name
+
+-- name: denied
+select target, revision from denied where swarm = %(swarm)s
+
+-- name: drift
+select target, seen from drift where swarm = %(swarm)s order by target
+
+-- name: learned
+select class_bias::text, source_trust::text, seq from learned
+where swarm = %(swarm)s order by seq desc limit 1
+
+-- name: lapse_policy
+-- Another policy: what was decided to begin under the old one is taken back before it happens.
+with gone as (
+  delete from decision
+  where swarm = %(swarm)s and settled_at is null and forward and policy_hash <> %(policy_hash)s
+  returning mission, key)
+select mission, key from gone order by mission, key
+
+-- name: lapse_approvals
+update approval
+set state = case when policy_hash <> %(policy_hash)s then 'void' else 'expired' end
+where swarm = %(swarm)s and state in ('open', 'granted')
+  and (expires_at <= now() or policy_hash <> %(policy_hash)s)
+returning mission, id, state
+
+-- name: next_due
+select least(
+  (select min(not_before) from need
+   where swarm = %(swarm)s and state = 'open' and not_before > now()),
+  (select min(expires_at) from approval
+   where swarm = %(swarm)s and state in ('open', 'granted')))
+
+-- name: figures
+select
+  (select coalesce(sum(signals), 0) from intake
+   where swarm = %(swarm)s and since > now() - interval '24 hours')::bigint,
+  (select count(*) from outcome where swarm = %(swarm)s and at > now() - interval '24 hours'),
+  (select avg((outcome = 'delivered' and autonomous)::int) from outcome
+   where swarm = %(swarm)s and at > now() - interval '24 hours'
+     and outcome <> 'recommended')::float8,
+  (select landed from outcome
+   where swarm = %(swarm)s and landed is not null order by at desc limit 1),
+  (select max(read_at) from source where swarm = %(swarm)s)
+
+-- name: close
+update swarm
+set due_at = %(due)s, policy_hash = %(policy_hash)s, trail_seq = %(seq)s, trail_hash = %(hash)s
+where id = %(swarm)s
+  and (due_at, policy_hash, trail_seq) is distinct from (%(due)s, %(policy_hash)s, %(seq)s)
+
+-- name: wake
+insert into wake (swarm) values (%(swarm)s)
+
+-- name: write_status
+update swarm set status = %(status)s::jsonb where id = %(swarm)s
+
+-- name: ponder
+insert into selection (swarm, at, idle_reason, needs)
+values (%(swarm)s, %(at)s, %(idle)s, %(needs)s::jsonb)
+on conflict (swarm) do update
+set at = excluded.at, idle_reason = excluded.idle_reason, needs = excluded.needs
+where (selection.idle_reason, selection.needs) is distinct from (excluded.idle_reason, excluded.needs)

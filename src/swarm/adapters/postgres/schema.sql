@@ -1,0 +1,435 @@
+-- 0001 expand: one table per noun, the indexes of the loop, and the hash of the trail.
+-- Needed by: everything under adapters/postgres/store.     Old code: there is none.
+-- Locks: none that matter, every object is new.
+--
+-- Conventions. Ids are derived text (core/ids.py), compared by bytes. Money is bigint micro-units.
+-- A name of a state is text with a check, because an enum type cannot shrink. Tables that are
+-- updated often leave room on the page so that the new version stays there.
+-- Foreign keys hold what is written rarely together. The ingest path (signal, need, citation) and
+-- the order path (decision, evidence, wake, trail) carry none: each check would lock a parent row,
+-- and the writer proves the parent in the same transaction anyway.
+
+-- ------------------------------------------------------------------------------------- the trail
+
+-- One link of a chain: SHA-256 over the link before it and over every field with its length, so
+-- that no two different events read the same. core/trail.py computes the same bytes and verifies.
+create function link(
+  prev bytea, chain text, seq bigint, at timestamptz, kind text, actor text, body text
+) returns bytea language sql stable parallel safe as $$
+  select sha256(
+    int4send(octet_length(prev)) || prev
+    || int4send(octet_length(convert_to(chain, 'UTF8'))) || convert_to(chain, 'UTF8')
+    || int8send(seq) || int8send((extract(epoch from at) * 1000000)::bigint)
+    || int4send(octet_length(convert_to(kind, 'UTF8'))) || convert_to(kind, 'UTF8')
+    || int4send(octet_length(convert_to(actor, 'UTF8'))) || convert_to(actor, 'UTF8')
+    || int4send(octet_length(convert_to(body, 'UTF8'))) || convert_to(body, 'UTF8'))
+$$;
+
+-- `tx` lets a reader follow the tail without missing an event that was begun early and committed
+-- late: it reads only transactions older than every running one.
+create table trail (
+  chain text collate "C" not null,                        -- the mission's id, or the swarm's
+  seq   bigint not null check (seq > 0),
+  swarm text collate "C" not null,
+  at    timestamptz not null,
+  tx    xid8 not null default pg_current_xact_id(),
+  kind  text not null,
+  actor text not null,
+  body  text not null,                                    -- canonical JSON: these bytes are hashed
+  hash  bytea not null check (octet_length(hash) = 32),
+  primary key (chain, seq)
+);
+create index trail_tail on trail (swarm, tx);
+
+-- ------------------------------------------------------------------------------------- the swarm
+
+create table swarm (
+  id          text collate "C" primary key,
+  namespace   text not null,
+  name        text not null,
+  uid         text not null,
+  metadata    jsonb not null default '{}',                -- labels and annotations
+  generation  bigint not null default 1 check (generation > 0),
+  written     jsonb not null,                             -- the spec as its author wrote it
+  spec        jsonb not null,                             -- profile and defaults filled in
+  spec_sha256 text not null,                              -- of the defaulted, canonical spec
+  policy_hash text not null default '',                   -- '' holds forward orders until a tick
+  shadow      boolean not null default false,
+  status      jsonb not null default '{}',
+  due_at      timestamptz,                                -- null is parked: only a wake moves it
+  trail_seq   bigint not null default 0,
+  trail_hash  bytea not null default '\x',
+  created_at  timestamptz not null default now(),
+  deleted_at  timestamptz,
+  unique (namespace, name)
+) with (fillfactor = 50);
+create index swarm_due on swarm (due_at) where due_at is not null;
+
+-- A wake-up is a row that the next tick deletes. A writer adds one without touching the swarm's
+-- row, so it never waits for a tick, and a row that a tick could not see yet outlives that tick.
+create table wake (
+  swarm text collate "C" not null,
+  at    timestamptz not null default now()
+);
+create index wake_swarm on wake (swarm);
+
+-- Why the best needs were or were not chosen by the last tick that thought otherwise.
+create table selection (
+  swarm text collate "C" primary key references swarm on delete cascade,
+  at    timestamptz not null,
+  idle_reason text not null,
+  needs jsonb not null                                    -- [[need, reason, detail], ...]
+) with (fillfactor = 50);
+
+-- ------------------------------------------------------------------------------------- discovery
+
+create table source (
+  swarm      text collate "C" not null references swarm on delete cascade,
+  name       text not null,
+  cursor     text not null default '',
+  read_at    timestamptz,                                 -- of the last reading that brought news
+  dark_since timestamptz,
+  detail     text not null default '',
+  primary key (swarm, name)
+) with (fillfactor = 70);
+
+create table signal (
+  id     text collate "C" primary key,
+  swarm  text collate "C" not null,
+  need   text collate "C" not null,
+  source text not null,
+  at     timestamptz not null,                            -- when the source said it
+  read_at timestamptz not null default now(),
+  shape  smallint not null default 1,
+  body   jsonb not null                                   -- core.nouns.Signal
+);
+create index signal_need on signal (need);
+create index signal_read on signal (swarm, read_at);
+
+create table need (
+  id            text collate "C" primary key,
+  swarm         text collate "C" not null,
+  rank          float8 not null,                          -- static: its order never changes by waiting
+  heat          float8 not null,                          -- ln of the pheromone sum at the epoch
+  confidence    float8 not null check (confidence between 0 and 1),
+  value         float8 not null check (value > 0),
+  cost          bigint not null check (cost >= 0),
+  first_seen    timestamptz not null,
+  last_seen     timestamptz not null,
+  not_before    timestamptz,
+  state_at      timestamptz not null default now(),
+  signals       int not null,
+  citations     int not null,
+  rounds        int not null default 0,
+  own_rounds    int not null default 0,
+  risk          smallint not null check (risk between 0 and 3),
+  cited         boolean not null,
+  external      boolean not null,
+  state         text not null default 'open'
+                check (state in ('open', 'taken', 'done', 'rejected', 'expired')),
+  mission_class text not null,
+  repo          text not null,
+  rule          text not null,
+  paths         text[] not null,
+  origins       text[] not null,
+  state_reason  text not null default '',
+  title         text not null,
+  body          text not null
+) with (fillfactor = 80);
+-- With the id behind the rank, equal ranks have one order, and cutting the list stays cheap.
+create index need_rank on need (swarm, mission_class, rank desc, id) where state = 'open';
+create index need_rests on need (swarm, not_before) where state = 'open' and not_before is not null;
+
+-- What makes texts alike, apart from the need itself: a need is rewritten when its rank moves, and
+-- would take its 21 index entries along each time. Written once, never updated.
+create table likeness (
+  need      text collate "C" primary key,
+  bands     int[] not null,                               -- hashes of 21 bands of 6 rows
+  signature bytea not null check (octet_length(signature) = 256)  -- 128 minima, 16 bits each
+);
+create index likeness_bands on likeness using gin (bands) with (fastupdate = off);
+
+-- A text that was merged into another need: the next time it is an exact hit.
+create table alias (
+  id   text collate "C" primary key,                      -- the need's id had it stood alone
+  need text collate "C" not null
+);
+create index alias_need on alias (need);
+
+create table citation (
+  need     text collate "C" not null,
+  origin   text not null,                                 -- repeats of one origin count once
+  citation text not null,                                 -- '' when it cannot be looked up
+  source   text not null,
+  external boolean not null,
+  trust    float8 not null check (trust between 0 and 1),
+  signal   text collate "C" not null,
+  at       timestamptz not null,
+  primary key (need, origin)
+);
+
+-- How many needs are open, per class: counting a million rows at each tick would cost 0.1 s.
+create table tally (
+  swarm         text collate "C" not null,
+  mission_class text not null,
+  open          bigint not null default 0,
+  primary key (swarm, mission_class)
+) with (fillfactor = 50);
+
+-- Signals read per ten minutes: the 24-hour figure is a sum of 145 rows, not a count of a million.
+create table intake (
+  swarm   text collate "C" not null,
+  since   timestamptz not null,
+  signals bigint not null,
+  primary key (swarm, since)
+) with (fillfactor = 50);
+
+-- -------------------------------------------------------------------------------------- missions
+
+create table budget (
+  id           bigint generated always as identity primary key,
+  namespace    text not null,
+  name         text not null,
+  window_start timestamptz not null,
+  window_end   timestamptz not null check (window_end > window_start),
+  cap          bigint not null check (cap >= 0),
+  reserved     bigint not null default 0 check (reserved >= 0),
+  spent        bigint not null default 0 check (spent >= 0),
+  overrun      bigint not null default 0 check (overrun >= 0),  -- spent beyond what was reserved
+  unique (namespace, name, window_start),
+  constraint budget_holds check (reserved + spent <= cap + overrun)
+) with (fillfactor = 50);
+
+create table mission (
+  id            text collate "C" primary key,
+  swarm         text collate "C" not null references swarm,
+  need          text collate "C" references need,
+  kind          text not null check (kind in ('deliver', 'remediate', 'requalify')),
+  parent        text collate "C" references mission,
+  depth         int not null,
+  mission_class text not null,
+  risk          smallint not null check (risk between 0 and 3),
+  repo          text not null,
+  title         text not null,
+  body          text not null,
+  rule          text not null,
+  agent         text not null,
+  cause         text not null default '',
+  requalifies   text collate "C",                        -- the freeze it is the proof for
+  contract      jsonb not null,
+  rank_terms    jsonb not null,
+  generation    bigint not null,
+  policy_hash   text not null,
+  shadow        boolean not null,
+  budget        bigint references budget,
+  reserved      bigint not null default 0 check (reserved >= 0),
+  opened_at     timestamptz not null,
+  ended_at      timestamptz,
+  version       bigint not null default 0,                -- what decide has to think about again
+  revision      bigint not null default 0,                -- whatever changed, for reading again
+  standing      jsonb,
+  trail_seq     bigint not null default 0,
+  trail_hash    bytea not null default '\x'
+) with (fillfactor = 60);
+create unique index mission_one_per_need on mission (need) where ended_at is null;
+create index mission_open on mission (swarm) where ended_at is null;
+create index mission_opened on mission (swarm, opened_at);
+create index mission_parent on mission (parent) where parent is not null;
+create index mission_need on mission (need);
+
+create table decision (
+  key           text collate "C" primary key,
+  swarm         text collate "C" not null,
+  mission       text collate "C" not null,                -- '' when it serves the swarm as a whole
+  mission_class text not null,
+  kind          text not null,
+  forward       boolean not null,
+  policy_hash   text not null,
+  shape         smallint not null default 1,
+  body          jsonb not null,                           -- core.decision.Order
+  issued_at     timestamptz not null,
+  due_at        timestamptz,                              -- null is settled; while owned: lease end
+  fence         bigint not null default 0,
+  owner         text not null default '',
+  begun_at      timestamptz,
+  tries         int not null default 0,
+  reason        text not null default '',                 -- why it waits
+  detail        text not null default '',
+  capacity      boolean not null default false,
+  settled_at    timestamptz
+) with (fillfactor = 60);
+create index decision_due on decision (due_at) where due_at is not null;
+create index decision_mission on decision (mission, issued_at);
+
+-- Fences never repeat, also not for an order that was voided and issued again.
+create sequence fence;
+
+create table evidence (
+  id      text collate "C" primary key,                   -- derived from the order: settled once
+  mission text collate "C" not null,
+  swarm   text collate "C" not null,
+  seq     bigint generated always as identity,
+  decision text collate "C",
+  kind    text not null,
+  at      timestamptz not null,
+  shape   smallint not null default 1,
+  body    json not null                                   -- core.evidence.Fact; its exact text is
+                                                          -- what the trail holds the digest of
+);
+create index evidence_mission on evidence (mission, seq);
+
+create table verdict (
+  id          bigint generated always as identity primary key,
+  mission     text collate "C" not null references mission on delete cascade,
+  gate        text not null,
+  subject     text not null,
+  answer      smallint not null check (answer between 0 and 3),
+  reason      text not null,
+  detail      text not null,
+  evidence    text[] not null,
+  configured  boolean not null,
+  look_again  timestamptz,
+  generation  bigint not null,
+  policy_hash text not null,
+  at          timestamptz not null
+);
+create index verdict_mission on verdict (mission, gate, subject, id);
+
+create table approval (
+  id          text collate "C" primary key,
+  mission     text collate "C" not null references mission on delete cascade,
+  swarm       text collate "C" not null,
+  commit      text not null,
+  policy_hash text not null,
+  risk        smallint not null check (risk between 0 and 3),
+  question    text not null,
+  asked_at    timestamptz not null,
+  expires_at  timestamptz not null,
+  state       text not null default 'open'
+              check (state in ('open', 'granted', 'denied', 'used', 'expired', 'void')),
+  approver    text not null default '',
+  reason      text not null default '',
+  answered_at timestamptz,
+  used_at     timestamptz,
+  check ((answered_at is not null) or state not in ('granted', 'denied', 'used'))
+);
+create index approval_mission on approval (mission);
+create index approval_open on approval (swarm, expires_at) where state in ('open', 'granted');
+
+create table outcome (
+  mission           text collate "C" primary key references mission on delete cascade,
+  swarm             text collate "C" not null,
+  need              text collate "C",
+  mission_class     text not null,
+  kind              text not null,                        -- why the mission was opened
+  outcome           text not null check (outcome in
+                    ('delivered', 'rolled-back', 'failed', 'rejected', 'refused', 'recommended')),
+  reason            text not null,
+  detail            text not null,
+  attempts          int not null,
+  cost              bigint not null,
+  counts_as_failure boolean not null,
+  landed            text,
+  autonomous        boolean not null,                     -- no person was asked or stepped in
+  predicted_cost    bigint not null,
+  seconds           float8 not null,
+  at                timestamptz not null
+);
+create index outcome_recent on outcome (swarm, at);
+create index outcome_landed on outcome (landed) where landed is not null;
+
+create table ledger (
+  id      bigint generated always as identity primary key,
+  budget  bigint not null references budget,
+  mission text collate "C" not null,
+  kind    text not null check (kind in ('reserve', 'spend', 'release')),
+  effect  text not null,                                  -- what it was for; counted once
+  amount  bigint not null check (amount >= 0),
+  at      timestamptz not null default now(),
+  unique (mission, kind, effect)
+);
+create index ledger_budget on ledger (budget, mission);
+
+create table denied (
+  swarm    text collate "C" not null references swarm on delete cascade,
+  target   text not null,
+  revision text not null,
+  mission  text collate "C" not null,
+  at       timestamptz not null,
+  primary key (swarm, target, revision)
+);
+
+create table drift (
+  swarm  text collate "C" not null references swarm on delete cascade,
+  target text not null,
+  seen   text not null,
+  since  timestamptz not null default now(),
+  primary key (swarm, target)
+);
+
+create table frozen (                                     -- `freeze` is a reserved word
+  id             text collate "C" primary key,
+  swarm          text collate "C" not null references swarm on delete cascade,
+  mission_class  text not null,                           -- '*' is the whole swarm
+  reason         text not null,
+  detail         text not null,
+  cause          text not null,
+  since          timestamptz not null,
+  until          timestamptz,                             -- exclusive; null: until a person ends it
+  needs_token    boolean not null,
+  by             text not null,
+  requalified    text,
+  requalified_at timestamptz,
+  lifted_at      timestamptz,
+  lifted_by      text not null default ''
+);
+create unique index frozen_one_open_per_scope on frozen (swarm, mission_class)
+  where lifted_at is null;
+
+create table learned (
+  swarm        text collate "C" not null references swarm on delete cascade,
+  seq          int not null,
+  at           timestamptz not null default now(),
+  cause        text not null,
+  class_bias   jsonb not null,                            -- [[mission class, nats], ...]
+  source_trust jsonb not null,                            -- [[source, factor], ...]
+  primary key (swarm, seq)
+);
+
+-- Time-ordered proof over all chains of a swarm, for signing outside the database.
+create table seal (
+  swarm     text collate "C" not null references swarm,
+  seq       bigint not null,
+  at        timestamptz not null default now(),
+  chains    bigint not null,
+  root      bytea not null check (octet_length(root) = 32),
+  prev      bytea not null,
+  hash      bytea not null check (octet_length(hash) = 32),
+  published text not null default '',
+  primary key (swarm, seq)
+);
+
+-- ------------------------------------------------- nouns that are orders and evidence seen aside
+
+create view run as
+select d.body ->> 'run' as id, d.mission, d.swarm, (d.body ->> 'attempt')::int as attempt,
+       d.body ->> 'agent' as agent, d.issued_at, d.begun_at, d.settled_at, d.reason as waits_because,
+       e.body ->> 'result' as result, e.body ->> 'detail' as detail,
+       (e.body ->> 'cost')::bigint as cost, (e.body ->> 'seconds')::float8 as seconds
+from decision d left join evidence e on e.decision = d.key
+where d.kind = 'start-run';
+
+create view change as
+select e.mission, e.swarm, e.seq, e.at, e.kind as made_by, c ->> 'repo' as repo,
+       c ->> 'branch' as branch, c ->> 'base' as base, c ->> 'head' as head, c ->> 'tree' as tree,
+       c -> 'paths' as paths, (c ->> 'lines_added')::int as lines_added,
+       (c ->> 'lines_removed')::int as lines_removed
+from evidence e cross join lateral (select e.body -> 'change') as changed (c)
+where e.kind in ('run-ended', 'restaged') and json_typeof(c) = 'object';
+
+create view rollout as
+select e.mission, e.swarm, e.seq, e.at, e.kind as step_kind, e.body ->> 'target' as target,
+       coalesce(e.body ->> 'revision', d.body ->> 'revision') as revision,
+       (e.body ->> 'step')::int as step, (e.body ->> 'percent')::int as percent, e.body
+from evidence e left join decision d on d.key = e.decision
+where e.kind in ('synced', 'traffic-set', 'look-taken', 'promoted', 'aborted', 'live-seen');

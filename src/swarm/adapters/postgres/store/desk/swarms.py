@@ -1,0 +1,95 @@
+"""Swarm objects: apply, delete, shadow."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store import shapes
+from swarm.adapters.postgres.store.bell import hint
+from swarm.adapters.postgres.store.chains import Chains
+from swarm.adapters.postgres.store.statements import statements
+from swarm.contract.canonical import canonical_spec
+from swarm.contract.swarm import SwarmObject
+from swarm.core.ids import SwarmId, swarm_id
+from swarm.core.trail import EventKind
+from swarm.ports.store import Applied
+
+_DEFAULT_NAMESPACE = "default"
+
+
+class SwarmDesk:
+    """Creates and changes Swarm objects. by: who asks, for the trail."""
+
+    def __init__(self, database: Database, by: str) -> None:
+        self._database = database
+        self._by = by
+
+    async def apply(self, swarm: SwarmObject) -> Applied:
+        """Create the Swarm, or give it this spec. An equal meaning changes nothing.
+
+        A new spec holds every forward order back until the next tick decided under it.
+        """
+        namespace = swarm.metadata.namespace or _DEFAULT_NAMESPACE
+        id_ = swarm_id(namespace, swarm.name)
+        text = canonical_spec(swarm.spec)
+        values = {
+            "id": id_,
+            "namespace": namespace,
+            "name": swarm.name,
+            "uid": swarm.metadata.uid or id_,
+            "metadata": shapes.storable(json.dumps(_labels(swarm))),
+            "spec": shapes.storable(text),
+            "written": shapes.storable(json.dumps(_written(swarm, text))),
+            "sha256": shapes.digest(text),
+        }
+        names = [source.name for source in swarm.spec.discovery.sources]
+
+        async def tx(connection: AsyncConnection[Any]) -> Applied:
+            sql = statements("swarms")
+            created = (await connection.execute(sql["create"], values)).rowcount == 1
+            row = await (await connection.execute(sql["lock"], {"id": id_})).fetchone()
+            assert row is not None  # noqa: S101 - created or there, and rows are never removed
+            _, generation, known, shadow, deleted, seq, head, now = row
+            changed = created or deleted or known != values["sha256"]
+            if changed:
+                if not created:
+                    replaced = await connection.execute(sql["replace"], values)
+                    generation = (await replaced.fetchone() or (generation,))[0]
+                chains = Chains(id_, now, self._by)
+                chains.know(id_, seq, head)
+                body = {"generation": generation, "spec_sha256": values["sha256"]}
+                chains.add(id_, EventKind.SWARM_APPLIED, body)
+                await write_chain(connection, chains, id_)
+            await connection.execute(sql["label"], values)
+            await connection.execute(sql["sources"], {"id": id_, "names": names})
+            if changed:
+                await connection.execute(statements("tick")["wake"], {"swarm": id_})
+            return Applied(
+                swarm=id_, created=created, changed=changed, generation=generation, shadow=shadow
+            )
+
+        applied = await self._database.run(tx)
+        if applied.changed:
+            await hint(self._database, id_)
+        return applied
+
+
+async def write_chain(connection: AsyncConnection[Any], chains: Chains, swarm: SwarmId) -> None:
+    """Insert the events of a swarm's own chain and move its head. The row must be locked."""
+    await chains.write(connection)
+    seq, digest = chains.head(swarm)
+    values = {"id": swarm, "seq": seq, "hash": digest}
+    await connection.execute(statements("swarms")["head"], values)
+
+
+def _labels(swarm: SwarmObject) -> dict[str, dict[str, str]]:
+    metadata = swarm.metadata
+    return {"labels": dict(metadata.labels), "annotations": dict(metadata.annotations)}
+
+
+def _written(swarm: SwarmObject, canonical: str) -> Any:
+    return swarm.written_spec if swarm.written_spec is not None else json.loads(canonical)

@@ -1,0 +1,258 @@
+"""Records of a plan as rows: each guarded by the state of the store, each with its trail event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from swarm.core.decision import (
+    AskApproval,
+    GiveVerdict,
+    Learn,
+    LiftFreeze,
+    MarkRequalified,
+    OpenFreeze,
+    OpenMission,
+    Record,
+    RejectNeed,
+    Settle,
+    UseApproval,
+)
+from swarm.core.ids import approval_id
+from swarm.core.trail import EventKind
+
+from . import shapes
+from .opening import open_mission
+from .statements import statements
+from .writing import Writing
+
+#: Endings first, so that a repair may take over the need; openings last.
+_ORDER: tuple[type[Any], ...] = (
+    GiveVerdict,
+    UseApproval,
+    Settle,
+    RejectNeed,
+    MarkRequalified,
+    LiftFreeze,
+    OpenFreeze,
+    Learn,
+    AskApproval,
+    OpenMission,
+)
+
+
+async def apply(writing: Writing, records: Sequence[Record]) -> None:
+    """Apply a plan's records in an order that lets each see what the earlier ones did."""
+    for record in sorted(records, key=lambda record: _ORDER.index(type(record))):
+        why_not = await _HANDLERS[type(record)](writing, record)
+        if why_not is None:
+            writing.applied.append(record)
+        elif why_not:
+            writing.refused.append((record, why_not))
+
+
+async def _give_verdict(writing: Writing, record: GiveVerdict) -> str | None:
+    verdict = record.verdict
+    values = {
+        "gate": record.gate,
+        "subject": record.subject,
+        "answer": int(verdict.answer),
+        "reason": str(verdict.reason),
+        "detail": shapes.plain(verdict.detail),
+        "evidence": list(verdict.evidence),
+        "configured": verdict.configured,
+        "policy_hash": writing.snapshot.policy_hash,
+        "generation": writing.snapshot.generation,
+    }
+    if record.mission not in writing.missions:
+        return "NoSuchMission"
+    wrote = await writing.run(
+        "missions", "give_verdict", mission=record.mission, at=record.at,
+        look_again=verdict.look_again, **values,
+    )  # fmt: skip
+    if not wrote:
+        return ""
+    writing.tell(record.mission, EventKind.VERDICT_GIVEN, values)
+    return None
+
+
+async def _use_approval(writing: Writing, record: UseApproval) -> str | None:
+    approval = record.approval
+    if await writing.run("missions", "use", id=approval.id, at=record.at):
+        body = {"approval": approval.id, "commit": approval.commit, "by": approval.approver}
+        writing.tell(approval.mission, EventKind.APPROVAL_USED, body)
+        return None
+    state = await writing.one("missions", "approval_state", id=approval.id)
+    # Used by an earlier tick for the very same commit: the order it allowed is under way.
+    return "" if state == "used" else f"ApprovalNot{(state or 'known').capitalize()}"
+
+
+async def _settle(writing: Writing, record: Settle) -> str | None:
+    mission = writing.missions.get(record.mission)
+    if mission is None or mission.ended_at is not None:
+        return ""
+    outcome = record.outcome
+    wrote = await writing.run(
+        "missions", "outcome", mission=record.mission, outcome=outcome.kind, reason=outcome.reason,
+        detail=shapes.plain(outcome.detail), attempts=outcome.attempts, cost=outcome.cost,
+        counts=outcome.counts_as_failure, landed=outcome.landed, at=outcome.at,
+    )  # fmt: skip
+    if not wrote:
+        return ""
+    mission.ended_at = outcome.at
+    await writing.run("missions", "end", id=mission.id, at=outcome.at)
+    writing.touch(mission.id, versions=1)
+    body = {
+        "outcome": outcome.kind,
+        "reason": outcome.reason,
+        "detail": outcome.detail,
+        "attempts": outcome.attempts,
+        "cost": outcome.cost,
+        "landed": outcome.landed,
+        "counts_as_failure": outcome.counts_as_failure,
+    }
+    writing.tell(mission.id, EventKind.MISSION_SETTLED, body)
+    await _drop_leftovers(writing, mission.id)
+    for target, revision in record.deny:
+        await writing.run(
+            "missions", "deny", swarm=writing.swarm, target=target, revision=revision,
+            mission=mission.id, at=outcome.at,
+        )  # fmt: skip
+    if mission.need is not None and mission.need in writing.needs:
+        state = "done" if record.need_done else "open" if record.retry_need_at else "rejected"
+        reason = f"{outcome.kind}: {outcome.reason}"
+        await writing.move_need(mission.need, state, reason, record.retry_need_at)
+    if mission.budget is not None and mission.reserved:
+        amount, mission.reserved = mission.reserved, 0
+        await writing.run(
+            "missions", "release", budget=mission.budget, mission=mission.id, amount=amount
+        )
+    return None
+
+
+async def _drop_leftovers(writing: Writing, mission: str) -> None:
+    found = await writing.connection.execute(
+        statements("missions")["drop_orders"], {"ids": [mission]}
+    )
+    for _, key in await found.fetchall():
+        body = {"order": key, "reason": "the mission ended"}
+        writing.tell(mission, EventKind.ORDER_VOIDED, body)
+
+
+async def _reject_need(writing: Writing, record: RejectNeed) -> str | None:
+    row = writing.needs.get(record.need)
+    if row is None or row.state != "open":
+        return "" if row and row.state == "rejected" else "NeedNotOpen"
+    await writing.move_need(record.need, "rejected", f"{record.reason}: {record.detail}")
+    body = {"need": record.need, "reason": record.reason, "detail": record.detail}
+    writing.tell(writing.swarm, EventKind.NEED_REJECTED, body)
+    return None
+
+
+async def _open_freeze(writing: Writing, record: OpenFreeze) -> str | None:
+    freeze = record.freeze
+    row = await (
+        await writing.connection.execute(
+            _sql("freeze"),
+            {
+                "swarm": writing.swarm,
+                "id": freeze.id,
+                "mission_class": freeze.mission_class,
+                "reason": freeze.reason,
+                "detail": shapes.plain(freeze.detail),
+                "cause": freeze.cause,
+                "since": freeze.since,
+                "until": freeze.until,
+                "needs_token": freeze.needs_token,
+                "by": freeze.by,
+            },
+        )
+    ).fetchone()
+    if row is None:
+        return ""
+    kept, until, fresh = row
+    kind = EventKind.FREEZE_OPENED if fresh else EventKind.FREEZE_EXTENDED
+    body = {
+        "freeze": kept,
+        "class": freeze.mission_class,
+        "reason": freeze.reason,
+        "detail": freeze.detail,
+        "cause": freeze.cause,
+        "until": until.isoformat() if until else None,
+    }
+    writing.tell(writing.swarm, kind, body)
+    return None
+
+
+async def _lift_freeze(writing: Writing, record: LiftFreeze) -> str | None:
+    scope = await writing.one(
+        "missions", "lift", swarm=writing.swarm, id=record.freeze, at=record.at, by=record.by
+    )
+    if scope is None:
+        return ""
+    body = {"freeze": record.freeze, "class": scope, "by": record.by}
+    writing.tell(writing.swarm, EventKind.FREEZE_LIFTED, body)
+    return None
+
+
+async def _mark_requalified(writing: Writing, record: MarkRequalified) -> str | None:
+    scope = await writing.one(
+        "missions", "requalify", swarm=writing.swarm, id=record.freeze, mission=record.mission,
+        at=record.at,
+    )  # fmt: skip
+    if scope is None:
+        return ""
+    body = {"freeze": record.freeze, "class": scope, "mission": record.mission}
+    writing.tell(writing.swarm, EventKind.FREEZE_REQUALIFIED, body)
+    return None
+
+
+async def _learn(writing: Writing, record: Learn) -> str | None:
+    seq = await writing.one(
+        "missions", "learn", swarm=writing.swarm, at=writing.now, cause=record.cause,
+        class_bias=json.dumps(record.class_bias), source_trust=json.dumps(record.source_trust),
+    )  # fmt: skip
+    body = {"seq": seq, "cause": record.cause, "class_bias": record.class_bias}
+    writing.tell(writing.swarm, EventKind.LEARNED, body)
+    return None
+
+
+async def _ask_approval(writing: Writing, record: AskApproval) -> str | None:
+    if record.mission not in writing.missions:
+        return "NoSuchMission"
+    id_ = approval_id(record.mission, record.commit, record.policy_hash)
+    values = {
+        "commit": record.commit,
+        "policy_hash": record.policy_hash,
+        "risk": int(record.risk),
+        "question": shapes.plain(record.question),
+    }
+    wrote = await writing.run(
+        "missions", "ask", id=id_, mission=record.mission, swarm=writing.swarm, at=record.at,
+        expires_at=record.expires_at, **values,
+    )  # fmt: skip
+    if not wrote:
+        return ""
+    writing.due.append(record.expires_at)
+    writing.touch(record.mission, versions=1)
+    writing.tell(record.mission, EventKind.APPROVAL_ASKED, {"approval": id_, **values})
+    return None
+
+
+def _sql(name: str) -> Any:
+    return statements("missions")[name]
+
+
+_HANDLERS: dict[type[Any], Callable[[Writing, Any], Awaitable[str | None]]] = {
+    GiveVerdict: _give_verdict,
+    UseApproval: _use_approval,
+    Settle: _settle,
+    RejectNeed: _reject_need,
+    OpenFreeze: _open_freeze,
+    LiftFreeze: _lift_freeze,
+    MarkRequalified: _mark_requalified,
+    Learn: _learn,
+    AskApproval: _ask_approval,
+    OpenMission: open_mission,
+}

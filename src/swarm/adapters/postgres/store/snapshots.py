@@ -1,0 +1,266 @@
+"""Reads all that decide may know about one swarm; only missions that changed are read anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+from pydantic import ValidationError
+
+from swarm.contract.swarm import SwarmSpec
+from swarm.core.ids import SwarmId
+from swarm.core.nouns import Freeze, MissionKind, Need, NeedState, OutcomeKind, Risk, Settled
+from swarm.core.policy.ranking import BIAS_MAX
+from swarm.core.snapshot import Budget, Mission, Snapshot, SourceState
+from swarm.ports.store import Binding, BudgetTerms, Figures
+
+from . import shapes
+from .errors import SpecUnreadable
+from .statements import statements
+
+NEEDS_READ = 200  #: candidates of one selection; beyond, the gain of looking further is below 1 %
+
+_FREEZE_FIELDS = (
+    "id", "mission_class", "reason", "detail", "cause", "since", "until", "requalified",
+    "needs_token", "by",
+)  # fmt: skip
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class SwarmRow:
+    """The locked row of the swarm whose tick this is."""
+
+    id: SwarmId
+    namespace: str
+    name: str
+    generation: int
+    spec: SwarmSpec
+    policy_hash: str
+    shadow: bool
+    deleted: bool
+    due_at: datetime | None
+    status: dict[str, Any]
+    trail_seq: int
+    trail_hash: bytes
+    now: datetime
+
+
+@dataclass(slots=True)
+class TickReading:
+    """What one tick read.
+
+    fresh: enters the cache only after the commit: a revision that was made in a transaction that
+           rolls back may be made again with another content.
+    """
+
+    snapshot: Snapshot
+    budget_id: int | None
+    next_due: datetime | None
+    fresh: dict[str, tuple[int, Mission]] = field(default_factory=dict)
+
+
+class Specs:
+    """Parsed specs by generation: parsing one costs more than reading it."""
+
+    def __init__(self) -> None:
+        self._known: dict[SwarmId, tuple[int, SwarmSpec]] = {}
+
+    def read(self, swarm: SwarmId, generation: int, text: str) -> SwarmSpec:
+        """The spec of that generation. Raises SpecUnreadable."""
+        known = self._known.get(swarm)
+        if known is not None and known[0] == generation:
+            return known[1]
+        try:
+            spec = SwarmSpec.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise SpecUnreadable(f"{swarm}: spec.{where}: {first['msg']}") from None
+        self._known[swarm] = (generation, spec)
+        return spec
+
+
+class Snapshots:
+    """Reads snapshots, keeping immutable missions by (id, revision) between ticks."""
+
+    def __init__(self) -> None:
+        self._missions: dict[SwarmId, dict[str, tuple[int, Mission]]] = {}
+
+    async def read(
+        self, connection: AsyncConnection[Any], row: SwarmRow, binding: Binding
+    ) -> TickReading:
+        """Everything about one swarm, read inside its tick's transaction."""
+        sql, needs, missions = statements("tick"), statements("needs"), statements("missions")
+        me = {"swarm": row.id}
+        window = await _open_window(connection, row, binding.budget)
+        async with connection.pipeline():
+            open_ = await connection.execute(missions["open"], me)
+            best = await connection.execute(
+                needs["best"], {**me, "limit": 0 if row.deleted else NEEDS_READ, "most": BIAS_MAX}
+            )
+            queued = await connection.execute(needs["queued"], me)
+            freezes = await connection.execute(sql["freezes"], me)
+            settled = await connection.execute(sql["settled"], me)
+            sources = await connection.execute(sql["sources"], me)
+            denied = await connection.execute(sql["denied"], me)
+            drift = await connection.execute(sql["drift"], me)
+            learned = await connection.execute(sql["learned"], me)
+            due = await connection.execute(sql["next_due"], me)
+            budget = await connection.execute(sql["read_budget"], window) if window else None
+        fresh = await self._missions_of(connection, row.id, await open_.fetchall())
+        money = await budget.fetchone() if budget is not None else None
+        bias = await learned.fetchone()
+        snapshot = Snapshot(
+            now=row.now,
+            swarm=row.id,
+            generation=row.generation,
+            spec=row.spec,
+            installation=binding.installation,
+            policy_hash=binding.policy_hash,
+            shadow=row.shadow,
+            needs=tuple(need_of(found) for found in await best.fetchall()),
+            queued_needs=_one(await queued.fetchone()),
+            missions=tuple(mission for _, mission in fresh.values()),
+            settled=tuple(_settled_of(found) for found in await settled.fetchall()),
+            freezes=tuple(freeze_of(found) for found in await freezes.fetchall()),
+            budget=_budget_of(binding.budget, money),
+            sources=tuple(
+                SourceState(name=name, dark_since=since, detail=detail)
+                for name, since, detail in await sources.fetchall()
+            ),
+            denied=frozenset(await denied.fetchall()),
+            drifted=tuple(await drift.fetchall()),
+            class_bias=shapes.pairs(bias[0]) if bias else (),
+        )
+        return TickReading(
+            snapshot=snapshot,
+            budget_id=money[0] if money else None,
+            next_due=_one(await due.fetchone()),
+            fresh=fresh,
+        )
+
+    def keep(self, swarm: SwarmId, fresh: dict[str, tuple[int, Mission]]) -> None:
+        """Remember what a committed tick read; missions that ended are forgotten with it."""
+        self._missions[swarm] = fresh
+
+    async def _missions_of(
+        self, connection: AsyncConnection[Any], swarm: SwarmId, heads: Iterable[tuple[str, int]]
+    ) -> dict[str, tuple[int, Mission]]:
+        known = self._missions.get(swarm, {})
+        found = {id_: known.get(id_) for id_, _ in heads}
+        stale = [
+            id_ for id_, revision in heads if (hit := found[id_]) is None or hit[0] != revision
+        ]
+        if stale:
+            rows = await connection.execute(statements("missions")["load"], {"ids": stale})
+            for row in await rows.fetchall():
+                found[row[0]] = (row[1], mission_of(row))
+        return {id_: entry for id_, entry in found.items() if entry is not None}
+
+
+async def figures(connection: AsyncConnection[Any], row: SwarmRow) -> Figures:
+    """The 24-hour figures, each from an index."""
+    found = await connection.execute(statements("tick")["figures"], {"swarm": row.id})
+    row_found = await found.fetchone() or (0, 0, None, None, None)
+    discoveries, missions, success, change, discovered = row_found
+    return Figures(
+        written=row.status,
+        discoveries_24h=discoveries,
+        missions_24h=missions,
+        success_24h=success,
+        last_change=change,
+        discovered_at=discovered,
+    )
+
+
+def need_of(row: tuple[Any, ...]) -> Need:
+    """A need from the columns that `needs.best` selects."""
+    return Need(
+        id=row[0], title=row[1], body=row[2], mission_class=row[3], repo=row[4],
+        paths=tuple(row[5]), rule=row[6], risk=Risk(row[7]), value=row[8], cost=row[9],
+        confidence=row[10], citations=row[11], cited=row[12], external=row[13], signals=row[14],
+        heat=row[15], rank=row[16], first_seen=row[17], last_seen=row[18],
+        state=NeedState(row[19]), not_before=row[20], rounds=row[21], own_rounds=row[22],
+        origins=tuple(row[23]),
+    )  # fmt: skip
+
+
+def mission_of(row: tuple[Any, ...]) -> Mission:
+    """A mission from the columns that `missions.load` selects."""
+    contract, standing, facts, approvals, asked, orders, verdicts = row[17:24]
+    return Mission(
+        id=row[0], version=row[2], need=row[3], kind=MissionKind(row[4]), parent=row[5],
+        depth=row[6], mission_class=row[7], risk=Risk(row[8]), repo=row[9], title=row[10],
+        body=row[11], rule=row[12], agent=row[13], freeze=row[14], opened_at=row[15],
+        reserved=row[16],
+        contract=shapes.contract_adapter().validate_json(contract),
+        standing=shapes.standing_adapter().validate_json(standing) if standing else None,
+        facts=shapes.read_facts(facts),
+        approvals=shapes.approvals_adapter().validate_json(approvals or "[]"),
+        asked=shapes.asked_adapter().validate_json(asked or "[]"),
+        orders=shapes.open_orders_adapter().validate_json(orders or "[]"),
+        verdicts=shapes.verdicts_adapter().validate_json(verdicts or "[]"),
+    )  # fmt: skip
+
+
+def freeze_of(row: tuple[Any, ...]) -> Freeze:
+    """A freeze from the columns that `tick.freezes` selects."""
+    return Freeze(**dict(zip(_FREEZE_FIELDS, row, strict=True)))
+
+
+def swarm_row(found: tuple[Any, ...], specs: Specs) -> SwarmRow:
+    """The swarm from the columns that `tick.take` selects. Raises SpecUnreadable."""
+    return SwarmRow(
+        id=found[0], namespace=found[1], name=found[2], generation=found[3],
+        spec=specs.read(found[0], found[3], found[4]), policy_hash=found[5], shadow=found[6],
+        deleted=found[7], due_at=found[8], status=json.loads(found[9]), trail_seq=found[10],
+        trail_hash=found[11], now=found[12],
+    )  # fmt: skip
+
+
+def window_of(now: datetime, window: timedelta) -> tuple[datetime, datetime]:
+    """Start and end of the budget window that holds `now`."""
+    start = _EPOCH + ((now - _EPOCH) // window) * window
+    return start, start + window
+
+
+async def _open_window(
+    connection: AsyncConnection[Any], row: SwarmRow, terms: BudgetTerms | None
+) -> dict[str, Any] | None:
+    if terms is None:
+        return None
+    start, end = window_of(row.now, terms.window)
+    key = {"namespace": row.namespace, "name": terms.name, "start": start, "end": end}
+    found = await connection.execute(statements("tick")["read_budget"], key)
+    known = await found.fetchone()
+    if known is None or known[1] != terms.cap:
+        await connection.execute(statements("tick")["budget"], {**key, "cap": terms.cap})
+    return key
+
+
+def _budget_of(terms: BudgetTerms | None, row: tuple[Any, ...] | None) -> Budget | None:
+    if terms is None or row is None:
+        return None
+    _, cap, reserved, spent, ends = row
+    return Budget(name=terms.name, cap=cap, reserved=reserved, spent=spent, window_ends=ends)
+
+
+def _settled_of(row: tuple[Any, ...]) -> Settled:
+    mission, mission_class, kind, outcome, counts, at = row
+    return Settled(
+        mission=mission,
+        mission_class=mission_class,
+        kind=MissionKind(kind),
+        outcome=OutcomeKind(outcome),
+        counts_as_failure=counts,
+        at=at,
+    )
+
+
+def _one(row: tuple[Any, ...] | None) -> Any:
+    return row[0] if row else None

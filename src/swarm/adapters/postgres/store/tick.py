@@ -1,0 +1,290 @@
+"""Serial ticks: one transaction locks a swarm, reads its snapshot, decides and writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from swarm.adapters.postgres.database import Database
+from swarm.core.decision import (
+    AskApproval,
+    GiveVerdict,
+    OpenMission,
+    Order,
+    Plan,
+    RejectNeed,
+    Settle,
+    UseApproval,
+)
+from swarm.core.ids import SwarmId
+from swarm.core.trail import EventKind
+from swarm.ports.store import Agenda, Binding, BindingOf, Decide, StatusOf, Tick
+
+from . import shapes
+from .chains import Chains
+from .errors import SpecUnreadable
+from .records import apply
+from .snapshots import Snapshots, Specs, SwarmRow, TickReading, figures, swarm_row
+from .statements import statements
+from .status import means_the_same
+from .writing import Writing
+
+#: A refused record means that the snapshot was older than the store: look again, but never spin.
+_AFTER_REFUSAL = timedelta(seconds=1)
+
+
+class PostgresTicks:
+    """`ports.store.Ticks` on Postgres. One per process: it remembers what earlier ticks read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._snapshots = Snapshots()
+        self._specs = Specs()
+        self._unreadable: dict[str, str] = {}
+        self._pondered: dict[SwarmId, tuple[object, ...]] = {}
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """Swarms that a newer release wrote, which this one must leave alone, and why."""
+        return dict(self._unreadable)
+
+    async def agenda(self, kinds: Sequence[str] | None = None) -> Agenda:
+        """What is due, in one read."""
+        asked = {"kinds": list(shapes.known_kinds() if kinds is None else kinds)}
+
+        async def tx(connection: AsyncConnection[Any]) -> tuple[Any, ...]:
+            found = await connection.execute(statements("tick")["agenda"], asked)
+            return await found.fetchone() or (False, False, None, None)
+
+        swarms, orders, *waits = await self._database.run(tx)
+        known = [wait for wait in waits if wait is not None]
+        return Agenda(
+            swarms=swarms,
+            orders=orders,
+            wait=max(min(known), timedelta(0)) if known else None,
+        )
+
+    async def tick(
+        self,
+        decide: Decide,
+        binding_of: BindingOf,
+        controller: str,
+        status_of: StatusOf | None = None,
+    ) -> Tick | None:
+        """Tick the swarm that is due the longest and that nobody else holds; None if none is."""
+
+        async def tx(connection: AsyncConnection[Any]) -> tuple[Tick, TickReading] | None:
+            row = await self._take(connection)
+            if row is None:
+                return None
+            binding = binding_of(row.id, row.spec)
+            chains = Chains(row.id, row.now, controller)
+            chains.know(row.id, row.trail_seq, row.trail_hash)
+            voided = await _lapse(connection, row, binding, chains)
+            reading = await self._snapshots.read(connection, row, binding)
+            plan = decide(reading.snapshot)
+            writing = Writing(connection, reading.snapshot, chains, reading.budget_id)
+            await _write(writing, plan)
+            due = _due(writing, plan, reading)
+            await self._ponder(connection, row, plan)
+            status = await _status(connection, row, reading, plan, status_of)
+            await _close(connection, row, binding, chains, due)
+            return _result(row, writing, plan, voided, due, status), reading
+
+        done = await self._database.run(tx)
+        if done is None:
+            return None
+        tick, reading = done
+        self._snapshots.keep(tick.swarm, reading.fresh)
+        self._pondered[tick.swarm] = _pondering(tick.plan)
+        return tick
+
+    async def _take(self, connection: AsyncConnection[Any]) -> SwarmRow | None:
+        sql = statements("tick")
+        while True:
+            found = await connection.execute(sql["take"], {"unreadable": list(self._unreadable)})
+            row = await found.fetchone()
+            if row is None:
+                return None
+            try:
+                taken = swarm_row(row, self._specs)
+            except SpecUnreadable as error:
+                self._unreadable[row[0]] = error.message
+                continue
+            # What commits after this is not seen by this tick, and its wake-up stays.
+            await connection.execute(sql["answer_wakes"], {"swarm": taken.id})
+            return taken
+
+    async def _ponder(self, connection: AsyncConnection[Any], row: SwarmRow, plan: Plan) -> None:
+        if self._pondered.get(row.id) == _pondering(plan):
+            return
+        needs = json.dumps(plan.selected)
+        values = {"swarm": row.id, "at": row.now, "idle": plan.idle_reason, "needs": needs}
+        await connection.execute(statements("tick")["ponder"], values)
+
+
+def _pondering(plan: Plan) -> tuple[object, ...]:
+    return (plan.idle_reason, plan.selected)
+
+
+async def _lapse(
+    connection: AsyncConnection[Any], row: SwarmRow, binding: Binding, chains: Chains
+) -> tuple[str, ...]:
+    """Void what another policy decided to begin, and questions that ran out or fell with it."""
+    sql = statements("tick")
+    values = {"swarm": row.id, "policy_hash": binding.policy_hash}
+    gone: list[tuple[str, str]] = []
+    if row.policy_hash != binding.policy_hash:
+        gone = await (await connection.execute(sql["lapse_policy"], values)).fetchall()
+    lapsed = await (await connection.execute(sql["lapse_approvals"], values)).fetchall()
+    missions = sorted({mission for mission, *_ in (*gone, *lapsed) if mission})
+    if not missions:
+        return tuple(key for _, key in gone)
+    heads = await connection.execute(statements("missions")["lock"], {"ids": missions})
+    for head in await heads.fetchall():
+        chains.know(head[0], head[7], head[8])
+    for mission, key in gone:
+        body = {"order": key, "reason": "another policy", "policy_hash": binding.policy_hash}
+        chains.add(mission or row.id, EventKind.ORDER_VOIDED, body)
+    for mission, approval, state in lapsed:
+        chains.add(mission, EventKind.APPROVAL_LAPSED, {"approval": approval, "state": state})
+    await chains.write(connection)
+    await connection.execute(
+        statements("missions")["advance"],
+        {
+            "ids": missions,
+            "seqs": [chains.head(id_)[0] for id_ in missions],
+            "hashes": [chains.head(id_)[1] for id_ in missions],
+            "versions": [1] * len(missions),
+            "standings": [None] * len(missions),
+        },
+    )
+    return tuple(key for _, key in gone)
+
+
+async def _write(writing: Writing, plan: Plan) -> None:
+    opened: set[str] = {record.id for record in plan.records if isinstance(record, OpenMission)}
+    known = {mission.id: mission for mission in writing.snapshot.missions}
+    standings = [
+        (id_, standing)
+        for id_, standing in plan.standings
+        if id_ in known and known[id_].standing != standing
+    ]
+    await writing.lock_missions(
+        {
+            *_missions_of(plan),
+            *(order.mission for order in _new_orders(writing, plan)),
+            *(id_ for id_, _ in standings),
+        }
+        - opened
+    )
+    settled = {record.mission for record in plan.records if isinstance(record, Settle)}
+    freed = {row.need for id_, row in writing.missions.items() if id_ in settled and row.need}
+    await writing.lock_needs({*_needs_of(plan), *freed})
+    await apply(writing, plan.records)
+    await writing.issue(_allowed(writing, _new_orders(writing, plan), opened))
+    for id_, standing in standings:
+        if id_ in writing.missions:
+            writing.stand(id_, shapes.dump(shapes.standing_adapter(), standing))
+    await writing.flush()
+
+
+def _new_orders(writing: Writing, plan: Plan) -> list[Order]:
+    """Orders that the snapshot does not show as open; repeating those would write nothing."""
+    sent = {order.key for mission in writing.snapshot.missions for order in mission.orders}
+    return [order for order in plan.orders if order.key not in sent]
+
+
+def _allowed(writing: Writing, orders: Iterable[Order], opened: set[str]) -> list[Order]:
+    """Orders whose mission is really open, and whose approval was really used."""
+    denied = {
+        record.approval.mission for record, _ in writing.refused if isinstance(record, UseApproval)
+    }
+    never = opened - writing.missions.keys()
+    ended = {id_ for id_, row in writing.missions.items() if row.ended_at is not None}
+    return [
+        order
+        for order in orders
+        if order.mission not in never and not (order.forward and order.mission in denied | ended)
+    ]
+
+
+def _missions_of(plan: Plan) -> set[str]:
+    found: set[str] = set()
+    for record in plan.records:
+        if isinstance(record, GiveVerdict | AskApproval | Settle):
+            found.add(record.mission)
+        elif isinstance(record, UseApproval):
+            found.add(record.approval.mission)
+    return found
+
+
+def _needs_of(plan: Plan) -> set[str]:
+    return {
+        record.need
+        for record in plan.records
+        if isinstance(record, OpenMission | RejectNeed) and record.need is not None
+    }
+
+
+def _due(writing: Writing, plan: Plan, reading: TickReading) -> datetime | None:
+    times = [time for time in (plan.look_again, reading.next_due, *writing.due) if time is not None]
+    if writing.refused:
+        times.append(writing.now + _AFTER_REFUSAL)
+    return min(times) if times else None
+
+
+async def _status(
+    connection: AsyncConnection[Any],
+    row: SwarmRow,
+    reading: TickReading,
+    plan: Plan,
+    status_of: StatusOf | None,
+) -> Mapping[str, Any] | None:
+    if status_of is None:
+        return None
+    status = status_of(reading.snapshot, plan, await figures(connection, row))
+    if means_the_same(row.status, status):
+        return None
+    text = shapes.storable(json.dumps(status))
+    await connection.execute(statements("tick")["write_status"], {"swarm": row.id, "status": text})
+    return status
+
+
+async def _close(
+    connection: AsyncConnection[Any],
+    row: SwarmRow,
+    binding: Binding,
+    chains: Chains,
+    due: datetime | None,
+) -> None:
+    seq, digest = chains.head(row.id)
+    values = {"swarm": row.id, "policy_hash": binding.policy_hash, "due": due}
+    await connection.execute(statements("tick")["close"], {**values, "seq": seq, "hash": digest})
+
+
+def _result(
+    row: SwarmRow,
+    writing: Writing,
+    plan: Plan,
+    voided: tuple[str, ...],
+    due: datetime | None,
+    status: Mapping[str, Any] | None,
+) -> Tick:
+    return Tick(
+        swarm=row.id,
+        namespace=row.namespace,
+        name=row.name,
+        at=row.now,
+        plan=plan,
+        issued=tuple(writing.issued),
+        applied=tuple(writing.applied),
+        refused=tuple(writing.refused),
+        voided=voided,
+        due=due,
+        status=status,
+    )

@@ -1,0 +1,458 @@
+"""Ticks: serial per swarm, nothing lost, records only where the store allows them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core.decision import (
+    AskApproval,
+    GiveVerdict,
+    Learn,
+    LiftFreeze,
+    MarkRequalified,
+    OpenFreeze,
+    RejectNeed,
+    Settle,
+    Standing,
+    UseApproval,
+)
+from swarm.core.ids import approval_id, freeze_id
+from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind
+from swarm.ports.store import BudgetTerms
+
+HOUR = timedelta(hours=1)
+
+
+def now():
+    return datetime.now(UTC)
+
+
+def outcome(kind=OutcomeKind.DELIVERED, **given):
+    made = Outcome(
+        kind=kind, reason="Delivered", detail="", at=now(), attempts=1, cost=5,
+        counts_as_failure=kind is OutcomeKind.FAILED,
+    )  # fmt: skip
+    return replace(made, **given)
+
+
+def settle(mission, kind=OutcomeKind.DELIVERED, **given):
+    made = Settle(mission=mission, outcome=outcome(kind), need_done=kind is OutcomeKind.DELIVERED)
+    return replace(made, **given)
+
+
+async def tally(world):
+    return await world.one("select coalesce(sum(open), 0)::int from tally")
+
+
+async def really_open(world):
+    return await world.one("select count(*)::int from need where state = 'open'")
+
+
+# --- due and awake -------------------------------------------------------------------------------
+
+
+async def test_a_quiet_swarm_is_not_due_and_nothing_is_written(world):
+    await world.tick()
+    assert await world.ticks.tick(world.script, world.script.bind, "a") is None
+    agenda = await world.ticks.agenda()
+    assert (agenda.swarms, agenda.orders, agenda.wait) == (False, False, None)
+
+
+@pytest.mark.req("LOOP-1")
+async def test_a_tick_looks_again_when_its_plan_says(world, make):
+    await world.tick(make.nothing(look_again=now() + HOUR))
+    agenda = await world.ticks.agenda()
+    assert not agenda.swarms
+    assert timedelta(minutes=59) < agenda.wait <= HOUR
+    await world.sql("update swarm set due_at = now()")
+    assert await world.ticks.tick(world.script, world.script.bind, "a") is not None
+
+
+@pytest.mark.req("LOOP-1")
+async def test_a_wake_up_during_a_tick_is_not_lost(world, make):
+    """The ring commits after the tick has read; the tick must not swallow it."""
+    loop = asyncio.get_running_loop()
+
+    def ring_meanwhile(_snapshot):
+        asyncio.run_coroutine_threadsafe(world.bell.ring(world.swarm), loop)
+        return make.nothing()
+
+    await world.tick(ring_meanwhile)
+    for _ in range(100):
+        if (await world.ticks.agenda()).swarms:
+            break
+        await asyncio.sleep(0.01)
+    assert await world.ticks.tick(world.script, world.script.bind, "a") is not None
+
+
+async def test_one_swarm_is_serial(world, make):
+    """While one controller decides, another finds nothing to do; other swarms go on."""
+    other = (await world.desk.apply(make.manifest("billing"))).swarm
+    await world.ticks.tick(world.script, world.script.bind, "a")
+    await world.ticks.tick(world.script, world.script.bind, "a")
+    await world.bell.ring(world.swarm)
+    async with world.database.connection() as held, held.transaction():
+        await held.execute("select 1 from swarm where id = %s for no key update", (world.swarm,))
+        assert await world.ticks.tick(world.script, world.script.bind, "b") is None
+        await world.bell.ring(other)
+        tick = await world.ticks.tick(world.script, world.script.bind, "b")
+        assert tick.swarm == other
+    assert (await world.ticks.tick(world.script, world.script.bind, "b")).swarm == world.swarm
+
+
+async def test_the_bell_reaches_a_listener(world):
+    heard = world.bell.listen()
+    assert await asyncio.wait_for(anext(heard), 5) == ""
+    await world.bell.ring(world.swarm)
+    assert await asyncio.wait_for(anext(heard), 5) == world.swarm
+    await heard.aclose()
+
+
+async def test_a_decide_that_fails_writes_nothing_and_leaves_the_swarm_due(world):
+    def broken(_snapshot):
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError):
+        await world.tick(broken)
+    assert (await world.ticks.agenda()).swarms
+
+
+# --- needs and missions --------------------------------------------------------------------------
+
+
+@pytest.mark.req("LOOP-5")
+async def test_the_best_needs_come_first_with_the_learned_bias_of_their_class(world, make):
+    await world.need("n-a", "docs", rank=1.0)
+    await world.need("n-b", "docs", rank=2.0)
+    await world.need("n-c", "security", rank=1.5)
+    assert [need.id for need in (await world.snapshot()).needs] == ["n-b", "n-c", "n-a"]
+    learned = Learn(class_bias=(("security", 0.75),), source_trust=(), cause="m-1")
+    await world.tick(make.nothing(records=(learned,)))
+    snapshot = await world.snapshot()
+    assert [need.id for need in snapshot.needs] == ["n-c", "n-b", "n-a"]
+    assert snapshot.class_bias == (("security", 0.75),)
+    assert snapshot.queued_needs == 3
+
+
+async def test_a_need_that_rests_is_not_shown_and_wakes_the_swarm_when_it_has_rested(world):
+    await world.need("n-a", not_before=now() + HOUR)
+    assert (await world.snapshot()).needs == ()
+    assert (await world.ticks.agenda()).wait <= HOUR
+
+
+@pytest.mark.req("LOOP-5")
+async def test_a_need_gets_one_mission(world, make):
+    await world.need()
+    first, twin = make.opening("n-1"), make.opening("n-1", round_=1)
+    tick = await world.tick(make.nothing(records=(first, twin)))
+    assert tick.applied == (first,)
+    assert tick.refused == ((twin, "NeedNotOpen"),)
+    assert tick.due is not None, "a refusal looks again soon"
+    snapshot = await world.snapshot()
+    assert snapshot.needs == ()
+    (mission,) = snapshot.missions
+    assert (mission.id, mission.need, mission.rule, mission.body) == (
+        first.id,
+        "n-1",
+        "F401",
+        "text",
+    )
+    assert mission.contract == make.CONTRACT
+    assert await tally(world) == await really_open(world) == 0
+
+
+async def test_orders_of_a_mission_that_was_refused_are_not_issued(world, make):
+    await world.need(state="taken")
+    record = make.opening("n-1")
+    tick = await world.tick(make.nothing(records=(record,), orders=(make.start_run(record.id),)))
+    assert tick.issued == ()
+
+
+async def test_an_order_is_issued_once(world, make):
+    mission = await world.open_mission()
+    order = make.start_run(mission)
+    assert (await world.tick(make.nothing(orders=(order,)))).issued == (order,)
+    assert (await world.tick(make.nothing(orders=(order,)))).issued == ()
+    assert await world.one("select count(*) from decision") == 1
+
+
+@pytest.mark.req("OWN-3")
+async def test_a_settled_order_is_never_issued_again(world, make):
+    mission = await world.open_mission("n-1", make.start_run)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    await world.orders.settle(claim, make.run_ended(claim.order))
+    tick = await world.tick(make.nothing(orders=(make.start_run(mission),)))
+    assert tick.issued == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "state"),
+    [
+        pytest.param(OutcomeKind.DELIVERED, {}, "done", id="delivered"),
+        pytest.param(OutcomeKind.REFUSED, {}, "rejected", id="refused-for-good"),
+        pytest.param(OutcomeKind.FAILED, {"retry_need_at": now() + HOUR}, "open", id="try-later"),
+    ],
+)
+async def test_an_outcome_settles_mission_and_need(world, make, kind, given, state):
+    mission = await world.open_mission("n-1", make.start_run, make.run_check)
+    await world.tick(make.nothing(records=(settle(mission, kind, **given),)))
+    snapshot = await world.snapshot()
+    assert snapshot.missions == ()
+    assert [(item.mission, item.outcome) for item in snapshot.settled] == [(mission, kind)]
+    assert await world.one("select state from need") == state
+    assert await tally(world) == await really_open(world)
+    left = await world.sql("select kind from decision")
+    assert left == [("run-check",)], "what would begin something is gone, the rest goes on"
+
+
+@pytest.mark.req("MODE-4")
+async def test_a_repair_takes_over_the_need_in_the_same_tick(world, make):
+    mission = await world.open_mission()
+    ended = settle(mission, OutcomeKind.ROLLED_BACK, retry_need_at=now() + HOUR)
+    repair = make.opening(
+        "n-1", round_=-1, kind=MissionKind.REMEDIATE, parent=mission, depth=1, cause="canary"
+    )
+    tick = await world.tick(make.nothing(records=(repair, ended)))
+    assert set(tick.applied) == {repair, ended}
+    (open_,) = (await world.snapshot()).missions
+    assert (open_.parent, open_.kind, open_.depth) == (mission, MissionKind.REMEDIATE, 1)
+    assert await world.one("select state from need") == "taken"
+    assert await tally(world) == await really_open(world)
+
+
+async def test_denied_revisions_are_remembered(world, make):
+    mission = await world.open_mission()
+    record = settle(mission, OutcomeKind.ROLLED_BACK, deny=(("web", "c1"),))
+    await world.tick(make.nothing(records=(record,)))
+    assert (await world.snapshot()).denied == {("web", "c1")}
+
+
+@pytest.mark.req("GATE-1")
+async def test_a_rejected_need_leaves_the_backlog(world, make):
+    await world.need()
+    record = RejectNeed(need="n-1", reason="Uncited", detail="nothing", at=now())
+    assert (await world.tick(make.nothing(records=(record,)))).applied == (record,)
+    assert (await world.snapshot()).needs == ()
+    assert await tally(world) == await really_open(world) == 0
+
+
+async def test_a_standing_is_kept_and_only_written_when_it_changed(world, make):
+    mission = await world.open_mission()
+    standing = Standing(
+        version=1, epoch="e", room="implement", reason="RunPending", detail="d", since=now(),
+        look_again=None, next_action="the agent finishes", holds=frozenset({"run:implement"}),
+    )  # fmt: skip
+    await world.tick(make.nothing(standings=((mission, standing),)))
+    assert (await world.snapshot()).missions[0].standing == standing
+    before = await world.one("select revision from mission")
+    await world.tick(make.nothing(standings=((mission, standing),)))
+    assert await world.one("select revision from mission") == before
+
+
+# --- money ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("FAIL-5")
+async def test_a_budget_carries_reservations_up_to_its_cap(world, make):
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    await world.need("n-1")
+    await world.need("n-2")
+    first, second = make.opening("n-1", reserve=60), make.opening("n-2", reserve=41)
+    tick = await world.tick(make.nothing(records=(first, second)))
+    assert tick.applied == (first,)
+    assert tick.refused == ((second, "BudgetExhausted"),)
+    budget = (await world.snapshot()).budget
+    assert (budget.cap, budget.reserved, budget.spent, budget.left) == (100, 60, 0, 40)
+    assert await world.one("select count(*) from mission") == 1
+
+
+@pytest.mark.req("FAIL-5")
+async def test_no_budget_carries_nothing_that_costs(world, make):
+    await world.need()
+    record = make.opening("n-1", reserve=1)
+    assert (await world.tick(make.nothing(records=(record,)))).refused == (
+        (record, "BudgetUnknown"),
+    )
+
+
+@pytest.mark.req("FAIL-5")
+async def test_spent_money_leaves_the_reservation_and_the_rest_is_released(world, make):
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    mission = await world.open_mission("n-1", make.start_run, reserve=60)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    await world.orders.settle(claim, make.run_ended(claim.order, cost=25))
+    snapshot = await world.snapshot()
+    assert (snapshot.budget.reserved, snapshot.budget.spent) == (35, 25)
+    assert snapshot.missions[0].reserved == 35
+    await world.tick(make.nothing(records=(settle(mission),)))
+    budget = (await world.snapshot()).budget
+    assert (budget.reserved, budget.spent) == (0, 25)
+
+
+@pytest.mark.req("FAIL-5")
+async def test_an_agent_that_costs_more_than_reserved_is_still_counted(world, make):
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    mission = await world.open_mission("n-1", make.start_run, reserve=60)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    await world.orders.settle(claim, make.run_ended(claim.order, cost=130))
+    await world.tick(make.nothing(records=(settle(mission),)))
+    budget = (await world.snapshot()).budget
+    assert (budget.reserved, budget.spent, budget.left) == (0, 130, -30)
+
+
+async def test_a_cap_may_be_lowered_below_what_is_spent(world, make):
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    await world.open_mission("n-1", make.start_run, reserve=60)
+    world.script.budget = BudgetTerms(name="default-budget", cap=10)
+    assert (await world.snapshot()).budget.left == -50
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+def question(mission, policy="p1", expires=HOUR):
+    return AskApproval(
+        mission=mission, commit="c1", policy_hash=policy, risk=2, question="May it?", at=now(),
+        expires_at=now() + expires,
+    )  # fmt: skip
+
+
+async def grant(world):
+    await world.sql(
+        "update approval set state = 'granted', approver = 'ann', reason = 'ok',"
+        " answered_at = now()"
+    )
+    await world.sql("update mission set version = version + 1, revision = revision + 1")
+
+
+@pytest.mark.req("MODE-5")
+async def test_an_approval_is_asked_once_and_used_once(world, make):
+    mission = await world.open_mission()
+    ask = question(mission)
+    assert (await world.tick(make.nothing(records=(ask,)))).applied == (ask,)
+    assert (await world.tick(make.nothing(records=(ask,)))).applied == ()
+    assert (await world.snapshot()).missions[0].asked == {("c1", "p1")}
+    await grant(world)
+    (answer,) = (await world.snapshot()).missions[0].approvals
+    assert (answer.granted, answer.approver, answer.commit) == (True, "ann", "c1")
+    use = UseApproval(approval=answer, at=now())
+    assert (await world.tick(make.nothing(records=(use,)))).applied == (use,)
+    assert (await world.tick(make.nothing(records=(use,)))).applied == ()
+    assert await world.one("select state from approval") == "used"
+
+
+@pytest.mark.req("MODE-5")
+async def test_an_expired_question_is_closed_and_may_be_asked_again(world, make):
+    mission = await world.open_mission()
+    await world.tick(make.nothing(records=(question(mission),)))
+    await world.sql("update approval set expires_at = now()")
+    assert (await world.snapshot()).missions[0].asked == frozenset()
+    again = question(mission)
+    assert (await world.tick(make.nothing(records=(again,)))).applied == (again,)
+
+
+@pytest.mark.req("MODE-6")
+async def test_an_approval_under_another_policy_is_void_and_its_order_is_not_issued(world, make):
+    mission = await world.open_mission()
+    await world.tick(make.nothing(records=(question(mission),)))
+    await grant(world)
+    (answer,) = (await world.snapshot()).missions[0].approvals
+    world.script.policy = "p2"
+    tick = await world.tick(
+        make.nothing(
+            records=(UseApproval(approval=answer, at=now()),),
+            orders=(make.start_run(mission, policy="p2"), make.run_check(mission)),
+        )
+    )
+    assert [why for _, why in tick.refused] == ["ApprovalNotVoid"]
+    assert [order.kind for order in tick.issued] == ["run-check"]
+    assert approval_id(mission, "c1", "p1") == answer.id
+
+
+# --- verdicts and freezes ------------------------------------------------------------------------
+
+
+def verdict(mission, answer=Answer.WAIT, reason="ChecksPending"):
+    given = Verdict(answer=answer, reason=reason, detail="1 of 2", evidence=("e-1",))
+    return GiveVerdict(mission=mission, gate="code_quality", subject="c1", verdict=given, at=now())
+
+
+async def test_verdicts_are_appended_only_when_they_changed(world, make):
+    mission = await world.open_mission()
+    wait, green = verdict(mission), verdict(mission, Answer.PASS, "ChecksGreen")
+    for record, count in ((wait, 1), (wait, 1), (green, 2), (wait, 3)):
+        await world.tick(make.nothing(records=(record,)))
+        assert await world.one("select count(*) from verdict") == count
+    (kept,) = (await world.snapshot()).missions[0].verdicts
+    assert kept == ("code_quality", "c1", wait.verdict)
+
+
+def freeze(swarm, cause="m-1", until=HOUR, scope="docs"):
+    return Freeze(
+        id=freeze_id(swarm, scope, cause), mission_class=scope, reason="RepeatedClassFailure",
+        detail="2 in a row", cause=cause, since=now(), until=now() + until if until else None,
+    )  # fmt: skip
+
+
+@pytest.mark.req("FRZ-1")
+async def test_a_scope_has_one_open_freeze_and_another_cause_extends_it(world, make):
+    first, longer = freeze(world.swarm), freeze(world.swarm, "m-2", 2 * HOUR)
+    shorter = freeze(world.swarm, "m-3", HOUR / 2)
+    for item in (first, first, longer, shorter):
+        await world.tick(make.nothing(records=(OpenFreeze(freeze=item),)))
+    (held,) = (await world.snapshot()).freezes
+    assert (held.id, held.until) == (first.id, longer.until)
+
+
+@pytest.mark.req("FRZ-3")
+async def test_a_freeze_is_requalified_and_lifted(world, make):
+    held = freeze(world.swarm)
+    await world.tick(make.nothing(records=(OpenFreeze(freeze=held),)))
+    mark = MarkRequalified(freeze=held.id, mission="m-9", at=now())
+    await world.tick(make.nothing(records=(mark,)))
+    assert (await world.snapshot()).freezes[0].requalified == "m-9"
+    lift = LiftFreeze(freeze=held.id, by="policy", at=now())
+    await world.tick(make.nothing(records=(lift,)))
+    assert (await world.snapshot()).freezes == ()
+    assert (await world.tick(make.nothing(records=(lift,)))).applied == ()
+    await world.tick(make.nothing(records=(OpenFreeze(freeze=held),)))
+    assert (await world.snapshot()).freezes == (), "the same cause freezes the same scope once"
+
+
+# --- status --------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("API-7")
+async def test_a_status_is_written_only_when_its_meaning_changed(world):
+    said = {"phase": "Idle", "updatedAt": "t1", "conditions": [{"lastTransitionTime": "t1"}]}
+
+    async def status(value):
+        return (await world.tick(status_of=lambda *_: value)).status
+
+    assert await status(said) == said
+    assert await status({**said, "updatedAt": "t2"}) is None
+    assert await status({**said, "phase": "Planning"}) == {**said, "phase": "Planning"}
+
+
+@pytest.mark.req("API-7")
+async def test_a_steady_swarm_is_not_written_at_all(world):
+    await world.tick(status_of=lambda *_: {"phase": "Idle"})
+    before = await world.sql("select xmin, ctid from swarm")
+    await world.tick(status_of=lambda *_: {"phase": "Idle", "updatedAt": "later"})
+    assert await world.sql("select xmin, ctid from swarm") == before
+
+
+async def test_figures_of_the_last_day(world, make):
+    mission = await world.open_mission()
+    await world.tick(make.nothing(records=(settle(mission),)))
+    await world.sql("insert into intake values (%s, now(), 12)", world.swarm)
+    await world.sql("insert into intake values (%s, now() - interval '25 hours', 30)", world.swarm)
+    figures = []
+    await world.tick(status_of=lambda _s, _p, found: figures.append(found) or {})
+    (found,) = figures
+    assert (found.discoveries_24h, found.missions_24h, found.success_24h) == (12, 1, 1.0)
