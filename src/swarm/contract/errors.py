@@ -37,6 +37,13 @@ class Unavailable(SwarmError):
     remedy = "Wait or mend the outside system; the work resumes by itself."
 
 
+class SourceDown(Unavailable):
+    """A discovery source could not be read; the others go on, with degraded confidence."""
+
+    code = "SWM003"
+    remedy = "Run `swarmctl source test NAME`; it prints what the source answered."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that is wrong with an object.
