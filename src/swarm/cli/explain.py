@@ -1,0 +1,110 @@
+"""`swarmctl explain`: a spec field, an error code, or where each value of a manifest comes from."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from swarm.cli.errors import NoSuchCode, Usage
+from swarm.cli.manifest import read_swarms
+from swarm.cli.options import Output
+from swarm.cli.output import Column, Form, emit, show, show_one
+from swarm.contract.errors import SwarmError
+
+_COLUMNS = (
+    Column(title="FIELD", field="name"),
+    Column(title="VALUE", field="value"),
+    Column(title="FROM", field="origin"),
+)
+
+
+def explain(
+    what: Annotated[str, Parameter(help="A field such as spec.cadence, or a code.")] = "",
+    *,
+    file: Annotated[
+        str, Parameter(name=["--file", "-f"], help="Print the defaulted manifest instead.")
+    ] = "",
+    output: Output = Form.TABLE,
+) -> None:
+    """Explain a spec field (`spec.cadence`), an error code (`SWM301`), or a manifest (-f FILE).
+
+    With -f it prints every field of the defaulted object and where its value comes from:
+    written in the file, taken from a profile, or a default.
+
+    Example: swarmctl explain spec.delivery.rollout.steps
+    """
+    if file:
+        _manifest(file, output)
+    elif what.upper().startswith("SWM"):
+        _code(what.upper(), output)
+    elif what:
+        _field(what, output)
+    else:
+        raise Usage("give a field, a code, or -f FILE")
+
+
+def _manifest(file: str, output: Form) -> None:
+    from swarm.contract.defaults import explained  # noqa: PLC0415 - pays for pydantic only here
+
+    for swarm in read_swarms(file):
+        rows = [
+            {"name": path, "value": value, "origin": str(origin)}
+            for path, value, origin in explained(swarm)
+        ]
+        show(rows, _COLUMNS, output, kind="Field")
+
+
+def _field(path: str, output: Form) -> None:
+    from swarm.contract.defaults import field_help  # noqa: PLC0415 - pays for pydantic only here
+
+    found = field_help(path)
+    if output is not Form.TABLE:
+        names = found.__dataclass_fields__
+        show_one({name: getattr(found, name) for name in names}, output)
+        return
+    emit(f"{path}  <{found.type}>")
+    emit(f"  {found.description}")
+    for title, value in (("default", found.default), ("example", found.example)):
+        if value is not None:
+            emit(f"  {title}: {value}")
+    for bound in found.bounds:
+        emit(f"  {bound}")
+    for child in found.children:
+        emit(f"  .{child}" if isinstance(child, str) else "  ." + "  ".join(map(str, child)))
+
+
+def _code(code: str, output: Form) -> None:
+    for kind in _errors():
+        if kind.code == code:
+            about = {
+                "code": code,
+                "name": kind.__name__,
+                "means": (kind.__doc__ or "").strip().splitlines()[0],
+                "fix": kind.remedy,
+                "exitCode": kind.exit_code,
+            }
+            if output is not Form.TABLE:
+                show_one(about, output)
+                return
+            emit(f"{code} {kind.__name__} (exit {kind.exit_code})")
+            emit(f"means: {about['means']}")
+            emit(f"fix:   {kind.remedy}")
+            return
+    raise NoSuchCode(f"no error has the code {code}")
+
+
+def _errors() -> Iterator[type[SwarmError]]:
+    import swarm  # noqa: PLC0415 - the walk needs the package itself
+
+    for module in pkgutil.walk_packages(swarm.__path__, prefix="swarm."):
+        if module.name.endswith(".errors"):
+            importlib.import_module(module.name)
+    stack = [SwarmError]
+    while stack:
+        kind = stack.pop()
+        yield kind
+        stack.extend(kind.__subclasses__())
