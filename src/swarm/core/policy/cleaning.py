@@ -127,7 +127,8 @@ def _without_hidden(text: str, form: Form, flags: set[Flag]) -> str:
         text = _without_comments(text, hidden)
     if any(len(_WORD.findall(comment)) > MARKER_WORDS for comment in hidden):
         flags.add(Flag.HIDDEN_TEXT)
-    return text
+    # What is left of an opener must not become a comment in whatever renders this next.
+    return text.replace("<!--", "<! --")
 
 
 def _note(hidden: list[str], found: str) -> str:
@@ -142,8 +143,7 @@ def _without_comments(text: str, hidden: list[str]) -> str:
         kept.append(text[at:begin])
         hidden.append(text[begin + 4 : end])
         at = end + 3
-    # What is left of an opener must not become a comment in whatever renders this next.
-    return "".join((*kept, text[at:])).replace("<!--", "<! --")
+    return "".join((*kept, text[at:]))
 
 
 def _without_unseen(text: str, flags: set[Flag]) -> str:
