@@ -209,7 +209,7 @@ def print_costs() -> None:
         ("one look, errors and latency, whole judgement", lambda: observe(state, every[-1]), 5000),
         ("121 looks from scratch", lambda: judge(every, limits), 30),
         (
-            "121 looks, 120 of them remembered",
+            "121 looks, all remembered (asked again)",
             lambda: remembered.judge("r", every, limits),
             300,
         ),

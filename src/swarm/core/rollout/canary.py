@@ -78,9 +78,9 @@ def observe(state: CanaryState, look: Look) -> CanaryState:
     """The state after one more look; its `judgement` is the answer."""
     newest = state.newest
     if newest is not None:
-        if look == newest:
-            return state  # delivered twice
         if look.observed_at <= newest.observed_at:
+            if look == newest:
+                return state  # delivered twice
             raise BadLooks(
                 f"a look at {look.observed_at.isoformat()} follows one at "
                 f"{newest.observed_at.isoformat()}; looks are passed oldest first"

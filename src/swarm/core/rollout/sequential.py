@@ -183,7 +183,7 @@ def _ratios(test: RiskTest, window: Window) -> FloatArray:
     theta, linear = _grid(m, test.margin.absolute)
     parts = np.zeros(_PARTS)
     if bad and n_b:  # else one arm alone, or no event: nothing to condition on
-        np.multiply(np.log(theta * n_c + n_b), bad, out=parts[:_THETAS])
+        np.multiply(np.log(theta + n_b / n_c), bad, out=parts[:_THETAS])  # n_c cancels
         parts[_CONDITIONED] = s_c
     parts[_BAD], parts[_GOOD] = s_c, n_c - s_c
     return linear @ parts
@@ -219,7 +219,7 @@ def _grid(m: float, level: float) -> tuple[FloatArray, FloatArray]:
 
     level:   the absolute floor of the direct test; outside (0, 1) that test says nothing.
     returns: theta, shape (42,): both mixtures, then both nulls (1 and m); and the map, shape
-             (48, 45), from bad * log(theta n_c + n_b), shape (42,), bad canary events that have
+             (48, 45), from bad * log(theta + n_b/n_c), shape (42,), bad canary events that have
              something to condition on, bad and good canary requests.
     """
     top = math.log(1.0 + (m - 1.0) / 2.0)
@@ -253,7 +253,7 @@ class Evidence(NamedTuple):
 def evidence(test: RiskTest) -> Evidence:
     """E_fail and E_pass after all windows so far. Cost: O(48)."""
     phi = dispersion(test)
-    tempered = np.minimum(test.log_ratio / phi, _LOG_HIGHEST)
+    tempered = np.minimum(test.log_ratio if phi == 1.0 else test.log_ratio / phi, _LOG_HIGHEST)
     fail, passing = (test.weights @ np.exp(tempered)).tolist()
     return Evidence(
         log_fail=math.log(max(fail, _LOWEST)), log_pass=math.log(max(passing, _LOWEST)), phi=phi
