@@ -74,10 +74,12 @@ def clean(text: str, form: Form, limit: int) -> Cleaned:
     if len(text) > RAW_LIMIT:
         text = text[:RAW_LIMIT]
         flags.add(Flag.TRUNCATED)
-    text = _without_terminal_sequences(text, flags)
+    text = _without_unseen(_without_terminal_sequences(text, flags), flags)
     text = _without_hidden(text, form, flags)
-    text = _without_terminal_sequences(text, flags)  # an entity may have spelt one
-    text = _without_unseen(text, flags)
+    # Twice, because an entity may have spelt either of them.
+    text = _without_unseen(_without_terminal_sequences(text, flags), flags)
+    # What is left of an opener must not become a comment in whatever renders this next.
+    text = text.replace("<!--", "<! --")
     text = unicodedata.normalize("NFC", text)
     text = _SPACES.sub(" ", text) if form is Form.MARKUP else text.expandtabs(TAB)
     text = "\n".join(line.rstrip() for line in text.split("\n"))
@@ -127,8 +129,7 @@ def _without_hidden(text: str, form: Form, flags: set[Flag]) -> str:
         text = _without_comments(text, hidden)
     if any(len(_WORD.findall(comment)) > MARKER_WORDS for comment in hidden):
         flags.add(Flag.HIDDEN_TEXT)
-    # What is left of an opener must not become a comment in whatever renders this next.
-    return text.replace("<!--", "<! --")
+    return text
 
 
 def _note(hidden: list[str], found: str) -> str:
