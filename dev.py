@@ -50,7 +50,8 @@ def test(options: argparse.Namespace) -> int:
     """Run the tests; further arguments go to pytest."""
     folder = prepare("dev")
     command = [str(folder / "bin" / "python"), "-m", "pytest", "-n", str(options.workers)]
-    command += [] if options.all else ["-m", "not slow"]
+    # A file's tests stay together, because they share what is dear to make, such as a database.
+    command += ["--dist", "loadfile", *([] if options.all else ["-m", "not slow"])]
     what = "all tests" if options.all else "the fast tests"
     say(f"dev.py: {what}, {options.workers or 'one'} at a time")
     began = time.monotonic()
