@@ -1,0 +1,107 @@
+"""The installation file `swarm.toml`: what each name in a Swarm's spec means on this machine."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from swarm.adapters.local.git.settings import RepositorySettings
+from swarm.runtime.errors import BadSettings, SettingsMissing
+from swarm.runtime.policy_settings import (
+    ApprovalSettings,
+    BudgetSettings,
+    CanarySettings,
+    DatabaseSettings,
+    LoopSettings,
+    RiskSettings,
+    SloSettings,
+)
+
+FILE = "swarm.toml"
+LARGEST = 1024 * 1024
+NAMED = ("sources", "agents", "checks", "targets", "channels")
+
+
+class Settings(BaseSettings):
+    """One installation. Every name in a spec is bound here, and nowhere else."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SWARM_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    database: DatabaseSettings = Field(
+        default=DatabaseSettings(), description="Where Swarm keeps what it knows."
+    )
+    repositories: dict[str, RepositorySettings] = Field(
+        default={}, max_length=500, description="Repositories of `delivery.repoAllowlist`, by name."
+    )
+    budgets: dict[str, BudgetSettings] = Field(
+        default={}, max_length=100, description="Budgets of `risk.budgetRef`, by name."
+    )
+    approvals: dict[str, ApprovalSettings] = Field(
+        default={}, max_length=100, description="Policies of `risk.approvalPolicyRef`, by name."
+    )
+    risk: RiskSettings = Field(default=RiskSettings(), description="How risk is told.")
+    canary: CanarySettings = Field(default=CanarySettings(), description="Limits of Gate 5.")
+    slo: SloSettings = Field(default=SloSettings(), description="Limits of Gate 6.")
+    loop: LoopSettings = Field(default=LoopSettings(), description="How much happens at once.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, so that one file serves many machines."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_inside(cls, data: Any) -> Any:
+        """A table's own name is the `name` of what it describes."""
+        for kind in NAMED if isinstance(data, dict) else ():
+            tables = data.get(kind)
+            for name, table in tables.items() if isinstance(tables, dict) else ():
+                if isinstance(table, dict) and kind == "sources":
+                    table.setdefault("name", name)
+        return data
+
+
+def load(path: Path) -> Settings:
+    """The settings of an installation file. Raises `SettingsMissing` or `BadSettings`."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise SettingsMissing(f"there is no {path}") from error
+    except OSError as error:
+        raise BadSettings(f"{path}: {error.strerror}") from error
+    if len(raw) > LARGEST:
+        raise BadSettings(f"{path} has {len(raw)} bytes; at most {LARGEST} are read")
+    try:
+        tables = tomllib.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{path}: {error}") from error
+    try:
+        return Settings(**tables)
+    except ValidationError as error:
+        raise BadSettings(f"{path}:\n{_problems(error)}") from error
+
+
+def _problems(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+        lines.append(f"  {where}: {problem['msg']}")
+    return "\n".join(lines)
