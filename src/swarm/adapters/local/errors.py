@@ -1,0 +1,27 @@
+"""The errors of this machine's adapters, SWM4xx."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from swarm.contract.errors import Refused, Unavailable
+
+
+class JobNotStarted(Unavailable):
+    """The supervisor of a command could not be started; the command itself never ran."""
+
+    code: ClassVar[str] = "SWM401"
+    remedy: ClassVar[str] = (
+        "Look at the reason above: usually the disk or the process table is full. "
+        "The job is tried again by itself."
+    )
+
+
+class BadCommand(Refused):
+    """A configured command, or a value that should be put into it, is not acceptable."""
+
+    code: ClassVar[str] = "SWM402"
+    remedy: ClassVar[str] = (
+        "Correct the `run` list in the installation file; "
+        "only {rule}, {prompt_file}, {model}, {paths} and {cost_cap} are filled in."
+    )

@@ -1,0 +1,191 @@
+"""What a hostile or broken command may do to this machine: nothing that stays."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from swarm.adapters.local.process import confine
+from swarm.adapters.local.process.jobs import Jobs
+from swarm.adapters.local.process.spec import Confine, Ended, Limits, Phase
+
+QUICK = timedelta(seconds=0.3)
+
+
+@pytest.mark.req("GATE-2")
+async def test_a_command_that_never_ends_is_ended_at_its_deadline(jobs, tmp_path, ended, marked):
+    state = await ended(jobs, "k", "sleep", "300", wall=0.5)
+    assert state.result.ended is Ended.TIMED_OUT
+    assert 0.5 <= state.result.seconds < 5
+    assert marked(tmp_path) == []
+
+
+async def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
+    jobs, tmp_path, ended, marked
+):
+    line = "trap '' TERM; while :; do sleep 0.1; done"
+    state = await ended(jobs, "k", "sh", "-c", line, wall=0.5)
+    assert (state.result.ended, state.result.signal) == (Ended.TIMED_OUT, signal.SIGKILL)
+    assert state.result.seconds >= 0.8
+    assert marked(tmp_path) == []
+
+
+async def test_a_command_may_clean_up_within_the_grace(jobs, ended):
+    line = "trap 'echo cleaned; exit 0' TERM; while :; do sleep 0.05; done"
+    limits = Limits(grace=timedelta(seconds=5))
+    state = await ended(jobs, "k", "sh", "-c", line, wall=0.5, limits=limits)
+    assert state.result.ended is Ended.TIMED_OUT
+    assert (state.folder / "stdout").read_text() == "cleaned\n"
+
+
+async def test_what_a_command_daemonised_dies_with_it(jobs, tmp_path, ended):
+    """Double fork, own session, closed streams, emptied environment: all the usual ways out."""
+    daemon = "import os,time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n"
+    daemon += "os.closerange(0,64)\nos.chdir('/')\n"
+    daemon += "os.execve('/bin/sleep',['sleep','31415'],{})\n"
+    state = await ended(jobs, "k", sys.executable, "-c", daemon)
+    assert state.result.exit_code == 0
+    assert state.result.leftover == 1
+    assert "31415" not in _commands()
+
+
+def _commands() -> str:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+async def test_a_flood_of_output_ends_the_job_and_keeps_little(jobs, stream, ended):
+    limits = Limits(keep_output=30_000, output_bytes=50_000_000, grace=QUICK)
+    began = time.monotonic()
+    state = await ended(jobs, "k", "sh", "-c", f"exec yes >&{stream}", limits=limits)
+    assert state.result.ended is Ended.OUTPUT_LIMIT
+    kept = sum((state.folder / name).stat().st_size for name in ("stdout", "stderr"))
+    assert kept < 31_000
+    assert time.monotonic() - began < 20
+
+
+async def test_beginning_and_end_of_long_output_are_kept(jobs, ended):
+    limits = Limits(keep_output=3000)
+    line = "echo first; head -c 1000000 /dev/zero | tr '\\0' .; echo; echo last"
+    state = await ended(jobs, "k", "sh", "-c", line, limits=limits)
+    text = (state.folder / "stdout").read_text()
+    assert text.startswith("first\n")
+    assert text.endswith("\nlast\n")
+    assert "bytes left out here" in text
+    assert state.result.ended is Ended.EXITED
+
+
+async def test_a_fork_bomb_is_ended_and_the_machine_is_clean(jobs, tmp_path, ended, marked):
+    limits = Limits(processes=60, grace=QUICK)
+    bomb = "b() { b | b & sleep 60; }; b"
+    state = await ended(jobs, "k", "bash", "-c", bomb, limits=limits, seconds=60)
+    assert state.result.ended is Ended.PROCESS_LIMIT
+    assert marked(tmp_path) == []
+
+
+async def test_a_command_that_fills_the_disk_is_ended(jobs, ended):
+    limits = Limits(disk_bytes=20_000_000, grace=QUICK)
+    line = "i=0; while :; do head -c 5000000 /dev/urandom > f$i; i=$((i+1)); done"
+    state = await ended(jobs, "k", "sh", "-c", line, limits=limits)
+    assert state.result.ended is Ended.DISK_LIMIT
+    assert "wrote" in state.result.detail
+
+
+async def test_one_file_cannot_outgrow_its_limit(jobs, ended):
+    limits = Limits(file_bytes=1_000_000)
+    line = "head -c 5000000 /dev/zero > big; ls -l big >&2; exit 7"
+    state = await ended(jobs, "k", "sh", "-c", line, limits=limits)
+    assert state.result.exit_code == 7
+    assert (state.folder / "work/big").stat().st_size == 1_000_000
+
+
+async def test_stop_ends_the_whole_tree_and_is_success_twice(jobs, tmp_path, prepare, marked):
+    line = "trap '' TERM; (setsid sleep 300 &); sleep 300 & sleep 300"
+    await jobs.ensure("k", prepare("sh", "-c", line))
+    await asyncio.sleep(0.3)
+    await jobs.stop("k")
+    assert (await jobs.state("k")).result.ended is Ended.STOPPED
+    assert marked(tmp_path) == []
+    await jobs.stop("k")
+    await jobs.stop("never-was")
+
+
+async def test_stop_reaches_what_a_killed_supervisor_left_behind(
+    jobs, tmp_path, prepare, until_ended, marked
+):
+    line = "(setsid sh -c 'sleep 300; :' &) ; exec sleep 300"
+    state = await jobs.ensure("k", prepare("sh", "-c", line))
+    await asyncio.sleep(0.3)
+    pid = int((state.folder / "supervisor.json").read_text().split('"pid": ')[1].split(",")[0])
+    os.kill(pid, signal.SIGKILL)
+    await until_ended(jobs, "k")
+    assert marked(tmp_path) != []
+    await jobs.stop("k")
+    assert marked(tmp_path) == []
+
+
+needs_landlock = pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")
+
+
+@needs_landlock
+async def test_a_command_writes_only_in_its_own_folders(jobs, tmp_path, ended):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    line = "echo a > inside; echo b > $HOME/b; echo c > $TMPDIR/c; echo d > /dev/null; cat inside"
+    line += f"; echo no > {outside}/x || exit 9"
+    state = await ended(jobs, "k", "sh", "-c", line, confine=Confine.REQUIRE)
+    assert state.result.exit_code == 9
+    assert state.result.confined.startswith("landlock-")
+    assert (state.folder / "stdout").read_text() == "a\n"
+    assert list(outside.iterdir()) == []
+
+
+@needs_landlock
+async def test_a_command_cannot_rewrite_its_own_result(jobs, ended):
+    line = "echo '{}' > ../result.json; echo x > ../spec.json; echo x > ../../outcome.json; exit 5"
+    state = await ended(jobs, "k", "sh", "-c", line)
+    assert state.result.exit_code == 5
+    assert not (state.folder.parent / "outcome.json").exists()
+
+
+@needs_landlock
+@pytest.mark.req("OWN-1")
+async def test_hidden_files_and_foreign_environments_cannot_be_read(jobs, tmp_path, ended):
+    secret, plain = tmp_path / "vault/.ssh/id", tmp_path / "vault/readme"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("key")
+    plain.write_text("plain\n")
+    line = f"cat {plain}; cat {secret} && exit 1; cat /proc/{os.getpid()}/environ && exit 2; exit 0"
+    state = await ended(jobs, "k", "sh", "-c", line, hidden=(secret.parent,))
+    assert state.result.exit_code == 0
+    assert (state.folder / "stdout").read_text() == "plain\n"
+
+
+@pytest.mark.skipif(confine.abi() < 6, reason="signals are scoped from Landlock 6 on")
+async def test_a_command_cannot_kill_its_supervisor(jobs, ended):
+    state = await ended(jobs, "k", "sh", "-c", "kill -9 $PPID && exit 1; exit 0")
+    assert (state.phase, state.result.exit_code) == (Phase.FINISHED, 0)
+
+
+async def test_an_idle_watch_costs_nothing(tmp_path, prepare):
+    """Waiting for a job is a kernel event, not a loop that asks."""
+    jobs = Jobs(tmp_path / "jobs")
+    await jobs.ensure("k", prepare("sleep", "300"))
+    before = time.process_time()
+    await asyncio.sleep(1)
+    assert time.process_time() - before < 0.05
+    await jobs.stop("k")
+    jobs.close()
