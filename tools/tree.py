@@ -65,11 +65,23 @@ def dotted(node: ast.AST) -> str:
     return ""
 
 
-def imported(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Every name that a module imports, fully dotted, with its line; a member counts as a name."""
+def imported(tree: ast.Module, package: str = "") -> Iterator[tuple[str, int]]:
+    """Every name that a module imports, fully dotted, with its line; a member counts as a name.
+
+    package: the package that holds the module, against which relative imports are read.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module, node.lineno
-            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            source = ".".join([*above, *([node.module] if node.module else [])])
+            yield source, node.lineno
+            yield from ((f"{source}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def package_name(path: Path) -> str:
+    """The dotted name of the package that holds a file; empty outside `src/`."""
+    if not path.is_relative_to(ROOT / "src"):
+        return ""
+    return ".".join(path.parent.relative_to(ROOT / "src").parts)

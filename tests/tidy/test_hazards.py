@@ -11,6 +11,7 @@ import pytest
 from tree import dotted, every_file, files, parsed, short
 
 SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+STARTERS = {"run", "Popen", "call", "check_call", "check_output", "create_subprocess_exec"}
 REQUIREMENT = re.compile(r"(API|OWN|LOOP|MODE|GATE|FRZ|FAIL|VAL|REG)-[1-9]\d?")
 #: In halves, so that this file passes its own test.
 HOSTS = [
@@ -30,9 +31,11 @@ def shells(tree: ast.Module) -> list[tuple[int, str]]:
             continue
         if dotted(node.func) in SHELLS or dotted(node.func).endswith("create_subprocess_shell"):
             found.append((node.lineno, dotted(node.func)))
+        called = dotted(node.func).rpartition(".")[2]
         for keyword in node.keywords:
-            value = keyword.value
-            if keyword.arg == "shell" and not (isinstance(value, ast.Constant) and not value.value):
+            constant = isinstance(keyword.value, ast.Constant)
+            wanted = keyword.value.value is True if constant else called in STARTERS
+            if keyword.arg == "shell" and wanted:
                 found.append((node.lineno, "shell="))
     return found
 
@@ -119,6 +122,7 @@ def test_a_hazard_is_noticed(check, line):
     ("check", "line"),
     [
         (shells, "subprocess.run(['ls'], shell=False)"),
+        (shells, "completion(shell=name)"),
         (sleeps, "clock.sleep(1)"),
         (unknown_requirements, "pytest.mark.req('GATE-5', 'FRZ-2')"),
     ],

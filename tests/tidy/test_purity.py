@@ -12,7 +12,7 @@ import ast
 
 import pytest
 
-from tree import PACKAGE, dotted, files, imported, parsed, short
+from tree import PACKAGE, dotted, files, imported, package_name, parsed, short
 
 #: What looks at the world or keeps time, in the standard library.
 IMPURE = {
@@ -45,10 +45,10 @@ def standard(name: str) -> bool:
     return name in sys.stdlib_module_names
 
 
-def faults(tree: ast.Module, room: str) -> list[tuple[int, str]]:
+def faults(tree: ast.Module, room: str, package: str = "swarm") -> list[tuple[int, str]]:
     """Each line of a module of `room` that is not pure, with what is wrong on it."""
     found = []
-    for name, line in imported(tree):
+    for name, line in imported(tree, package):
         top = name.partition(".")[0]
         if top in IMPURE or name == "numpy.random" or name.startswith("numpy.random."):
             found.append((line, f"imports {name}"))
@@ -73,7 +73,7 @@ def test_a_room_that_decides_looks_at_nothing(room):
     found = [
         f"{short(path)}:{line} {what}"
         for path in files(f"src/swarm/{room}", ending=".py")
-        for line, what in faults(parsed(path), room)
+        for line, what in faults(parsed(path), room, package_name(path))
     ]
     assert not found, "\n".join(found)
 
