@@ -213,3 +213,50 @@ def test_a_name_gets_one_verdict(server, good, name, accepted):
     good["metadata"]["name"] = name
     assert (server.admit(good) == []) is accepted
     assert (verdict_of_the_types(good) == []) is accepted
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "accepted"),
+    [
+        *((("cadence", "planEvery"), "1s", True), (("cadence", "planEvery"), "999ms", False)),
+        *((("cadence", "planEvery"), "8760h", True), (("cadence", "planEvery"), "8760h1ms", False)),
+        *((("risk", "freezeDuration"), "8760h", True), (("risk", "freezeDuration"), "0m", False)),
+        *((("execution", "verify", "every"), "1s", True), (("timezone",), "x" * 65, False)),
+        *((("discovery", "minCitations"), 100, True), (("discovery", "minCitations"), 101, False)),
+        *((("discovery", "minConfidence"), 0, True), (("discovery", "minConfidence"), 1, True)),
+        *(
+            (("discovery", "minConfidence"), 1.001, False),
+            (("risk", "budgetRef"), "x" * 254, False),
+        ),
+        *(
+            (("risk", "freezeAfterFailures"), 1, True),
+            (("risk", "freezeAfterFailures"), 101, False),
+        ),
+        *(
+            (("domains",), [f"d{n}" for n in range(64)], True),
+            (("objectives",), ["x" * 1024], True),
+        ),
+    ],
+)
+def test_next_to_each_bound_both_say_what_the_contract_says(server, path, value, accepted):
+    written = with_values([(path, value)])
+    assert (server.admit(written) == []) is accepted
+    assert (verdict_of_the_types(written) == []) is accepted
+
+
+@pytest.mark.req("API-4")
+@pytest.mark.parametrize(
+    ("weights", "accepted"),
+    [
+        *(([100], True), ([10, 30, 100], True), ([1, 100], True), ([99, 100], True)),
+        *(([10, 99], False), ([99], False), ([1], False), ([50, 50, 100], False)),
+        *(([30, 10, 100], False), ([100, 100], False), ([0, 100], False), ([10, 101], False)),
+        *((list(range(81, 101)), True), (list(range(80, 101)), False), ([], False)),
+        *(([*range(81, 99), 98, 100], False), ([*range(82, 101), 100], False)),
+    ],
+)
+def test_weights_are_1_to_100_strictly_increasing_and_end_at_100(server, weights, accepted):
+    steps = [{"setWeight": weight, "pause": "0m"} for weight in weights]
+    written = with_values([(("delivery", "rollout", "steps"), steps)])
+    assert (server.admit(written) == []) is accepted
+    assert (verdict_of_the_types(written) == []) is accepted
