@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
 from pydantic_settings import BaseSettings
+
+from swarm.contract.duration import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
+ISO_DURATION = re.compile(r"-?P(?=[\dT])(\d+D)?(T[\d.HMS]+)?")
 BOUNDS = {
     "minimum": "at least {}",
     "exclusiveMinimum": "more than {}",
@@ -56,13 +62,21 @@ def rows(block: dict[str, Any], types: dict[str, Any], path: str) -> Iterator[st
     required = block.get("required", [])
     for name, field in block.get("properties", {}).items():
         where = f"{path}{name}"
-        text = " ".join(str(field.get("description", "")).split())
+        text = described(field, types)
         if not text:
             sys.exit(f"the setting `{where}` has no description; its page would have a gap.")
         default = "required" if name in required else shown(field.get("default"))
         yield f"| `{where}` | {kind_of(field, types)} | {default} | {escape(text)} |"
         for suffix, inner in inner_blocks(field, types):
             yield from rows(inner, types, f"{where}{suffix}.")
+
+
+def described(field: dict[str, Any], types: dict[str, Any]) -> str:
+    """A field's sentence; pydantic drops it where the block's own docstring says the same."""
+    text = field.get("description")
+    if text is None and "$ref" in field:
+        text = types[field["$ref"].rpartition("/")[2]].get("description")
+    return " ".join(str(text or "").split())
 
 
 def inner_blocks(
@@ -104,8 +118,15 @@ def kind_of(field: dict[str, Any], types: dict[str, Any]) -> str:
 
 
 def shown(default: object) -> str:
-    """A default as it would be written in the file."""
-    return "none" if default is None else f"`{escape(json.dumps(default))}`"
+    """A default as it would be written in the file; a block's own defaults stand below it."""
+    if default is None:
+        return "none"
+    if isinstance(default, dict) and default:
+        return "as below"
+    if isinstance(default, str) and ISO_DURATION.fullmatch(default):
+        # pydantic tells durations in the ISO form; the file takes the form of the spec.
+        default = format_duration(TypeAdapter(timedelta).validate_python(default))
+    return f"`{escape(json.dumps(default))}`"
 
 
 def escape(text: str) -> str:

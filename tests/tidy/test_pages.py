@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_member_without_a_sentence_ends_the_program():
 
 
 class Agent(BaseModel):
-    """Sample block."""
+    """What to run."""
 
     run: list[str] = Field(min_length=1, description="What to run.")
 
@@ -64,6 +65,8 @@ class Sample(BaseSettings):
 
     port: int = Field(8420, ge=1, le=65535, description="Where to | listen.")
     agents: dict[str, Agent] = Field(default={}, description="Agents by name.")
+    pause: timedelta = Field(default=timedelta(minutes=90), description="How long to rest.")
+    first: Agent = Field(default=Agent(run=["true"]), description="What to run.")
 
 
 def rows_of(kind: type[BaseSettings]) -> list[str]:
@@ -76,6 +79,9 @@ def test_settings_are_told_with_type_bounds_default_and_meaning():
         "| `port` | integer, at least 1, at most 65535 | `8420` | Where to \\| listen. |",
         "| `agents` | blocks by name | `{}` | Agents by name. |",
         "| `agents.NAME.run` | list of string, at least 1 entries | required | What to run. |",
+        '| `pause` | duration | `"1h30m"` | How long to rest. |',
+        "| `first` | block | as below | What to run. |",
+        "| `first.run` | list of string, at least 1 entries | required | What to run. |",
     ]
 
 

@@ -21,7 +21,7 @@ def _plain(text: str) -> str:
 class IntakeSettings(BaseModel):
     """What a patch for this repository may do; defaults refuse everything unusual."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     guarded: Literal["refuse", "r3"] = "refuse"
     """Changes to CI, code owners, agent instructions, hooks and our own settings: refused, or
@@ -56,7 +56,7 @@ class IntakeSettings(BaseModel):
 class RepositorySettings(BaseModel):
     """One repository. The working copy at `path` is only read; we work on a private clone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     path: Path
     """Top folder of your repository, or a bare one. Read by `git fetch`, never written."""
