@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -126,6 +127,15 @@ def test_a_counter_that_went_back_means_a_restart_and_counts_from_zero(after):
     grown = increase(before, after)
     assert grown.restarted
     assert grown.counts == after
+
+
+def test_another_epoch_is_a_restart_even_when_the_counts_have_overtaken():
+    """Read as growth, 300 requests with 10 bad ones would be 200 without a single one."""
+    before = ArmCounts(total=100, bad=10, epoch="first")
+    after = ArmCounts(total=300, bad=10, epoch="second")
+    assert increase(before, after).counts == after
+    assert not increase(before, replace(after, epoch="first")).restarted
+    assert not increase(before, replace(after, epoch="")).restarted
 
 
 def test_a_changed_bucket_layout_is_refused():

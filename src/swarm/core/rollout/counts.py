@@ -77,11 +77,14 @@ class ArmCounts:
     total:   requests answered or failed since the counting process started.
     bad:     those of them that count against the error budget; never more than `total`.
     latency: durations; None when the source has no histogram.
+    epoch:   names the counting process, where the source knows it: two readings of different
+             epochs are a restart, even when the new counts have already overtaken the old.
     """
 
     total: float
     bad: float
     latency: LatencyHistogram | None = None
+    epoch: str = ""
     kind: Literal["counts"] = "counts"
 
     def __post_init__(self) -> None:
@@ -187,7 +190,9 @@ def increase(before: ArmCounts, after: ArmCounts) -> Increase:
 
 
 def went_back(before: ArmCounts, after: ArmCounts) -> bool:
-    """Whether any counter of the arm decreased, which only a restart can do."""
+    """Whether the counters began again: another epoch, or any counter decreased."""
+    if before.epoch and after.epoch and before.epoch != after.epoch:
+        return True
     if after.total < before.total or after.bad < before.bad:
         return True
     old, new = before.latency, after.latency
