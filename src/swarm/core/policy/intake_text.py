@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 #: Tabs and line ends are layout. Form feed and vertical tab appear in old sources as page marks.
 _LAYOUT = frozenset("\t\n\r\f\v")
+_WITHOUT_LAYOUT = str.maketrans("", "", "\t\n\r\f\v")
 
 #: Joiners are part of real words (Persian, Hindi) and of emoji; between letters they may stay.
 _JOINERS = frozenset("\u200c\u200d")
@@ -79,6 +80,8 @@ def hidden(old: str, new: str) -> list[tuple[int, str]]:
     """
     found = []
     for number, line in added(old, new):
+        if line.isascii() and line.translate(_WITHOUT_LAYOUT).isprintable():
+            continue
         for at, char in enumerate(line):
             if char.isascii() and (char.isprintable() or char in _LAYOUT):
                 continue

@@ -118,3 +118,10 @@ class PushRefused(Refused):
 
     code = "SWM455"
     remedy = "Rename or delete that branch in your repository; Swarm never overwrites it."
+
+
+class FolderUnreadable(Unavailable):
+    """The folder that an agent worked in is gone, or something still changes it."""
+
+    code = "SWM456"
+    remedy = "Look for processes that the agent left behind; the run is taken again by itself."

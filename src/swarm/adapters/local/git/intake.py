@@ -7,6 +7,7 @@ that one did, so that a change is always exactly one commit on top of main.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +26,7 @@ from swarm.adapters.local.git.commits import (
     write_commit,
 )
 from swarm.adapters.local.git.diff import changed_lines, touched_paths
-from swarm.adapters.local.git.errors import CommitUnknown
+from swarm.adapters.local.git.errors import CommitUnknown, FolderUnreadable
 from swarm.adapters.local.git.survey import survey, write_tree
 from swarm.core.decision import StartRun
 from swarm.core.nouns import Change
@@ -65,7 +66,7 @@ async def take_change(
         folder gives the same commit.
 
     A run whose change was taken before gives that change again, whatever the folder holds now.
-    Raises Unavailable when the folder cannot be read or something still writes to it.
+    Raises FolderUnreadable when the folder is gone or something still writes to it.
     """
     await clone.open()
     git = clone.git
@@ -76,8 +77,11 @@ async def take_change(
     if earlier:
         return Intake(change=await describe(clone, await read_commit(git, earlier), order.mission))
     rules = clone.settings.intake.rules(order.brief.allowed_paths)
-    taken = await survey(git, folder, root.tree, rules)
-    violations = judge(taken.touched, rules)
+    try:
+        taken = await survey(git, folder, root.tree, rules)
+    except OSError as error:
+        raise FolderUnreadable(f"{folder}: {error}") from error
+    violations = await asyncio.to_thread(judge, taken.touched, rules)
     if taken.endless:
         violations = (_endless(), *violations)
     if violations:
@@ -86,7 +90,8 @@ async def take_change(
     if tree in {start.tree, root.tree}:
         return Intake()
     # Judged once more from what git stored: the same rules over what will really be merged.
-    violations = judge(await touched_paths(git, root.tree, tree, rules), rules)
+    touched = await touched_paths(git, root.tree, tree, rules)
+    violations = await asyncio.to_thread(judge, touched, rules)
     if violations:
         return Intake(violations=violations)
     author = Author(name=clone.settings.author_name, email=clone.settings.author_email, at=at)

@@ -7,6 +7,7 @@ branch cannot be read or has diverged.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,7 +70,7 @@ async def put_on_top(clone: PrivateClone, order: Restage) -> Put:
     # Only what was taken before may be touched now; a guarded path was allowed then or never.
     rules = clone.settings.intake.rules(change.paths)
     touched = await touched_paths(git, onto.tree, merged.tree, rules)
-    violations = judge(touched, rules)
+    violations = await asyncio.to_thread(judge, touched, rules)
     if violations:
         return Put(change=None, detail=str(violations[0]))
     author = Author(name=clone.settings.author_name, email=clone.settings.author_email, at=head.at)

@@ -8,7 +8,7 @@ are left out: they refuse every hash, and a patch is refused for good by one fin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from detect_secrets.plugins.artifactory import ArtifactoryDetector
 from detect_secrets.plugins.aws import AWSKeyDetector
@@ -41,17 +41,14 @@ from swarm.core.policy.intake_text import added
 _RULES = tuple(
     rule()
     for rule in (
-        ArtifactoryDetector,
         AWSKeyDetector,
         AzureStorageKeyDetector,
-        BasicAuthDetector,
         CloudantDetector,
         DiscordBotTokenDetector,
         GitHubTokenDetector,
         GitLabTokenDetector,
         IbmCloudIamDetector,
         IbmCosHmacDetector,
-        JwtTokenDetector,
         MailchimpDetector,
         NpmDetector,
         OpenAIDetector,
@@ -66,11 +63,18 @@ _RULES = tuple(
         TwilioKeyDetector,
     )
 )
+_ARTIFACTORY = ArtifactoryDetector()
+_TOKENS = JwtTokenDetector()  # decodes what looks like one, so it is called as a whole
+_LOGIN = BasicAuthDetector()
 _KEYWORDS = KeywordDetector()
 
-#: `password = "..."` is everywhere in tests and examples; there the value is no secret.
+#: Every word of the keyword rule holds one of these; the rule itself is slow.
+_KEYWORD = re.compile(r"key|pass|pwd|secret|contrase", re.IGNORECASE)
+
+#: `password = "..."` and `user:password@` are everywhere in tests and examples; no secrets there.
 _EXAMPLE = re.compile(
-    r"(?:^|/)(?:tests?|spec|fixtures?|examples?|docs?)(?:/|_|$)|(?:^|/)(?:test_|conftest)|_(?:test|spec)\."
+    r"(?:^|/)(?:tests?|spec|fixtures?|examples?|docs?)(?:/|_|$)"
+    r"|(?:^|/)(?:test_|conftest|readme)|_(?:test|spec)\."
 )
 
 #: Values that only stand for one: templates, references, and the usual fill-ins.
@@ -78,6 +82,9 @@ _PLACEHOLDER = re.compile(
     r"[<>{}$()]|^(?:x+|\*+|\.+)$|example|placeholder|change.?me|your[-_ ]|dummy|secret$|password$",
     re.IGNORECASE,
 )
+
+#: Shorter values beside a keyword are words such as `basic` or `changed`.
+SHORTEST = 8
 
 #: Longer lines are cut before the rules see them: some of their expressions are quadratic.
 LINE_LIMIT = 4096
@@ -108,11 +115,24 @@ def _pieces(line: str) -> Iterator[str]:
 
 def _matches(path: str, line: str) -> Iterator[tuple[str, str]]:
     for rule in _RULES:
-        find: Callable[[str], Iterator[str]] = rule.analyze_string
-        yield from ((rule.secret_type, value) for value in find(line) if isinstance(value, str))
+        # The whole match, not its groups: some rules group only the first letters of a token.
+        for expression in rule.denylist:
+            yield from ((rule.secret_type, hit.group(0)) for hit in expression.finditer(line))
+    yield from ((_TOKENS.secret_type, value) for value in _TOKENS.analyze_string(line))
+    for expression in _ARTIFACTORY.denylist:
+        for hit in expression.finditer(line):
+            value = hit.group(0).strip(' \t"=:')
+            if not value.isalpha():  # APACHEFOUNDATION has the form of a token, too
+                yield _ARTIFACTORY.secret_type, value
     if not _EXAMPLE.search(path.casefold()):
-        yield from (
-            (_KEYWORDS.secret_type, value)
-            for value in _KEYWORDS.analyze_string(line)
-            if len(value) >= 8 and not _PLACEHOLDER.search(value)  # noqa: PLR2004 - shorter is a word
-        )
+        yield from _weaker(line)
+
+
+def _weaker(line: str) -> Iterator[tuple[str, str]]:
+    """Rules that know only what stands around a value; short and standing-in values are let go."""
+    found = [(_LOGIN.secret_type, value) for value in _LOGIN.analyze_string(line)]
+    if _KEYWORD.search(line):
+        found += [(_KEYWORDS.secret_type, value) for value in _KEYWORDS.analyze_string(line)]
+    for rule, value in found:
+        if len(value) >= SHORTEST and " " not in value and not _PLACEHOLDER.search(value):
+            yield rule, value

@@ -65,9 +65,20 @@ async def survey(git: Git, root: Path, tree: str, rules: IntakeRules) -> Survey:
     differs = await asyncio.to_thread(_differing, root, tracked, seen.found)
     contents = await asyncio.to_thread(_contents, root, differs, seen.found, rules)
     old = await _old_contents(git, [tracked[path].id for path in differs if path in tracked], rules)
+    touched = await asyncio.to_thread(_describe, differs, (tracked, seen.found), (old, contents))
+    return Survey(touched=touched, contents=contents, endless=seen.endless)
+
+
+def _describe(
+    differs: Sequence[str],
+    sides: tuple[Mapping[str, Tracked], Mapping[str, Found]],
+    data: tuple[Mapping[str, bytes], Mapping[str, bytes]],
+) -> tuple[TouchedPath, ...]:
+    """Put both sides of each path together; `data` is old bytes by id and new bytes by path."""
+    (tracked, found), (old, new) = sides, data
     touched = []
     for path in differs:
-        before, now = tracked.get(path), seen.found.get(path)
+        before, now = tracked.get(path), found.get(path)
         item = TouchedPath(
             path=path,
             old_mode=before.mode if before else 0,
@@ -75,9 +86,8 @@ async def survey(git: Git, root: Path, tree: str, rules: IntakeRules) -> Survey:
             size=now.size if now else 0,
             special=now.special if now else "",
         )
-        data = old.get(before.id) if before else None
-        touched.append(with_content(item, data, contents.get(path)))
-    return Survey(touched=tuple(touched), contents=contents, endless=seen.endless)
+        touched.append(with_content(item, old.get(before.id) if before else None, new.get(path)))
+    return tuple(touched)
 
 
 async def list_tree(git: Git, tree: str) -> dict[str, Tracked]:

@@ -80,7 +80,7 @@ class Walk:
             filled = any(True for _ in self._entries(found.path))
             special = "filled submodule" if filled else ""
             seen.found.append(Found(path=found.path, mode=SUBMODULE_MODE, size=0, special=special))
-        elif is_folder and found.path in self._folders:
+        elif is_folder and found.path in self._folders and not found.special:
             seen.known_folders.append(found.path)
         elif found.path in self._tracked and not is_folder:
             seen.found.append(found)
@@ -105,6 +105,10 @@ class Walk:
 
     def _entry(self, path: str, name: str, about: os.stat_result) -> Found:
         mode, special = _kind(about.st_mode)
+        needed = stat.S_IRWXU if stat.S_ISDIR(about.st_mode) else stat.S_IRUSR
+        if not stat.S_ISLNK(about.st_mode) and about.st_mode & needed != needed:
+            # The same answer for every user, root included: what git may read is not left to luck.
+            special = special or "unreadable"
         if name == ".git":
             special = "git repository"
         if name == ".gitignore" and (special or about.st_size > IGNORE_FILE_BYTES):

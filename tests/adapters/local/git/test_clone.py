@@ -1,0 +1,418 @@
+"""The private clone and its rule for following the user's branch, on every kind of repository."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from swarm.adapters.local.git import plumbing
+from swarm.adapters.local.git.clone import PrivateClone
+from swarm.adapters.local.git.errors import (
+    BranchNameTaken,
+    CloneForeign,
+    GitMissing,
+    GitTooOld,
+    HeadDetached,
+    MainUnborn,
+    RepositoryUnreadable,
+)
+from swarm.adapters.local.git.settings import RepositorySettings
+from swarm.ports.reply import Done, Later
+
+pytestmark = pytest.mark.req("LOOP-8")
+
+
+async def seen(world):
+    reply = await world.forge.main(world.see())
+    assert isinstance(reply, Done), reply
+    return reply.fact.commit
+
+
+async def land(world, files, mission="m-a"):
+    change = (await world.change(files, mission=mission)).change
+    reply = await world.forge.land(world.land(change, mission=mission))
+    assert isinstance(reply, Done)
+    assert reply.fact.landed, reply
+    return change.head
+
+
+async def test_main_begins_where_the_users_branch_stands(world, repo):
+    assert await seen(world) == repo("rev-parse", "HEAD")
+
+
+async def test_main_follows_the_user_while_nothing_of_ours_is_on_it(world, repo):
+    await seen(world)
+    new = repo.commit({"b.py": "B = 1\n"})
+    assert await seen(world) == new
+    repo("reset", "-q", "--hard", "HEAD~1")
+    rewritten = repo.commit({"c.py": "C = 1\n"})
+    assert await seen(world) == rewritten, "a rewritten history loses nothing of ours"
+
+
+async def test_main_stays_ahead_until_the_user_pulls(world, repo):
+    ours = await land(world, {"b.py": "B = 1\n"})
+    assert await seen(world) == ours
+    repo("pull", "-q", str(world.clone), "main")
+    assert repo("rev-parse", "HEAD") == ours
+    theirs = repo.commit({"c.py": "C = 1\n"})
+    assert await seen(world) == theirs
+
+
+async def test_when_both_moved_it_waits_and_gives_the_command_that_mends_it(world, repo):
+    ours = await land(world, {"b.py": "B = 1\n"})
+    repo.commit({"c.py": "C = 1\n"})
+    reply = await world.forge.main(world.see())
+    assert isinstance(reply, Later)
+    assert (reply.reason, reply.capacity) == ("MainDiverged", True)
+    command = f"git pull '{world.clone}' main"
+    assert command in reply.detail
+    subprocess.run(
+        f"{command} --no-rebase --no-edit -q", shell=True, check=True, cwd=repo.path,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"},
+    )  # fmt: skip
+    merged = repo("rev-parse", "HEAD")
+    assert await seen(world) == merged
+    assert ours in repo("log", "--format=%H")
+
+
+async def test_landing_waits_too_but_a_revert_goes_on(world, repo, run_git):
+    """Reverting is protection; it must not wait for a person."""
+    ours = await land(world, {"b.py": "B = 1\n"})
+    pending = (await world.change({"d.py": "D = 1\n"}, mission="m-b")).change
+    repo.commit({"c.py": "C = 1\n"})
+    reply = await world.forge.land(world.land(pending, mission="m-b"))
+    assert isinstance(reply, Later)
+    assert reply.reason == "MainDiverged"
+    assert run_git(world.clone, "rev-parse", "main") == ours
+    assert (await world.forge.revert(world.revert(ours))).fact.reverted
+
+
+async def test_a_user_commit_between_check_and_land_is_a_moved_main(world, repo):
+    """Else what lands would not be what was tested, or the two histories would fork."""
+    change = (await world.change({"b.py": "B = 1\n"})).change
+    theirs = repo.commit({"c.py": "C = 1\n"})
+    reply = await world.forge.land(world.land(change))
+    assert (reply.fact.landed, reply.fact.main) == (False, theirs)
+
+
+async def test_the_working_copy_and_the_remote_are_never_touched(make_repo, make_world):
+    remote = make_repo("remote", "--bare")
+    repo = make_repo("user")
+    repo.commit({"a.py": "A = 1\n"})
+    repo("remote", "add", "origin", str(remote.path))
+    repo("push", "-q", "-u", "origin", "main")
+    (repo.path / "a.py").write_text("A = 2  # not committed\n")
+    (repo.path / "new.txt").write_text("untracked\n")
+    repo("add", "new.txt")
+
+    def state():
+        files = sorted(
+            (str(path), path.stat().st_mtime_ns, path.read_bytes())
+            for path in repo.path.rglob("*")
+            if path.is_file()
+        )
+        return (
+            files,
+            repo("--no-optional-locks", "status", "--porcelain"),
+            remote("for-each-ref"),
+            repo("for-each-ref"),
+        )
+
+    repo("status")
+    before = state()
+    world = make_world(repo)
+    head = await land(world, {"b.py": "B = 1\n"})
+    await world.forge.revert(world.revert(head))
+    assert state() == before
+
+
+async def test_the_users_hooks_never_run(repo, make_world, tmp_path):
+    mark = tmp_path / "ran"
+    for hook in ("reference-transaction", "pre-receive", "post-update", "update", "post-checkout",
+                 "pre-push", "post-receive", "pre-commit", "post-merge"):  # fmt: skip
+        file = repo.path / ".husky" / hook
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\necho {hook} >> '{mark}'\n")
+        file.chmod(0o755)
+    repo("config", "core.hooksPath", str(repo.path / ".husky"))
+    world = make_world(repo, push="branch")
+    await land(world, {"b.py": "B = 1\n"})
+    assert not mark.exists()
+    assert "swarm/m-a" in repo("branch", "--list", "swarm/*")
+
+
+async def test_user_and_system_settings_of_git_do_not_reach_us(world, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        "[commit]\n\tgpgSign = true\n[core]\n\tautocrlf = true\n\thooksPath = /tmp/x\n"
+        '[url "file:///nowhere/"]\n\tinsteadOf = /\n[user]\n\tname = Somebody\n'
+    )
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
+    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'commit.gpgsign=true'")
+    head = await land(world, {"b.py": "B = 1\r\n"})
+    said = await world.forge.clone("app").git.run("log", "-1", "--format=%an %ae|%cn", head)
+    assert said.text == "Swarm swarm@localhost|Swarm"
+    blob = await world.forge.clone("app").git.run("cat-file", "-p", f"{head}:b.py")
+    assert blob.out == b"B = 1\r\n"
+
+
+async def test_a_detached_head_needs_a_branch_to_be_named(repo, make_world):
+    repo("checkout", "-q", "--detach")
+    with pytest.raises(HeadDetached, match="`branch` is not set"):
+        await make_world(repo).forge.clone("app").open()
+    named = make_world(repo, branch="main")
+    assert await seen(named) == repo("rev-parse", "main")
+
+
+async def test_a_checkout_of_another_branch_later_does_not_move_what_is_protected(world, repo):
+    main = await seen(world)
+    repo("checkout", "-q", "-b", "feature")
+    repo.commit({"f.py": "F = 1\n"})
+    again = PrivateClone("app", world.settings, world.data)
+    assert await again.follow() == main
+
+
+async def test_a_repository_without_commits_waits_for_the_first(make_repo, make_world):
+    repo = make_repo("empty")
+    world = make_world(repo)
+    reply = await world.forge.main(world.see())
+    assert isinstance(reply, Later)
+    assert reply.reason == "MainUnborn"
+    first = repo.commit({"a.py": "A = 1\n"})
+    assert await seen(world) == first
+
+
+async def test_a_branch_that_does_not_exist_is_named(repo, make_world):
+    with pytest.raises(MainUnborn, match="'relese'"):
+        await make_world(repo, branch="relese").forge.clone("app").open()
+
+
+@pytest.mark.parametrize("branch", ["swarm", "swarm/main"])
+async def test_our_own_branch_names_cannot_be_protected(repo, make_world, branch):
+    repo("branch", branch)
+    with pytest.raises(BranchNameTaken):
+        await make_world(repo, branch=branch).forge.clone("app").open()
+
+
+async def test_a_shallow_repository_is_followed(repo, make_world, tmp_path, run_git):
+    repo.commit({"b.py": "B = 1\n"})
+    repo.commit({"c.py": "C = 1\n"})
+    shallow = tmp_path / "shallow"
+    run_git(tmp_path, "clone", "-q", "--depth=1", f"file://{repo.path}", str(shallow))
+    world = make_world(type("R", (), {"path": shallow}))
+    await land(world, {"d.py": "D = 1\n"})
+    run_git(shallow, "fetch", "-q", "--deepen=1")
+    run_git(
+        shallow,
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "x",
+    )
+    reply = await world.forge.main(world.see())
+    assert reply.reason == "MainDiverged"
+
+
+async def test_a_sha256_repository_is_followed(make_repo, make_world):
+    repo = make_repo("long", "--object-format=sha256")
+    repo.commit({"a.py": "A = 1\n", "b.py": "B = 1\n"})
+    world = make_world(repo)
+    head = await land(world, {"a.py": "A = 2\n"})
+    assert len(head) == 64
+    reply = await world.forge.revert(world.revert(head))
+    assert reply.fact.reverted
+
+
+async def test_a_linked_worktree_and_a_bare_repository_are_read(
+    repo, make_world, tmp_path, run_git
+):
+    repo("worktree", "add", "-q", "-b", "side", str(tmp_path / "linked"))
+    assert await seen(make_world(type("R", (), {"path": tmp_path / "linked"}))) == repo(
+        "rev-parse", "side"
+    )
+    run_git(tmp_path, "clone", "-q", "--bare", str(repo.path), "bare.git")
+    settings = RepositorySettings(path=tmp_path / "bare.git")
+    assert await PrivateClone("bare", settings, tmp_path / "data").follow() == repo(
+        "rev-parse", "main"
+    )
+
+
+async def test_what_is_no_repository_is_said(tmp_path):
+    for path, word in ((tmp_path / "nowhere", "no folder"), (tmp_path, "not appear to be a git")):
+        clone = PrivateClone("x", RepositorySettings(path=path), tmp_path / "data")
+        with pytest.raises(RepositoryUnreadable, match=word):
+            await clone.open()
+    assert not list((tmp_path / "data").glob("*")) if (tmp_path / "data").exists() else True
+
+
+async def test_a_name_bound_to_another_repository_is_refused(world, make_repo):
+    await seen(world)
+    other = make_repo("other")
+    other.commit({"a": "a"})
+    clone = PrivateClone("app", RepositorySettings(path=other.path), world.data)
+    with pytest.raises(CloneForeign, match="was made from"):
+        await clone.open()
+
+
+@pytest.mark.parametrize("name", ["proompteng/lab", "..", ".hidden", "a" * 300, "ä b"])
+async def test_any_name_gets_a_folder_of_its_own_inside_the_data_folder(repo, tmp_path, name):
+    clone = PrivateClone(name, RepositorySettings(path=repo.path), tmp_path / "data")
+    await clone.open()
+    assert clone.folder.parent == tmp_path / "data"
+    assert clone.folder.is_dir()
+
+
+async def test_submodules_stay_untouched_and_empty(repo, make_repo, make_world, run_git):
+    library = make_repo("library")
+    library.commit({"l.py": "L = 1\n"})
+    repo("submodule", "add", "-q", str(library.path), "vendored")
+    repo("commit", "-q", "-m", "submodule")
+    world = make_world(repo)
+    order = world.start()
+    base, folder = await world.agent(order)
+    assert list((folder / "vendored").iterdir()) == []
+    (folder / "b.py").write_text("B = 1\n")
+    change = (await world.forge.take_change(order, folder, base=base, at=world.forge._now())).change
+    assert change.paths == ("b.py",)
+    assert run_git(world.clone, "ls-tree", change.head, "vendored").startswith("160000 commit")
+    for act, name in (
+        (lambda f: (f / "vendored/x").write_text("x"), "Submodule: vendored"),
+        (
+            lambda f: (f / "vendored").rmdir() or (f / "vendored").write_text("x"),
+            "Submodule: vendored",
+        ),
+    ):
+        order = world.start(mission="m-x")
+        base, folder = await world.agent(order)
+        act(folder)
+        result = await world.forge.take_change(order, folder, base=base, at=world.forge._now())
+        assert any(name in str(v) or "filled submodule" in str(v) for v in result.violations)
+
+
+async def test_attributes_filters_and_large_file_pointers_do_nothing(repo, make_world, tmp_path):
+    """Files are byte for byte what the commit holds, on the way out and on the way in."""
+    mark = tmp_path / "ran"
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    raw = b"one\r\ntwo\n$Id$\n"
+    repo.commit(
+        {
+            ".gitattributes": "*.big filter=lfs\n*.crlf text eol=crlf\n*.id ident\n*.u16 text working-tree-encoding=UTF-16\n",
+        }
+    )
+    contents = {"a.crlf": raw, "a.id": raw, "a.u16": b"plain\n", "a.big": pointer.encode()}
+    for name, data in contents.items():
+        (repo.path / name).write_bytes(data)
+        blob = subprocess.run(
+            ["git", "hash-object", "-w", "--no-filters", name], cwd=repo.path, check=True,
+            capture_output=True, text=True,
+        ).stdout.strip()  # fmt: skip
+        repo("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")
+    repo("commit", "-q", "-m", "raw")
+    repo("config", "filter.lfs.smudge", f"touch '{mark}'; cat")
+    world = make_world(repo)
+    for history in (True, False):
+        order = world.start(mission=f"m-{history}")
+        base, folder = await world.agent(order, history=history)
+        assert (folder / "a.crlf").read_bytes() == raw
+        assert (folder / "a.id").read_bytes() == raw
+        assert (folder / "a.u16").read_bytes() == b"plain\n"
+        assert (folder / "a.big").read_text() == pointer
+        result = await world.forge.take_change(order, folder, base=base, at=world.forge._now())
+        assert (result.change, result.violations) == (None, ())
+    assert not mark.exists()
+
+
+async def test_a_branch_is_shown_in_the_users_repository_only_when_asked(repo, make_world):
+    world = make_world(repo)
+    await world.change({"b.py": "B = 1\n"})
+    assert repo("for-each-ref", "refs/heads/swarm") == ""
+
+
+async def test_a_pushed_branch_follows_and_never_overwrites_a_persons_work(repo, make_world):
+    world = make_world(repo, push="branch")
+    one = (await world.change({"b.py": "B = 1\n"})).change
+    assert repo("rev-parse", one.branch) == one.head
+    two = (await world.change({"b.py": "B = 2\n"}, attempt=1)).change
+    assert repo("rev-parse", two.branch) == two.head
+    repo("checkout", "-q", one.branch)
+    theirs = repo.commit({"z.py": "Z = 1\n"})
+    repo("checkout", "-q", "main")
+    onto = repo.commit({"y.py": "Y = 1\n"})
+    await seen(world)
+    reply = await world.forge.restage(world.restage(two, onto))
+    assert isinstance(reply, Later)
+    assert reply.reason == "PushRefused"
+    assert repo("rev-parse", one.branch) == theirs
+
+
+async def test_a_missing_and_an_old_git_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(GitMissing):
+        await plumbing.require_git()
+    old = tmp_path / "git"
+    old.write_text("#!/bin/sh\necho git version 2.30.2\n")
+    old.chmod(0o755)
+    with pytest.raises(GitTooOld, match=r"2\.30\.2"):
+        await plumbing.require_git()
+
+
+async def test_a_call_that_hangs_is_stopped_with_its_children(tmp_path):
+    slow = tmp_path / "git"
+    slow.write_text(f"#!/bin/sh\nsleep 1000 & echo $! > '{tmp_path}/pid'; wait\n")
+    slow.chmod(0o755)
+    from datetime import timedelta
+
+    from swarm.adapters.local.git.errors import GitTimedOut
+
+    with pytest.raises(GitTimedOut):
+        await plumbing.Git(program=str(slow), timeout=timedelta(seconds=1)).run("version")
+    await asyncio.sleep(0.2)
+    pid = int((tmp_path / "pid").read_text())
+    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
+
+
+async def test_output_beyond_the_limit_is_not_kept(world):
+    from swarm.adapters.local.git.errors import OutputTooLarge
+
+    await seen(world)
+    with pytest.raises(OutputTooLarge):
+        await world.forge.clone("app").git.run("rev-list", "--all", "--objects", limit=10)
+
+
+async def test_eight_processes_make_one_clone(repo, tmp_path):
+    script = f"""
+import asyncio, pathlib
+from swarm.adapters.local.git.clone import PrivateClone
+from swarm.adapters.local.git.settings import RepositorySettings
+clone = PrivateClone("app", RepositorySettings(path={str(repo.path)!r}), pathlib.Path({str(tmp_path / "data")!r}))
+print(asyncio.run(clone.follow()))
+"""
+    running = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=subprocess.PIPE)
+        for _ in range(8)
+    ]
+    said = {(await one.communicate())[0].decode().strip() for one in running}
+    assert said == {repo("rev-parse", "main")}
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["app.git", "app.lock"]
+
+
+async def test_a_lock_file_that_a_killed_git_left_is_removed(world, run_git):
+    head = await seen(world)
+    change = (await world.change({"b.py": "B = 1\n"})).change
+    for name in ("refs/heads/main.lock", "packed-refs.lock"):
+        stale = world.clone / name
+        stale.touch()
+        os.utime(stale, (1, 1))
+    assert (await world.forge.land(world.land(change))).fact.landed
+    assert run_git(world.clone, "rev-parse", "main^") == head
