@@ -90,6 +90,11 @@ class Content:
 Word = Saying | Content
 
 
+def target_resources(mission: Mission) -> frozenset[str]:
+    """What a mission holds from landing until its last target serves it."""
+    return frozenset(f"target:{name}" for name in mission.contract.targets)
+
+
 def frozen(room: str, hold: Freeze) -> Saying:
     """The word of every room that would begin or promote something under a freeze."""
     until = f"until {hold.until:%Y-%m-%d %H:%M:%S} UTC" if hold.until else "until resumed"

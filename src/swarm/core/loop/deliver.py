@@ -18,6 +18,7 @@ from swarm.core.saying import (
     Word,
     frozen,
     settled,
+    target_resources,
     verdict_record,
 )
 from swarm.core.snapshot import Mission
@@ -88,6 +89,15 @@ def _queue(
             next_action=f"lands after {ahead}",
             blocked_on=queue,
         )
+    for resource in sorted(target_resources(mission)):
+        if (ahead := view.holder(resource, mission)) is not None:
+            return Saying(
+                room=ROOM,
+                reason=Reason.TARGET_BUSY,
+                detail=f"{ahead} is rolling out; landing now would carry it along",
+                next_action=f"lands after {ahead}",
+                blocked_on=resource,
+            )
     orders = Orders(mission, view.snapshot)
     if found.moved_to is not None and found.moved_to != change.base:
         return Saying(
@@ -130,4 +140,4 @@ def _queue(
         next_action="main moves to it if it has not moved meanwhile",
         orders=(land,),
         records=(*record, *used),
-    ).holding(queue)
+    ).holding(queue, *target_resources(mission))

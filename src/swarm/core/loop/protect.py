@@ -12,7 +12,7 @@ from swarm.core.findings import Findings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
 from swarm.core.nouns import MissionKind
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Saying, View, Word, verdict_record
+from swarm.core.saying import Content, Saying, View, Word, target_resources, verdict_record
 from swarm.core.snapshot import Mission
 
 ROOM = "protect"
@@ -40,7 +40,9 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     for name in mission.contract.targets:
         word = Exposure(mission, found, view, name).say()
         if isinstance(word, Saying):
-            return word.recording(*kept)
+            # All targets are held until the last one serves it: what lands next contains this
+            # commit, and would carry it to a target that may yet take it back.
+            return word.recording(*kept).holding(*target_resources(mission))
         kept.extend(word.records)
     return Content(records=tuple(kept))
 
