@@ -1,4 +1,8 @@
-"""Servers of their own, on a real disk, for tests that kill them."""
+"""Servers of their own for tests that kill them.
+
+In memory where there is plenty: killing processes shows nothing about a disk, which keeps what they
+wrote either way. Loss of power is not tested here.
+"""
 
 import os
 import shutil
@@ -17,20 +21,27 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def _public_folder():
-    folder = Path(tempfile.mkdtemp(prefix="swarm-drill-", dir="/var/tmp"))
+    memory = Path("/dev/shm")
+    plenty = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3
+    # Not the folder of pytest: as root that one is closed to the server's account.
+    folder = Path(tempfile.mkdtemp(prefix="swarm-drill-", dir=memory if plenty else "/var/tmp"))
     if os.geteuid() == 0:
         folder.chmod(0o711)
     try:
         yield folder
     finally:
-        for locks in folder.glob("**/locks"):
-            EmbeddedServer(locks.parent).stop()
+        _stop_servers_in(folder)
         shutil.rmtree(folder)
+
+
+def _stop_servers_in(folder):
+    for locks in folder.glob("**/locks"):
+        EmbeddedServer(locks.parent).stop()
 
 
 @pytest.fixture
 def public_folder():
-    """An empty folder on the usual disk; passable for the server's account when we are root."""
+    """An empty folder, passable for the server's account when we are root."""
     with _public_folder() as folder:
         yield folder
 
@@ -54,9 +65,9 @@ def data_folder(public_folder, made_server):
 class Program:
     """Another process of ours: one of the scripts beside this file, talking by lines."""
 
-    def __init__(self, script, *arguments):
+    def __init__(self, script, *arguments, through=()):
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / script), *map(str, arguments)],
+            [*through, sys.executable, str(HERE / script), *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -87,8 +98,8 @@ def start_program():
     """Starts programs that are killed at the end of the test."""
     programs = []
 
-    def start(script, *arguments):
-        programs.append(Program(script, *arguments))
+    def start(script, *arguments, through=()):
+        programs.append(Program(script, *arguments, through=through))
         return programs[-1]
 
     yield start
@@ -127,6 +138,9 @@ def small_disk():
     @contextmanager
     def mount(folder, megabytes):
         with mounted(folder, "-o", f"size={megabytes}m,mode=0711"):
-            yield folder
+            try:
+                yield folder
+            finally:
+                _stop_servers_in(folder)
 
     return mount

@@ -64,6 +64,13 @@ def server_account(data_folder: Path) -> ServerAccount:
     raise ServerUserMissing("running as root, and there is neither `postgres` nor `nobody`")
 
 
+def belong_to_folder(descriptor: int, folder: Path) -> None:
+    """Give a file that root just made to the owner of its folder, who must open it without root."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def _entry(uid: int) -> pwd.struct_passwd:
     try:
         return pwd.getpwuid(uid)

@@ -10,6 +10,8 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from .account import belong_to_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,6 +39,7 @@ def take(layout: Layout) -> bool:
     try:
         descriptor = os.open(path, flags, 0o600)
         try:
+            belong_to_folder(descriptor, path.parent)
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
             else:  # macOS: a sparse file would give nothing back, so write it
@@ -69,12 +72,17 @@ def size(path: Path) -> int:
 
 def free_bytes(folder: Path) -> int:
     """Bytes that may still be written below `folder` (or its nearest existing parent)."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return _usage(folder)[1]
 
 
 def under_pressure(folder: Path) -> bool:
     """True when so little is free that no new work should begin."""
+    total, free = _usage(folder)
+    return free < PRESSURE_BYTES or free < total * PRESSURE_SHARE
+
+
+def _usage(folder: Path) -> tuple[int, int]:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
     usage = shutil.disk_usage(folder)
-    return usage.free < PRESSURE_BYTES or usage.free < usage.total * PRESSURE_SHARE
+    return usage.total, usage.free

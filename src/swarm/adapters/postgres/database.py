@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 POOL_SIZE = 8
 
-#: A black hole shows after 5 s; one new attempt takes 3 s; callers shall know within 10 s.
-PATIENCE = timedelta(seconds=8)
+#: No attempt begins later than this, and one into a black hole takes 3 s: known within 10 s.
+PATIENCE = timedelta(seconds=6.5)
 
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 5.0
@@ -36,7 +36,7 @@ class Database:
 
     dsn:      any libpq connection string.
     size:     most connections at once; a replica has at most 8.
-    patience: how long `run` keeps trying before it says DatabaseUnavailable.
+    patience: `run` begins no further attempt after it, and says DatabaseUnavailable.
     settings: server-side session settings that override ours.
     revive:   called in a thread when the connection was lost; `EmbeddedServer.revive` fits.
     """

@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from .account import belong_to_folder
 from .errors import DataDirectoryUnusable, FileSystemRefused, StartBusy
 
 if TYPE_CHECKING:
@@ -119,6 +120,9 @@ def prove_locks_hold(folder: Path) -> None:
 def _open(path: Path) -> int:
     # O_NOFOLLOW: root may be starting in a folder that another user owns.
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, 0o600)
+        belong_to_folder(descriptor, path.parent)
     except OSError as error:
         raise DataDirectoryUnusable(f"{path}: {error.strerror or error}") from error
+    return descriptor

@@ -6,6 +6,7 @@ Alive means that a real connection answers `select 1`; a process id proves nothi
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from .account import belong_to_folder
 from .ballast import free_bytes
 from .connect import connection_parameters
 from .errors import DiskFull, ServerDidNotStart, ServerUnreachable
@@ -49,16 +51,19 @@ class Answer(Enum):
 
     READY = "it answered a query"
     STARTING = "it answers that it is starting up, recovering or shutting down"
+    SILENT = "it takes a connection and says nothing: stopped, or the machine is overrun"
     NOBODY = "nobody listens"
 
 
 def ask(layout: Layout) -> Answer:
-    """One real connection and one real query. Raises ServerUnreachable for any other answer."""
+    """One real connection and one real query. Raises ServerUnreachable when it turns us away."""
     if not layout.socket.exists():
         return Answer.NOBODY
     try:
         with psycopg.connect(**_parameters(layout)) as connection:
             connection.execute("select 1")
+    except psycopg.errors.ConnectionTimeout:
+        return Answer.SILENT
     except psycopg.OperationalError as error:
         words = str(error)
         if "the database system is" in words:
@@ -77,10 +82,11 @@ def launch(
     There is no time limit while it says that it is starting: recovery takes as long as its log is.
     Raises DiskFull, ServerUnreachable, or ServerDidNotStart with the end of the server's log.
     """
-    rotate_log(layout.log)
+    shorten_log(layout.log)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     log = os.open(layout.log, flags, 0o600)
     try:
+        belong_to_folder(log, layout.log.parent)
         begin = os.fstat(log).st_size
         process = spawn_as(
             layout.account,
@@ -160,13 +166,14 @@ def evict(layout: Layout) -> None:
             os.kill(pid, how)
 
 
-def rotate_log(log: Path) -> None:
-    """Move a grown log aside, keeping one predecessor."""
+def shorten_log(log: Path) -> None:
+    """Keep one copy of a grown log and empty it; the running server appends to the same file."""
     try:
         if log.stat().st_size > _LOG_KEPT_BYTES:
-            log.replace(log.with_suffix(".log.1"))
-    except FileNotFoundError:
-        return
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            os.truncate(log, 0)
+    except OSError:
+        return  # no log yet, or no room for a copy: never a reason to fail
 
 
 def _parameters(layout: Layout) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from .cluster import (
 )
 from .errors import DiskFull, ServerUnreachable, StartBusy
 from .layout import Layout, lay_out, make_places
-from .postmaster import Answer, ask, evict, launch, request_stop, server_processes
+from .locks import FileLock
+from .postmaster import Answer, ask, evict, launch, request_stop, server_processes, shorten_log
 from .reach import SYSTEM_STATE, reachable_binaries
 
 if TYPE_CHECKING:
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from .locks import FileLock
 
-#: A process that holds the data folder and does not answer within this many seconds is stuck.
+#: A process that holds the data folder while nobody listens for so long is a left-over.
 _STRAY_SECONDS = 5.0
-_EVICTION_SECONDS = 10.0
-_STOP_SECONDS = 60.0
+#: One that listens and says nothing may only be slow; after a minute a person must look.
+_GIVE_UP_SECONDS = 60.0
 
 
 class LastOut(Enum):
@@ -55,6 +55,7 @@ class ServerStatus:
     log: Path
     account: str  #: the operating-system account the server runs under
     free_bytes: int
+    disk_pressure: bool  #: so little is free that no new work should begin
     ballast_bytes: int  #: 0 while it is given up
     keeps_running: bool
 
@@ -107,7 +108,8 @@ class EmbeddedServer:
                 self._forget_users()
                 raise
             if self._last_out is LastOut.KEEP:
-                self.layout.keep_marker.touch(mode=0o600)
+                with FileLock(self.layout.keep_marker) as marker:
+                    marker.try_shared()  # makes the file, for the folder's owner
         return self
 
     def copy_from(self, source: EmbeddedServer) -> None:
@@ -140,6 +142,11 @@ class EmbeddedServer:
             if abandoned:
                 self._bring_down()
             return abandoned
+
+    def look_after(self) -> None:
+        """Once a minute or so by a long-lived user: bound the log, take the ballast back."""
+        shorten_log(self.layout.log)
+        ballast.take(self.layout)
 
     def leave(self) -> None:
         """Stop using the server. The last user stops it, unless it is to keep running."""
@@ -175,6 +182,7 @@ class EmbeddedServer:
             log=layout.log,
             account=layout.account.name,
             free_bytes=ballast.free_bytes(layout.data),
+            disk_pressure=ballast.under_pressure(layout.data),
             ballast_bytes=ballast.size(layout.ballast),
             keeps_running=layout.keep_marker.exists(),
         )
@@ -194,11 +202,11 @@ class EmbeddedServer:
             stray = time.monotonic() - stray_since
             if answer is Answer.STARTING:
                 stray_since = time.monotonic()
-            elif not evicted and stray > _STRAY_SECONDS:
+            elif stray > _GIVE_UP_SECONDS:
+                raise self._unreachable()
+            elif answer is Answer.NOBODY and stray > _STRAY_SECONDS and not evicted:
                 evict(self.layout)
                 evicted = True
-            elif stray > _STRAY_SECONDS + _EVICTION_SECONDS:
-                raise self._unreachable()
             time.sleep(0.005)
 
     def _launch(self, lock: FileLock) -> None:
@@ -231,7 +239,7 @@ class EmbeddedServer:
             if spent > _STRAY_SECONDS and not evicted:
                 evict(self.layout)
                 evicted = True
-            if spent > _STOP_SECONDS:
+            if spent > _GIVE_UP_SECONDS:
                 raise self._unreachable()
             time.sleep(0.001)
 
