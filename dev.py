@@ -53,17 +53,15 @@ def test(options: argparse.Namespace) -> int:
     # A file's tests stay together, because they share what is dear to make, such as a database.
     command += ["--dist", "loadfile", *([] if options.all else ["-m", "not slow"])]
     what = "all tests" if options.all else "the fast tests"
+    what += " you named" if options.rest else ""
     say(f"dev.py: {what}, {options.workers or 'one'} at a time")
     began = time.monotonic()
     code = run([*command, *options.rest])
     took = f"({time.monotonic() - began:.0f} s)"
     if code == 0:
-        follow = (
-            f"{HERE} check"
-            if options.all
-            else f"{HERE} test --all` for the slow ones too, `{HERE} demo"
-        )
-        say(f"dev.py: {what} passed {took}; next: `{follow}`.")
+        say(f"dev.py: {what} passed {took}.")
+        more = "" if options.all else f"`{HERE} test --all` for the slow ones too, "
+        say(f"next: {more}`{HERE} check` before a commit, `{HERE} demo` to see it work.")
     else:
         say(f"dev.py: {what} ended with exit code {code} {took}.")
         say(f"next: only what failed, one at a time: `{HERE} test --workers 0 --last-failed`.")
