@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from swarm.contract.errors import SwarmError, Unavailable
+from swarm.contract.errors import Refused, SwarmError, Unavailable
 from swarm.core.evidence import OrderRefused
 from swarm.core.ids import evidence_id
 from swarm.ports.reply import Done, Later, No, Reply
@@ -88,6 +88,13 @@ class Act:
         self._kick()
 
     async def _carry_out(self, claim: Claim) -> None:
+        try:
+            await self._asked(claim)
+        except Refused as lost:
+            # Frozen, voided or taken over meanwhile: the store refused us, and all is well.
+            log.debug(Event.ORDER_POSTPONED, reason=type(lost).__name__, **_fields(claim))
+
+    async def _asked(self, claim: Claim) -> None:
         await self._orders.begin(claim)
         if not claim.begun:
             log.info(Event.ORDER_BEGUN, **_fields(claim))

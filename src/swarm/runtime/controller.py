@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -43,8 +44,13 @@ def safe_decide(snapshot: Snapshot) -> Plan:
         )
 
 
-class Store(Ticks, Orders, Bell, Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
     """What the controller needs of a store."""
+
+    ticks: Ticks
+    orders: Orders
+    bell: Bell
 
 
 class Keeper(Protocol):
@@ -74,7 +80,7 @@ class Controller:
         self._store, self._binding_of, self.name = store, binding_of, name
         self._keepers = keepers
         self._work = asyncio.Event()
-        self._act = Act(store, hands, name, now, self.kick)
+        self._act = Act(store.orders, hands, name, now, self.kick)
         self._retry = RETRY_FIRST
 
     def kick(self) -> None:
@@ -111,7 +117,7 @@ class Controller:
     async def _listen(self) -> None:
         while True:
             try:
-                async for _ in self._store.listen():
+                async for _ in self._store.bell.listen():
                     self.kick()
             except Unavailable:
                 self.kick()
@@ -130,14 +136,14 @@ class Controller:
         self._work.clear()
         busy = False
         while (
-            tick := await self._store.tick(decide, self._binding_of, self.name, status_of)
+            tick := await self._store.ticks.tick(decide, self._binding_of, self.name, status_of)
         ) is not None:
             tell(tick)
             busy = True
         busy = bool(await self._act.claim()) or busy
         if busy:
             return
-        agenda = await self._store.agenda()
+        agenda = await self._store.ticks.agenda()
         if agenda.swarms:
             return
         await self._wait(agenda)

@@ -1,0 +1,171 @@
+"""The real controller on a real Postgres, in a world that answers at once."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.bell import PostgresBell
+from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
+from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.adapters.postgres.store.orders import PostgresOrders
+from swarm.adapters.postgres.store.tick import PostgresTicks
+from swarm.contract.swarm import SwarmObject
+from swarm.core.ids import signal_id, swarm_id
+from swarm.core.nouns import Risk, Signal
+from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
+from swarm.core.snapshot import AgentBinding, Installation
+from swarm.ports.sources import Reading
+from swarm.ports.store import Binding, BudgetTerms
+from swarm.runtime.controller import Controller, Store
+from swarm.runtime.hands import Hands
+from swarm.testing.world import World, WorldForge
+
+REPO, TARGET = "acme/shop", "orders"
+SWARM = swarm_id("default", "shop")
+FAST = timedelta(milliseconds=100)
+
+
+def manifest(**delivery):
+    return SwarmObject.model_validate(
+        {
+            "apiVersion": "swarm.proompteng.ai/v1alpha1",
+            "kind": "Swarm",
+            "metadata": {"name": "shop"},
+            "spec": {
+                "owner": {"id": "alice", "channel": "swarm://owner/platform"},
+                "domains": ["platform"],
+                "objectives": ["fewer defects"],
+                "mode": "lights-out",
+                "delivery": {
+                    "repoAllowlist": [REPO],
+                    "requiredChecks": ["lint"],
+                    "deploymentTargets": [TARGET],
+                    "rollout": {
+                        "steps": [
+                            {"setWeight": 10, "pause": "0s"},
+                            {"setWeight": 100, "pause": "0s"},
+                        ]
+                    },
+                    **delivery,
+                },
+            },
+        }
+    )
+
+
+def binding(_swarm, _spec):
+    fast = CanaryThresholds(look_every=FAST, max_hold=timedelta(seconds=30))
+    slo = SloThresholds(look_every=FAST, window=FAST, max_hold=timedelta(seconds=30))
+    bound = Installation(
+        checks=frozenset({"lint"}),
+        targets=((TARGET, REPO),),
+        agents=(AgentBinding(name="tidy"),),
+        attests=frozenset({REPO}),
+        canary=fast,
+        slo=slo,
+    )
+    terms = BudgetTerms(name="default-budget", cap=10_000_000)
+    return Binding(installation=bound, policy_hash="policy-1", budget=terms)
+
+
+def signal(number, source):
+    return Signal(
+        id=signal_id(SWARM, source, str(number)),
+        source=source,
+        external_id=str(number),
+        title=f"unused import in file {number}",
+        body="",
+        citation=f"src/file{number}.py:1@main0000",
+        origin=source,
+        author=source,
+        external=False,
+        trust=0.8,
+        observed_at=datetime.now(UTC),
+        content_hash=f"{source}-{number}",
+        mission_class="tidy",
+        repo=REPO,
+        paths=(f"src/file{number}.py",),
+        rule="F401",
+        risk=Risk.R1,
+    )
+
+
+@asynccontextmanager
+async def running(dsn, world, name="c1"):
+    hands = Hands(
+        runs=world, checks=world, forge=WorldForge(world), attestations=world,
+        targets=world, metrics=world, channel=world,
+    )  # fmt: skip
+    async with Database(dsn) as database:
+        store = Store(
+            ticks=PostgresTicks(database),
+            orders=PostgresOrders(database, name),
+            bell=PostgresBell(database),
+        )
+        stop = asyncio.Event()
+        controller = Controller(store, hands, binding, name, now=lambda: datetime.now(UTC))
+        task = asyncio.create_task(controller.run(stop))
+        try:
+            yield database
+        finally:
+            stop.set()
+            await task
+
+
+async def add_need(database, number=1):
+    intake = PostgresIntake(database)
+    for source in ("ruff", "reference-search"):
+        reading = Reading(signals=(signal(number, source),), cursor=f"{number}")
+        await intake.ingest(SWARM, source, reading)
+
+
+async def outcomes(database, count, seconds=20.0):
+    """The outcomes once there are `count` of them."""
+
+    async def read(connection):
+        rows = await connection.execute("select outcome, reason from outcome order by at")
+        return await rows.fetchall()
+
+    async with asyncio.timeout(seconds):
+        while len(found := await database.run(read)) < count:
+            await asyncio.sleep(0.02)
+    return [tuple(row.values()) if isinstance(row, dict) else tuple(row) for row in found]
+
+
+@pytest.mark.req("LOOP-8")
+async def test_a_need_becomes_a_delivered_mission(database_dsn):
+    world = World()
+    async with running(database_dsn, world) as database:
+        await SwarmDesk(database, "alice").apply(manifest())
+        await add_need(database)
+        assert await outcomes(database, 1) == [("delivered", "Delivered")]
+    assert set(world.journal.values()) == {1}
+    assert world.main[REPO] == world.stable[TARGET]
+
+
+@pytest.mark.req("FAIL-2")
+async def test_a_bad_version_is_rolled_back_and_repaired_once(database_dsn):
+    world = World()
+    world.bad_errors = 0.3
+    async with running(database_dsn, world) as database:
+        await SwarmDesk(database, "alice").apply(manifest())
+        await add_need(database)
+        first = (await outcomes(database, 1))[0]
+    assert first[0] == "rolled-back"
+    assert world.stable[TARGET] == "main0000"
+
+
+@pytest.mark.req("OWN-4")
+async def test_two_controllers_share_the_work_and_nothing_happens_twice(database_dsn):
+    world = World()
+    async with running(database_dsn, world, "c1") as database:
+        await SwarmDesk(database, "alice").apply(manifest())
+        async with running(database_dsn, world, "c2"):
+            for number in range(4):
+                await add_need(database, number)
+            found = await outcomes(database, 4, seconds=60)
+    assert [kind for kind, _ in found] == ["delivered"] * 4
+    assert set(world.journal.values()) == {1}
