@@ -8,7 +8,7 @@ idempotent, so a caller that never heard the answer repeats the call.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from swarm.contract.swarm import SwarmSpec
 from swarm.core.decision import Order, Plan, Record
 from swarm.core.evidence import Fact
 from swarm.core.ids import NeedId, SwarmId
+from swarm.core.phase import Figures
 from swarm.core.snapshot import Installation, Snapshot
 from swarm.ports.reply import Later
 from swarm.ports.sources import Reading
@@ -40,22 +41,6 @@ class Binding:
     installation: Installation
     policy_hash: str
     budget: BudgetTerms | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What a status reports beyond the snapshot.
-
-    written: the status as it is stored, for transition times; empty before the first.
-    success: share of the missions that ended in 24 h that were delivered without a person.
-    """
-
-    written: Mapping[str, Any]
-    discoveries_24h: int
-    missions_24h: int
-    success_24h: float | None
-    last_change: str | None
-    discovered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +81,8 @@ class Agenda:
 
 BindingOf = Callable[[SwarmId, SwarmSpec], Binding]
 Decide = Callable[[Snapshot], Plan]
-StatusOf = Callable[[Snapshot, Plan, Figures], Mapping[str, Any]]
+StatusOf = Callable[[Snapshot, Plan, Figures, Mapping[str, Any]], Mapping[str, Any]]
+"""The status after a plan; the last argument is the one that is stored, {} before the first."""
 
 
 class Ticks(Protocol):
@@ -234,10 +220,3 @@ class Applied:
     changed: bool  #: the meaning of the spec changed
     generation: int
     shadow: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmet:
-    """What is missing before a freeze may be lifted."""
-
-    items: tuple[str, ...] = field(default=())

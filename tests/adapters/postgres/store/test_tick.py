@@ -225,6 +225,19 @@ async def test_a_repair_takes_over_the_need_in_the_same_tick(world, make):
     assert await tally(world) == await really_open(world)
 
 
+@pytest.mark.req("VAL-4")
+async def test_a_recommendation_opens_and_ends_in_one_tick(world, make):
+    await world.need()
+    record = make.opening("n-1")
+    ended = settle(record.id, OutcomeKind.RECOMMENDED, retry_need_at=now() + HOUR)
+    tick = await world.tick(make.nothing(records=(record, ended)))
+    assert tick.applied == (record, ended)
+    snapshot = await world.snapshot()
+    assert (snapshot.missions, snapshot.needs) == ((), ())
+    assert [item.outcome for item in snapshot.settled] == [OutcomeKind.RECOMMENDED]
+    assert await world.one("select rounds from need") == 1
+
+
 async def test_denied_revisions_are_remembered(world, make):
     mission = await world.open_mission()
     record = settle(mission, OutcomeKind.ROLLED_BACK, deny=(("web", "c1"),))
@@ -453,6 +466,6 @@ async def test_figures_of_the_last_day(world, make):
     await world.sql("insert into intake values (%s, now(), 12)", world.swarm)
     await world.sql("insert into intake values (%s, now() - interval '25 hours', 30)", world.swarm)
     figures = []
-    await world.tick(status_of=lambda _s, _p, found: figures.append(found) or {})
+    await world.tick(status_of=lambda _s, _p, found, _b: figures.append(found) or {})
     (found,) = figures
     assert (found.discoveries_24h, found.missions_24h, found.success_24h) == (12, 1, 1.0)

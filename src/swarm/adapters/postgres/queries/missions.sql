@@ -26,7 +26,8 @@ select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission
       'answer', v.answer, 'reason', v.reason, 'detail', v.detail, 'evidence', v.evidence,
       'look_again', v.look_again, 'configured', v.configured)) order by v.gate, v.subject)
    from (select distinct on (gate, subject) * from verdict
-         where mission = m.id order by gate, subject, id desc) v)::text
+         where mission = m.id order by gate, subject, id desc) v)::text,
+  (select array_agg(distinct c.source order by c.source) from citation c where c.need = m.need)
 from mission m
 where m.id = any(%(ids)s)
 

@@ -43,8 +43,16 @@ _ORDER: tuple[type[Any], ...] = (
 
 
 async def apply(writing: Writing, records: Sequence[Record]) -> None:
-    """Apply a plan's records in an order that lets each see what the earlier ones did."""
-    for record in sorted(records, key=lambda record: _ORDER.index(type(record))):
+    """Apply a plan's records in an order that lets each see what the earlier ones did.
+
+    What concerns a mission that this very plan opens comes after its opening.
+    """
+    opened = {record.id for record in records if isinstance(record, OpenMission)}
+
+    def place(record: Record) -> tuple[bool, int]:
+        return getattr(record, "mission", None) in opened, _ORDER.index(type(record))
+
+    for record in sorted(records, key=place):
         why_not = await _HANDLERS[type(record)](writing, record)
         if why_not is None:
             writing.applied.append(record)

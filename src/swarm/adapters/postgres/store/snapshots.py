@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
 from swarm.core.nouns import Freeze, MissionKind, Need, NeedState, OutcomeKind, Risk, Settled
+from swarm.core.phase import Figures
 from swarm.core.policy.ranking import BIAS_MAX
 from swarm.core.snapshot import Budget, Mission, Snapshot, SourceState
-from swarm.ports.store import Binding, BudgetTerms, Figures
+from swarm.ports.store import Binding, BudgetTerms
 
 from . import shapes
 from .errors import SpecUnreadable
@@ -136,6 +137,7 @@ class Snapshots:
             denied=frozenset(await denied.fetchall()),
             drifted=tuple(await drift.fetchall()),
             class_bias=shapes.pairs(bias[0]) if bias else (),
+            source_trust=shapes.pairs(bias[1]) if bias else (),
         )
         return TickReading(
             snapshot=snapshot,
@@ -169,12 +171,11 @@ async def figures(connection: AsyncConnection[Any], row: SwarmRow) -> Figures:
     row_found = await found.fetchone() or (0, 0, None, None, None)
     discoveries, missions, success, change, discovered = row_found
     return Figures(
-        written=row.status,
         discoveries_24h=discoveries,
         missions_24h=missions,
         success_24h=success,
-        last_change=change,
-        discovered_at=discovered,
+        last_production_change=change,
+        last_discover_at=discovered,
     )
 
 
@@ -192,7 +193,7 @@ def need_of(row: tuple[Any, ...]) -> Need:
 
 def mission_of(row: tuple[Any, ...]) -> Mission:
     """A mission from the columns that `missions.load` selects."""
-    contract, standing, facts, approvals, asked, orders, verdicts = row[17:24]
+    contract, standing, facts, approvals, asked, orders, verdicts, sources = row[17:25]
     return Mission(
         id=row[0], version=row[2], need=row[3], kind=MissionKind(row[4]), parent=row[5],
         depth=row[6], mission_class=row[7], risk=Risk(row[8]), repo=row[9], title=row[10],
@@ -205,6 +206,7 @@ def mission_of(row: tuple[Any, ...]) -> Mission:
         asked=shapes.asked_adapter().validate_json(asked or "[]"),
         orders=shapes.open_orders_adapter().validate_json(orders or "[]"),
         verdicts=shapes.verdicts_adapter().validate_json(verdicts or "[]"),
+        sources=tuple(sources or ()),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from swarm.core.decision import (
     OpenMission,
     Order,
     Plan,
+    Record,
     RejectNeed,
     Settle,
     UseApproval,
@@ -187,9 +188,14 @@ async def _write(writing: Writing, plan: Plan) -> None:
     await writing.lock_needs({*_needs_of(plan), *freed})
     await apply(writing, plan.records)
     await writing.issue(_allowed(writing, _new_orders(writing, plan), opened))
+    failed = {_owner(record) for record, _ in writing.refused}
     for id_, standing in standings:
-        if id_ in writing.missions:
+        # A standing says that everything it decided is written. Where a record was refused it is
+        # not: without the standing, the next tick judges the mission again.
+        if id_ in writing.missions and id_ not in failed:
             writing.stand(id_, shapes.dump(shapes.standing_adapter(), standing))
+    for mission in failed & writing.missions.keys():
+        writing.touch(mission, versions=1)
     await writing.flush()
 
 
@@ -214,13 +220,14 @@ def _allowed(writing: Writing, orders: Iterable[Order], opened: set[str]) -> lis
 
 
 def _missions_of(plan: Plan) -> set[str]:
-    found: set[str] = set()
-    for record in plan.records:
-        if isinstance(record, GiveVerdict | AskApproval | Settle):
-            found.add(record.mission)
-        elif isinstance(record, UseApproval):
-            found.add(record.approval.mission)
-    return found
+    return {owner for record in plan.records if (owner := _owner(record))}
+
+
+def _owner(record: Record) -> str:
+    """The mission whose judgement made this record; empty for others."""
+    if isinstance(record, GiveVerdict | AskApproval | Settle):
+        return record.mission
+    return record.approval.mission if isinstance(record, UseApproval) else ""
 
 
 def _needs_of(plan: Plan) -> set[str]:
@@ -247,7 +254,7 @@ async def _status(
 ) -> Mapping[str, Any] | None:
     if status_of is None:
         return None
-    status = status_of(reading.snapshot, plan, await figures(connection, row))
+    status = status_of(reading.snapshot, plan, await figures(connection, row), row.status)
     if means_the_same(row.status, status):
         return None
     text = shapes.storable(json.dumps(status))

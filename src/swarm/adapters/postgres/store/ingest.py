@@ -1,0 +1,251 @@
+"""Signals in, needs out: one transaction per reading, which is repeated whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+
+from swarm.adapters.postgres.database import Database
+from swarm.core.ids import NeedId, SignalId, SwarmId, need_id
+from swarm.core.loop.normalize import comparable, fingerprint, is_finding, scope_of, text_of
+from swarm.core.nouns import Need, NeedState, Risk, Signal
+from swarm.core.policy.backlog import Circumstances, Citation, Known, grow
+from swarm.ports.sources import Reading
+from swarm.ports.store import IngestReport
+
+from . import shapes
+from .bell import hint
+from .errors import IngestBusy, StaleCursor
+from .harvest import Harvest, write_harvest
+from .matching import Match, Text, match
+from .statements import statements
+
+_TRIES = 5
+
+
+class PostgresIntake:
+    """`ports.store.Intake` on Postgres."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = statements("intake")
+
+    async def cursor(self, swarm: SwarmId, source: str) -> str:
+        """Where the next reading of this source begins; "" is the beginning."""
+
+        async def tx(connection: AsyncConnection[Any]) -> str:
+            values = {"swarm": swarm, "name": source}
+            row = await (await connection.execute(self._sql["cursor"], values)).fetchone()
+            return str(row[0]) if row else ""
+
+        return await self._database.run(tx)
+
+    async def ingest(
+        self, swarm: SwarmId, source: str, reading: Reading, after: str | None = None
+    ) -> IngestReport:
+        """Keep one reading. Raises StaleCursor, or IngestBusy when others keep being in the way."""
+        prepared = _prepare(swarm, reading.signals)
+
+        async def tx(connection: AsyncConnection[Any]) -> IngestReport:
+            return await self._ingest(connection, swarm, source, reading.cursor, after, prepared)
+
+        for _ in range(_TRIES):
+            try:
+                report = await self._database.run(tx)
+            except psycopg.errors.UniqueViolation:
+                # Another source made the same need at the same moment: now it is there to be found.
+                continue
+            if report.new:
+                await hint(self._database, swarm)
+            return report
+        raise IngestBusy(f"{source}: tried {_TRIES} times beside other readings")
+
+    async def source_failed(self, swarm: SwarmId, source: str, detail: str) -> bool:
+        """Note that a source is dark; wakes the swarm when it was not before."""
+        values = {"swarm": swarm, "name": source, "detail": shapes.plain(detail)[:2000]}
+        return await self._change("darken", swarm, values)
+
+    async def source_answered(self, swarm: SwarmId, source: str) -> bool:
+        """Note that a source answers; wakes the swarm when it was dark."""
+        return await self._change("lighten", swarm, {"swarm": swarm, "name": source})
+
+    async def saw_drift(self, swarm: SwarmId, drifted: Mapping[str, str]) -> bool:
+        """Note which targets drifted; wakes the swarm when that changed."""
+        values = {
+            "swarm": swarm,
+            "targets": list(drifted),
+            "seens": [shapes.plain(seen) for seen in drifted.values()],
+        }
+
+        async def tx(connection: AsyncConnection[Any]) -> bool:
+            dropped = (await connection.execute(self._sql["drop_drift"], values)).rowcount
+            added = (await connection.execute(self._sql["add_drift"], values)).rowcount
+            if dropped or added:
+                await connection.execute(statements("tick")["wake"], {"swarm": swarm})
+            return bool(dropped or added)
+
+        return await self._hinting(swarm, tx)
+
+    async def _change(self, name: str, swarm: SwarmId, values: dict[str, Any]) -> bool:
+        async def tx(connection: AsyncConnection[Any]) -> bool:
+            changed = (await connection.execute(self._sql[name], values)).rowcount > 0
+            if changed:
+                await connection.execute(statements("tick")["wake"], {"swarm": swarm})
+            return changed
+
+        return await self._hinting(swarm, tx)
+
+    async def _hinting(self, swarm: SwarmId, tx: Any) -> bool:
+        changed: bool = await self._database.run(tx)
+        if changed:
+            await hint(self._database, swarm)
+        return changed
+
+    async def _ingest(
+        self,
+        connection: AsyncConnection[Any],
+        swarm: SwarmId,
+        source: str,
+        cursor: str,
+        after: str | None,
+        prepared: Sequence[Text],
+    ) -> IngestReport:
+        now = await self._lock_source(connection, swarm, source, after)
+        fresh = await self._unknown(connection, prepared)
+        harvest = Harvest(swarm=swarm, now=now)
+        if fresh:
+            matches = await match(connection, fresh)
+            await self._grow(connection, harvest, fresh, matches)
+            await write_harvest(connection, harvest)
+        place = {"swarm": swarm, "name": source, "cursor": cursor, "news": bool(fresh)}
+        await connection.execute(self._sql["advance"], place)
+        return IngestReport(
+            new=len(fresh),
+            repeated=len(prepared) - len(fresh),
+            opened=tuple(harvest.opened),
+            merged=len(harvest.aliases),
+            cited=harvest.cited,
+        )
+
+    async def _lock_source(
+        self, connection: AsyncConnection[Any], swarm: SwarmId, source: str, after: str | None
+    ) -> datetime:
+        """Be the only one who reads this source in; the database's clock."""
+        values = {"swarm": swarm, "name": source}
+        row = await (await connection.execute(self._sql["lock_source"], values)).fetchone()
+        if row is None:
+            await connection.execute(self._sql["add_source"], values)
+            row = await (await connection.execute(self._sql["lock_source"], values)).fetchone()
+        if row is None:
+            raise StaleCursor(f"{source}: removed while it was read")
+        if after is not None and row[0] != after:
+            raise StaleCursor(f"{source}: somebody else has read on to {row[0][:80]!r}")
+        now: datetime = row[1]
+        return now
+
+    async def _unknown(
+        self, connection: AsyncConnection[Any], prepared: Sequence[Text]
+    ) -> list[Text]:
+        if not prepared:
+            return []
+        asked = {"ids": [text.signal.id for text in prepared]}
+        rows = await (await connection.execute(self._sql["known_signals"], asked)).fetchall()
+        known = {id_ for (id_,) in rows}
+        return [text for text in prepared if text.signal.id not in known]
+
+    async def _grow(
+        self,
+        connection: AsyncConnection[Any],
+        harvest: Harvest,
+        fresh: Sequence[Text],
+        matches: Mapping[NeedId, Match],
+    ) -> None:
+        """Let every need grow by the signals that say it."""
+        said: dict[NeedId, list[Signal]] = {}
+        for text in fresh:
+            need = matches[text.id].need
+            said.setdefault(need, []).append(text.signal)
+            harvest.signals.append((need, text.signal))
+        known = await self._known(connection, sorted(said))
+        seen = await self._circumstances(connection, harvest, fresh)
+        for need in sorted(said):
+            growth = grow(need, known.get(need), said[need], seen)
+            harvest.add(known.get(need), growth)
+        for id_, found in matches.items():
+            if found.need != id_ and not found.remembered:
+                harvest.aliases[id_] = found.need
+            if found.signature is not None and found.need == id_:
+                harvest.likeness[id_] = (found.bands, found.signature)
+
+    async def _known(
+        self, connection: AsyncConnection[Any], ids: list[NeedId]
+    ) -> dict[NeedId, Known]:
+        rows = await (await connection.execute(self._sql["lock_needs"], {"ids": ids})).fetchall()
+        if not rows:
+            return {}
+        cited: dict[str, dict[str, Citation]] = {}
+        asked = {"ids": [row[0] for row in rows]}
+        for row in await (await connection.execute(self._sql["citations"], asked)).fetchall():
+            cited.setdefault(row[0], {})[row[1]] = Citation(
+                origin=row[1], citation=row[2], source=row[3], external=row[4], trust=row[5],
+                signal=row[6], at=row[7],
+            )  # fmt: skip
+        return {
+            row[0]: Known(need=_need_of(row), state_at=row[1], citations=cited.get(row[0], {}))
+            for row in rows
+        }
+
+    async def _circumstances(
+        self, connection: AsyncConnection[Any], harvest: Harvest, fresh: Sequence[Text]
+    ) -> Circumstances:
+        me = {"swarm": harvest.swarm}
+        row = await (await connection.execute(statements("tick")["learned"], me)).fetchone()
+        causes = {text.signal.caused_by: text.signal.id for text in fresh if text.signal.caused_by}
+        rounds: dict[SignalId, int] = {}
+        if causes:
+            asked = {"ids": list(causes)}
+            found = await connection.execute(self._sql["own_rounds"], asked)
+            behind = dict(await found.fetchall())
+            rounds = {
+                text.signal.id: behind.get(text.signal.caused_by, 0) + 1
+                for text in fresh
+                if text.signal.caused_by
+            }
+        return Circumstances(
+            now=harvest.now,
+            trust=dict(shapes.pairs(row[1])) if row else {},
+            own_rounds=rounds,
+        )
+
+
+def _prepare(swarm: SwarmId, signals: Sequence[Signal]) -> list[Text]:
+    """Each signal once, by id, with the id of the need it would make alone."""
+    distinct = {signal.id: signal for signal in signals}
+    prepared = []
+    for id_ in sorted(distinct):
+        signal = distinct[id_]
+        words = None if is_finding(signal) else text_of(signal)
+        prepared.append(
+            Text(
+                signal=signal,
+                id=need_id(swarm, fingerprint(signal)),
+                words=words if words is not None and comparable(words) else None,
+                scope=f"{swarm}\x00{scope_of(signal)}",
+            )
+        )
+    return prepared
+
+
+def _need_of(row: tuple[Any, ...]) -> Need:
+    return Need(
+        id=row[0], title=row[2], body=row[3], mission_class=row[4], repo=row[5],
+        paths=tuple(row[6]), rule=row[7], risk=Risk(row[8]), value=row[9], cost=row[10],
+        confidence=row[11], citations=row[12], cited=row[13], external=row[14], signals=row[15],
+        heat=row[16], rank=row[17], first_seen=row[18], last_seen=row[19],
+        state=NeedState(row[20]), not_before=row[21], rounds=row[22], own_rounds=row[23],
+        origins=tuple(row[24]),
+    )  # fmt: skip

@@ -1,0 +1,178 @@
+"""How needs grow: origins count once, confidence joins them, and closed needs open for a reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarm.core.ids import NeedId, SignalId
+from swarm.core.nouns import NeedState, Risk, Signal
+from swarm.core.policy import ranking
+from swarm.core.policy.backlog import Circumstances, Citation, Known, confidence, grow, rank_of
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SEEN = Circumstances(now=NOON)
+NEED = NeedId("n-1")
+
+
+def said(number=1, origin="ruff", **given):
+    made = Signal(
+        id=SignalId(f"g-{number}"), source=origin, external_id=str(number), title="t", body="b",
+        citation="a.py:1", origin=origin, author="", external=False, trust=0.5, observed_at=NOON,
+        content_hash="h", mission_class="docs", repo="orders",
+    )  # fmt: skip
+    return replace(made, **given)
+
+
+def known(*signals, state=NeedState.OPEN, state_at=NOON):
+    growth = grow(NEED, None, signals, SEEN)
+    return Known(
+        need=replace(growth.need, state=state),
+        state_at=state_at,
+        citations={cited.origin: cited for cited in growth.citations},
+    )
+
+
+def cited(origin, trust, citation="c"):
+    return Citation(
+        origin=origin, citation=citation, source=origin, external=False, trust=trust,
+        signal=SignalId("g"), at=NOON,
+    )  # fmt: skip
+
+
+@pytest.mark.req("LOOP-4")
+@pytest.mark.parametrize(
+    ("trusts", "expected"),
+    [([], 0.0), ([0.5], 0.5), ([0.5, 0.6], 0.8), ([0.5, 0.5, 0.5], 0.875), ([1.0, 0.1], 1.0)],
+)
+def test_confidence_joins_independent_origins(trusts, expected):
+    found = confidence(cited(f"o{index}", trust) for index, trust in enumerate(trusts))
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.req("GATE-1")
+def test_what_cannot_be_looked_up_adds_no_confidence():
+    assert confidence([cited("a", 0.9, citation="")]) == 0.0
+
+
+@given(st.lists(st.floats(0, 1), max_size=6), st.floats(0, 1))
+def test_more_evidence_never_makes_less_confident(trusts, one_more):
+    some = [cited(f"o{index}", trust) for index, trust in enumerate(trusts)]
+    assert confidence([*some, cited("new", one_more)]) >= confidence(some) - 1e-12
+
+
+@pytest.mark.req("GATE-1")
+def test_one_origin_counts_once_with_its_strongest_claim():
+    growth = grow(NEED, None, [said(1), said(2, trust=0.7), said(3, "pytest")], SEEN)
+    assert growth.need.citations == 2
+    assert growth.need.origins == ("pytest", "ruff")
+    assert growth.need.confidence == pytest.approx(1 - 0.3 * 0.5)
+    assert growth.cited_anew == 2
+
+
+def test_a_need_takes_the_highest_risk_value_and_cost_it_hears_of():
+    signals = [said(1, risk=Risk.R0, value=2.0, cost=5), said(2, risk=Risk.R3, value=1.0, cost=9)]
+    need = grow(NEED, None, signals, SEEN).need
+    assert (need.risk, need.value, need.cost) == (Risk.R3, 2.0, 9)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, 0.0])
+def test_a_value_that_is_no_value_counts_as_one(value):
+    need = grow(NEED, None, [said(1, value=value)], SEEN).need
+    assert need.value == 1.0
+    assert math.isfinite(need.rank)
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_a_trust_that_is_no_trust_never_raises_confidence_above_one(trust):
+    need = grow(NEED, None, [said(1, trust=trust)], SEEN).need
+    assert 0.0 <= need.confidence <= 1.0
+    assert math.isfinite(need.heat)
+
+
+@pytest.mark.req("LOOP-10")
+def test_learned_trust_changes_what_a_claim_is_worth():
+    seen = Circumstances(now=NOON, trust={"ruff": 0.5})
+    assert grow(NEED, None, [said(1)], seen).need.confidence == pytest.approx(0.25)
+
+
+def test_repeating_oneself_in_one_reading_heats_once():
+    loud = grow(NEED, None, [said(number) for number in range(500)], SEEN).need
+    calm = grow(NEED, None, [said(1)], SEEN).need
+    assert loud.heat == calm.heat
+    assert loud.signals == 500
+
+
+@pytest.mark.req("LOOP-3")
+@pytest.mark.parametrize(
+    ("state", "signal", "opens"),
+    [
+        pytest.param(NeedState.OPEN, said(2), False, id="open-stays-open"),
+        pytest.param(NeedState.TAKEN, said(2, "new"), False, id="taken-stays-taken"),
+        pytest.param(NeedState.REJECTED, said(2), False, id="rejected-same-origin"),
+        pytest.param(NeedState.REJECTED, said(2, "new", citation=""), False, id="rejected-uncited"),
+        pytest.param(NeedState.REJECTED, said(2, "new"), True, id="rejected-new-origin"),
+        pytest.param(NeedState.EXPIRED, said(2), True, id="expired"),
+        pytest.param(NeedState.DONE, said(2), False, id="done-said-before"),
+        pytest.param(
+            NeedState.DONE, said(2, observed_at=NOON + timedelta(seconds=1)), True,
+            id="done-said-after",
+        ),
+    ],
+)  # fmt: skip
+def test_what_opens_a_need_again(state, signal, opens):
+    growth = grow(NEED, known(said(1), state=state), [signal], SEEN)
+    assert growth.opened is opens
+    assert growth.need.state is (NeedState.OPEN if opens else state)
+
+
+def test_a_need_that_rests_goes_on_resting_when_it_is_said_again():
+    before = known(said(1))
+    resting = replace(before, need=replace(before.need, not_before=NOON + timedelta(hours=6)))
+    assert grow(NEED, resting, [said(2, "new")], SEEN).need.not_before is not None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "c"]), st.floats(0.01, 1), st.integers(-10, 0), st.booleans()
+        ),
+        min_size=1, max_size=8,
+    ),
+    st.integers(0, 8),
+)  # fmt: skip
+def test_two_readings_add_up_to_what_one_reading_says(claims, cut):
+    """Evidence does not depend on how a source was cut into readings; only heat may (it is capped
+    per reading)."""
+    signals = [
+        said(number, origin, trust=trust, observed_at=NOON + timedelta(hours=hours),
+             citation="c" if has else "")
+        for number, (origin, trust, hours, has) in enumerate(claims)
+    ]  # fmt: skip
+    first, second = signals[:cut], signals[cut:]
+    whole = grow(NEED, None, signals, SEEN).need
+    if not first or not second:
+        return
+    half = grow(NEED, None, first, SEEN)
+    before = Known(
+        need=half.need, state_at=NOON, citations={item.origin: item for item in half.citations}
+    )
+    both = grow(NEED, before, second, SEEN).need
+    assert (both.citations, both.origins, both.signals) == (
+        whole.citations, whole.origins, whole.signals,
+    )  # fmt: skip
+    assert both.confidence == pytest.approx(whole.confidence)
+    assert both.heat >= whole.heat - 1e-9
+
+
+def test_the_rank_is_the_static_one():
+    need = grow(NEED, None, [said(1)], SEEN).need
+    assert need.rank == rank_of(need)
+    assert need.rank == ranking.static_rank(
+        value=1.0, cost=100_000, confidence=0.5, risk=Risk.R1, heat=need.heat, first_seen=NOON
+    )
