@@ -42,7 +42,12 @@ def tell(tick: Tick) -> None:
 def _event(record: Record) -> tuple[Event, dict[str, object]]:  # noqa: C901 - one arm per kind
     match record:
         case OpenMission():
-            fields = {"mission": record.id, "need": record.need, "kind": record.kind}
+            fields = {
+                "mission": record.id,
+                "need": record.need,
+                "kind": record.kind,
+                "mission_class": record.mission_class,
+            }
             return Event.MISSION_OPENED, {**fields, "title": record.title, "risk": record.risk}
         case GiveVerdict():
             verdict = record.verdict
