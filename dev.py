@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 HERE = "python3 dev.py"
 USAGE, INTERRUPTED = 2, 130
+FAST_SECONDS = 90  #: nobody runs tests often that take longer
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -53,11 +54,17 @@ def test(options: argparse.Namespace) -> int:
     # A file's tests stay together, because they share what is dear to make, such as a database.
     command += ["--dist", "loadfile", *([] if options.all else ["-m", "not slow"])]
     what = "all tests" if options.all else "the fast tests"
-    what += " you named" if options.rest else ""
+    what += " you named" if any(not word.startswith("-") for word in options.rest) else ""
     say(f"dev.py: {what}, {options.workers or 'one'} at a time")
     began = time.monotonic()
     code = run([*command, *options.rest])
-    took = f"({time.monotonic() - began:.0f} s)"
+    seconds = time.monotonic() - began
+    took = f"({seconds:.0f} s)"
+    if seconds > FAST_SECONDS and not options.all:
+        say(
+            f"dev.py: the fast tests should end within {FAST_SECONDS} s on a quiet machine; if this"
+        )
+        say(f"        one is, `{HERE} test --durations=15` shows what to mark `slow`.")
     if code == 0:
         say(f"dev.py: {what} passed {took}.")
         more = "" if options.all else f"`{HERE} test --all` for the slow ones too, "

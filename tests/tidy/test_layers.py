@@ -49,6 +49,7 @@ def test_a_file_that_nobody_placed_breaks_the_build(copy, place):
     assert "stray" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("importer", "line"),
     [
