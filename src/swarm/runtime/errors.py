@@ -32,3 +32,19 @@ class ControllerFailed(Refused):
 
     code = "SWM604"
     remedy = "Read the log it names, or run `swarmctl up --foreground` to see it happen."
+
+
+class NotARepository(Refused):
+    """There is no git repository with a commit here."""
+
+    code = "SWM605"
+    remedy = "Run it inside your repository, or try `swarmctl demo` first."
+    exit_code = 5
+
+
+class FileExists(Refused):
+    """A file that would be written is there already."""
+
+    code = "SWM606"
+    remedy = "Look at it; add --force to replace it."
+    exit_code = 7

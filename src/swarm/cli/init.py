@@ -1,0 +1,45 @@
+"""`swarmctl init`: write the first two files for a repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from swarm.cli.output import emit, say
+
+
+def init(
+    folder: Annotated[Path, Parameter(help="A folder inside the repository.")] = Path(),
+    *,
+    force: Annotated[bool, Parameter(help="Replace files that are there.")] = False,
+) -> None:
+    """Look at this repository and write swarm.toml and swarm.yaml. Starts nothing.
+
+    What is found (checks, linters, agents) is written down for you to read; agents that
+    cost money are left out until you say so. Your remote is never used.
+    Exit status: 0 written, 5 no repository here, 7 a file is there already.
+
+    Example: cd my-repository && swarmctl init && swarmctl up
+    """
+    from swarm.runtime import detect, first_files  # noqa: PLC0415 - only this verb needs them
+    from swarm.runtime.errors import FileExists  # noqa: PLC0415
+    from swarm.runtime.home import Home  # noqa: PLC0415
+
+    found = detect.look(folder.resolve())
+    home = Home(found.folder)
+    for path in (home.file, home.manifest):
+        if path.exists() and not force:
+            raise FileExists(f"{path} is there already")
+    home.file.write_text(first_files.installation(found), encoding="utf-8")
+    home.manifest.write_text(first_files.manifest(found), encoding="utf-8")
+    emit(f"wrote {home.file}")
+    emit(f"wrote {home.manifest}")
+    for check in found.checks:
+        say(f"  check   {check.name}: {' '.join(check.run)}  (from {check.found_in})")
+    for agent in found.agents:
+        say(f"  agent   {agent} is on your PATH; it is written down, and off")
+    for note in found.notes:
+        say(f"  note    {note}")
+    say("next: read both files, then `swarmctl up`")

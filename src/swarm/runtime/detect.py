@@ -1,0 +1,189 @@
+"""What a repository is made of, as far as its first installation file needs it. Reads only."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swarm.runtime.errors import NotARepository
+
+KNOWN_AGENTS = ("claude", "codex", "opencode", "gemini", "aider")
+_REMOTE = re.compile(r"[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
+_SAFE_NAME = re.compile(r"[^a-z0-9-]+")
+LARGEST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A command that this repository seems to be checked with."""
+
+    name: str
+    run: tuple[str, ...]
+    found_in: str
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found. `notes` are what a person should know, one sentence each."""
+
+    folder: Path
+    name: str
+    branch: str
+    python: bool
+    checks: tuple[Check, ...]
+    agents: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def swarm_name(self) -> str:
+        """A name for the Swarm that fits the object's rules."""
+        short = _SAFE_NAME.sub("-", self.name.rpartition("/")[2].lower()).strip("-")
+        return short[:52].strip("-") or "my-swarm"
+
+
+def look(start: Path) -> Found:
+    """Look at the repository around a folder. Raises `NotARepository`."""
+    folder = _top(start)
+    branch = _git(folder, "symbolic-ref", "--short", "-q", "HEAD")
+    checks = tuple(_checks(folder))
+    notes = list(_notes(folder, branch))
+    if not checks:
+        notes.append(
+            "No test or lint command was found: without required checks every merge waits for you."
+        )
+    return Found(
+        folder=folder,
+        name=_name(folder),
+        branch=branch,
+        python=_is_python(folder),
+        checks=checks,
+        agents=tuple(name for name in KNOWN_AGENTS if shutil.which(name)),
+        notes=tuple(notes),
+    )
+
+
+def _top(start: Path) -> Path:
+    if shutil.which("git") is None:
+        raise NotARepository("git is not installed", remedy="Install it: apt install git")
+    top = _git(start, "rev-parse", "--show-toplevel")
+    if not top:
+        raise NotARepository(f"{start} is not inside a git repository")
+    folder = Path(top)
+    if not _git(folder, "rev-parse", "-q", "--verify", "HEAD"):
+        raise NotARepository(
+            f"{folder} has no commit yet", remedy="Commit something first: git commit"
+        )
+    return folder
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """One line from git, or an empty one when it says no."""
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _name(folder: Path) -> str:
+    found = _REMOTE.search(_git(folder, "remote", "get-url", "origin"))
+    if found:
+        return f"{found[1]}/{found[2]}"
+    return f"local/{_SAFE_NAME.sub('-', folder.name.lower()).strip('-') or 'repository'}"
+
+
+def _is_python(folder: Path) -> bool:
+    return bool(_git(folder, "ls-files", "--", "*.py"))
+
+
+def _notes(folder: Path, branch: str) -> list[str]:
+    notes = []
+    if not branch:
+        notes.append(
+            "HEAD is detached: name the branch to protect in swarm.toml, [repositories] branch."
+        )
+    if _git(folder, "status", "--porcelain"):
+        notes.append(
+            "The working tree has uncommitted changes: Swarm works on commits and never sees them."
+        )
+    if (folder / ".gitmodules").is_file():
+        notes.append("There are submodules: missions may not touch them, checkouts leave them out.")
+    return notes
+
+
+def _checks(folder: Path) -> list[Check]:
+    found = [*_python_checks(folder), *_node_checks(folder), *_make_checks(folder)]
+    unique: dict[str, Check] = {}
+    for check in found:
+        unique.setdefault(check.name, check)
+    return list(unique.values())
+
+
+def _python_checks(folder: Path) -> list[Check]:
+    if not _is_python(folder):
+        return []
+    venv = folder / ".venv" / "bin"
+    path = (str(venv),) if (venv / "python").exists() else ()
+    rules = "E9,F63,F7,F82"
+    syntax = ("{python}", "-m", "ruff", "check", "--isolated", "--select", rules, ".")
+    checks = [Check(name="syntax", run=syntax, found_in="Python files")]
+    project = _toml(folder / "pyproject.toml")
+    tools = project.get("tool", {}) if isinstance(project.get("tool"), dict) else {}
+    has_tests = (folder / "tests").is_dir() or (folder / "test").is_dir()
+    if "pytest" in tools or (folder / "pytest.ini").is_file() or (folder / "conftest.py").is_file():
+        run = ("python", "-m", "pytest", "-q")
+        checks.append(Check(name="unit-tests", run=run, found_in="pytest settings", path=path))
+    elif has_tests:
+        program = "pytest" if _imports_pytest(folder) else "unittest"
+        run = ("python" if path else "{python}", "-m", program, "-q")
+        checks.append(Check(name="unit-tests", run=run, found_in="tests/", path=path))
+    return checks
+
+
+def _imports_pytest(folder: Path) -> bool:
+    return bool(_git(folder, "grep", "-l", "-E", "^(import|from) pytest", "--", "*.py"))
+
+
+def _node_checks(folder: Path) -> list[Check]:
+    package = _read(folder / "package.json")
+    try:
+        scripts = json.loads(package).get("scripts", {}) if package else {}
+    except (ValueError, AttributeError):
+        return []
+    wanted = {"test": "unit-tests", "lint": "lint", "typecheck": "type-check"}
+    return [
+        Check(name=name, run=("npm", "run", "-s", script), found_in="package.json")
+        for script, name in wanted.items()
+        if isinstance(scripts, dict) and script in scripts
+    ]
+
+
+def _make_checks(folder: Path) -> list[Check]:
+    targets = re.findall(r"^(test|lint|check):", _read(folder / "Makefile"), re.MULTILINE)
+    names = {"test": "unit-tests", "lint": "lint", "check": "check"}
+    return [
+        Check(name=names[target], run=("make", target), found_in="Makefile") for target in targets
+    ]
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_read(path))
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _read(path: Path) -> str:
+    """A small text file, or nothing: what cannot be read cannot be detected."""
+    try:
+        if path.stat().st_size > LARGEST:
+            return ""
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
