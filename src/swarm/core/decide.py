@@ -10,7 +10,16 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-from swarm.core.decision import Order, Plan, Record, Settle, Standing
+from swarm.core.decision import (
+    LiftFreeze,
+    MarkRequalified,
+    OpenMission,
+    Order,
+    Plan,
+    Record,
+    Settle,
+    Standing,
+)
 from swarm.core.findings import read
 from swarm.core.holds import Holds, path_resources
 from swarm.core.ids import MissionId
@@ -19,6 +28,8 @@ from swarm.core.policy import lifting
 from swarm.core.saying import Saying, View
 from swarm.core.snapshot import Mission, Snapshot
 
+# What is opened, ended or lifted here is judged in the next snapshot, at once.
+_CHANGES_THE_NEXT_SNAPSHOT = (OpenMission, Settle, MarkRequalified, LiftFreeze)
 ROOMS = (implement.say, verify.say, deliver.say, protect.say, requalify.say)
 
 
@@ -51,7 +62,11 @@ def decide(snapshot: Snapshot) -> Plan:
         orders=tuple(orders),
         records=tuple(records),
         standings=tuple(standings),
-        look_again=_earliest(snapshot, holds.standings, lifting.look_again(snapshot)),
+        look_again=(
+            snapshot.now
+            if any(isinstance(record, _CHANGES_THE_NEXT_SNAPSHOT) for record in records)
+            else _earliest(snapshot, holds.standings, lifting.look_again(snapshot))
+        ),
         idle_reason=selection.idle_reason,
         selected=selection.passed_over,
     )

@@ -281,9 +281,14 @@ class Settle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectNeed:
-    """Gate 1 refused a need; it is looked at again when new evidence arrives."""
+    """Gate 1 refused a need; it is looked at again when new evidence arrives.
+
+    signals: how many the need had when it was judged; with more of them, the store drops the
+             record, because the judgement is about other evidence.
+    """
 
     need: NeedId
+    signals: int
     reason: str
     detail: str
     at: datetime

@@ -140,7 +140,9 @@ def _idle(order: list[Need], passed: list[tuple[NeedId, str, str]]) -> str:
 
 
 def _rejected(need: Need, gate: Verdict, snapshot: Snapshot) -> RejectNeed:
-    return RejectNeed(need=need.id, reason=gate.reason, detail=gate.detail, at=snapshot.now)
+    return RejectNeed(
+        need=need.id, signals=need.signals, reason=gate.reason, detail=gate.detail, at=snapshot.now
+    )
 
 
 def _open(need: Need, agent: AgentBinding, reserve: int, snapshot: Snapshot) -> OpenMission:

@@ -276,7 +276,9 @@ async def close(world, state):
 @pytest.mark.req("GATE-1")
 async def test_a_rejected_need_opens_again_only_by_another_origin(world, make, intake):
     report = await intake.ingest(world.swarm, "ruff", reading(said(world.swarm, 1)))
-    record = RejectNeed(need=report.opened[0], reason="TooFewCitations", detail="1 of 2", at=now())
+    record = RejectNeed(
+        need=report.opened[0], signals=1, reason="TooFewCitations", detail="1 of 2", at=now()
+    )
     await world.tick(make.nothing(records=(record,)))
     report = await intake.ingest(world.swarm, "ruff", reading(said(world.swarm, 2)))
     assert report.opened == ()

@@ -248,7 +248,7 @@ async def test_denied_revisions_are_remembered(world, make):
 @pytest.mark.req("GATE-1")
 async def test_a_rejected_need_leaves_the_backlog(world, make):
     await world.need()
-    record = RejectNeed(need="n-1", reason="Uncited", detail="nothing", at=now())
+    record = RejectNeed(need="n-1", signals=1, reason="Uncited", detail="nothing", at=now())
     assert (await world.tick(make.nothing(records=(record,)))).applied == (record,)
     assert (await world.snapshot()).needs == ()
     assert await tally(world) == await really_open(world) == 0

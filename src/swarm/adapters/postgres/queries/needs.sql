@@ -26,7 +26,7 @@ limit %(limit)s
 select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s
 
 -- name: lock
-select id, state, mission_class, title, body, rule, rounds, own_rounds
+select id, state, mission_class, title, body, rule, rounds, own_rounds, signals
 from need where id = any(%(ids)s) order by id for no key update
 
 -- name: take

@@ -152,6 +152,9 @@ async def _reject_need(writing: Writing, record: RejectNeed) -> str | None:
     row = writing.needs.get(record.need)
     if row is None or row.state != "open":
         return "" if row and row.state == "rejected" else "NeedNotOpen"
+    if row.signals != record.signals:
+        # Evidence came between the snapshot and this write; the next tick judges it as well.
+        return "NewEvidence"
     await writing.move_need(record.need, "rejected", f"{record.reason}: {record.detail}")
     body = {"need": record.need, "reason": record.reason, "detail": record.detail}
     writing.tell(writing.swarm, EventKind.NEED_REJECTED, body)

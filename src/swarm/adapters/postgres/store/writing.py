@@ -51,6 +51,7 @@ class NeedRow:
     rule: str
     rounds: int
     own_rounds: int
+    signals: int
 
 
 @dataclass(slots=True)
