@@ -159,6 +159,9 @@ class Orders(Protocol):
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give orders back untouched, due at once: this controller is stopping."""
 
+    async def hasten(self, key: str) -> bool:
+        """Make a waiting order due at once: its port has news. False when there is none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:

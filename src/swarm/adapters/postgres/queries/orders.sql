@@ -147,3 +147,8 @@ select count(*) from later
 -- An owned order whose lease ends later than any lease we grant: the clock was set back.
 update decision set due_at = now()
 where due_at > now() + %(longest)s and owner <> ''
+
+-- name: hasten
+-- A waiting order is worth asking about now; one that somebody works on is left alone.
+update decision set due_at = now()
+where key = %(key)s and settled_at is null and owner = '' and due_at > now()

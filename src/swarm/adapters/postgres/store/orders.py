@@ -127,6 +127,15 @@ class PostgresOrders:
         """Give orders back untouched. Lost ones are left alone."""
         await self._keys("give_back", _fenced(claims))
 
+    async def hasten(self, key: str) -> bool:
+        """Make a waiting order due at once. False when there is none, or somebody works on it."""
+
+        async def tx(connection: AsyncConnection[Any]) -> bool:
+            found = await connection.execute(self._sql["hasten"], {"key": key})
+            return found.rowcount > 0
+
+        return await self._database.run(tx)
+
     async def heal(self) -> int:
         """Make owned orders due whose lease ends impossibly late. Returns how many."""
 
