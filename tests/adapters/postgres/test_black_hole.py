@@ -1,13 +1,6 @@
-"""A network that swallows everything, made with two network namespaces on this machine.
-
-Frames go to a hardware address that nobody has: no reset, no refusal, no answer, in both
-directions. Nothing leaves this host.
-"""
+"""A network that swallows everything: it must be noticed by both sides, and work must resume."""
 
 import asyncio
-import os
-import shutil
-import subprocess
 import time
 
 import psycopg
@@ -17,69 +10,33 @@ from swarm.adapters.postgres.connect import connect_sync
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.errors import DatabaseUnavailable
 from swarm.adapters.postgres.server import EmbeddedServer
+from swarm.testing.black_hole import CannotMakeNetwork, Wire
 
 pytestmark = pytest.mark.slow
 
 NOTICED_WITHIN = 10.0
-HERE, THERE = "10.213.77.1", "10.213.77.2"
-NOWHERE = "02:00:00:00:00:99"
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
-
-
-class Wire:
-    """Two ends of a cable: ours, and one in a namespace of its own."""
-
-    def __init__(self):
-        self.space = f"swarm-{os.getpid()}"
-        self.ours = f"sw{os.getpid() % 1000000}a"
-        self.theirs = f"sw{os.getpid() % 1000000}b"
-        ip("netns", "add", self.space)
-        ip("link", "add", self.ours, "type", "veth", "peer", "name", self.theirs)
-        ip("link", "set", self.theirs, "netns", self.space)
-        ip("addr", "add", f"{HERE}/30", "dev", self.ours)
-        ip("link", "set", self.ours, "up")
-        ip("-n", self.space, "addr", "add", f"{THERE}/30", "dev", self.theirs)
-        ip("-n", self.space, "link", "set", self.theirs, "up")
-
-    def cut(self):
-        ip("neigh", "replace", THERE, "lladdr", NOWHERE, "nud", "permanent", "dev", self.ours)
-        ip("-n", self.space, "neigh", "replace", HERE, "lladdr", NOWHERE, "nud", "permanent",
-           "dev", self.theirs)  # fmt: skip
-
-    def mend(self):
-        ip("neigh", "del", THERE, "dev", self.ours)
-        ip("-n", self.space, "neigh", "del", HERE, "dev", self.theirs)
-
-    def remove(self):
-        ip("netns", "del", self.space)
 
 
 @pytest.fixture
 def wire():
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("needs root and the `ip` program to make a network namespace")
     try:
-        made = Wire()
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"this kernel gives no network namespace: {error.stderr.strip()}")
-    yield made
-    made.remove()
+        with Wire() as made:
+            yield made
+    except CannotMakeNetwork as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture
 def far_dsn(wire, data_folder, start_program):
     """The DSN of a server behind the wire."""
     rules = data_folder / "cluster" / "pg_hba.conf"
-    rules.write_text(rules.read_text() + f"host all all {HERE}/30 trust\n")
+    rules.write_text(rules.read_text() + f"host all all {wire.our_address}/30 trust\n")
     server = start_program(
-        "program_network_server.py", data_folder, THERE,
-        through=["ip", "netns", "exec", wire.space],
+        "program_network_server.py", data_folder, wire.their_address,
+        through=wire.command(),
     )  # fmt: skip
     assert server.line() == "ready"
-    yield f"host={THERE} port=5432 user=swarm dbname=postgres"
+    yield f"host={wire.their_address} port=5432 user=swarm dbname=postgres"
     server.go_on()
     server.process.wait(30)
 
