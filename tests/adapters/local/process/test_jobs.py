@@ -177,10 +177,11 @@ async def test_only_one_controller_replaces_a_generation(
     assert (await jobs.restart("k", made, after=1)).generation == 2
 
 
-async def test_a_reused_pid_is_neither_alive_nor_signalled(jobs, ended):
+async def test_a_reused_pid_is_neither_alive_nor_signalled(jobs, tmp_path, ended, marked):
     """A record of another boot names a pid that a stranger has now: ours is dead, he is safe."""
     await ended(jobs, "k", "true")
     folder = jobs.job("k").generation(1)
+    assert marked(tmp_path) == []
     stranger = subprocess.Popen(["sleep", "60"])  # noqa: ASYNC220 - a bystander
     try:
         record = {"pid": stranger.pid, "started": "another-boot:12345", "child": stranger.pid}

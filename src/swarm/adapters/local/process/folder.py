@@ -131,6 +131,13 @@ class JobFolder:
         gone = vanished - (1 if alive else 0)
         return JobState(phase=phase, generation=last, folder=folder, vanished=gone)
 
+    def history(self) -> list[JobResult | None]:
+        """How each start that ran has ended, oldest first; None for one that has no result."""
+        ran = [self.generation(n) for n in self.generations()]
+        found = [folder for folder in ran if (folder / "supervisor.json").exists()]
+        results = [read_json(folder / "result.json") for folder in found]
+        return [JobResult.from_json(data) if data else None for data in results]
+
     def outcome(self, name: str = "outcome") -> dict[str, Any] | None:
         """What was kept under this name; None when nothing was."""
         return read_json(self.path / f"{name}.json")

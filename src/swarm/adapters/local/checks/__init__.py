@@ -1,0 +1,1 @@
+"""Required checks: configured commands on exact commits, in clean checkouts."""

@@ -1,0 +1,5 @@
+from swarm.testing.contracts.checks import ChecksContract
+
+
+class TestLocalChecks(ChecksContract):
+    pass
