@@ -66,8 +66,12 @@ def every_error() -> list[type[SwarmError]]:
     waiting = [SwarmError]
     while waiting:
         for kind in waiting.pop().__subclasses__():
-            # A test may derive its own; those are not the product's.
-            if kind not in found and kind.__module__.startswith("swarm."):
+            home = sys.modules.get(kind.__module__)
+            # A test may derive its own; only what a module of ours holds is the product's.
+            ours = kind.__module__.startswith("swarm.") and kind is getattr(
+                home, kind.__name__, None
+            )
+            if kind not in found and ours:
                 found.add(kind)
                 waiting.append(kind)
     return sorted(found, key=lambda kind: (kind.code, kind.__name__))
