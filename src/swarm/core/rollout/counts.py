@@ -98,7 +98,11 @@ Arm = ArmCounts | Absent
 
 
 def arm(
-    total: float | None, bad: float | None, latency: LatencyHistogram | None = None
+    total: float | None,
+    bad: float | None,
+    latency: LatencyHistogram | None = None,
+    *,
+    epoch: str = "",
 ) -> ArmCounts | Absent:
     """Counts from what a metrics source answered: None is not reported, NaN is no traffic.
 
@@ -110,7 +114,7 @@ def arm(
     if math.isnan(total) or math.isnan(bad):
         name = "total" if math.isnan(total) else "bad"
         return Absent(why=AbsentWhy.NOT_A_NUMBER, detail=f"{name} is NaN")
-    return ArmCounts(total=total, bad=bad, latency=latency)
+    return ArmCounts(total=total, bad=bad, latency=latency, epoch=epoch)
 
 
 def _check_aware(observed_at: datetime) -> None:
