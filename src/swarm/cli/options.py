@@ -18,3 +18,6 @@ Home = Annotated[
     Parameter(name="--home", help="Folder of the installation; default: where swarm.toml is."),
 ]
 Reason = Annotated[str, Parameter(name="--reason", help="Why; kept in the audit trail.")]
+Swarm = Annotated[
+    str, Parameter(name=["--swarm", "-s"], help="Which Swarm; not needed when there is one.")
+]

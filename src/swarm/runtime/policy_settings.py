@@ -191,6 +191,9 @@ class LoopSettings(SettingsBlock):
     class_freeze_after: Annotated[int, Field(ge=1, le=100)] = Field(
         default=2, description="Consecutive failures of one mission class that freeze the class."
     )
-    resume_token: bool = Field(
-        default=False, description="Whether resuming also asks for an explicit reset token."
+    resume_token_sha256: str = Field(
+        default="",
+        pattern=r"^([0-9a-fA-F]{64})?$",
+        description="SHA-256 of the reset token that lifting a freeze asks for as well. Empty: no"
+        " token is asked for.",
     )

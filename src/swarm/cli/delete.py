@@ -1,0 +1,42 @@
+"""`swarmctl delete`: stop and remove a Swarm; its history stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from swarm.cli.desk import ask, me
+from swarm.cli.errors import Usage
+from swarm.cli.options import Home, Reason
+from swarm.cli.output import emit
+
+if TYPE_CHECKING:
+    from swarm.adapters.postgres.database import Database
+
+
+def delete(
+    kind: Annotated[str, Parameter(help="`swarm`; nothing else can be deleted.")],
+    name: Annotated[str, Parameter(help="Its name, or namespace/name.")],
+    *,
+    reason: Reason = "deleted by hand",
+    home: Home = None,
+) -> None:
+    """Stop a Swarm: nothing more is dispatched, merged or promoted. Its history stays.
+
+    Missions that are open end by rolling back what they exposed.
+    Exit status: 0 deleted, 5 not found.
+
+    Example: swarmctl delete swarm orders-demo
+    """
+    if kind not in {"swarm", "swarms", "sw"}:
+        raise Usage(f"cannot delete {kind!r}; history is never deleted, only a swarm is stopped")
+    namespace, _, short = name.rpartition("/")
+
+    async def work(database: Database) -> tuple[str, ...]:
+        from swarm.adapters.postgres.store.desk.swarms import SwarmDesk  # noqa: PLC0415
+
+        return await SwarmDesk(database, me()).delete(namespace or "default", short, reason)
+
+    cancelled = ask(home, work)
+    emit(f"swarm/{short} deleted; {len(cancelled)} open missions were told to end")

