@@ -1,0 +1,283 @@
+"""Looks from a Prometheus: the published API contract, and a real server where one is installed."""
+
+import asyncio
+import json
+import math
+import shutil
+import subprocess
+import threading
+import time
+import urllib.request
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import pytest
+from pydantic import ValidationError
+
+from swarm.adapters.local.service.errors import BadQuery, MetricsUnreadable
+from swarm.adapters.local.service.queries import PrometheusReader, PrometheusSettings
+from swarm.adapters.local.service.versions import free_port
+from swarm.core.rollout.counts import Absent, AbsentWhy
+
+OLD, NEW = "a" * 40, "b" * 40
+ENDLESS = object()
+pytestmark = pytest.mark.req("GATE-5")
+TOTAL = 'sum(swarm_requests_total{revision="{revision}",outcome!="failover"})'
+BAD = 'sum(swarm_requests_total{revision="{revision}",outcome="error"})'
+LATENCY = 'sum by (le) (swarm_request_seconds_bucket{revision="{revision}"})'
+
+
+def settings(**more):
+    return PrometheusSettings(**{"url": "http://p:9090/", "total": TOTAL, "bad": BAD, **more})
+
+
+def vector(*rows):
+    """An instant vector as the published contract has it."""
+    result = [{"metric": labels, "value": [1435781451.781, value]} for labels, value in rows]
+    return 200, {"status": "success", "data": {"resultType": "vector", "result": result}}
+
+
+class Served:
+    """A server on loopback that answers by what stands in the query, and keeps what it got."""
+
+    def __init__(self):
+        self.answers = {}
+        self.asked = []
+        served = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                sent = self.rfile.read(int(self.headers["content-length"])).decode()
+                form = {k: v[0] for k, v in parse_qs(sent).items()}
+                served.asked.append((self.path, dict(self.headers.items()), form))
+                kind = "bad" if 'outcome="error"' in form["query"] else "total"
+                kind = "latency" if "bucket" in form["query"] else kind
+                status, data = served.answers[kind]
+                self.send_response(status)
+                self.end_headers()
+                with suppress(ConnectionError):
+                    self.write(data)
+
+            def write(self, data):
+                if data is ENDLESS:
+                    while True:
+                        self.wfile.write(b"x" * 65536)
+                self.wfile.write((data if isinstance(data, str) else json.dumps(data)).encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+    def reader(self, answers, **more):
+        self.answers = answers
+        return PrometheusReader(settings(url=self.url + "/", **more))
+
+
+@pytest.fixture
+def server():
+    served = Served()
+    thread = threading.Thread(target=served.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield served
+    served.http.shutdown()
+    thread.join()
+    served.http.server_close()
+
+
+async def test_a_look_reads_both_arms_at_one_time(server):
+    answers = {"total": vector(({}, "1000")), "bad": vector(({}, "10"))}
+    look = await server.reader(answers).look(OLD, NEW, 10)
+    assert (look.stable.total, look.stable.bad, look.traffic_percent) == (1000, 10, 10)
+    assert look.canary.total == 1000
+    assert {path for path, _, _ in server.asked} == {"/api/v1/query"}
+    assert len({form["time"] for _, _, form in server.asked}) == 1
+    assert sum(OLD in form["query"] for _, _, form in server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("total", "bad", "why"),
+    [
+        pytest.param(vector(), vector(({}, "1")), AbsentWhy.NOT_REPORTED, id="no-total"),
+        pytest.param(vector(({}, "9")), vector(), AbsentWhy.NOT_REPORTED, id="no-bad-series"),
+        pytest.param(
+            vector(({}, "NaN")), vector(({}, "0")), AbsentWhy.NOT_A_NUMBER, id="nan-is-no-traffic"
+        ),
+    ],
+)
+async def test_no_data_is_absent_and_never_zero(server, total, bad, why):
+    look = await server.reader({"total": total, "bad": bad}).look(OLD, None, 10)
+    assert isinstance(look.stable, Absent)
+    assert look.stable.why is why
+    assert isinstance(look.canary, Absent)
+
+
+async def test_buckets_become_a_histogram(server):
+    rows = [({"le": "0.1"}, "5"), ({"le": "+Inf"}, "9"), ({"le": "0.5"}, "8")]
+    answers = {"total": vector(({}, "9")), "bad": vector(({}, "0")), "latency": vector(*rows)}
+    look = await server.reader(answers, latency=LATENCY).look(OLD, None, 10)
+    assert look.stable.latency.edges == (0.1, 0.5)
+    assert look.stable.latency.cumulative == (5, 8)
+    assert look.stable.latency.total == 9
+
+
+async def test_a_scalar_is_a_number_too(server):
+    scalar = 200, {"status": "success", "data": {"resultType": "scalar", "result": [1.0, "7"]}}
+    look = await server.reader({"total": scalar, "bad": scalar}).look(OLD, None, 10)
+    assert look.stable.total == 7
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "says"),
+    [
+        pytest.param(
+            (400, {"status": "error", "errorType": "bad_data", "error": "parse error"}),
+            BadQuery,
+            "parse error",
+            id="refused-query",
+        ),
+        pytest.param(
+            (503, {"status": "error", "errorType": "timeout", "error": "query timed out"}),
+            MetricsUnreadable,
+            "timed out",
+            id="timeout",
+        ),
+        pytest.param((502, "<html>bad gateway"), MetricsUnreadable, "502", id="no-prometheus"),
+        pytest.param((200, "[]"), MetricsUnreadable, "format", id="no-envelope"),
+        pytest.param(
+            (200, {"status": "success", "data": {"resultType": "matrix", "result": []}}),
+            MetricsUnreadable,
+            "format",
+            id="matrix",
+        ),
+        pytest.param(
+            (200, {**vector(({}, "1"))[1], "warnings": ["partial response"]}),
+            MetricsUnreadable,
+            "partial response",
+            id="partial",
+        ),
+        pytest.param(
+            vector(({"pod": "a"}, "1"), ({"pod": "b"}, "2")), BadQuery, "2 series", id="two-series"
+        ),
+    ],
+)
+async def test_what_is_no_clear_answer_is_an_error_and_no_look(server, answer, error, says):
+    with pytest.raises(error, match=says):
+        await server.reader({"total": answer, "bad": answer}).look(OLD, None, 10)
+
+
+async def test_buckets_with_further_labels_are_refused(server):
+    rows = [({"le": "0.1", "pod": "a"}, "5"), ({"le": "+Inf", "pod": "a"}, "9")]
+    answers = {"total": vector(({}, "9")), "bad": vector(({}, "0")), "latency": vector(*rows)}
+    with pytest.raises(BadQuery, match="sum by"):
+        await server.reader(answers, latency=LATENCY).look(OLD, None, 10)
+
+
+async def test_a_server_that_is_away_is_not_no_data():
+    reader = PrometheusReader(settings(url=f"http://127.0.0.1:{free_port()}"))
+    with pytest.raises(MetricsUnreadable):
+        await reader.look(OLD, NEW, 10)
+
+
+async def test_an_endless_answer_is_cut(server):
+    with pytest.raises(MetricsUnreadable, match="more than"):
+        await server.reader({"total": (200, ENDLESS)}).look(OLD, None, 10)
+
+
+async def test_a_token_is_read_from_its_file(server, tmp_path):
+    (tmp_path / "token").write_text("s3cret\n")
+    answers = {"total": vector(({}, "1")), "bad": vector(({}, "0"))}
+    await server.reader(answers, token_file=tmp_path / "token").look(OLD, None, 10)
+    sent = {name.lower(): value for name, value in server.asked[0][1].items()}
+    assert sent["authorization"] == "Bearer s3cret"
+
+
+async def test_a_revision_that_would_change_the_query_is_refused(server):
+    with pytest.raises(BadQuery, match="cannot be put into a query"):
+        await server.reader({}).look('x"} or vector(0) or x{a="', None, 10)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        pytest.param("sum(http_requests_total)", "{revision} is missing", id="both-arms-the-same"),
+        pytest.param('sum(rate(x{r="{revision}"}[1m]))', "rate() is not a counter", id="rate"),
+        pytest.param('sum(increase(x{r="{revision}"}[1m]))', "increase()", id="increase"),
+        pytest.param('sum(x{r="{revision}"}) or vector(0)', "no data", id="fallback-to-zero"),
+        pytest.param('sum(x{r="{revision}"}) or on() vector(0)', "no data", id="fallback-on"),
+    ],
+)
+def test_a_query_that_could_not_tell_the_truth_is_refused(query, says):
+    with pytest.raises(ValidationError) as caught:
+        settings(total=query)
+    assert says in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="no Prometheus is installed here")
+async def test_a_real_prometheus_tells_what_the_proxy_counted(target, tmp_path):
+    """The proxy is scraped by a real server, and its numbers are the proxy's own."""
+    await target.up()
+    await target.canary(40, fail_every=4)
+    await target.traffic(100)
+    own = await target.service.read_look()
+    admin = json.loads((target.folder / "proxy.json").read_text())["admin_port"]
+    port = free_port()
+    server = start_prometheus(tmp_path, port, admin)
+    try:
+        reader = PrometheusReader(settings(url=f"http://127.0.0.1:{port}", latency=LATENCY))
+        look = await settled(reader, own)
+        assert (look.stable.total, look.stable.bad) == (own.stable.total, own.stable.bad)
+        assert (look.canary.total, look.canary.bad) == (own.canary.total, own.canary.bad)
+        assert look.canary.latency == own.canary.latency
+        nothing = await reader.look("never-deployed", None, 10)
+        assert isinstance(nothing.stable, Absent)
+        broken = settings(url=f"http://127.0.0.1:{port}", total='sum(x{r="{revision}"}')
+        with pytest.raises(BadQuery, match="parse error"):
+            await PrometheusReader(broken).look(OLD, None, 10)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def start_prometheus(folder, port, scraped):
+    config = folder / "prometheus.yml"
+    config.write_text(
+        "global: {scrape_interval: 1s}\n"
+        "scrape_configs:\n"
+        "- job_name: proxy\n"
+        f"  static_configs: [{{targets: ['127.0.0.1:{scraped}']}}]\n"
+    )
+    server = subprocess.Popen(
+        [
+            "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'tsdb'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=1):
+                return server
+        except OSError:
+            time.sleep(0.1)
+    server.kill()
+    server.wait()
+    pytest.fail("Prometheus did not start")
+
+
+async def settled(reader, own):
+    """The first look in which the server has scraped everything that was counted."""
+    until = time.monotonic() + 20
+    while True:
+        look = await reader.look(OLD, NEW, 40)
+        total = math.nan if isinstance(look.stable, Absent) else look.stable.total
+        if total == own.stable.total or time.monotonic() > until:
+            return look
+        await asyncio.sleep(0.2)
