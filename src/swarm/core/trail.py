@@ -28,7 +28,7 @@ class EventKind(StrEnum):
     SWARM_APPLIED = "swarm.applied"
     SWARM_DELETED = "swarm.deleted"
     SHADOW_SET = "shadow.set"
-    NEED_ADDED = "need.added"
+    NEED_REOPENED = "need.reopened"
     NEED_REJECTED = "need.rejected"
     MISSION_OPENED = "mission.opened"
     MISSION_SETTLED = "mission.settled"

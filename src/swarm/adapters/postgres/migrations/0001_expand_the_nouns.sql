@@ -277,6 +277,11 @@ create table evidence (
                                                           -- what the trail holds the digest of
 );
 create index evidence_mission on evidence (mission, seq);
+-- A commit leads to its mission, by any prefix.
+create index evidence_landed on evidence ((body ->> 'commit') collate "C")
+  where kind in ('landed', 'reverted');
+create index evidence_head on evidence ((body -> 'change' ->> 'head') collate "C")
+  where kind in ('run-ended', 'restaged');
 
 create table verdict (
   id          bigint generated always as identity primary key,
@@ -393,19 +398,6 @@ create table learned (
   cause        text not null,
   class_bias   jsonb not null,                            -- [[mission class, nats], ...]
   source_trust jsonb not null,                            -- [[source, factor], ...]
-  primary key (swarm, seq)
-);
-
--- Time-ordered proof over all chains of a swarm, for signing outside the database.
-create table seal (
-  swarm     text collate "C" not null references swarm,
-  seq       bigint not null,
-  at        timestamptz not null default now(),
-  chains    bigint not null,
-  root      bytea not null check (octet_length(root) = 32),
-  prev      bytea not null,
-  hash      bytea not null check (octet_length(hash) = 32),
-  published text not null default '',
   primary key (swarm, seq)
 );
 

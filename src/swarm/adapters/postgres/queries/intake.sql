@@ -116,9 +116,6 @@ where s.dark_since is null
 update source set dark_since = null, detail = ''
 where swarm = %(swarm)s and name = %(name)s and dark_since is not null
 
--- name: drifted
-select target, seen from drift where swarm = %(swarm)s for no key update
-
 -- name: drop_drift
 delete from drift where swarm = %(swarm)s and target <> all(%(targets)s::text[])
 

@@ -46,12 +46,6 @@ values (%(id)s, %(swarm)s, %(need)s, %(kind)s, %(parent)s, %(depth)s, %(mission_
   %(budget)s, %(reserved)s, %(opened_at)s)
 on conflict do nothing
 
--- name: known
-select id from mission where id = any(%(ids)s)
-
--- name: open_for_need
-select id from mission where need = %(need)s and ended_at is null
-
 -- name: text_of_parent
 select body, rule from mission where id = %(id)s
 

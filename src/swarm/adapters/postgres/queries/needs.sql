@@ -4,7 +4,7 @@
 -- The best of each class, merged with the learned bias of the class.
 with learned_bias as (
   select pair ->> 0 as mission_class,
-         greatest(-%(most)s, least(%(most)s, (pair ->> 1)::float8)) as bias
+         greatest(-%(most)s::float8, least(%(most)s::float8, (pair ->> 1)::float8)) as bias
   from (select class_bias from learned where swarm = %(swarm)s order by seq desc limit 1) newest,
        jsonb_array_elements(newest.class_bias) as pair)
 select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, n.value, n.cost,

@@ -3,7 +3,14 @@
 -- name: agenda
 select exists (select from wake w join swarm s on s.id = w.swarm)
          or exists (select from swarm where due_at <= now()) as swarms,
-       exists (select from decision where due_at <= now() and kind = any(%(kinds)s)) as orders,
+       exists (                                       -- the same conditions as orders.claim
+         select from decision d join swarm s on s.id = d.swarm
+         where d.due_at <= now() and d.kind = any(%(kinds)s)
+           and (not d.forward or (
+             d.policy_hash = s.policy_hash and not s.shadow and s.deleted_at is null
+             and not exists (select from frozen f
+                             where f.swarm = d.swarm and f.lifted_at is null
+                               and f.mission_class in ('*', d.mission_class))))) as orders,
        (select min(due_at) from swarm where due_at is not null) - now() as swarm_wait,
        (select min(due_at) from decision where due_at > now()) - now() as order_wait
 

@@ -11,6 +11,13 @@ from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store import shapes
 from swarm.adapters.postgres.store.bell import hint
 from swarm.adapters.postgres.store.chains import Chains
+from swarm.adapters.postgres.store.desk.people import (
+    People,
+    sentence,
+    swarm_chains,
+    write_swarm_chain,
+)
+from swarm.adapters.postgres.store.errors import MissionEnded
 from swarm.adapters.postgres.store.statements import statements
 from swarm.contract.canonical import canonical_spec
 from swarm.contract.swarm import SwarmObject
@@ -63,7 +70,7 @@ class SwarmDesk:
                 chains.know(id_, seq, head)
                 body = {"generation": generation, "spec_sha256": values["sha256"]}
                 chains.add(id_, EventKind.SWARM_APPLIED, body)
-                await write_chain(connection, chains, id_)
+                await write_swarm_chain(connection, chains)
             await connection.execute(sql["label"], values)
             await connection.execute(sql["sources"], {"id": id_, "names": names})
             if changed:
@@ -77,13 +84,53 @@ class SwarmDesk:
             await hint(self._database, id_)
         return applied
 
+    async def delete(self, namespace: str, name: str, reason: str) -> tuple[str, ...]:
+        """Stop a Swarm: nothing new begins, open missions are cancelled, history stays.
 
-async def write_chain(connection: AsyncConnection[Any], chains: Chains, swarm: SwarmId) -> None:
-    """Insert the events of a swarm's own chain and move its head. The row must be locked."""
-    await chains.write(connection)
-    seq, digest = chains.head(swarm)
-    values = {"id": swarm, "seq": seq, "hash": digest}
-    await connection.execute(statements("swarms")["head"], values)
+        What has landed is rolled back or finished by the same rules as any cancelled mission, so
+        the Swarm goes on ticking until its last mission has ended. Returns the missions that were
+        cancelled. Applying the manifest again brings the Swarm back. Raises NotFound.
+        """
+        id_ = swarm_id(namespace, name)
+        people = People(self._database, self._by)
+
+        async def tx(connection: AsyncConnection[Any]) -> list[str]:
+            sql = statements("swarms")
+            chains = await swarm_chains(connection, id_, self._by)
+            await connection.execute(sql["delete"], {"id": id_})
+            chains.add(id_, EventKind.SWARM_DELETED, {"reason": sentence(reason)})
+            await write_swarm_chain(connection, chains)
+            await connection.execute(statements("tick")["wake"], {"swarm": id_})
+            found = await connection.execute(sql["open_missions"], {"id": id_})
+            return [mission for (mission,) in await found.fetchall()]
+
+        cancelled = []
+        for mission in await self._database.run(tx):
+            try:
+                cancelled.append(await people.say(mission, "cancel", reason))
+            except MissionEnded:
+                continue  # it ended by itself meanwhile
+        await hint(self._database, id_)
+        return tuple(cancelled)
+
+    async def set_shadow(self, swarm: SwarmId, *, shadow: bool) -> bool:
+        """Recommend only, or act again. True when that changed. Raises NotFound."""
+
+        async def tx(connection: AsyncConnection[Any]) -> bool:
+            chains = await swarm_chains(connection, swarm, self._by)
+            values = {"id": swarm, "shadow": shadow}
+            changed = await connection.execute(statements("swarms")["set_shadow"], values)
+            if not changed.rowcount:
+                return False
+            chains.add(swarm, EventKind.SHADOW_SET, {"shadow": shadow})
+            await write_swarm_chain(connection, chains)
+            await connection.execute(statements("tick")["wake"], {"swarm": swarm})
+            return True
+
+        done = await self._database.run(tx)
+        if done:
+            await hint(self._database, swarm)
+        return done
 
 
 def _labels(swarm: SwarmObject) -> dict[str, dict[str, str]]:

@@ -1,0 +1,131 @@
+-- What `why` and `trace` tell: one need or one mission with everything around it.
+
+-- name: need
+select n.*, s.name as swarm_name from need n join swarm s on s.id = n.swarm where n.id = %(need)s
+
+-- name: citations
+select origin, citation, source, external, trust, signal, at from citation
+where need = %(need)s order by trust desc, origin
+
+-- name: signals
+select id, source, at, read_at, body ->> 'title' as title, body ->> 'citation' as citation,
+       body ->> 'origin' as origin, body ->> 'author' as author,
+       body ->> 'content_hash' as content_hash, (body ->> 'external')::boolean as external
+from signal where need = %(need)s order by at, id limit %(limit)s
+
+-- name: merged
+select count(*) as texts from alias where need = %(need)s
+
+-- name: missions
+select m.id, m.kind, m.parent, m.opened_at, m.ended_at, o.outcome, o.reason, o.detail
+from mission m left join outcome o on o.mission = m.id
+where m.need = %(need)s order by m.opened_at, m.id
+
+-- name: selection
+select x.at, x.idle_reason, pick ->> 1 as reason, pick ->> 2 as detail
+from selection x
+left join lateral jsonb_array_elements(x.needs) pick on pick ->> 0 = %(need)s
+where x.swarm = (select swarm from need where id = %(need)s)
+
+-- name: learned
+select seq, at, cause, class_bias, source_trust from learned
+where swarm = %(swarm)s order by seq desc limit %(limit)s
+
+-- name: mission
+select m.*, s.name as swarm_name, s.namespace from mission m join swarm s on s.id = m.swarm
+where m.id = %(mission)s
+
+-- name: family
+select id, kind, parent, depth, title, cause, opened_at, ended_at from mission
+where parent = %(mission)s or id = (select parent from mission where id = %(mission)s)
+order by opened_at, id
+
+-- name: verdicts
+select gate, subject, answer, reason, detail, evidence, configured, generation, policy_hash, at
+from verdict where mission = %(mission)s order by id
+
+-- name: evidence
+select id, kind, at, decision, body from evidence where mission = %(mission)s order by seq
+
+-- name: orders
+select key, kind, forward, issued_at, begun_at, due_at, tries, reason, detail, capacity, settled_at
+from decision where mission = %(mission)s order by issued_at, key
+
+-- name: approvals
+select id, commit, risk, question, asked_at, expires_at, state, approver, reason, answered_at, used_at
+from approval where mission = %(mission)s order by asked_at, id
+
+-- name: holds
+select f.id, f.mission_class, f.reason, f.detail, f.until, f.requalified, f.needs_token
+from frozen f join mission m on m.swarm = f.swarm
+where m.id = %(mission)s and f.lifted_at is null and f.mission_class in ('*', m.mission_class)
+order by f.since
+
+-- name: outcome
+select * from outcome where mission = %(mission)s
+
+-- name: spent
+select kind, effect, amount, at from ledger where mission = %(mission)s order by id
+
+-- name: trail
+select chain, seq, at, kind, actor, body, hash from trail
+where chain = %(chain)s and seq > %(after)s order by seq limit %(limit)s
+
+-- name: head
+select trail_seq, trail_hash from mission where id = %(chain)s
+union all
+select trail_seq, trail_hash from swarm where id = %(chain)s
+
+-- name: chains
+-- Every chain that ought to be there, and every one that is.
+select id from mission where swarm = %(swarm)s
+union select %(swarm)s
+union select chain from trail where swarm = %(swarm)s
+order by 1
+
+-- name: digests
+-- The exact text of every fact, to be compared with the digest that the trail holds.
+select id, body::text from evidence where mission = %(chain)s
+
+-- name: tail
+-- Only transactions older than every running one: whoever follows misses nothing that was begun
+-- early and committed late.
+select chain, seq, swarm, at, tx::text as tx, kind, actor, body
+from trail
+where (%(swarm)s::text is null or swarm = %(swarm)s)
+  and (%(chain)s::text is null or chain = %(chain)s)
+  and (tx, chain, seq) > (%(tx)s::xid8, %(after_chain)s, %(after_seq)s)
+  and tx < pg_snapshot_xmin(pg_current_snapshot())
+  and (%(since)s::timestamptz is null or at >= %(since)s)
+  and (%(until)s::timestamptz is null or at < %(until)s)
+order by tx, chain, seq limit %(limit)s
+
+-- name: newest
+select chain, seq, swarm, at, tx::text as tx, kind, actor, body from (
+  select * from trail
+  where (%(swarm)s::text is null or swarm = %(swarm)s)
+    and (%(chain)s::text is null or chain = %(chain)s)
+    and tx < pg_snapshot_xmin(pg_current_snapshot())
+  order by tx desc, chain desc, seq desc limit %(limit)s) last
+order by last.tx, chain, seq
+
+-- name: recommended
+-- What shadow mode would have done, and what became of the need since.
+select m.id as mission, m.need, m.title, m.mission_class, m.risk, m.repo, m.agent, m.opened_at,
+       m.rank_terms, n.confidence, n.state, n.state_at, n.state_reason,
+       (select o.outcome from outcome o
+        where o.need = m.need and o.outcome <> 'recommended' and o.at > m.opened_at
+        order by o.at limit 1) as then_outcome
+from mission m join outcome r on r.mission = m.id and r.outcome = 'recommended'
+left join need n on n.id = m.need
+where m.swarm = %(swarm)s and m.opened_at >= %(since)s
+order by m.opened_at, m.id
+
+-- name: missed
+-- Needs that people had carried out while no recommendation named them.
+select n.id as need, n.title, n.mission_class, n.confidence, o.mission, o.outcome, o.at
+from outcome o join need n on n.id = o.need
+where o.swarm = %(swarm)s and o.at >= %(since)s and o.outcome = 'delivered'
+  and not exists (select from outcome r where r.need = o.need and r.outcome = 'recommended'
+                  and r.at <= o.at)
+order by o.at, n.id

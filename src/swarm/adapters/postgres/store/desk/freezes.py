@@ -1,0 +1,172 @@
+"""A person's freeze, at once; and resuming, only when the checklist is met (FRZ-3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.bell import hint
+from swarm.adapters.postgres.store.chains import Chains
+from swarm.adapters.postgres.store.desk.people import sentence, swarm_chains, write_swarm_chain
+from swarm.adapters.postgres.store.errors import NotFound, ResumeRefused
+from swarm.adapters.postgres.store.snapshots import freeze_of
+from swarm.adapters.postgres.store.statements import statements
+from swarm.contract.errors import Unavailable
+from swarm.core.ids import FreezeId, SwarmId, freeze_id
+from swarm.core.nouns import Freeze
+from swarm.core.policy.freeze import EVERYTHING, checklist
+from swarm.core.trail import EventKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """A freeze that holds now.
+
+    extended: one was open for this scope already and was extended.
+    recorded: the trail has it; False when a stuck controller kept the trail busy, and the freeze
+              holds all the same.
+    """
+
+    id: FreezeId
+    mission_class: str
+    until: datetime | None
+    extended: bool
+    recorded: bool
+
+
+class FreezeDesk:
+    """Freezing and resuming by hand. by: who does it."""
+
+    def __init__(self, database: Database, by: str) -> None:
+        self._database = database
+        self._by = by
+
+    async def freeze(
+        self,
+        swarm: SwarmId,
+        reason: str,
+        *,
+        mission_class: str = EVERYTHING,
+        lasts: timedelta | None = None,
+        needs_token: bool = False,
+    ) -> Frozen:
+        """Hold a scope at once. lasts None: until somebody resumes it. Raises TextRefused.
+
+        The hold itself waits for no lock that a controller may keep; its trail event follows.
+        """
+        words = sentence(reason)
+
+        async def hold(connection: AsyncConnection[Any]) -> tuple[Any, ...]:
+            found = await connection.execute("select now()")
+            now = (await found.fetchone() or (None,))[0]
+            assert isinstance(now, datetime)  # noqa: S101 - the server's clock
+            values = {
+                "id": freeze_id(swarm, mission_class, f"{self._by}:{now.isoformat()}"),
+                "swarm": swarm,
+                "mission_class": mission_class,
+                "reason": "Person",
+                "detail": words,
+                "cause": self._by,
+                "since": now,
+                "until": now + lasts if lasts is not None else None,
+                "needs_token": needs_token,
+                "by": self._by,
+            }
+            made = await connection.execute(statements("missions")["freeze"], values)
+            await connection.execute(statements("tick")["wake"], {"swarm": swarm})
+            return await made.fetchone() or ("", None, True)
+
+        id_, until, fresh = await self._database.run(hold)
+        await hint(self._database, swarm)
+        kind = EventKind.FREEZE_OPENED if fresh else EventKind.FREEZE_EXTENDED
+        body = {
+            "freeze": id_, "class": mission_class, "reason": "Person", "detail": words,
+            "cause": self._by, "until": until.isoformat() if until else None,
+        }  # fmt: skip
+        recorded = await self._record(swarm, kind, body)
+        return Frozen(
+            id=id_, mission_class=mission_class, until=until, extended=not fresh, recorded=recorded
+        )
+
+    async def resume(
+        self,
+        swarm: SwarmId,
+        reason: str,
+        *,
+        freeze: str | None = None,
+        mission_class: str | None = None,
+        token_given: bool = False,
+    ) -> tuple[FreezeId, ...]:
+        """Lift the open freezes of a swarm (or one of them) whose checklist is met.
+
+        token_given: the caller has checked the reset token against the installation's.
+        Raises NotFound without an open one, ResumeRefused when any item of any is missing; a
+        token counts all the same.
+        """
+        words = sentence(reason)
+        scope = {"swarm": swarm, "freeze": freeze, "mission_class": mission_class}
+
+        async def tx(
+            connection: AsyncConnection[Any],
+        ) -> tuple[tuple[FreezeId, ...], list[str]]:
+            chains = await swarm_chains(connection, swarm, self._by)
+            found = await connection.execute(statements("people")["open_freezes"], scope)
+            holds = [freeze_of(row) for row in await found.fetchall()]
+            if not holds:
+                raise NotFound("no freeze is open there")
+            lifted, missing = await self._lift(connection, chains, holds, words, token_given)
+            await write_swarm_chain(connection, chains)
+            await connection.execute(statements("tick")["wake"], {"swarm": swarm})
+            return lifted, missing
+
+        lifted, missing = await self._database.run(tx)
+        await hint(self._database, swarm)
+        if missing:
+            raise ResumeRefused("not yet: " + "; ".join(missing))
+        return lifted
+
+    async def _lift(
+        self,
+        connection: AsyncConnection[Any],
+        chains: Chains,
+        holds: list[Freeze],
+        reason: str,
+        token_given: bool,  # noqa: FBT001 - handed through
+    ) -> tuple[tuple[FreezeId, ...], list[str]]:
+        lifted: list[FreezeId] = []
+        missing: list[str] = []
+        for hold in holds:
+            takes_token = hold.needs_token and token_given
+            if takes_token:
+                await connection.execute(statements("people")["accept_token"], {"id": hold.id})
+                chains.add(chains.swarm, EventKind.FREEZE_TOKEN_GIVEN, {"freeze": hold.id})
+            wanting = [
+                item.text
+                for item in checklist(hold, chains.at)
+                if not item.done and not (takes_token and "token" in item.text)
+            ]
+            if wanting:
+                missing.extend(f"{hold.id} ({hold.mission_class}): {text}" for text in wanting)
+                continue
+            values = {"swarm": chains.swarm, "id": hold.id, "at": chains.at, "by": self._by}
+            await connection.execute(statements("missions")["lift"], values)
+            body = {"freeze": hold.id, "class": hold.mission_class, "reason": reason}
+            chains.add(chains.swarm, EventKind.FREEZE_LIFTED, body)
+            lifted.append(hold.id)
+        return tuple(lifted), missing
+
+    async def _record(self, swarm: SwarmId, kind: EventKind, body: dict[str, Any]) -> bool:
+        async def tx(connection: AsyncConnection[Any]) -> None:
+            chains = await swarm_chains(connection, swarm, self._by)
+            chains.add(swarm, kind, body)
+            await write_swarm_chain(connection, chains)
+
+        try:
+            await self._database.run(tx)
+        except Unavailable:
+            return False
+        return True

@@ -1,0 +1,272 @@
+"""Why and trace tell the whole story, and the trail shows every later edit."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from swarm.adapters.postgres.store.desk.look import Look
+from swarm.adapters.postgres.store.desk.stories import Stories
+from swarm.adapters.postgres.store.desk.trails import Trails
+from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.adapters.postgres.store.retain import Retention, retain
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core.decision import GiveVerdict, Learn, Settle
+from swarm.core.evidence import RunResult
+from swarm.core.ids import signal_id
+from swarm.core.nouns import Change, Outcome, OutcomeKind, Signal
+from swarm.core.trail import FaultKind
+from swarm.ports.sources import Reading
+
+HOUR = timedelta(hours=1)
+SWAP = (
+    "update trail set seq = case seq when 2 then 94 else 92 end where seq in (2, 4);"
+    "update trail set seq = seq - 90 where seq > 90"
+)
+COMMIT = "abc1234def5678"
+
+
+def now():
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def stories(world):
+    return Stories(world.database)
+
+
+@pytest.fixture
+def trails(world):
+    return Trails(world.database)
+
+
+def said(swarm, number, origin="ruff", path="src/a.py"):
+    return Signal(
+        id=signal_id(swarm, origin, str(number)), source=origin, external_id=str(number),
+        title="unused import", body="", citation=f"{path}:{number}@c1", origin=origin, author="",
+        external=False, trust=0.5, observed_at=now(), content_hash="h", mission_class="docs",
+        repo="orders", paths=(path,), rule="F401",
+    )  # fmt: skip
+
+
+async def live_through(world, make):
+    """A need of two origins, a mission with a run, a verdict and an outcome."""
+    intake = PostgresIntake(world.database)
+    signals = (said(world.swarm, 1), said(world.swarm, 2), said(world.swarm, 3, "pytest"))
+    report = await intake.ingest(world.swarm, "ruff", Reading(signals=signals, cursor="1"))
+    (need,) = report.opened
+    mission = await world.open_mission(need, make.start_run)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    change = Change(
+        repo="orders", branch="swarm/x", base="b" * 12, head=COMMIT, tree="t", paths=("src/a.py",),
+        lines_added=1, lines_removed=2,
+    )  # fmt: skip
+    fact = make.run_ended(claim.order, result=RunResult.CHANGED)
+    fact = type(fact)(**{name: getattr(fact, name) for name in fact.__slots__}
+                      | {"id": fact.id, "at": fact.at, "source": "", "change": change})  # fmt: skip
+    await world.orders.settle(claim, fact)
+    verdict = GiveVerdict(
+        mission=mission, gate="code_quality", subject=COMMIT, at=now(),
+        verdict=Verdict(answer=Answer.PASS, reason="ChecksGreen", evidence=(fact.id,)),
+    )  # fmt: skip
+    outcome = Outcome(
+        kind=OutcomeKind.DELIVERED, reason="Delivered", detail="", at=now(), attempts=1, cost=0,
+        counts_as_failure=False, landed=COMMIT,
+    )  # fmt: skip
+    ended = Settle(mission=mission, outcome=outcome, need_done=True)
+    await world.tick(make.nothing(records=(verdict, ended)))
+    return need, mission, fact
+
+
+@pytest.mark.req("VAL-6")
+async def test_a_trace_goes_from_signal_to_outcome_by_any_handle(world, make, stories):
+    need, mission, fact = await live_through(world, make)
+    story = await stories.trace(COMMIT[:7])
+    assert story["id"] == mission
+    for handle in (mission[:9], f"{mission}-run-0", COMMIT):
+        assert (await stories.trace(handle))["id"] == mission
+    assert story["needs_story"]["id"] == need
+    assert [signal["id"] for signal in story["needs_story"]["signals"]]
+    assert [row["id"] for row in story["evidence"]] == [fact.id]
+    assert [(row["gate"], row["reason"]) for row in story["verdicts"]] == [
+        ("code_quality", "ChecksGreen")
+    ]
+    assert (story["outcome"]["outcome"], story["outcome"]["landed"]) == ("delivered", COMMIT)
+    assert [event["kind"] for event in story["trail"]] == [
+        "mission.opened", "order.issued", "evidence.seen", "verdict.given", "mission.settled",
+    ]  # fmt: skip
+    assert [event["seq"] for event in story["trail"]] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.req("LOOP-4")
+async def test_why_takes_the_rank_of_a_need_apart(world, make, stories):
+    need, _, _ = await live_through(world, make)
+    story = await stories.why_need(need[:8])
+    names = [name for name, _ in story["terms"]]
+    assert names == ["value", "confidence", "pheromone", "cost", "risk", "waiting", "learned"]
+    assert story["score"] == pytest.approx(sum(nats for _, nats in story["terms"]))
+    assert [row["origin"] for row in story["citations"]] == ["pytest", "ruff"]
+    assert story["counted"] == {"citations": 2, "signals": 3}
+    assert [row["outcome"] for row in story["missions"]] == ["delivered"]
+
+
+async def test_why_shows_the_last_word_on_a_need_that_was_passed_over(world, make, stories):
+    await world.need("n-abc")
+    await world.tick(
+        make.nothing(idle_reason="Frozen", selected=(("n-abc", "Frozen", "docs: why"),))
+    )
+    (said_last,) = (await stories.why_need("n-abc"))["selection"]
+    assert (said_last["reason"], said_last["detail"]) == ("Frozen", "docs: why")
+
+
+@pytest.mark.req("LOOP-10")
+async def test_the_ranking_before_and_after_a_lesson_can_be_shown(world, make, stories):
+    await world.need("n-docs", "docs", rank=1.0, heat=1.0)
+    await world.need("n-sec", "security", rank=0.75, heat=0.75)
+    lesson = Learn(class_bias=(("security", 0.5),), source_trust=(), cause="m-1")
+    await world.tick(make.nothing(records=(lesson,)))
+    told = await stories.ranking(world.swarm)
+    assert [row[0] for row in told["before"]] == ["n-docs", "n-sec"]
+    assert [row[0] for row in told["after"]] == ["n-sec", "n-docs"]
+    assert told["lesson"]["cause"] == "m-1"
+
+
+@pytest.mark.req("VAL-4")
+async def test_the_shadow_report_compares_what_was_said_with_what_came(world, make, stories):
+    await world.need("n-1")
+    record = make.opening("n-1")
+    outcome = Outcome(
+        kind=OutcomeKind.RECOMMENDED, reason="Shadow", detail="", at=now(), attempts=0, cost=0,
+        counts_as_failure=False,
+    )  # fmt: skip
+    ended = Settle(mission=record.id, outcome=outcome, need_done=False, retry_need_at=now())
+    await world.tick(make.nothing(records=(record, ended)))
+    _, missed, _ = await live_through(world, make)
+    told = await stories.shadow(world.swarm, now() - HOUR)
+    assert [row["need"] for row in told["recommended"]] == ["n-1"]
+    assert [row["mission"] for row in told["missed"]] == [missed]
+
+
+# --- the trail -----------------------------------------------------------------------------------
+
+
+@pytest.mark.req("VAL-6")
+async def test_an_untouched_trail_holds(world, make, trails):
+    await live_through(world, make)
+    verified = await trails.verify_all(world.swarm)
+    assert (verified.chains, verified.faults) == (2, ())
+    assert verified.events >= 6
+
+
+@pytest.mark.req("VAL-6")
+@pytest.mark.parametrize(
+    ("tamper", "seq", "kind"),
+    [
+        ("update trail set body = replace(body, 'ChecksGreen', 'ChecksRed')", 4, FaultKind.EDITED),
+        ("update trail set actor = 'nobody' where seq = 2", 2, FaultKind.EDITED),
+        ("update trail set at = at + interval '1 microsecond' where seq = 3", 3, FaultKind.EDITED),
+        ("delete from trail where seq = 3", 3, FaultKind.REMOVED),
+        ("delete from trail where seq > 3", 4, FaultKind.CUT),
+        (SWAP, 2, FaultKind.MOVED),
+        ("update evidence set body = replace(body::text, 'c', 'd')::json", 3, FaultKind.EDITED),
+        ("delete from evidence", 3, FaultKind.EDITED),
+        ("update mission set trail_seq = 4", 5, FaultKind.HEAD),
+    ],
+    ids=["body", "actor", "time", "removed", "cut", "moved", "fact", "fact-gone", "head"],
+)
+async def test_tampering_is_found_where_it_was_done(world, make, trails, tamper, seq, kind):
+    _, mission, _ = await live_through(world, make)
+    for statement in tamper.split(";"):
+        where = "where" if "where" not in statement else "and"
+        scope = "chain" if "trail" in statement.split("set")[0].split("where")[0] else "mission"
+        scope = "id" if statement.startswith("update mission") else scope
+        await world.sql(f"{statement} {where} {scope} = '{mission}'")
+    _, fault = await trails.verify(mission)
+    assert (fault.chain, fault.seq, fault.kind) == (mission, seq, kind)
+    (found,) = (await trails.verify_all(world.swarm)).faults
+    assert found == fault
+
+
+@pytest.mark.req("VAL-6")
+async def test_a_mission_whose_trail_is_gone_is_found(world, make, trails):
+    _, mission, _ = await live_through(world, make)
+    await world.sql("delete from trail where chain = %s", mission)
+    (fault,) = (await trails.verify_all(world.swarm)).faults
+    assert (fault.chain, fault.seq, fault.kind) == (mission, 1, FaultKind.CUT)
+
+
+async def test_followers_see_every_event_once_also_of_late_commits(world, make, trails):
+    """A transaction that began early and commits late: its event must not be skipped."""
+    await live_through(world, make)
+    seen = await trails.since(world.swarm)
+    async with world.database.connection() as slow, slow.transaction():
+        await slow.execute(
+            "insert into trail (chain, seq, swarm, at, kind, actor, body, hash)"
+            " values ('m-late', 1, %s, now(), 'x', 'x', '{}', %s)",
+            (world.swarm, bytes(32)),
+        )
+        await world.desk.set_shadow(world.swarm, shadow=True)
+        during = await trails.since(world.swarm, after=seen[-1])
+        assert during == [], "nothing is shown out of order"
+    after = await trails.since(world.swarm, after=seen[-1])
+    assert [row["kind"] for row in after] == ["x", "shadow.set"]
+    exported = [row async for row in trails.every(world.swarm)]
+    assert len(exported) == len(seen) + 2
+    assert await trails.newest(world.swarm, limit=2) == after
+
+
+async def test_verifying_goes_on_while_events_arrive(world, make, trails):
+    mission = await world.open_mission()
+
+    async def write():
+        for number in range(20):
+            verdict = Verdict(answer=Answer.WAIT, reason="ChecksPending", detail=str(number))
+            record = GiveVerdict(
+                mission=mission, gate="code_quality", subject="c", verdict=verdict, at=now()
+            )
+            await world.tick(make.nothing(records=(record,)))
+
+    writing = asyncio.create_task(write())
+    while not writing.done():
+        assert (await trails.verify(mission))[1] is None
+    await writing
+    count, fault = await trails.verify(mission)
+    assert (count, fault) == (21, None)
+
+
+# --- forgetting ----------------------------------------------------------------------------------
+
+
+async def test_old_things_are_forgotten_and_missions_are_not(world, make):
+    _, mission, _ = await live_through(world, make)
+    intake = PostgresIntake(world.database)
+    fresh = said(world.swarm, 50, path="src/fresh.py")
+    old = said(world.swarm, 51, path="src/old.py")
+    gone = said(world.swarm, 52, path="src/gone.py")
+    await intake.ingest(world.swarm, "ruff", Reading(signals=(fresh, old, gone), cursor="2"))
+    age = "interval '100 days'"
+    await world.sql(f"update need set last_seen = now() - {age} where paths = '{{src/old.py}}'")
+    await world.sql(
+        f"update need set state = 'rejected', state_at = now() - {age}"
+        " where paths = '{src/gone.py}'"
+    )
+    await world.sql("update tally set open = 2")
+    await world.sql(f"update signal set read_at = now() - {age}")
+    forgotten = await retain(world.database, Retention())
+    assert (forgotten.expired, forgotten.needs) == (1, 1)
+    assert sorted(state for (state,) in await world.sql("select state from need")) == [
+        "done", "expired", "open",
+    ]  # fmt: skip
+    assert await world.one("select sum(open)::int from tally") == 1
+    assert await world.one("select count(*) from signal where need in (select id from need)") == (
+        await world.one("select count(*) from signal")
+    )
+    assert (await Look(world.database).rows("missions"))[0]["id"] == mission
+    assert (await retain(world.database)).needs == 0
+
+
+def test_a_retention_that_the_figures_cannot_live_with_is_refused():
+    with pytest.raises(ValueError, match="keep_signals"):
+        Retention(keep_signals=HOUR)
