@@ -227,7 +227,7 @@ KINDS = (
             ("NAME", "name"), ("DARK-SINCE", "dark_since"), ("LAST-NEWS", "last_news"),
             ("DETAIL", "detail"),
         ),
-        when_empty="Sources appear once they were read; `swarmctl source list` shows the bound ones.",
+        when_empty="Sources appear once they were read: `swarmctl source list` shows all.",
     ),
     Kind(
         name="signals",

@@ -1,0 +1,102 @@
+"""Keeps targets alive and watches them for drift; tells the store only what changed (FAIL-7)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from swarm.contract.errors import SwarmError
+from swarm.core.ids import SwarmId
+from swarm.ports.store import Intake
+from swarm.runtime.events import Event
+
+EVERY = timedelta(seconds=5)
+log = structlog.get_logger()
+
+
+class Seen(Protocol):
+    """What a target says of itself."""
+
+    @property
+    def drift(self) -> Sequence[str]:
+        """Sentences, one for each way in which it is not what was asked for."""
+
+
+class Watched(Protocol):
+    """Targets that can be asked and brought up."""
+
+    async def seen(self, target: str) -> Seen:
+        """What a target runs; asks and changes nothing."""
+
+    async def ensure(self, target: str, main: str) -> Seen:
+        """Have something serve: what is on record, or `main` where nothing ever did."""
+
+
+class Mains(Protocol):
+    """Where each repository's main stands."""
+
+    async def tip(self, repo: str) -> str:
+        """The commit that main is at."""
+
+
+class Swarms(Protocol):
+    """Which Swarms there are."""
+
+    async def ids(self) -> Sequence[SwarmId]:
+        """The ids of all Swarms that are not deleted."""
+
+
+class TargetKeeper:
+    """Looks at every target of this machine, every few seconds, and changes nothing that serves.
+
+    targets: name -> repository.
+    """
+
+    def __init__(
+        self,
+        targets: Mapping[str, str],
+        watched: Watched,
+        mains: Mains,
+        intake: Intake,
+        swarms: Swarms,
+    ) -> None:
+        self._targets, self._watched, self._mains = targets, watched, mains
+        self._intake, self._swarms = intake, swarms
+        self._told: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY.total_seconds())
+
+    async def look(self) -> None:
+        """Look once at every target; a target that cannot be asked is drifted, not fine."""
+        seen: dict[str, str] = {}
+        for target, repo in self._targets.items():
+            try:
+                state = await self._watched.seen(target)
+                if state.drift:
+                    # Healed first: what a dead process or a moment between two steps of a
+                    # rollout looks like is gone then, and only a real difference is told.
+                    state = await self._watched.ensure(target, await self._mains.tip(repo))
+                if state.drift:
+                    seen[target] = "; ".join(state.drift)
+            except SwarmError as error:
+                seen[target] = f"cannot be asked: {error.message}"
+        if seen == self._told:
+            return
+        try:
+            for swarm in await self._swarms.ids():
+                await self._intake.saw_drift(swarm, seen)
+        except SwarmError:
+            return  # told again at the next look
+        for target in seen.keys() - self._told.keys():
+            log.warning(Event.TARGET_DRIFTED, target=target, detail=seen[target])
+        for target in self._told.keys() - seen.keys():
+            log.info(Event.TARGET_SETTLED, target=target)
+        self._told = seen
