@@ -85,7 +85,7 @@ def check(options: argparse.Namespace) -> int:
         ("lint", [python, "-m", "ruff", "check", "--quiet", *fix, "."]),
         ("format", [python, "-m", "ruff", "format", "--quiet", *([] if fix else ["--check"]), "."]),
         ("generated pages", [python, "tools/generate_docs.py", *pages]),
-        ("import contracts", [str(folder / "bin" / "lint-imports")]),
+        ("import contracts", [str(folder / "bin" / "lint-imports"), "--no-logo"]),
         ("tidy tests", [python, "-m", "pytest", "-n", "0", "-m", "not slow", "tests/tidy"]),
         ("types", [python, "-m", "mypy"]),
     ]

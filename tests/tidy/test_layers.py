@@ -17,7 +17,13 @@ LINT_IMPORTS = Path(sys.executable).parent / "lint-imports"
 
 def lint(tree: Path) -> subprocess.CompletedProcess[str]:
     """Hold the contracts of pyproject.toml against the package below `tree`."""
-    command = [str(LINT_IMPORTS), "--config", str(ROOT / "pyproject.toml"), "--no-cache"]
+    command = [
+        str(LINT_IMPORTS),
+        "--config",
+        str(ROOT / "pyproject.toml"),
+        "--no-cache",
+        "--no-logo",
+    ]
     environment = dict(os.environ, PYTHONPATH=str(tree))
     return subprocess.run(
         command, cwd=tree, env=environment, capture_output=True, text=True, check=False
