@@ -14,7 +14,7 @@ from swarm.ports.source_settings import Name, SettingsBlock
 _Wait = Annotated[timedelta, Span(least="100ms", most="10m")]
 _Path = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$", max_length=500)]
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-PLACEHOLDERS = frozenset({"port", "revision", "checkout", "target"})
+PLACEHOLDERS = frozenset({"port", "revision", "checkout", "target", "python"})
 _ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
 #: Ours; a value from the file would hide which revision a process is.
 RESERVED_ENV = frozenset({"PORT", "SWARM_REVISION", "SWARM_TARGET", "SWARM_SERVICE"})
@@ -29,7 +29,7 @@ class ServiceSettings(SettingsBlock):
         min_length=1,
         max_length=100,
         description="The command of a version: a list, never a shell. {port}, {revision},"
-        " {checkout} and {target} are filled in; PORT and SWARM_REVISION are set too.",
+        " {checkout}, {target} and {python} are filled in; PORT and SWARM_REVISION are set too.",
         examples=[["python3", "serve.py", "--port", "{port}"]],
     )
     env: dict[str, str] = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import re
 import socket
 import time
@@ -64,6 +65,7 @@ class Versions:
             "revision": revision,
             "checkout": str(checkout),
             "target": self._settings.name,
+            "python": sys.executable,
         }
         try:
             process = await asyncio.to_thread(
