@@ -66,11 +66,23 @@ class Gathering:
 
 def read_line(where: str, data: object, refusals: Refusals) -> SignalLine | None:
     """One entry as a statement; None, with a refusal that names the field, if it is none."""
+    if isinstance(data, dict):
+        data = {
+            key: _whole(value) if isinstance(value, str) else value for key, value in data.items()
+        }
     try:
         return SignalLine.model_validate(data)
     except ValidationError as error:
         refusals.add(refusal(where, error))
         return None
+
+
+def _whole(text: str) -> str:
+    """The text with half characters replaced: JSON can spell what no encoding can store.
+
+    APIs that cut texts cut emoji in two, so this alone is no reason to refuse an entry.
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def own_id(text: str) -> str:

@@ -73,7 +73,7 @@ class SourceSettings(SettingsBlock):
         default="",
         max_length=200,
         description="Who stands behind its statements; citations count distinct origins. Empty:"
-        " the registrable domain that answered, or the source's name where there is none.",
+        " the source's name, or, for sources from outside, the registrable domain that answered.",
     )
     external: bool = Field(
         default=False,
