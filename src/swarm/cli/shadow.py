@@ -1,0 +1,95 @@
+"""`swarmctl shadow`: recommend only, then compare with what people accepted (VAL-4)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from swarm.cli.columns import SHORT_ID
+from swarm.cli.desk import ask, me, swarm_named
+from swarm.cli.options import Home, Output
+from swarm.cli.output import Form, emit, show_one, visible
+
+if TYPE_CHECKING:
+    from swarm.adapters.postgres.database import Database
+
+app = App(name="shadow", help="Recommend only, then compare with what people accepted.")
+Name = Annotated[str, Parameter(help="Which Swarm; not needed when there is one.")]
+
+
+@app.command
+def start(swarm: Name = "", *, home: Home = None) -> None:
+    """Record recommendations and do nothing. Rollouts in progress are only watched.
+
+    Example: swarmctl shadow start
+    """
+    _set(swarm, home, shadow=True)
+
+
+@app.command
+def stop(swarm: Name = "", *, home: Home = None) -> None:
+    """Leave shadow mode: what is allowed is carried out again.
+
+    Example: swarmctl shadow stop
+    """
+    _set(swarm, home, shadow=False)
+
+
+@app.command
+def report(
+    swarm: Name = "",
+    *,
+    since: Annotated[str, Parameter(help="How far back, such as 168h.")] = "168h",
+    output: Output = Form.TABLE,
+    home: Home = None,
+) -> None:
+    """Compare predicted with accepted: precision per risk class, calibration, missed needs.
+
+    A recommendation counts as accepted when its need was carried out, and as turned down when a
+    person rejected it; the rest is open, and counts for neither.
+
+    Example: swarmctl shadow report --since 168h
+    """
+    from swarm.contract.duration import parse_duration  # noqa: PLC0415
+    from swarm.runtime.shadow_report import judge  # noqa: PLC0415
+
+    begin = datetime.now(UTC) - parse_duration(since)
+
+    async def work(database: Database) -> dict[str, Any]:
+        from swarm.adapters.postgres.store.desk.stories import Stories  # noqa: PLC0415
+
+        return await Stories(database).shadow(await swarm_named(database, swarm), begin)
+
+    found = judge(ask(home, work))
+    if output is not Form.TABLE:
+        show_one({"kind": "ShadowReport", "since": begin, **found}, output)
+        return
+    emit(found["verdict"])
+    for row in found["classes"]:
+        precision = "no answer yet" if row["precision"] is None else f"{row['precision']:.2f}"
+        emit(
+            f"  R{row['risk']}  recommended {row['recommended']}, accepted {row['accepted']},"
+            f" turned down {row['turned_down']}, open {row['open']}; precision {precision}"
+        )
+    for row in found["calibration"]:
+        low, high = row["between"]
+        emit(
+            f"  confidence {low:.1f}-{high:.1f}: {row['accepted']} of {row['answered']} accepted"
+            f" (predicted {row['predicted']:.2f})"
+        )
+    for row in found["missed"]:
+        emit(f"  missed  {row['need'][:SHORT_ID]}  {visible(row['title'])}")
+
+
+def _set(swarm: str, home: Home, *, shadow: bool) -> None:
+    async def work(database: Database) -> bool:
+        from swarm.adapters.postgres.store.desk.swarms import SwarmDesk  # noqa: PLC0415
+
+        id_ = await swarm_named(database, swarm)
+        return await SwarmDesk(database, me()).set_shadow(id_, shadow=shadow)
+
+    changed = ask(home, work)
+    word = "in shadow mode: it recommends and does nothing" if shadow else "acting"
+    emit(f"the Swarm is {word}" if changed else f"the Swarm was {word} already")
