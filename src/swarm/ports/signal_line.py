@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from swarm.core.ids import MissionId, signal_id
 from swarm.core.nouns import Risk, Signal
+from swarm.core.policy.citation import worth
 from swarm.core.policy.cleaning import Flag, Form, clean, clean_line, joined
 from swarm.ports.source_settings import (
     ClassName,
@@ -145,7 +146,7 @@ def to_signal(
         origin=settings.origin or bearing.origin,
         author=author.text,
         external=settings.external,
-        trust=min(settings.trust, line.confidence if line.confidence is not None else 1.0),
+        trust=worth(settings.trust, line.confidence, flags, external=settings.external),
         observed_at=_observed(line.observed_at, bearing.read_at),
         content_hash=hashlib.sha256(content.encode()).hexdigest(),
         mission_class=line.mission_class
