@@ -6,6 +6,7 @@ that was defined anew starts from nothing.
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ class Passed:
             return None
         at = datetime.fromisoformat(data["green_at"])
         return at if at <= now and now - at < within else None
+
+    def forget(self, unused_for: timedelta) -> None:
+        """Remove what was written longer ago than that."""
+        before = time.time() - unused_for.total_seconds()
+        for path in self.folder.glob("*/*.json"):
+            if path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
 
     def count(self, tree: str, definition: str) -> tuple[bool, int | None]:
         """(whether this tree was counted, how many tests ran on it or None if it told none)."""

@@ -7,7 +7,6 @@ it waits for what, and in the end the fact. So any controller can go on with it 
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from swarm.adapters.local.checks.trial import Next, Trial
 from swarm.adapters.local.git.commits import read_commit
 from swarm.adapters.local.git.errors import CommitUnknown, RepositoryUnknown
 from swarm.adapters.local.git.forge import LocalForge
-from swarm.adapters.local.process import command, environment, patience, redact
+from swarm.adapters.local.process import command, environment, patience, preflight, redact
 from swarm.adapters.local.process.folder import JobFolder
 from swarm.adapters.local.process.jobs import Jobs
 from swarm.adapters.local.process.spec import JobSpec, Limits, Phase
@@ -34,6 +33,7 @@ from swarm.core.reasons import Reason
 from swarm.ports.reply import Done, Later, No, Reply
 
 OUTPUT_KEPT = 8 * 1024
+_BASE = "base/"
 _SOON = timedelta(seconds=2)
 _POLL = timedelta(seconds=15)
 _FACT: TypeAdapter[CheckEnded] = TypeAdapter(CheckEnded)
@@ -51,7 +51,8 @@ class LocalChecks:
     folder:      where jobs and results are kept; shared by all controllers of a machine.
     at_once:     how many checks run at a time, so that the machine stays usable.
     on_finished: called with the key of an order that is worth asking about again.
-    hidden:      files and folders that no check may read, such as this installation's own.
+    hidden:      files and folders that no check may read, besides the usual places of
+                 credentials and the folder of checks itself.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class LocalChecks:
         self._settings = settings
         self._forge = forge
         self._passed = Passed(folder / "passed")
-        self._hidden = hidden
+        self._hidden = (folder, *hidden, *environment.credential_files(Path.home()))
         self._now = now
 
     async def check(self, order: RunCheck) -> Reply:
@@ -121,10 +122,10 @@ class LocalChecks:
         state = await self.jobs.state(key)
         if state.phase in {Phase.RUNNING, Phase.STARTING}:
             return Later(delay=_POLL, reason=Reason.CHECKS_PENDING)
-        own_program = "/" in settings.run[0] and not settings.run[0].startswith("/")
         history = await asyncio.to_thread(job.history)
+        own_program = preflight.is_of_the_repository(settings.run[0])
         found = trial.judge(history, reruns, own_program=own_program)
-        if found.next is Next.WAIT and not _waited(job, state.generation):
+        if found.next is Next.WAIT and not patience.begun(job, state.generation):
             return self._pause(job, found.why, generation=state.generation)
         if found.next not in {Next.RUN, Next.WAIT}:
             return found
@@ -132,8 +133,9 @@ class LocalChecks:
         if left:
             return Later(delay=left, reason=Reason.CAPACITY, detail=why, capacity=True)
         env = environment.build(settings.env, settings.path)
-        if missing := _preflight(settings, env, self.jobs.folder):
-            return self._pause(job, missing)
+        own = settings.own_credentials
+        if missing := preflight.missing(settings.run[0], env, own, self.jobs.folder):
+            return self._pause(job, missing, generation=state.generation)
 
         async def prepare(generation: Path) -> JobSpec:
             return await self._prepare(generation, order, settings, env)
@@ -211,7 +213,7 @@ class LocalChecks:
     async def _try_base(
         self, order: RunCheck, settings: CheckSettings, base_tree: str
     ) -> Trial | Reply:
-        key = f"base/{order.check}/{settings.definition()}/{base_tree}"
+        key = f"{_BASE}{order.check}/{settings.definition()}/{base_tree}"
         there = RunCheck(
             key=order.key,
             mission=order.mission,
@@ -276,34 +278,30 @@ class LocalChecks:
             reruns=max(0, found.reds - (result is CheckResult.RED)),
         )
 
-    def _pause(self, job: JobFolder, why: str, *, generation: int | None = None) -> Later:
-        pause = patience.wait(job, self._now(), why)
-        if generation is not None:
-            job.keep({"generation": generation}, "waited")
+    def _pause(self, job: JobFolder, why: str, *, generation: int = 0) -> Later:
+        pause = patience.wait(job, self._now(), why, generation=generation)
         return Later(delay=pause, reason=Reason.CAPACITY, detail=why, capacity=True)
+
+    async def sweep(
+        self, wanted: Callable[[str], bool], *, older_than: timedelta = timedelta(days=14)
+    ) -> list[str]:
+        """End checks whose order nobody wants and remove old ones; returns the keys removed.
+
+        What is known about trees is forgotten after a month without use.
+        """
+
+        async def disposable(_key: str, _folder: Path) -> bool:
+            return True
+
+        def kept(key: str) -> bool:
+            return key.startswith(_BASE) or wanted(key)
+
+        await asyncio.to_thread(self._passed.forget, timedelta(days=30))
+        return await self.jobs.sweep(kept, older_than=older_than, rescue=disposable)
 
     def close(self) -> None:
         """Stop watching; running checks go on and are found again."""
         self.jobs.close()
-
-
-def _waited(job: JobFolder, generation: int) -> bool:
-    """True when the pause after this run has begun already, so it is not begun twice."""
-    return (job.outcome("waited") or {}).get("generation") == generation
-
-
-def _preflight(settings: CheckSettings, env: Mapping[str, str], folder: Path) -> str:
-    """What is missing before anything is spent; empty when the check can start."""
-    program = command.filled(settings.run[:1], {})[0]
-    if "/" not in program and shutil.which(program, path=env["PATH"]) is None:
-        return f"{program!r} is not a program on PATH; install it or set `path` for this check"
-    if leaked := environment.leaked_values(env, settings.own_credentials):
-        return f"{', '.join(leaked)} holds a credential; take it out of `env`"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    disk = os.statvfs(folder)
-    free = disk.f_bavail * disk.f_frsize
-    least = 2 * Limits().free_bytes
-    return f"only {free} bytes are free on the disk, {least} are needed" if free < least else ""
 
 
 def _detail(job: JobFolder, settings: CheckSettings, headline: str, *, green: bool) -> str:

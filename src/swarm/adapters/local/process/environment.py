@@ -33,6 +33,30 @@ _VALUE = re.compile(
 )
 
 
+#: No colours, no questions, and no files beside the sources that nobody asked for.
+_FIXED = {
+    "LANG": "C.UTF-8",
+    "CI": "true",
+    "NO_COLOR": "1",
+    "TERM": "dumb",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+#: Where people's credentials lie, below their home folder.
+_CREDENTIAL_FILES = (
+    *(".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".git-credentials"),
+    *(".npmrc", ".pypirc", ".pgpass", ".password-store", ".terraform.d", ".config/gcloud"),
+    *(".config/gh", ".config/hub", ".config/git/credentials", ".config/op", ".config/rclone"),
+    *(".config/sops", ".config/containers", ".cargo/credentials.toml", ".m2/settings.xml"),
+    *(".gem/credentials", ".local/share/keyrings"),
+)
+
+
+def credential_files(home: Path) -> tuple[Path, ...]:
+    """Files and folders below a home folder that no agent and no check may read."""
+    return tuple(home / name for name in _CREDENTIAL_FILES)
+
+
 def is_credential(name: str) -> bool:
     """True when a variable of this name probably holds a credential that no agent may have."""
     return bool(_CREDENTIAL.search(name)) and not _MODEL_KEY.match(name)
@@ -68,8 +92,7 @@ def build(
     # Tools that were installed beside this Python are found, also when its venv is not active.
     beside = str(Path(sys.executable).parent)
     env["PATH"] = os.pathsep.join((*map(str, path), source.get("PATH", os.defpath), beside))
-    fixed = {"LANG": "C.UTF-8", "CI": "true", "NO_COLOR": "1", "TERM": "dumb"}
-    return fixed | env
+    return _FIXED | env
 
 
 def secret_values(env: Mapping[str, str], names: Sequence[str]) -> list[str]:

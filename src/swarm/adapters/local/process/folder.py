@@ -61,6 +61,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
+def result_in(generation: Path) -> JobResult | None:
+    """How this start ended; None while it has not, or when its supervisor vanished."""
+    data = read_json(generation / "result.json")
+    return None if data is None else JobResult.from_json(data)
+
+
 class JobFolder:
     """What is on disk about one key."""
 
@@ -117,9 +123,8 @@ class JobFolder:
         folder = self.generation(last)
         # The order matters: it may write its result and go between two of these questions.
         alive = is_locked(folder / "alive")
-        data = read_json(folder / "result.json")
-        if data is not None:
-            result = JobResult.from_json(data)
+        result = result_in(folder)
+        if result is not None:
             return JobState(
                 phase=Phase.FINISHED,
                 generation=last,
@@ -135,8 +140,7 @@ class JobFolder:
         """How each start that ran has ended, oldest first; None for one that has no result."""
         ran = [self.generation(n) for n in self.generations()]
         found = [folder for folder in ran if (folder / "supervisor.json").exists()]
-        results = [read_json(folder / "result.json") for folder in found]
-        return [JobResult.from_json(data) if data else None for data in results]
+        return [result_in(folder) for folder in found]
 
     def outcome(self, name: str = "outcome") -> dict[str, Any] | None:
         """What was kept under this name; None when nothing was."""

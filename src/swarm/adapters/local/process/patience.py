@@ -19,8 +19,10 @@ def left(job: JobFolder, now: datetime) -> tuple[timedelta, str]:
     return max(timedelta(0), datetime.fromisoformat(data["until"]) - now), str(data["why"])
 
 
-def wait(job: JobFolder, now: datetime, why: str) -> timedelta:
+def wait(job: JobFolder, now: datetime, why: str, *, generation: int = 0) -> timedelta:
     """Begin the next pause, twice as long as the trouble has lasted so far; returns its length.
+
+    generation: the start that met the trouble; 0 for trouble before anything was started.
 
     It is kept with the job, so neither a restart nor another controller shortens it.
     """
@@ -28,8 +30,13 @@ def wait(job: JobFolder, now: datetime, why: str) -> timedelta:
     since = datetime.fromisoformat(data.get("since", now.isoformat()))
     pause = min(max(now - since, SHORTEST), LONGEST)
     kept = {"since": since.isoformat(), "until": (now + pause).isoformat(), "why": why}
-    job.keep(kept, _NAME)
+    job.keep({**kept, "generation": generation}, _NAME)
     return pause
+
+
+def begun(job: JobFolder, generation: int) -> bool:
+    """True when the pause after this start has begun already, so it is not begun twice."""
+    return (job.outcome(_NAME) or {}).get("generation") == generation
 
 
 def over(job: JobFolder) -> None:

@@ -1,0 +1,1 @@
+"""Agent commands: any argument list on a clean clone; its difference is taken, nothing else is."""

@@ -1,0 +1,35 @@
+"""What must be there before anything is spent on a command: program, room, and no credential."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from swarm.adapters.local.process import environment
+from swarm.adapters.local.process.spec import Limits
+
+
+def is_of_the_repository(program: str) -> bool:
+    """True when the program is named by a path inside the folder it runs in."""
+    return "/" in program and not program.startswith(("/", "{"))
+
+
+def missing(
+    program: str, env: Mapping[str, str], own_credentials: Sequence[str], folder: Path
+) -> str:
+    """What is missing, in one sentence that says what would mend it; "" when nothing is.
+
+    folder: where jobs are kept; made if it is not there.
+    """
+    program = sys.executable if program == "{python}" else program
+    if not is_of_the_repository(program) and shutil.which(program, path=env["PATH"]) is None:
+        return f"{program!r} is not a program on PATH; install it, or set `path` to its folder"
+    if leaked := environment.leaked_values(env, own_credentials):
+        return f"{', '.join(leaked)} holds a credential; take it out of `env`"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    disk = os.statvfs(folder)
+    free, least = disk.f_bavail * disk.f_frsize, 2 * Limits().free_bytes
+    return f"only {free} bytes are free on the disk, {least} are needed" if free < least else ""

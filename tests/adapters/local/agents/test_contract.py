@@ -1,0 +1,5 @@
+from swarm.testing.contracts.runs import RunsContract
+
+
+class TestLocalRuns(RunsContract):
+    pass
