@@ -156,6 +156,7 @@ def test_a_table_with_our_name_and_other_columns_is_refused(empty_database_dsn, 
         migrate(empty_database_dsn, read_migrations(files))
 
 
+@pytest.mark.slow
 def test_a_step_waits_for_a_lock_that_is_soon_given_up(empty_database_dsn, files):
     """A reader that holds the table for a while must not make an upgrade fail."""
     known = read_migrations(files)

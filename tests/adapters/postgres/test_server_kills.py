@@ -113,6 +113,20 @@ def test_acknowledged_commits_survive_many_kills(mode, data_folder, start_progra
         assert len(found) - last in (0, 1)
 
 
+@pytest.mark.parametrize("milliseconds", [0, 5, 20, 60, 120])
+def test_a_stop_that_meets_the_servers_own_restart_ends(data_folder, milliseconds):
+    """A fast shutdown that comes while the server restarts after a crash can hang for ever."""
+    server = EmbeddedServer(data_folder).start()
+    with psycopg.connect(server.dsn) as victim:
+        kill([victim.info.backend_pid])
+        time.sleep(milliseconds / 1000)
+        begun = time.monotonic()
+        server.leave()
+        assert time.monotonic() - begun < 30
+        victim.close()
+    assert server_processes(server.layout) == {}
+
+
 def test_a_half_made_cluster_is_never_seen(public_folder, start_program):
     """A process killed inside initdb leaves nothing that the next one would take for a cluster."""
     folder = public_folder / "data"
@@ -125,6 +139,7 @@ def test_a_half_made_cluster_is_never_seen(public_folder, start_program):
         assert connection.execute("select count(*) > 0 from pg_class").fetchone() == (True,)
 
 
+@pytest.mark.slow
 def test_a_backend_that_outlives_its_postmaster_is_ended(data_folder, start_program):
     """A computing backend does not notice that the postmaster died, and blocks a new server."""
     user = start_program("program_user.py", data_folder)
@@ -144,6 +159,7 @@ def test_a_backend_that_outlives_its_postmaster_is_ended(data_folder, start_prog
     busy.close()
 
 
+@pytest.mark.slow
 def test_a_server_whose_socket_was_deleted_comes_back(data_folder, start_program):
     """What a cleaner of temporary folders does to a socket that nobody touched for days."""
     user = start_program("program_user.py", data_folder)

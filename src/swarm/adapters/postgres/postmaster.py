@@ -50,7 +50,8 @@ class Answer(Enum):
     """What a connection attempt told us."""
 
     READY = "it answered a query"
-    STARTING = "it answers that it is starting up, recovering or shutting down"
+    STARTING = "it answers that it is starting up or recovering"
+    STOPPING = "it answers that it is shutting down"
     SILENT = "it takes a connection and says nothing: stopped, or the machine is overrun"
     NOBODY = "nobody listens"
 
@@ -66,6 +67,8 @@ def ask(layout: Layout) -> Answer:
         return Answer.SILENT
     except psycopg.OperationalError as error:
         words = str(error)
+        if "the database system is shutting down" in words:
+            return Answer.STOPPING
         if "the database system is" in words:
             return Answer.STARTING
         if any(sign in words for sign in ("No such file", "Connection refused", "closed the conn")):
@@ -100,7 +103,7 @@ def launch(
         _wait_until_ready(layout, process, begin)
     except BaseException:
         # Also when we are interrupted: a server that nobody uses must not stay behind.
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGQUIT)
         process.wait()
         raise
     return process
@@ -152,18 +155,16 @@ def server_processes(layout: Layout) -> dict[int, bool]:
 
 
 def evict(layout: Layout) -> None:
-    """End processes that hold the cluster though nobody can connect: see the two cases.
+    """Make whoever holds the cluster quit at once; what was committed is recovered at the start.
 
-    A postmaster whose socket somebody deleted is asked for a fast shutdown. Backends that outlived
-    a killed postmaster, because they were computing, are told to quit: nothing of theirs can be
-    committed any more.
+    For a postmaster whose socket somebody deleted or that hangs while stopping, and for backends
+    that outlived a killed postmaster because they were computing.
     """
     processes = server_processes(layout)
     postmasters = [pid for pid, is_postmaster in processes.items() if is_postmaster]
-    how = signal.SIGINT if postmasters else signal.SIGQUIT
     for pid in postmasters or processes:
         with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, how)
+            os.kill(pid, signal.SIGQUIT)
 
 
 def shorten_log(log: Path) -> None:

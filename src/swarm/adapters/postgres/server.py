@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Self
@@ -16,25 +15,19 @@ from .cluster import (
     copy_cluster,
     ensure_cluster,
     forget_dead_server,
-    leave_no_socket,
 )
-from .errors import DiskFull, ServerUnreachable, StartBusy
+from .errors import DiskFull, StartBusy
 from .layout import Layout, lay_out, make_places
 from .locks import FileLock
-from .postmaster import Answer, ask, evict, launch, request_stop, server_processes, shorten_log
+from .postmaster import Answer, ask, launch, shorten_log
 from .reach import SYSTEM_STATE, reachable_binaries
+from .turns import adopt_or_start, end
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
-
-
-#: A process that holds the data folder while nobody listens for so long is a left-over.
-_STRAY_SECONDS = 5.0
-#: One that listens and says nothing may only be slow; after a minute a person must look.
-_GIVE_UP_SECONDS = 60.0
 
 
 class LastOut(Enum):
@@ -103,7 +96,7 @@ class EmbeddedServer:
                     raise StartBusy(f"{users.path} is locked by another program")
                 self._users = users
             try:
-                self._bring_up()
+                adopt_or_start(self.layout, self._launch)
             except BaseException:
                 self._forget_users()
                 raise
@@ -130,7 +123,7 @@ class EmbeddedServer:
         with self.layout.locks.start() as start:
             start.wait_exclusive()
             if self._users is not None:
-                self._bring_up()
+                adopt_or_start(self.layout, self._launch)
 
     def stop_abandoned(self) -> bool:
         """Stop a server that outlived all its users because they were killed; True when we did."""
@@ -140,7 +133,7 @@ class EmbeddedServer:
             start.wait_exclusive()
             abandoned = users.try_exclusive() and not self.layout.keep_marker.exists()
             if abandoned:
-                self._bring_down()
+                end(self.layout, self._stop_child)
             return abandoned
 
     def look_after(self) -> None:
@@ -157,7 +150,7 @@ class EmbeddedServer:
             self._forget_users()
             with self.layout.locks.users() as users:
                 if users.try_exclusive() and not self.layout.keep_marker.exists():
-                    self._bring_down()
+                    end(self.layout, self._stop_child)
         self._disown()
 
     def stop(self) -> None:
@@ -168,7 +161,7 @@ class EmbeddedServer:
             start.wait_exclusive()
             self._forget_users()
             self.layout.keep_marker.unlink(missing_ok=True)
-            self._bring_down()
+            end(self.layout, self._stop_child)
         self._disown()
 
     def status(self) -> ServerStatus:
@@ -187,28 +180,6 @@ class EmbeddedServer:
             keeps_running=layout.keep_marker.exists(),
         )
 
-    def _bring_up(self) -> None:
-        """With the `start` lock held: adopt the server that answers, else start one."""
-        stray_since = time.monotonic()
-        evicted = False
-        while True:
-            with self.layout.locks.server() as lock:
-                if lock.try_exclusive():
-                    self._launch(lock)
-                    return
-            answer = ask(self.layout)
-            if answer is Answer.READY:
-                return
-            stray = time.monotonic() - stray_since
-            if answer is Answer.STARTING:
-                stray_since = time.monotonic()
-            elif stray > _GIVE_UP_SECONDS:
-                raise self._unreachable()
-            elif answer is Answer.NOBODY and stray > _STRAY_SECONDS and not evicted:
-                evict(self.layout)
-                evicted = True
-            time.sleep(0.005)
-
     def _launch(self, lock: FileLock) -> None:
         binaries = self._binaries or find_binaries()
         binaries = reachable_binaries(binaries, self.layout.account, self._system_state)
@@ -224,40 +195,11 @@ class EmbeddedServer:
         else:
             ballast.take(self.layout)
 
-    def _bring_down(self) -> None:
-        """With the `start` lock held: fast shutdown, and wait until the last process is gone."""
-        begun = time.monotonic()
-        asked = evicted = False
-        while True:
-            with self.layout.locks.server() as lock:
-                if lock.try_exclusive():
-                    leave_no_socket(self.layout)
-                    return
-            if not asked:
-                asked = self._ask_to_stop()
-            spent = time.monotonic() - begun
-            if spent > _STRAY_SECONDS and not evicted:
-                evict(self.layout)
-                evicted = True
-            if spent > _GIVE_UP_SECONDS:
-                raise self._unreachable()
-            time.sleep(0.001)
-
-    def _ask_to_stop(self) -> bool:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)  # our own child: the number is surely its
-            return True
-        if ask(self.layout) is not Answer.READY:
+    def _stop_child(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
             return False
-        request_stop(self.layout)
+        self._process.send_signal(signal.SIGINT)  # our own child: the number is surely its
         return True
-
-    def _unreachable(self) -> ServerUnreachable:
-        pids = ", ".join(map(str, server_processes(self.layout))) or "unknown here"
-        return ServerUnreachable(
-            f"a server process holds {self.layout.cluster} and does not "
-            f"answer (process ids: {pids})"
-        )
 
     def _forget_users(self) -> None:
         if self._users is not None:
