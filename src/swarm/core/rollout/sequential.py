@@ -242,7 +242,7 @@ def dispersion(test: RiskTest) -> float:
     return 1.0 if test.scatter <= test.freedom else test.scatter / test.freedom
 
 
-class Evidence(NamedTuple):
+class Balance(NamedTuple):
     """Both processes at one look, as natural logarithms, and the dispersion they carry."""
 
     log_fail: float
@@ -250,11 +250,11 @@ class Evidence(NamedTuple):
     phi: float
 
 
-def evidence(test: RiskTest) -> Evidence:
+def evidence(test: RiskTest) -> Balance:
     """E_fail and E_pass after all windows so far. Cost: O(48)."""
     phi = dispersion(test)
     tempered = np.minimum(test.log_ratio if phi == 1.0 else test.log_ratio / phi, _LOG_HIGHEST)
     fail, passing = (test.weights @ np.exp(tempered)).tolist()
-    return Evidence(
+    return Balance(
         log_fail=math.log(max(fail, _LOWEST)), log_pass=math.log(max(passing, _LOWEST)), phi=phi
     )

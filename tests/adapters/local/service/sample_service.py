@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 BEHAVIOUR = json.loads(Path("behaviour.json").read_text())
@@ -89,13 +88,17 @@ def steal(port):
     if marker.exists():
         return
     marker.write_text(str(port))
-    take = f"import socket, time; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen()"
-    subprocess.Popen(
-        [sys.executable, "-c", f"{take}; time.sleep(1000)"],
+    take = (
+        f"import socket, sys; s = socket.socket(); s.bind(('127.0.0.1', {port})); s.listen();"
+        "print(flush=True); sys.stdout.close(); s.accept(); s.accept(); s.accept(); s.accept()"
+    )
+    thief = subprocess.Popen(
+        [sys.executable, "-c", take],
         start_new_session=True,
         env={"THIEF": "1"},
+        stdout=subprocess.PIPE,
     )
-    time.sleep(0.5)
+    thief.stdout.readline()
     sys.exit("address already in use")
 
 

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import threading
 import time
-import urllib.request
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -15,6 +14,7 @@ from urllib.parse import parse_qs
 import pytest
 from pydantic import ValidationError
 
+from swarm.adapters.local.service.asking import ask
 from swarm.adapters.local.service.errors import BadQuery, MetricsUnreadable
 from swarm.adapters.local.service.queries import PrometheusReader, PrometheusSettings
 from swarm.adapters.local.service.versions import free_port
@@ -227,6 +227,7 @@ async def test_a_real_prometheus_tells_what_the_proxy_counted(target, tmp_path):
     port = free_port()
     server = start_prometheus(tmp_path, port, admin)
     try:
+        await ready(port)
         reader = PrometheusReader(settings(url=f"http://127.0.0.1:{port}", latency=LATENCY))
         look = await settled(reader, own)
         assert (look.stable.total, look.stable.bad) == (own.stable.total, own.stable.bad)
@@ -250,7 +251,7 @@ def start_prometheus(folder, port, scraped):
         "- job_name: proxy\n"
         f"  static_configs: [{{targets: ['127.0.0.1:{scraped}']}}]\n"
     )
-    server = subprocess.Popen(
+    return subprocess.Popen(
         [
             "prometheus",
             f"--config.file={config}",
@@ -260,16 +261,13 @@ def start_prometheus(folder, port, scraped):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+async def ready(port):
     until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=1):
-                return server
-        except OSError:
-            time.sleep(0.1)
-    server.kill()
-    server.wait()
-    pytest.fail("Prometheus did not start")
+    while (said := await ask(port, "/-/ready")) is None or not said.ok:
+        assert time.monotonic() < until, "Prometheus did not start"
+        await asyncio.sleep(0.1)
 
 
 async def settled(reader, own):

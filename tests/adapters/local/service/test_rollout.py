@@ -145,6 +145,12 @@ async def test_a_second_rollout_is_refused_while_one_is_open(target):
         await target.service.set_traffic(50, "other-set", THIRD)
 
 
+async def test_where_nothing_was_deployed_nothing_is_live_and_nothing_drifted(target):
+    live = await target.service.heal()
+    assert (live.stable_revision, live.canary_revision) == ("", None)
+    assert (live.healthy, live.drift) == (False, ())
+
+
 async def test_a_canary_needs_a_stable_version(target):
     with pytest.raises(NoStable):
         await target.canary()

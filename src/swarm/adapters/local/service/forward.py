@@ -8,16 +8,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-import httpcore
+import h11
 
 from swarm.adapters.local.service.asking import LOOPBACK, REVISION_HEADER
 from swarm.adapters.local.service.exposition import ERROR, FAILOVER, OK, Counters
 from swarm.adapters.local.service.routing import Route, Routes
+from swarm.adapters.local.service.upstream import Answer, Broken, Exchange, Headers, NotSent
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 # Of the connection, not of the message: RFC 9110 section 7.6.1, and Expect, which the server
 # side has answered already.
@@ -26,8 +26,6 @@ _HOP_BY_HOP = frozenset({
     b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect",
 })  # fmt: skip
 _SERVER_ERROR = 500
-_NOT_SENT = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
-_BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 
 
 class ClientGone(Exception):
@@ -40,12 +38,7 @@ class Forwarder:
     def __init__(self, routes: Routes, counters: Counters, silence: float) -> None:
         self._routes = routes
         self._counters = counters
-        self._limits = {"connect": 2.0, "read": silence, "write": silence, "pool": silence}
-        # No connection is kept: a version that closes an idle one just as we use it would be
-        # blamed for an error. A loopback connection costs a tenth of a millisecond.
-        self._pool = httpcore.AsyncConnectionPool(
-            max_connections=1000, max_keepalive_connections=0, retries=0
-        )
+        self._silence = silence
         self.in_flight: Counter[int] = Counter()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -74,27 +67,26 @@ class Forwarder:
     ) -> bool:
         """True when the request could not be sent at all; otherwise the client was answered."""
         scope, receive, send = exchange
-        began, outcome = time.perf_counter(), ERROR
-        started = False
+        began, outcome, started = time.perf_counter(), ERROR, False
         self.in_flight[route.port] += 1
+        upstream = Exchange(self._silence)
         try:
-            response = await self._pool.handle_async_request(self._request(route, scope, receive))
-            try:
-                await send(_start(response, route))
-                started = True
-                await _stream(response, receive, send)
-            finally:
-                await response.aclose()
-            outcome = OK if response.status < _SERVER_ERROR else ERROR
-        except _NOT_SENT:
+            await upstream.open(LOOPBACK, route.port)
+            answer = await upstream.answer(*_request(scope, receive))
+            await send(_start(answer, route))
+            started = True
+            await _stream(answer, upstream, receive, send)
+            outcome = OK if answer.status < _SERVER_ERROR else ERROR
+        except NotSent:
             return True
         except ClientGone:
             outcome = OK  # no fault of the version
-        except _BROKEN:
+        except Broken:
             if started:
                 raise  # the server side then cuts the connection, as it must
             await _refuse(send, 502, b"this version of the service broke the connection\n")
         finally:
+            upstream.close()
             self.in_flight[route.port] -= 1
             if not self.in_flight[route.port]:
                 del self.in_flight[route.port]
@@ -102,44 +94,34 @@ class Forwarder:
             self._counters.count(route.revision, outcome if counted else FAILOVER, seconds)
         return False
 
-    def _request(
-        self, route: Route, scope: MutableMapping[str, Any], receive: Receive
-    ) -> httpcore.Request:
-        headers: Headers = scope["headers"]
-        names = dict(headers)
-        kept = _end_to_end(headers)
-        chunked = b"transfer-encoding" in names
-        if chunked:
-            kept.append((b"transfer-encoding", b"chunked"))
-        client = scope.get("client")
-        if client:
-            kept.append((b"x-forwarded-for", str(client[0]).encode()))
-        kept.append((b"connection", b"close"))
-        target = scope["raw_path"] or b"/"
-        if scope["query_string"]:
-            target += b"?" + scope["query_string"]
-        has_body = chunked or names.get(b"content-length", b"0") != b"0"
-        return httpcore.Request(
-            method=scope["method"].encode("ascii"),
-            url=httpcore.URL(
-                scheme=b"http", host=LOOPBACK.encode(), port=route.port, target=target
-            ),
-            headers=kept,
-            content=_body(receive) if has_body else None,
-            extensions={"timeout": self._limits},
-        )
 
-    async def aclose(self) -> None:
-        """Close what is open to the versions."""
-        await self._pool.aclose()
+def _request(
+    scope: MutableMapping[str, Any], receive: Receive
+) -> tuple[h11.Request, AsyncIterator[bytes] | None]:
+    """The request as it goes on to the version, and its body if it has one."""
+    headers: Headers = scope["headers"]
+    names = dict(headers)
+    kept = _end_to_end(headers)
+    chunked = b"transfer-encoding" in names
+    if chunked:
+        kept.append((b"transfer-encoding", b"chunked"))
+    if scope.get("client"):
+        kept.append((b"x-forwarded-for", str(scope["client"][0]).encode()))
+    kept.append((b"connection", b"close"))
+    target = scope["raw_path"] or b"/"
+    if scope["query_string"]:
+        target += b"?" + scope["query_string"]
+    request = h11.Request(method=scope["method"].encode("ascii"), target=target, headers=kept)
+    has_body = chunked or names.get(b"content-length", b"0") != b"0"
+    return request, _body(receive) if has_body else None
 
 
-async def _stream(response: httpcore.Response, receive: Receive, send: Send) -> None:
+async def _stream(answer: Answer, upstream: Exchange, receive: Receive, send: Send) -> None:
     """Pass the answer on. One without a length may never end, so its client is watched."""
-    endless = not any(name.lower() == b"content-length" for name, _ in response.headers)
+    endless = not any(name.lower() == b"content-length" for name, _ in answer.headers)
     gone = asyncio.ensure_future(_disconnected(receive)) if endless else None
     try:
-        async for chunk in response.aiter_stream():
+        async for chunk in upstream.body():
             if gone is not None and gone.done():
                 raise ClientGone
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -174,10 +156,10 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [(name, value) for name, value in headers if name.lower() not in dropped]
 
 
-def _start(response: httpcore.Response, route: Route) -> Message:
-    headers = [(n.lower(), v) for n, v in _end_to_end(response.headers)]
+def _start(answer: Answer, route: Route) -> Message:
+    headers = [(n.lower(), v) for n, v in _end_to_end(answer.headers)]
     headers.append((REVISION_HEADER.encode(), route.revision.encode()))
-    return {"type": "http.response.start", "status": response.status, "headers": headers}
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}
 
 
 async def _refuse(send: Send, status: int, text: bytes) -> None:

@@ -45,13 +45,14 @@ async def live(parts: Parts, target: Target) -> LiveState:
         detached.cap_log(parts.versions.log(version.revision))
     routing = await parts.front.routing()
     if routing is None:
-        gone = "the proxy does not answer" if target.stable else "nothing was deployed yet"
+        # Where nothing was ever deployed, nothing can differ from what was asked for.
+        drift = ["the proxy does not answer"] if target.stable else []
         return LiveState(
             stable_revision="",
             canary_revision=None,
             traffic_percent=0,
             healthy=False,
-            drift=(gone,),
+            drift=tuple(drift),
         )
     named = {arm: await parts.versions.revision_at(port) for arm, port in routing.ports.items()}
     drift = await _drift_of(parts, "stable", target.stable, named)

@@ -23,7 +23,7 @@ RESERVED_ENV = frozenset({"PORT", "SWARM_REVISION", "SWARM_TARGET", "SWARM_SERVI
 class ServiceSettings(SettingsBlock):
     """One service: how a version of it is started, and how it is asked."""
 
-    name: Name
+    name: Name = Field(description="What the target is called; the table's own name.")
     port: int = Field(ge=1, le=65_535, description="Public port on loopback; the proxy has it.")
     run: tuple[str, ...] = Field(
         min_length=1,

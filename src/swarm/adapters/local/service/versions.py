@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import re
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
