@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -129,9 +130,10 @@ class SourceSettings(SettingsBlock):
 class Place:
     """Where a source works: for which Swarm, by which clock, and with which secrets.
 
-    now:    the present instant, aware. secret: the value of a named secret, None if unset.
+    now:    the present instant, aware.
+    secret: the value of a named secret, None if it is not set; by default the environment's.
     """
 
     swarm: SwarmId
     now: Callable[[], datetime]
-    secret: Callable[[str], str | None] = lambda _name: None
+    secret: Callable[[str], str | None] = os.environ.get

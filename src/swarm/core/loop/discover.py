@@ -52,7 +52,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStanding:
+class Standing:
     """What is known about one source.
 
     failures:  in a row.                   due: when it is read next; None: at once.
@@ -79,21 +79,21 @@ def next_due(pace: Pace, after: datetime) -> datetime:
     return next(time for time in times if time > earliest)
 
 
-def due(standings: Iterable[SourceStanding], now: datetime) -> tuple[str, ...]:
+def due(standings: Iterable[Standing], now: datetime) -> tuple[str, ...]:
     """The sources to read now, the longest waiting first; each one once, however late it is."""
     waiting = [one for one in standings if one.due is None or one.due <= now]
     waiting.sort(key=lambda one: (one.due or EPOCH, one.source))
     return tuple(one.source for one in waiting)
 
 
-def look_again(standings: Iterable[SourceStanding]) -> datetime | None:
+def look_again(standings: Iterable[Standing]) -> datetime | None:
     """When the next source is due; None when there is none that waits for its time."""
     return min((one.due for one in standings if one.due is not None), default=None)
 
 
-def answered(before: SourceStanding, pace: Pace, at: datetime, *, news: bool) -> SourceStanding:
+def answered(before: Standing, pace: Pace, at: datetime, *, news: bool) -> Standing:
     """How a source stands after it answered; `news`: it brought something that was not known."""
-    return SourceStanding(
+    return Standing(
         source=before.source,
         answered_at=at,
         news_at=at if news or before.news_at is None else before.news_at,
@@ -102,8 +102,8 @@ def answered(before: SourceStanding, pace: Pace, at: datetime, *, news: bool) ->
 
 
 def failed(
-    before: SourceStanding, pace: Pace, at: datetime, detail: str, asked: timedelta | None = None
-) -> SourceStanding:
+    before: Standing, pace: Pace, at: datetime, detail: str, asked: timedelta | None = None
+) -> Standing:
     """How a source stands after it did not answer.
 
     asked: how long it told us to stay away; heeded up to a day.
@@ -135,7 +135,7 @@ def back_off(pace: Pace, failures: int) -> timedelta:
     return pause * (1 + JITTER * _share(pace, f"failure {failures}"))
 
 
-def health(standing: SourceStanding, pace: Pace, now: datetime) -> Health:
+def health(standing: Standing, pace: Pace, now: datetime) -> Health:
     """How a source stands at `now`, in one word."""
     if standing.dark_since is not None:
         return Health.DARK
@@ -147,15 +147,15 @@ def health(standing: SourceStanding, pace: Pace, now: datetime) -> Health:
     return Health.QUIET if pace.quiet_after and silent > pace.quiet_after else Health.OK
 
 
-def state_of(standing: SourceStanding) -> SourceState:
+def state_of(standing: Standing) -> SourceState:
     """The source as the snapshot shows it to the other steps of the loop."""
     return SourceState(name=standing.source, dark_since=standing.dark_since, detail=standing.detail)
 
 
-def restored(state: SourceState) -> SourceStanding:
+def restored(state: SourceState) -> Standing:
     """What a restarted controller knows of a source: a dark one stays dark until it answers."""
     dark = state.dark_since
-    return SourceStanding(
+    return Standing(
         source=state.name,
         failures=DARK_AFTER if dark else 0,
         failing_since=dark,
