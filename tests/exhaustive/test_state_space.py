@@ -86,7 +86,8 @@ def rollout(state, forward):
         "unhealthy": "abort",
         "synced": forward("set-traffic"),
         "watching": "take-look",
-        "undecided": "wait" if state.mode == "assisted" else "abort",
+        # Assisted asks a person, and goes on watching what is exposed until that person answers.
+        "undecided": "take-look" if state.mode == "assisted" else "abort",
         "failing": "abort",
         "passed": forward("set-traffic"),
         "last": forward("set-traffic"),

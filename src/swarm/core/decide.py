@@ -7,66 +7,73 @@ give the same answer, so skipping changes nothing but the cost (a property test 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from swarm.core.decision import (
     LiftFreeze,
     MarkRequalified,
+    OpenFreeze,
     OpenMission,
     Order,
     Plan,
     Record,
     Settle,
     Standing,
+    UseApproval,
 )
 from swarm.core.findings import read
 from swarm.core.holds import Holds, path_resources
 from swarm.core.ids import MissionId
 from swarm.core.loop import deliver, implement, learn, protect, requalify, select, verify
-from swarm.core.policy import lifting
+from swarm.core.nouns import Freeze
+from swarm.core.policy import freeze, lifting
 from swarm.core.saying import Saying, View
 from swarm.core.snapshot import Mission, Snapshot
 
-# What is opened, ended or lifted here is judged in the next snapshot, at once.
-_CHANGES_THE_NEXT_SNAPSHOT = (OpenMission, Settle, MarkRequalified, LiftFreeze)
+# What these change is judged in the next snapshot, at once.
+_CHANGES_THE_NEXT_SNAPSHOT = (OpenMission, Settle, OpenFreeze, MarkRequalified, LiftFreeze)
 ROOMS = (implement.say, verify.say, deliver.say, protect.say, requalify.say)
 
 
 def decide(snapshot: Snapshot) -> Plan:
     """All that one tick decides: orders, records, standings, and when to look again."""
     epoch = epoch_of(snapshot)
-    holds = Holds.of(snapshot.missions, epoch)
+    holds = Holds(snapshot.missions, epoch)
     orders: list[Order] = []
     records: list[Record] = list(lifting.records(snapshot))
     standings: list[tuple[MissionId, Standing]] = []
-    settled = 0
+    known, ended = snapshot, 0  # what one ending brings about binds whatever comes after it
     for mission in holds.to_judge(snapshot.now):
-        word = judge(mission, View(snapshot=snapshot, held=holds.held))
+        word = judge(mission, View(snapshot=known, held=holds.held))
         standing = _standing(mission, word, snapshot.now, epoch)
-        ended = [record for record in word.records if isinstance(record, Settle)]
-        holds.update(mission, standing, ended=bool(ended))
+        settle = next((record for record in word.records if isinstance(record, Settle)), None)
+        holds.update(mission, standing, ended=settle is not None)
         orders.extend(word.orders)
-        records.extend(record for record in word.records if not isinstance(record, Settle))
-        for settle in ended:
-            lesson = learn.from_ending(settle, mission, snapshot)
+        records.extend(record for record in word.records if record is not settle)
+        if settle is not None:
+            lesson = learn.from_ending(settle, mission, known)
             records.extend((lesson.settle, *lesson.records))
-        settled += len(ended)
+            known, ended = lesson.known, ended + 1
         if mission.standing is None or _moved(mission.standing, standing):
             standings.append((mission.id, standing))
-    selection = select.choose(snapshot, holds.held, len(snapshot.missions) - settled)
+    opened = [record for record in records if isinstance(record, OpenMission)]
+    for mission_opened in opened:
+        holds.expect(mission_opened)
+    selection = select.choose(known, holds.held, len(snapshot.missions) - ended + len(opened))
     records.extend(selection.rejected)
-    for opened in selection.opened:
-        records.extend(learn.recommended(opened, snapshot) if snapshot.shadow else (opened,))
+    for opening in selection.opened:
+        records.extend(learn.recommended(opening, known) if known.shadow else (opening,))
+    halted = _halted(orders, known.freezes[len(snapshot.freezes) :])
+    changed = any(isinstance(record, _CHANGES_THE_NEXT_SNAPSHOT) for record in records)
     return Plan(
-        orders=tuple(orders),
-        records=tuple(records),
+        orders=tuple(o for o in orders if not (o.forward and o.mission in halted)),
+        records=tuple(record for record in records if not _uses(record, halted)),
         standings=tuple(standings),
-        look_again=(
-            snapshot.now
-            if any(isinstance(record, _CHANGES_THE_NEXT_SNAPSHOT) for record in records)
-            else _earliest(snapshot, holds.standings, lifting.look_again(snapshot))
-        ),
+        look_again=snapshot.now
+        if changed or holds.unheard
+        else _earliest(snapshot, holds.standings, selection.look_again),
         idle_reason=selection.idle_reason,
         selected=selection.passed_over,
     )
@@ -86,11 +93,16 @@ def judge(mission: Mission, view: View) -> Saying:
 
 def epoch_of(snapshot: Snapshot) -> str:
     """What besides its own evidence and the time a mission's standing depends on."""
-    parts = [snapshot.policy_hash, str(snapshot.generation)]
-    parts += [f"{hold.id}:{hold.until}" for hold in snapshot.freezes]
+    window = snapshot.budget
+    parts = [snapshot.policy_hash, str(snapshot.generation), f"shadow={snapshot.shadow}"]
+    parts += sorted(
+        f"{hold.id}:{hold.mission_class}:{hold.until}:{hold.reason}:{hold.detail}"
+        for hold in snapshot.freezes
+    )
     parts += sorted(f"{target}@{revision}" for target, revision in snapshot.denied)
-    parts += [f"{name}={seen}" for name, seen in snapshot.drifted]
-    parts.append("budget" if snapshot.budget else "no budget")
+    parts += sorted(f"{name}={seen}" for name, seen in snapshot.drifted)
+    parts += sorted(f"dark={name}" for name in snapshot.dark)
+    parts.append("no budget" if window is None else f"overdrawn={window.left < 0}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -99,18 +111,39 @@ def _standing(mission: Mission, word: Saying, now: datetime, epoch: str) -> Stan
     same = before is not None and (before.room, before.reason) == (word.room, word.reason)
     landed = word.room == protect.ROOM
     holds = word.holds if landed else word.holds | path_resources(mission)
+    later = word.look_again is not None and word.look_again > now
     return Standing(
         version=mission.version,
         epoch=epoch,
         room=word.room,
         reason=word.reason,
-        detail=word.detail,
+        detail="; ".join(part for part in (word.detail, *_held_up(mission)) if part),
         since=before.since if before is not None and same else now,
-        look_again=word.look_again,
+        look_again=word.look_again if later else None,  # what is past wakes nobody: evidence does
         next_action=word.next_action,
         holds=holds,
         blocked_on=word.blocked_on,
     )
+
+
+def _held_up(mission: Mission) -> list[str]:
+    """Orders that cannot be carried out yet; runs and checks say so themselves."""
+    told = {"start-run", "run-check"}
+    orders = (order for order in mission.orders if order.waits_because and order.kind not in told)
+    return [f"{order.kind} waits: {order.waits_because}" for order in orders]
+
+
+def _halted(orders: list[Order], opened: tuple[Freeze, ...]) -> frozenset[MissionId]:
+    """Missions whose forward step a freeze that was opened in this very tick holds back."""
+    return frozenset(
+        order.mission
+        for order in orders
+        if order.forward and freeze.holding(opened, order.mission_class) is not None
+    )
+
+
+def _uses(record: Record, halted: frozenset[MissionId]) -> bool:
+    return isinstance(record, UseApproval) and record.approval.mission in halted
 
 
 def _moved(before: Standing, after: Standing) -> bool:
@@ -118,7 +151,7 @@ def _moved(before: Standing, after: Standing) -> bool:
 
 
 def _earliest(
-    snapshot: Snapshot, standings: list[Standing], lifting_at: datetime | None
+    snapshot: Snapshot, standings: Iterable[Standing], selecting: datetime | None
 ) -> datetime | None:
     times = [standing.look_again for standing in standings if standing.look_again is not None]
     times += [
@@ -126,6 +159,5 @@ def _earliest(
         for need in snapshot.needs
         if need.not_before is not None and need.not_before > snapshot.now
     ]
-    if lifting_at is not None:
-        times.append(lifting_at)
+    times += [at for at in (lifting.look_again(snapshot), selecting) if at is not None]
     return min(times, default=None)

@@ -34,8 +34,8 @@ def send(
             next_action="starts when swarm.toml binds one",
         )
     lane = lane_of(len(found.runs))
-    if (busy := _busy(room, lane, mission, view)) is not None:
-        return busy
+    if (wait := _broke(room, agent, view) or _busy(room, lane, mission, view)) is not None:
+        return wait
     change = None if base else found.change
     attempt = len(found.runs)
     order = Orders(mission, view.snapshot).start_run(
@@ -97,11 +97,28 @@ def _agent_of(mission: Mission, view: View) -> AgentBinding | None:
     return None
 
 
+def _broke(room: str, agent: AgentBinding, view: View) -> Saying | None:
+    """No fix is paid for from a window that is overdrawn already (FAIL-5)."""
+    window = view.snapshot.budget
+    if agent.cost <= 0 or window is None or window.left >= 0:
+        return None
+    return Saying(
+        room=room,
+        reason=Reason.BUDGET_EXHAUSTED,
+        detail=f"{window.name} is overdrawn by {-window.left} micro-units",
+        next_action=f"goes on when the window ends, at {window.window_ends:%Y-%m-%d %H:%M} UTC",
+        look_again=window.window_ends,
+    )
+
+
 def _busy(room: str, lane: str, mission: Mission, view: View) -> Saying | None:
     other = view.holder(lane, mission)
     reason, resource = Reason.RUN_PENDING, lane
     if other is None:
-        occupied = overlap.Occupied(view.held, mission.id)
+        # Only elders are waited for: where paths meet both ways, two would wait for ever.
+        elders = view.elders(mission)
+        before = {what: owner for what, owner in view.held.items() if owner in elders}
+        occupied = overlap.Occupied(before, mission.id)
         met = occupied.meets(mission.repo, mission.contract.allowed_paths)
         if met is None:
             return None

@@ -9,6 +9,7 @@ from swarm.contract.choices import Mode
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core import saga
 from swarm.core.decision import GiveVerdict, Order
+from swarm.core.evidence import TrafficSet
 from swarm.core.findings import Findings, TargetFindings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
 from swarm.core.nouns import Risk
@@ -19,6 +20,9 @@ from swarm.core.saying import Content, Saying, View, Word, frozen, verdict_recor
 from swarm.core.snapshot import Mission
 
 ROOM = "protect"
+#: Pause before a target whose split is not the wanted one is asked again.
+EXPOSE_EVERY = timedelta(seconds=15)
+_SHORTEST_ID = 7  #: digits of an abbreviated commit that a process may call itself
 
 
 class Exposure:
@@ -34,17 +38,21 @@ class Exposure:
         self.risk = self._risk()
 
     def say(self) -> Word:
-        """The next thing for this target; content once it is promoted."""
-        if self.target.promoted is not None:
-            return Content()
-        waiting = self._not_now()
-        if waiting is not None:
+        """The next thing for this target; content once it runs the revision, and that alone."""
+        promoted, synced = self.target.promoted, self.target.synced
+        if promoted is not None:
+            if _same(promoted.revision, self.revision):
+                return Content()
+            detail = f"{self.name} says that it runs {promoted.revision[:8] or 'nothing'}"
+            return self._back(Reason.TARGET_DRIFTED, detail)
+        if (waiting := self._not_now()) is not None:
             return waiting
-        synced = self.target.synced
         if synced is None:
             return self._sync()
         if not synced.healthy:
             return self._back(Reason.SYNC_FAILED, synced.detail)
+        if _same(synced.stable, self.revision):
+            return Content(records=self._nothing_to_expose())
         for number in range(self.last):
             word = self._step(number)
             if word is not None:
@@ -57,19 +65,14 @@ class Exposure:
         return risk.of_change(self.mission.risk, change, rules).risk if change else Risk.R3
 
     def _not_now(self) -> Saying | None:
-        """Another rollout holds the target, it drifted, or this revision was denied here."""
-        resource = f"target:{self.name}"
-        if (other := self.view.holder(resource, self.mission)) is not None:
+        """Nobody can say what the target is, or it drifted before this rollout began."""
+        if self.name not in dict(self.view.snapshot.installation.targets):
             return Saying(
                 room=ROOM,
-                reason=Reason.TARGET_BUSY,
-                detail=f"{other} rolls out at {self.name}",
-                next_action=f"starts after {other}",
-                blocked_on=resource,
+                reason=Reason.TARGET_NOT_BOUND,
+                detail=f"no target is bound to {self.name!r} in swarm.toml",
+                next_action="goes on when it is bound; `swarmctl mission cancel` undoes main",
             )
-        if (self.name, self.revision) in self.view.snapshot.denied:
-            detail = f"{self.revision[:8]} was rolled back at {self.name} before"
-            return self._back(Reason.DIGEST_DENIED, detail)
         seen = dict(self.view.snapshot.drifted).get(self.name)
         if seen is not None and self.target.synced is None:
             return Saying(
@@ -79,6 +82,23 @@ class Exposure:
                 next_action="goes on when the target runs what Git says",
             )
         return None
+
+    def _nothing_to_expose(self) -> tuple[GiveVerdict, ...]:
+        """The target runs this very revision already: there is no old version to compare with."""
+        detail = f"{self.name} runs {self.revision[:8]} already; nothing was exposed"
+        nothing = Verdict(
+            answer=Answer.PASS, reason=Reason.NOT_CONFIGURED, detail=detail, configured=False
+        )
+        return (
+            *self._kept(progressive_rollout.NAME, self.last, nothing),
+            *self._kept(post_deploy_slo.NAME, self.last, nothing),
+        )
+
+    def _exposed(self, number: int) -> TrafficSet | None:
+        """The exposure of a step at the weight that policy asks for now."""
+        exposed = self.target.traffic.get(number)
+        wanted = self.steps[number].set_weight
+        return exposed if exposed is not None and exposed.percent == wanted else None
 
     def _sync(self) -> Saying:
         hold = self.view.freeze_over(self.mission)
@@ -90,47 +110,48 @@ class Exposure:
             detail=f"starting {self.revision[:8]} beside the stable version of {self.name}",
             next_action="the new version answers its health check",
             orders=(self.orders.sync(self.name, self.revision),),
-            holds=frozenset({f"target:{self.name}"}),
         )
 
     def _step(self, number: int) -> Saying | None:
         """One canary step; None once the rollout has gone past it."""
-        exposed = self.target.traffic.get(number)
+        exposed = self._exposed(number)
         if exposed is None:
             return self._expose(number)
-        if number + 1 in self.target.traffic:
+        if self._exposed(number + 1) is not None:
             return None
         limits = progressive_rollout.thresholds(self.view.snapshot.installation, self.risk)
         verdict = progressive_rollout.judge(self.target, number, limits)
         kept = self._kept(progressive_rollout.NAME, number, verdict)
         if verdict.answer is Answer.FAIL:
             return self._back(Reason.CANARY_FAILED, verdict.detail).recording(*kept)
-        expired = self.view.now >= exposed.at + limits.max_hold
-        if self._goes_on(verdict, exposed.at, expired=expired):
+        until = exposed.at + limits.max_hold
+        look = self._look(number, limits.look_every, verdict, until)
+        if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
             pause_over = exposed.at + self.steps[number].pause
             if self.view.now >= pause_over:
                 return self._expose(number + 1).recording(*kept)
-            verdict = replace(verdict, look_again=pause_over)
-        elif expired:
-            return self._undecided(number, verdict).recording(*kept)
-        return self._look(number, limits.look_every, verdict).recording(*kept)
+            look = self._look(number, limits.look_every, verdict, pause_over)
+        elif self.view.now >= until:
+            look = self._undecided(number, verdict, look)
+        return look.recording(*kept)
 
     def _observe(self) -> Word:
         """Full exposure, the observation window of Gate 6, then promotion."""
-        exposed = self.target.traffic.get(self.last)
+        exposed = self._exposed(self.last)
         if exposed is None:
             return self._expose(self.last)
         limits = self.view.snapshot.installation.slo
-        verdict = post_deploy_slo.judge(self.target, self.last, limits)
+        verdict = post_deploy_slo.judge(self.target, self.last, limits, exposed.at)
         kept = self._kept(post_deploy_slo.NAME, self.last, verdict)
         if verdict.answer is Answer.FAIL:
             return self._back(Reason.SLO_REGRESSED, verdict.detail).recording(*kept)
-        expired = self.view.now >= exposed.at + limits.max_hold
-        if self._goes_on(verdict, exposed.at, expired=expired):
-            return self._promote(verdict).recording(*kept)
-        if expired:
-            return self._undecided(self.last, verdict).recording(*kept)
-        return self._look(self.last, limits.look_every, verdict).recording(*kept)
+        until = exposed.at + limits.max_hold
+        look = self._look(self.last, limits.look_every, verdict, until)
+        if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
+            look = self._promote(verdict)
+        elif self.view.now >= until:
+            look = self._undecided(self.last, verdict, look)
+        return look.recording(*kept)
 
     def _goes_on(self, verdict: Verdict, since: datetime, *, expired: bool) -> bool:
         """A pass, a person's promote for this very step, or the operator's choice for R0/R1."""
@@ -142,20 +163,20 @@ class Exposure:
         promotes = self.view.snapshot.installation.undecided_promotes
         return expired and promotes and self.risk <= Risk.R1
 
-    def _undecided(self, step: int, verdict: Verdict) -> Saying:
-        """The longest hold passed: assisted asks a person, lights-out takes it back."""
+    def _undecided(self, step: int, verdict: Verdict, look: Saying) -> Saying:
+        """The longest hold passed: assisted asks a person and looks on, lights-out goes back."""
         detail = f"no verdict at {self.steps[step].set_weight} %: {verdict.detail}"
         if self.view.snapshot.spec.mode is not Mode.ASSISTED:
             return self._back(Reason.CANARY_UNDECIDED, detail)
         channel = self.view.snapshot.spec.owner.channel
         event = f"undecided-{self.name}-{self.revision}-{step}"
-        return Saying(
-            room=ROOM,
+        tell = self.orders.notify(channel, event, f"{self.mission.title}: {detail}")
+        return replace(
+            look,
             reason=Reason.CANARY_UNDECIDED,
             detail=detail,
             next_action="`swarmctl mission promote` or `swarmctl mission rollback`",
-            orders=(self.orders.notify(channel, event, f"{self.mission.title}: {detail}"),),
-            holds=frozenset({f"target:{self.name}"}),
+            orders=(*look.orders, tell),
         )
 
     def _expose(self, number: int) -> Saying:
@@ -164,13 +185,16 @@ class Exposure:
         if hold is not None:
             return self._watch_frozen(number - 1, frozen(ROOM, hold))
         percent = self.steps[number].set_weight
+        before = self.target.traffic.get(number)
+        again = before.at + EXPOSE_EVERY if before is not None else self.view.now
+        order = self.orders.set_traffic(self.name, self.revision, number, percent, self.found)
         return Saying(
             room=ROOM,
             reason=Reason.CANARY_PENDING,
             detail=f"giving {percent} % of {self.name} to {self.revision[:8]}",
             next_action="the split is in force",
-            orders=(self.orders.set_traffic(self.name, self.revision, number, percent),),
-            holds=frozenset({f"target:{self.name}"}),
+            orders=(order,) if self.view.now >= again else (),
+            look_again=again,
         )
 
     def _promote(self, verdict: Verdict) -> Saying:
@@ -183,26 +207,31 @@ class Exposure:
             detail=verdict.detail,
             next_action=f"{self.revision[:8]} becomes the only version of {self.name}",
             orders=(self.orders.promote(self.name, self.revision),),
-            holds=frozenset({f"target:{self.name}"}),
         )
 
     def _watch_frozen(self, step: int, held: Saying) -> Saying:
         if step < 0:
-            return held.holding(f"target:{self.name}")
+            return held
         every = self.view.snapshot.installation.canary.look_every
         waiting = Verdict(answer=Answer.WAIT, reason=Reason.FROZEN)
-        look = self._look(step, every, waiting)
+        look = self._look(step, every, waiting, held.look_again)
         return replace(look, reason=held.reason, detail=held.detail, next_action=held.next_action)
 
-    def _look(self, step: int, every: timedelta, verdict: Verdict) -> Saying:
-        """Take the next look when it is due; otherwise say when it will be."""
+    def _look(
+        self, step: int, every: timedelta, verdict: Verdict, until: datetime | None
+    ) -> Saying:
+        """Take the next look when it is due; otherwise say when it will be.
+
+        until: when something is decided even if no look comes back.
+        """
         last = self.target.last_look.get(step)
         due = last.at + every if last else self.view.now
         number = last.number + 1 if last else 0
         order: tuple[Order, ...] = ()
         if self.view.now >= due:
             order = (self.orders.take_look(self.name, self.revision, step, number),)
-        again = [at for at in (verdict.look_again, due) if at is not None and at > self.view.now]
+        times = (verdict.look_again, due, until)
+        again = [at for at in times if at is not None and at > self.view.now]
         return Saying(
             room=ROOM,
             reason=Reason.SLO_PENDING if step == self.last else Reason.CANARY_PENDING,
@@ -210,7 +239,6 @@ class Exposure:
             next_action=f"look {number + 1} at {self.steps[step].set_weight} %",
             orders=order,
             look_again=min(again, default=None),
-            holds=frozenset({f"target:{self.name}"}),
         )
 
     def _kept(self, gate: str, step: int, verdict: Verdict) -> tuple[GiveVerdict, ...]:
@@ -220,3 +248,10 @@ class Exposure:
 
     def _back(self, reason: Reason, detail: str) -> Saying:
         return saga.roll_back(ROOM, self.mission, self.found, self.view, (reason, detail))
+
+
+def _same(seen: str, wanted: str) -> bool:
+    """Whether a process that calls itself `seen` runs `wanted`; commits may be abbreviated."""
+    if min(len(seen), len(wanted)) < _SHORTEST_ID:
+        return seen == wanted and bool(seen)
+    return seen.startswith(wanted) or wanted.startswith(seen)

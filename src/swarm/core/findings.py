@@ -29,7 +29,10 @@ from swarm.core.snapshot import Mission, OpenOrder
 
 @dataclass(slots=True)
 class TargetFindings:
-    """What is known about this mission's rollout at one target."""
+    """What is known about this mission's rollout at one target.
+
+    traffic: the newest exposure of each rollout step.
+    """
 
     synced: Synced | None = None
     traffic: dict[int, TrafficSet] = field(default_factory=dict)
@@ -57,16 +60,23 @@ class Findings:
 
     runs:        finished runs, oldest first; attempts used = len(runs).
     change:      the newest exact change, None before the first and after a failed restage.
+    restaged:    the present change was put on top of a moved main.
+    conflict:    the restage that failed, until a run brings a change that stands on its `onto`.
+    tried_since: runs that ended after that conflict.
     moved_to:    where main had moved when landing the present change was refused.
+    answered:    ids of all facts; an order whose fact is here is settled, whatever it said.
     """
 
     runs: list[RunEnded] = field(default_factory=list)
     change: Change | None = None
+    restaged: bool = False
     conflict: Restaged | None = None
+    tried_since: int = 0
     checks: dict[tuple[str, str], CheckEnded] = field(default_factory=dict)
     artifacts: dict[str, ArtifactJudged] = field(default_factory=dict)
     landed: Landed | None = None
     moved_to: str | None = None
+    answered: set[str] = field(default_factory=set)
     targets: dict[str, TargetFindings] = field(default_factory=dict)
     reverted: Reverted | None = None
     refused: list[OrderRefused] = field(default_factory=list)
@@ -92,6 +102,7 @@ def read(mission: Mission) -> Findings:
     """Sort a mission's facts. Cost: one pass over the facts."""
     found = Findings(open_orders={order.key: order for order in mission.orders})
     for fact in mission.facts:
+        found.answered.add(fact.id)
         _sort(found, fact)
     return found
 
@@ -118,11 +129,14 @@ def _sort_change(found: Findings, fact: RunEnded | Restaged | Landed | Reverted 
     match fact:
         case RunEnded():
             found.runs.append(fact)
+            found.tried_since += 1
             if fact.change is not None:
                 found.change, found.conflict, found.moved_to = fact.change, None, None
+                found.restaged = False
         case Restaged():
-            found.change, found.moved_to = fact.change, None
+            found.change, found.moved_to, found.tried_since = fact.change, None, 0
             found.conflict = fact if fact.change is None else None
+            found.restaged = fact.change is not None
         case Landed():
             found.landed = fact if fact.landed else found.landed
             found.moved_to = None if fact.landed else fact.main

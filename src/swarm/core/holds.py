@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from swarm.core.decision import Standing
+from swarm.core.decision import OpenMission, Standing
 from swarm.core.ids import MissionId
+from swarm.core.nouns import MissionKind
 from swarm.core.policy import overlap
 from swarm.core.snapshot import Mission
 
 
 def path_resources(mission: Mission) -> frozenset[str]:
-    """What a mission writes to until it has landed."""
+    """What a mission writes to until it has landed; a requalification writes nothing."""
+    if mission.kind is MissionKind.REQUALIFY:
+        return frozenset()
     return overlap.resources(mission.repo, mission.contract.allowed_paths)
 
 
@@ -20,7 +24,8 @@ class Holds:
     """The resources of all open missions while one tick judges some of them, oldest first.
 
     Built from the standings of missions that need no judging; `update` keeps it true while
-    the others are judged. A mission that waits for a resource is judged when it is free.
+    the others are judged. What comes free goes to the oldest mission that waits for it, so that
+    nobody who came later takes it on the way; that mission is judged in the same tick.
     """
 
     def __init__(self, missions: Sequence[Mission], epoch: str) -> None:
@@ -28,45 +33,99 @@ class Holds:
         self._missions = sorted(missions, key=lambda mission: (mission.opened_at, mission.id))
         self._epoch = epoch
         self._standings: dict[MissionId, Standing] = {}
+        self._claims: dict[str, list[MissionId]] = {}
+        self._waiting: dict[str, deque[MissionId]] = {}
+        self._judged: set[MissionId] = set()
+        self._heirs: dict[MissionId, str] = {}
+        self._blocked: dict[MissionId, str] = {}
         for mission in self._missions:
-            if mission.standing is not None:
-                self._standings[mission.id] = mission.standing
-                for resource in mission.standing.holds:
-                    self.held.setdefault(resource, mission.id)
-
-    @classmethod
-    def of(cls, missions: Sequence[Mission], epoch: str) -> Holds:
-        """The holds before anything is judged."""
-        return cls(missions, epoch)
+            if (standing := mission.standing) is None:
+                continue
+            self._standings[mission.id] = standing
+            for resource in standing.holds:
+                self._take(resource, mission.id)
+            if standing.blocked_on is not None:
+                self._waiting.setdefault(standing.blocked_on, deque()).append(mission.id)
+        for resource in self._waiting:
+            if resource not in self.held:
+                self._pass_on(resource)
 
     @property
-    def standings(self) -> list[Standing]:
+    def standings(self) -> Iterable[Standing]:
         """The newest standing of every mission that is still open."""
-        return list(self._standings.values())
+        return self._standings.values()
+
+    @property
+    def unheard(self) -> bool:
+        """True when something came free for a mission too late to judge it in this tick."""
+        return bool(self._heirs) or any(
+            self.held.get(resource) in {None, mission}
+            for mission, resource in self._blocked.items()
+        )
 
     def to_judge(self, now: datetime) -> Iterator[Mission]:
         """Missions whose inputs moved, oldest first; then those whose resource came free."""
-        waiting: list[Mission] = []
+        waiting: list[tuple[Mission, str]] = []
         for mission in self._missions:
             if self._moved(mission, now):
                 yield mission
             elif mission.standing is not None and mission.standing.blocked_on is not None:
-                waiting.append(mission)
-        for mission in waiting:
-            standing = mission.standing
-            if standing is not None and standing.blocked_on not in self.held:
+                waiting.append((mission, mission.standing.blocked_on))
+        for mission, resource in waiting:
+            if self.held.get(resource) in {None, mission.id}:
                 yield mission
 
     def update(self, mission: Mission, standing: Standing, *, ended: bool) -> None:
         """Take over what a judged mission holds now; an ended one holds nothing."""
-        for resource in [name for name, owner in self.held.items() if owner == mission.id]:
-            del self.held[resource]
-        if ended:
-            self._standings.pop(mission.id, None)
+        self._judged.add(mission.id)
+        self._heirs.pop(mission.id, None)
+        before = self._standings.pop(mission.id, None)
+        holds = frozenset[str]() if ended else standing.holds
+        if not ended:
+            self._standings[mission.id] = standing
+        for resource in holds:
+            self._take(resource, mission.id)
+        if before is not None:
+            self._leave(mission.id, before, holds)
+        if not ended and standing.blocked_on is not None:
+            self._blocked[mission.id] = standing.blocked_on
+
+    def expect(self, opened: OpenMission) -> None:
+        """Count the paths of a mission that this very tick opens."""
+        if opened.kind is MissionKind.REQUALIFY:
             return
-        self._standings[mission.id] = standing
-        for resource in standing.holds:
-            self.held.setdefault(resource, mission.id)
+        for resource in overlap.resources(opened.repo, opened.contract.allowed_paths):
+            self._take(resource, opened.id)
+
+    def _take(self, resource: str, mission: MissionId) -> None:
+        if self.held.setdefault(resource, mission) == mission:
+            return
+        claims = self._claims.setdefault(resource, [])
+        if mission not in claims:  # rare: a repair writes where its parent's rival does
+            claims.append(mission)
+
+    def _leave(self, mission: MissionId, before: Standing, holds: frozenset[str]) -> None:
+        wanted = before.blocked_on
+        given_up = before.holds if wanted is None else before.holds | {wanted}
+        for resource in given_up - holds:
+            if mission in self._claims.get(resource, ()):
+                self._claims[resource].remove(mission)
+            if self.held.get(resource) == mission:
+                self._pass_on(resource)
+
+    def _pass_on(self, resource: str) -> None:
+        """To the next that holds it as well, else to the oldest that waits for it."""
+        if claims := self._claims.get(resource):
+            self.held[resource] = claims.pop(0)
+            return
+        waiting = self._waiting.get(resource, deque())
+        while waiting and waiting[0] in self._judged:
+            waiting.popleft()
+        if not waiting:
+            self.held.pop(resource, None)
+            return
+        self.held[resource] = waiting[0]
+        self._heirs[waiting[0]] = resource
 
     def _moved(self, mission: Mission, now: datetime) -> bool:
         standing = mission.standing

@@ -212,7 +212,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A mission that ended, as far as freezing, learning and the 24 h figures need it."""
+    """A mission that ended, as far as freezing, learning and the 24 h figures need it.
+
+    repo: what it worked on; empty where nobody noted it.
+    """
 
     mission: MissionId
     mission_class: str
@@ -220,6 +223,7 @@ class Settled:
     outcome: OutcomeKind
     counts_as_failure: bool
     at: datetime
+    repo: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     # Gates 5 and 6
     TARGET_BUSY = "TargetBusy"  #: another rollout holds this target
     TARGET_DRIFTED = "TargetDrifted"  #: the target runs what Git does not say
+    TARGET_NOT_BOUND = "TargetNotBound"  #: nobody says any more what this target's name means
     SYNC_PENDING = "SyncPending"  #: the new revision is starting at the target
     SYNC_FAILED = "SyncFailed"  #: the new revision never became healthy
     CANARY_PENDING = "CanaryPending"  #: the step has not run long enough
@@ -74,6 +75,7 @@ class Reason(StrEnum):
     SLO_REGRESSED = "SloRegressed"  #: the service got worse after full exposure
     DIGEST_DENIED = "DigestDenied"  #: this revision was rolled back here before
     ROLLING_BACK = "RollingBack"  #: the rollback saga is under way
+    ROLLBACK_REFUSED = "RollbackRefused"  #: the target refused to be taken back; a person must act
     # Outcomes and the rest
     DELIVERED = "Delivered"  #: live and proven
     ROLLED_BACK = "RolledBack"  #: taken back, and the old revision proven to serve

@@ -1,17 +1,36 @@
 """The rollback saga: abort, prove that the old revision serves, revert on main, deny (law 6).
 
-Every step is protection: a freeze never holds it back, and it repeats until it is proven.
+Every step is protection: a freeze never holds it back, and it repeats until it is proven. Only
+what a target refuses for good is left to a person, who is told, and who may ask again.
 """
 
 from __future__ import annotations
 
-from swarm.core.decision import Order
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from swarm.core.decision import Abort, Order
+from swarm.core.evidence import OrderRefused
 from swarm.core.findings import Findings
+from swarm.core.ids import evidence_id
 from swarm.core.nouns import OutcomeKind
 from swarm.core.orders import Orders
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, settled
+from swarm.core.saying import Ending, Saying, View, merge_queue, settled
 from swarm.core.snapshot import Mission
+
+#: Pause before a proof that failed is asked for again: a target needs seconds to come back.
+PROVE_EVERY = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """The next thing the saga does, or waits for."""
+
+    doing: str
+    orders: tuple[Order, ...] = ()
+    reason: Reason = Reason.ROLLING_BACK
+    look_again: datetime | None = None
 
 
 def roll_back(
@@ -19,21 +38,23 @@ def roll_back(
 ) -> Saying:
     """The next step of taking back what this mission landed; `why` is reason and sentence."""
     reason, detail = why
-    step = _next_step(mission, found, view)
-    if step is not None:
-        order, doing = step
+    if (step := _next_step(mission, found, view)) is not None:
         return Saying(
             room=room,
-            reason=Reason.ROLLING_BACK,
+            reason=step.reason,
             detail=f"{reason}: {detail}",
-            next_action=doing,
-            orders=(order,),
-        ).holding(*(f"target:{name}" for name in mission.contract.targets))
+            next_action=step.doing,
+            orders=step.orders,
+            look_again=step.look_again,
+        ).holding(*holds(mission))
     reverted = found.reverted is not None and found.reverted.reverted
+    stuck = _refusals(mission, found, view)
+    left = [] if reverted else ["main could not be reverted by itself"]
+    left += [f"{name} refused to be taken back: {fact.detail}" for name, fact in stuck.items()]
     ending = Ending(
-        kind=OutcomeKind.ROLLED_BACK,
+        kind=OutcomeKind.FAILED if stuck else OutcomeKind.ROLLED_BACK,
         reason=reason,
-        detail=detail if reverted else f"{detail}; main could not be reverted by itself",
+        detail="; ".join((detail, *left)),
         counts=reason is not Reason.CANCELLED,
         retry_at=view.now + view.snapshot.installation.need_cooldown,
         deny=_denied(mission, found),
@@ -41,28 +62,105 @@ def roll_back(
     return settled(room, mission, found, view.now, ending)
 
 
+def holds(mission: Mission) -> tuple[str, ...]:
+    """What a landed mission holds to its end: every target, and main where it is exposed.
+
+    Whoever landed behind it would carry its change to the target, proven or not.
+    """
+    targets = mission.contract.targets
+    return (*(f"target:{name}" for name in targets), merge_queue(mission.repo)) if targets else ()
+
+
 def started(found: Findings) -> bool:
     """True once any step of the saga was ordered or done: it then runs to its end."""
     begun = any(target.aborted is not None for target in found.targets.values())
     ordered = any(order.kind in {"abort", "revert"} for order in found.open_orders.values())
-    return begun or ordered or found.reverted is not None
+    tried = any(fact.verb in {"abort", "revert"} for fact in found.refused)
+    return begun or ordered or tried or found.reverted is not None
 
 
-def _next_step(mission: Mission, found: Findings, view: View) -> tuple[Order, str] | None:
-    landed = found.landed
-    if landed is None:
+def _next_step(mission: Mission, found: Findings, view: View) -> _Step | None:
+    if found.landed is None:
         return None
-    orders = Orders(mission, view.snapshot)
+    stuck = _refusals(mission, found, view)
     for name in mission.contract.targets:
-        target = found.target(name)
-        if target.synced is not None and not (target.aborted and target.aborted.proven):
-            stable = target.synced.stable
-            abort = orders.abort(name, landed.commit, stable)
-            return abort, f"{name} goes back to {stable[:8]}, proven by asking it"
+        if name not in stuck and (step := _abort(name, mission, found, view)) is not None:
+            return step
     refused = any(fact.verb == "revert" for fact in found.refused)
     if found.reverted is None and not refused:
-        return orders.revert(landed.commit), f"main undoes {landed.commit[:8]}"
-    return None
+        commit = found.landed.commit
+        order = Orders(mission, view.snapshot).revert(commit)
+        return _Step(doing=f"main undoes {commit[:8]}", orders=(order,))
+    return _ask_a_person(stuck, mission, found, view)
+
+
+def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | None:
+    """What is left to do at one target; None once the old revision is proven to serve."""
+    target = found.target(name)
+    if target.synced is None:
+        syncing = [o for o in found.open_orders.values() if o.begun and _is_sync(o.key, name)]
+        if syncing:
+            return _Step(doing=f"{name} is still starting it; then it is taken off")
+        return None
+    last = target.aborted
+    if last is not None and last.proven:
+        return None
+    if last is not None and view.now < last.at + PROVE_EVERY:
+        return _Step(doing=f"{name} is asked again", look_again=last.at + PROVE_EVERY)
+    stable = target.synced.stable
+    return _Step(
+        doing=f"{name} goes back to {stable[:8]}, proven by asking it",
+        orders=_tries(name, mission, found, view)[-1:],
+    )
+
+
+def _tries(name: str, mission: Mission, found: Findings, view: View) -> tuple[Abort, ...]:
+    """The aborts of one target so far, and the one that comes next, each under its own key."""
+    synced, landed = found.target(name).synced, found.landed
+    if synced is None or landed is None:
+        return ()
+    return Orders(mission, view.snapshot).aborts(name, landed.commit, synced.stable, found)
+
+
+def _refusals(mission: Mission, found: Findings, view: View) -> dict[str, OrderRefused]:
+    """Targets that refused to be taken back, and that nobody asked to try again since."""
+    by_id = {fact.id: fact for fact in found.refused if fact.verb == "abort"}
+    if not by_id:
+        return {}
+    person, stuck = found.person, {}
+    for name in mission.contract.targets:
+        aborted = found.target(name).aborted
+        tried = [evidence_id(order.key) for order in _tries(name, mission, found, view)]
+        facts = [by_id[id_] for id_ in tried if id_ in by_id]
+        if not facts or (aborted is not None and aborted.proven):
+            continue
+        if person is None or person.said != "retry" or person.at <= facts[-1].at:
+            stuck[name] = facts[-1]
+    return stuck
+
+
+def _ask_a_person(
+    stuck: dict[str, OrderRefused], mission: Mission, found: Findings, view: View
+) -> _Step | None:
+    """Wait for `retry`; a person who cancels now takes the target over as it is."""
+    if not stuck:
+        return None
+    name, fact = next(iter(stuck.items()))
+    person = found.person
+    if person is not None and person.said in {"cancel", "reject"} and person.at > fact.at:
+        return None
+    text = f"{mission.title}: {name} refused to be taken back: {fact.reason}: {fact.detail}"
+    channel = view.snapshot.spec.owner.channel
+    tell = Orders(mission, view.snapshot).notify(channel, f"stuck-{fact.id}", text)
+    return _Step(
+        doing=f"mend {name}, then `swarmctl mission retry`; `cancel` gives it up",
+        orders=(tell,),
+        reason=Reason.ROLLBACK_REFUSED,
+    )
+
+
+def _is_sync(key: str, name: str) -> bool:
+    return f"/sync/{name}/" in key
 
 
 def _denied(mission: Mission, found: Findings) -> tuple[tuple[str, str], ...]:

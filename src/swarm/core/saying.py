@@ -47,8 +47,14 @@ class View:
         owner = self.held.get(resource)
         return None if owner == mission.id else owner
 
+    def elders(self, mission: Mission) -> frozenset[MissionId]:
+        """Missions that were opened before this one. Cost: one pass over the open missions."""
+        mine = (mission.opened_at, mission.id)
+        known = self.snapshot.missions
+        return frozenset(other.id for other in known if (other.opened_at, other.id) < mine)
+
     def freeze_over(self, mission: Mission) -> Freeze | None:
-        """The freeze that holds this mission back, if one does; requalification is exempt."""
+        """The freeze, or shadow mode, that holds this mission's forward steps back."""
         if self.snapshot.shadow:
             return _SHADOW
         return freeze.holding(self.snapshot.freezes, mission.mission_class)
@@ -93,6 +99,11 @@ Word = Saying | Content
 def target_resources(mission: Mission) -> frozenset[str]:
     """What a mission holds from landing until its last target serves it."""
     return frozenset(f"target:{name}" for name in mission.contract.targets)
+
+
+def merge_queue(repo: str) -> str:
+    """The resource of landing on a repository's main: one mission at a time."""
+    return f"queue:{repo}"
 
 
 def frozen(room: str, hold: Freeze) -> Saying:

@@ -107,7 +107,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOrder:
-    """An order that was issued and not settled: decisions sent but not yet seen count."""
+    """An order that was issued and not settled: decisions sent but not yet seen count.
+
+    waits_because: why it could not be carried out yet (capacity); empty while it is under way.
+    """
 
     key: OrderKey
     kind: str
@@ -179,3 +182,13 @@ class Snapshot:
     drifted: tuple[tuple[str, str], ...] = ()  #: target, what was seen
     class_bias: tuple[tuple[str, float], ...] = ()
     source_trust: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def dark(self) -> tuple[str, ...]:
+        """Sources that the spec names and that do not answer; a removed one harms nobody."""
+        named = {source.name for source in self.spec.discovery.sources}
+        return tuple(
+            source.name
+            for source in self.sources
+            if source.dark_since is not None and source.name in named
+        )

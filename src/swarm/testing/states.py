@@ -116,7 +116,9 @@ def build(state: State) -> Snapshot:
     }
     allowed = frozenset({REPO, TARGET}) if state.r3_allowed else frozenset()
     bound = installation(
-        attests=frozenset({REPO}) if state.attested else frozenset(), r3_allowed=allowed
+        attests=frozenset({REPO}) if state.attested else frozenset(),
+        r3_allowed=allowed,
+        checks=frozenset() if state.checks == "unbound" else frozenset({"lint"}),
     )
     snap = snapshot(
         spec=spec(mode=state.mode, delivery=delivery),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.evidence import CheckEnded, CheckResult
 from swarm.core.findings import Findings
+from swarm.core.orders import REBOUND_DIGITS
 from swarm.core.reasons import Reason
-from swarm.core.snapshot import OpenOrder
+from swarm.core.snapshot import Mission, OpenOrder, Snapshot
 
 NAME = "code_quality"
 
@@ -17,9 +18,18 @@ NAME = "code_quality"
 GRACE = 1.5
 
 
-def judge(
-    checks: tuple[str, ...], commit: str, found: Findings, now: datetime, deadline: timedelta
-) -> Verdict:
+def required(mission: Mission, snapshot: Snapshot) -> tuple[str, ...]:
+    """What must be green: what policy asks now, and what the mission promised (LOOP-6, MODE-6).
+
+    A promised check that policy dropped and that nobody binds any more cannot be kept.
+    """
+    now = snapshot.spec.delivery.required_checks
+    bound = snapshot.installation.checks
+    kept = (name for name in mission.contract.checks if name not in now and name in bound)
+    return (*now, *kept)
+
+
+def judge(checks: Sequence[str], commit: str, found: Findings, snapshot: Snapshot) -> Verdict:
     """Join the checks' answers, the worst one first."""
     if not checks:
         return Verdict(
@@ -28,27 +38,40 @@ def judge(
             detail="spec.delivery.requiredChecks is empty",
             configured=False,
         )
-    verdicts = [_one(check, commit, found, now, deadline) for check in checks]
+    verdicts = [_one(check, commit, found, snapshot) for check in checks]
     worst = max(verdicts, key=lambda verdict: verdict.answer)
     evidence = tuple(item for verdict in verdicts for item in verdict.evidence)
+    times = [verdict.look_again for verdict in verdicts if verdict.look_again is not None]
     return Verdict(
         answer=worst.answer,
         reason=worst.reason,
         detail=worst.detail if worst.answer is not Answer.PASS else f"{len(checks)} checks green",
         evidence=evidence,
-        look_again=worst.look_again,
+        look_again=min(times, default=None),
     )
 
 
-def _one(check: str, commit: str, found: Findings, now: datetime, deadline: timedelta) -> Verdict:
+def _one(check: str, commit: str, found: Findings, snapshot: Snapshot) -> Verdict:
     ended = found.checks.get((check, commit))
-    if ended is not None:
+    if ended is not None and ended.result is not CheckResult.NOT_CONFIGURED:
         return _reported(ended)
-    order = _open_order(check, commit, found)
-    if order is None:
-        return Verdict(
-            answer=Answer.WAIT, reason=Reason.CHECKS_PENDING, detail=f"{check} is about to start"
-        )
+    order = _open_order(check, commit, found, snapshot.policy_hash)
+    if order is not None:
+        return _under_way(check, commit, order, snapshot)
+    if check not in snapshot.installation.checks:
+        # Nobody can say what the check is: no evidence, so no pass; and no fault of the
+        # change, so no fail (laws 3 and 4).
+        detail = f"no check is bound to {check!r} in swarm.toml"
+        return Verdict(answer=Answer.WAIT, reason=Reason.CHECK_NOT_CONFIGURED, detail=detail)
+    return Verdict(
+        answer=Answer.WAIT,
+        reason=Reason.CHECKS_PENDING,
+        detail=f"{check} is about to start",
+        look_again=snapshot.now + snapshot.installation.check_deadline * GRACE,
+    )
+
+
+def _under_way(check: str, commit: str, order: OpenOrder, snapshot: Snapshot) -> Verdict:
     if order.waits_because:
         # The check could not be asked; that is the installation's trouble, not the change's.
         return Verdict(
@@ -57,8 +80,8 @@ def _one(check: str, commit: str, found: Findings, now: datetime, deadline: time
             detail=f"{check} cannot run: {order.waits_because}",
             look_again=order.next_try,
         )
-    silent_from = order.issued_at + deadline * GRACE
-    if now >= silent_from:
+    silent_from = order.issued_at + snapshot.installation.check_deadline * GRACE
+    if snapshot.now >= silent_from:
         detail = f"{check} has not reported since {order.issued_at:%H:%M:%S}"
         return Verdict(answer=Answer.FAIL, reason=Reason.CHECK_NEVER_REPORTED, detail=detail)
     return Verdict(
@@ -76,19 +99,16 @@ def _reported(ended: CheckEnded) -> Verdict:
             answer, reason, detail = Answer.PASS, Reason.CHECKS_GREEN, f"{where} is green"
         case CheckResult.RED:
             answer, reason, detail = Answer.FAIL, Reason.REQUIRED_CHECK_RED, f"{where} is red"
-        case CheckResult.NEVER_REPORTED:
+        case _:
             answer, reason = Answer.FAIL, Reason.CHECK_NEVER_REPORTED
             detail = f"{where} passed its deadline"
-        case CheckResult.NOT_CONFIGURED:
-            # Nobody can say what the check is: no evidence, so no pass; and no fault of the
-            # change, so no fail (laws 3 and 4).
-            answer, reason = Answer.WAIT, Reason.CHECK_NOT_CONFIGURED
-            detail = f"no check is bound to {ended.check!r} in swarm.toml"
     return Verdict(answer=answer, reason=reason, detail=detail, evidence=(ended.id,))
 
 
-def _open_order(check: str, commit: str, found: Findings) -> OpenOrder | None:
+def _open_order(check: str, commit: str, found: Findings, policy_hash: str) -> OpenOrder | None:
+    policy = policy_hash[:REBOUND_DIGITS]
+    ends = (f"/check/{commit}/{check}", f"/check-again/{commit}/{policy}/{check}")
     for key, order in found.open_orders.items():
-        if key.endswith(f"/check/{commit}/{check}"):
+        if key.endswith(ends):
             return order
     return None

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from swarm.contract.verdict import Verdict
+from datetime import datetime
+
+from swarm.contract.verdict import Answer, Verdict
 from swarm.core.findings import TargetFindings
+from swarm.core.reasons import Reason
 from swarm.core.rollout.counts import Absent, ArmCounts, increase
+from swarm.core.rollout.errors import BadLooks
 from swarm.core.rollout.slo import judge_slo
 from swarm.core.rollout.thresholds import SloThresholds
 
 NAME = "post_deploy_slo"
 
 
-def judge(target: TargetFindings, last_step: int, limits: SloThresholds) -> Verdict:
-    """Judge the looks at full exposure against objectives and the old version's counts."""
-    taken = target.looks.get(last_step, [])
-    readings = [look.look.serving() for look in taken]
-    judged = judge_slo(readings, limits, baseline(target, last_step))
+def judge(
+    target: TargetFindings, last_step: int, limits: SloThresholds, since: datetime
+) -> Verdict:
+    """Judge the looks since full exposure against objectives and the old version's counts."""
+    taken = [look for look in target.looks.get(last_step, ()) if look.at >= since]
     again = taken[-1].at + limits.look_every if taken else None
+    try:
+        readings = [look.look.serving() for look in taken]
+        judged = judge_slo(readings, limits, baseline(target, last_step))
+    except BadLooks as error:
+        return unreadable(error, again)
     return Verdict(
         answer=judged.answer,
         reason=judged.reason,
         detail=judged.detail,
         evidence=tuple(look.id for look in taken),
+        look_again=again,
+    )
+
+
+def unreadable(error: BadLooks, again: datetime | None) -> Verdict:
+    """Looks that do not fit together settle nothing, and must not stop other missions."""
+    return Verdict(
+        answer=Answer.INCONCLUSIVE,
+        reason=Reason.CANARY_UNDECIDED,
+        detail=f"the readings cannot be compared: {error.message}",
         look_again=again,
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from swarm.contract.verdict import Verdict
+from swarm.contract.verdict import Answer, Verdict
 from swarm.core.findings import TargetFindings
 from swarm.core.nouns import Risk
+from swarm.core.reasons import Reason
 from swarm.core.rollout.canary import judge as judge_looks
+from swarm.core.rollout.errors import BadLooks
 from swarm.core.rollout.thresholds import CanaryThresholds
 from swarm.core.snapshot import Installation
 
@@ -25,7 +27,15 @@ def judge(target: TargetFindings, step: int, limits: CanaryThresholds) -> Verdic
         if number <= step
         for taken in target.looks[number]
     ]
-    judged = judge_looks(looks, limits)
+    try:
+        judged = judge_looks(looks, limits)
+    except BadLooks as error:
+        # Two versions may count in different buckets: that settles nothing, for this one alone.
+        return Verdict(
+            answer=Answer.INCONCLUSIVE,
+            reason=Reason.CANARY_UNDECIDED,
+            detail=f"the readings cannot be compared: {error.message}",
+        )
     return Verdict(
         answer=judged.answer,
         reason=judged.reason,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from swarm.contract.verdict import Answer
 from swarm.core.decision import AskApproval, UseApproval
+from swarm.core.evidence import ArtifactResult
 from swarm.core.findings import Findings
 from swarm.core.gates import merge_policy, supply_chain
 from swarm.core.nouns import Approval, Change, MissionKind, OutcomeKind, Risk
@@ -17,6 +20,7 @@ from swarm.core.saying import (
     View,
     Word,
     frozen,
+    merge_queue,
     settled,
     target_resources,
     verdict_record,
@@ -34,6 +38,9 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     finding = risk.of_change(mission.risk, change, view.snapshot.installation.risk_rules)
     ruling = approval.ruling(view.snapshot, mission, finding.risk)
     answer = approval.valid(mission, change.head, view.snapshot.policy_hash, view.now)
+    if answer is None and _landing(mission, found, view, change):
+        # It was used in time, for this very landing, which cannot be taken back by waiting.
+        answer = approval.given(mission, change.head, view.snapshot.policy_hash)
     gate3 = merge_policy.judge(mission, change, view.snapshot, ruling, answer)
     record = verdict_record(mission, merge_policy.NAME, change.head, gate3, view.now)
     if gate3.answer is Answer.FAIL:
@@ -47,7 +54,29 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     if gate3.answer is not Answer.PASS:
         why = "; ".join((gate3.detail, *finding.why))
         return _ask(mission, change, view, finding.risk, why).recording(*record)
-    return _queue(mission, found, view, change, answer).recording(*record)
+    word = _dark(finding.risk, view, answer) or _queue(mission, found, view, change, answer)
+    if answer is not None and answer.expires_at > view.now:
+        times = (word.look_again, answer.expires_at)
+        word = replace(word, look_again=min(at for at in times if at is not None))
+    return word.recording(*record)
+
+
+def _landing(mission: Mission, found: Findings, view: View, change: Change) -> bool:
+    order = Orders(mission, view.snapshot).land(change, found)
+    return found.is_open(order.key) is not None
+
+
+def _dark(level: Risk, view: View, answer: Approval | None) -> Saying | None:
+    """While a source is dark nothing risky lands that no person has looked at (FAIL-4)."""
+    dark = view.snapshot.dark
+    if not dark or level <= Risk.R1 or answer is not None:
+        return None
+    return Saying(
+        room=ROOM,
+        reason=Reason.DISCOVERY_DEGRADED,
+        detail=f"{dark[0]} is dark and this is R{level:d}",
+        next_action=f"lands when {dark[0]} answers again",
+    )
 
 
 def _ask(mission: Mission, change: Change, view: View, level: Risk, why: str) -> Saying:
@@ -80,7 +109,7 @@ def _queue(
     mission: Mission, found: Findings, view: View, change: Change, answer: Approval | None
 ) -> Saying:
     """One mission at a time: on top of main, attested, then compare-and-swap."""
-    queue = f"queue:{mission.repo}"
+    queue = merge_queue(mission.repo)
     if (ahead := view.holder(queue, mission)) is not None:
         return Saying(
             room=ROOM,
@@ -115,7 +144,7 @@ def _queue(
             kind=OutcomeKind.FAILED,
             reason=Reason.ARTIFACT_REFUSED,
             detail=gate4.detail,
-            counts=True,
+            counts=_was_refused(change, found),
             retry_at=view.now + view.snapshot.installation.need_cooldown,
         )
         return settled(ROOM, mission, found, view.now, ending).recording(*record)
@@ -130,7 +159,7 @@ def _queue(
         ).holding(queue)
     if (hold := view.freeze_over(mission)) is not None:
         return frozen(ROOM, hold).recording(*record)
-    land = orders.land(change)
+    land = orders.land(change, found)
     fresh = answer is not None and found.is_open(land.key) is None
     used = (UseApproval(approval=answer, at=view.now),) if answer and fresh else ()
     return Saying(
@@ -141,3 +170,9 @@ def _queue(
         orders=(land,),
         records=(*record, *used),
     ).holding(queue, *target_resources(mission))
+
+
+def _was_refused(change: Change, found: Findings) -> bool:
+    """Whether the artifact itself was refused; a policy that nobody bound is no failure (law 4)."""
+    judged = found.artifacts.get(change.head)
+    return judged is not None and judged.result is ArtifactResult.REFUSED

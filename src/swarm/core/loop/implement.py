@@ -8,16 +8,17 @@ from swarm.core.findings import Findings
 from swarm.core.ids import order_key
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Ending, Saying, View, Word, settled
+from swarm.core.saying import Content, Ending, Saying, View, Word, merge_queue, settled
 from swarm.core.snapshot import Mission
 
 ROOM = "implement"
+_AGAINST = {"cancel", "reject", "rollback"}  #: what a person may say against a mission
 
 
 def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak until the mission has a change; nothing to say once it has one."""
     if ended := _person_ended(mission, found, view) or _refused(mission, found, view):
-        return ended
+        return _landing(mission, found, ended.detail) or ended
     if mission.kind is MissionKind.REQUALIFY:
         return Content()
     if (waiting := _at_work(mission, found)) is not None:
@@ -25,7 +26,7 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     if not found.runs:
         return dispatch.send(ROOM, mission, found, view)
     last = found.runs[-1]
-    if found.conflict is not None:
+    if found.conflict is not None and not found.tried_since:
         return dispatch.fix(
             ROOM,
             mission,
@@ -77,7 +78,8 @@ def _unhappy(mission: Mission, found: Findings, view: View, last: RunEnded) -> S
         return dispatch.failed(ROOM, mission, found, view, reason, last.detail)
     timed_out = last.result is RunResult.TIMED_OUT
     reason = Reason.RUN_TIMED_OUT if timed_out else Reason.RUN_FAILED
-    return dispatch.fix(ROOM, mission, found, view, reason=reason, failure=last.detail)
+    base = found.conflict.onto if found.conflict is not None else ""
+    return dispatch.fix(ROOM, mission, found, view, reason=reason, failure=last.detail, base=base)
 
 
 def _refused(mission: Mission, found: Findings, view: View) -> Saying | None:
@@ -100,11 +102,23 @@ def _refused(mission: Mission, found: Findings, view: View) -> Saying | None:
 
 
 def _person_ended(mission: Mission, found: Findings, view: View) -> Saying | None:
-    """A person's cancel or reject ends a mission that has not landed; later it rolls back."""
+    """A person's word against a mission ends it before it has landed; later it rolls back."""
     person = found.person
-    if person is None or found.landed is not None or person.said not in {"cancel", "reject"}:
+    if person is None or found.landed is not None or person.said not in _AGAINST:
         return None
-    reason = Reason.CANCELLED if person.said == "cancel" else Reason.REJECTED
+    reason = Reason.REJECTED if person.said == "reject" else Reason.CANCELLED
     detail = f"{person.by}: {person.reason}"
     ending = Ending(kind=OutcomeKind.REJECTED, reason=reason, detail=detail)
     return settled(ROOM, mission, found, view.now, ending)
+
+
+def _landing(mission: Mission, found: Findings, why: str) -> Saying | None:
+    """Landing was begun and nobody knows yet whether it happened: an end now could lose it."""
+    if not any(order.kind == "land" and order.begun for order in found.open_orders.values()):
+        return None
+    return Saying(
+        room=ROOM,
+        reason=Reason.CANCELLED,
+        detail=f"{why}; landing had begun",
+        next_action="ends if it did not land, goes back if it did",
+    ).holding(merge_queue(mission.repo))

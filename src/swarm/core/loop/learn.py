@@ -53,10 +53,14 @@ def recommended(opened: OpenMission, snapshot: Snapshot) -> tuple[Record, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """The settle record, adjusted, and everything else that the ending brings about."""
+    """The settle record, adjusted, and everything else that the ending brings about.
+
+    known: the snapshot with all that in it, for whatever else this tick decides.
+    """
 
     settle: Settle
     records: tuple[Record, ...]
+    known: Snapshot
 
 
 def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
@@ -69,6 +73,7 @@ def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
         outcome=outcome.kind,
         counts_as_failure=outcome.counts_as_failure,
         at=outcome.at,
+        repo=mission.repo,
     )
     records: list[Record] = []
     repair = _repair(settle, mission, snapshot)
@@ -79,18 +84,36 @@ def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
     records.extend(OpenFreeze(freeze=hold) for hold in _freezes(last, outcome.reason, snapshot))
     if mission.kind is not MissionKind.REQUALIFY:
         records.extend(_numbers(last, mission, snapshot))
-    return Lesson(settle=settle, records=tuple(records))
+    known = replace(snapshot, settled=(*snapshot.settled, last))
+    for record in records:
+        known = _after(known, record, mission)
+    return Lesson(settle=settle, records=tuple(records), known=known)
+
+
+def _after(known: Snapshot, record: Record, ended: Mission) -> Snapshot:
+    """The snapshot as the next ending of the same tick must see it."""
+    match record:
+        case OpenFreeze():
+            return replace(known, freezes=(*known.freezes, record.freeze))
+        case Learn():
+            return replace(known, class_bias=record.class_bias, source_trust=record.source_trust)
+        case OpenMission() if known.budget is not None:
+            more = known.budget.reserved + record.reserve - ended.reserved
+            return replace(known, budget=replace(known.budget, reserved=more))
+        case _:
+            return known
 
 
 def _repair(settle: Settle, mission: Mission, snapshot: Snapshot) -> OpenMission | None:
-    if settle.outcome.reason not in GATE_FAILURES:
-        return None
+    outcome = settle.outcome
+    if outcome.reason not in GATE_FAILURES or not outcome.counts_as_failure:
+        return None  # what the installation cannot do, a repair cannot do either
     agents = {agent.name: agent for agent in snapshot.installation.agents}
     agent = agents.get(mission.agent)
     reserve = budget.reservation(agent) if agent else 0
     if reserve and not budget.carries(snapshot.budget, reserve - mission.reserved):
         return None
-    why = f"{settle.outcome.reason}: {settle.outcome.detail}"
+    why = f"{outcome.reason}: {outcome.detail}"
     return remediation.of(mission, why, reserve, snapshot.now)
 
 

@@ -12,7 +12,7 @@ from swarm.core.findings import Findings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
 from swarm.core.nouns import MissionKind
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Saying, View, Word, target_resources, verdict_record
+from swarm.core.saying import Content, Saying, View, Word, merge_queue, verdict_record
 from swarm.core.snapshot import Mission
 
 ROOM = "protect"
@@ -24,31 +24,36 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak from the landed commit until every target serves it, proven and observed."""
     if mission.kind is MissionKind.REQUALIFY or found.landed is None:
         return Content()
-    person = found.person
-    if person is not None and person.said in {"rollback", "cancel", "reject"}:
-        why = (Reason.CANCELLED, f"{person.by}: {person.reason}")
+    why = _against(mission, found, view)
+    if why is not None:
         return saga.roll_back(ROOM, mission, found, view, why)
-    broken = [fact for fact in found.refused if fact.verb in _ROLLOUT_VERBS]
-    if broken and not saga.started(found):
-        why = (Reason.ORDER_REFUSED, f"{broken[0].verb}: {broken[0].reason}: {broken[0].detail}")
-        return saga.roll_back(ROOM, mission, found, view, why)
-    if saga.started(found):
-        return saga.roll_back(ROOM, mission, found, view, _why(mission, found))
     if not mission.contract.targets:
         return Content(records=_not_configured(mission, found.landed.commit, view.now))
+    if (busy := _busy(mission, found, view)) is not None:
+        return busy
     kept: list[Record] = []
     for name in mission.contract.targets:
         word = Exposure(mission, found, view, name).say()
         if isinstance(word, Saying):
-            # All targets are held until the last one serves it: what lands next contains this
-            # commit, and would carry it to a target that may yet take it back.
-            return word.recording(*kept).holding(*target_resources(mission))
+            return word.holding(*saga.holds(mission)).recording(*kept)
         kept.extend(word.records)
     return Content(records=tuple(kept))
 
 
-def _why(mission: Mission, found: Findings) -> tuple[Reason, str]:
-    """Why the saga began, from the evidence that began it."""
+def _against(mission: Mission, found: Findings, view: View) -> tuple[Reason, str] | None:
+    """Why the landed change goes back: evidence first, so that a word hides no failure."""
+    proven = _broken(mission, found) or _denied(mission, found, view)
+    if proven is not None:
+        return proven
+    person = found.person
+    if person is not None and person.said in {"rollback", "cancel", "reject"}:
+        return Reason.CANCELLED, f"{person.by}: {person.reason}"
+    if saga.started(found):
+        return Reason.CANARY_UNDECIDED, "the longest hold passed without a verdict"
+    return None
+
+
+def _broken(mission: Mission, found: Findings) -> tuple[Reason, str] | None:
     for name, target in found.targets.items():
         if target.synced is not None and not target.synced.healthy:
             return Reason.SYNC_FAILED, f"{name}: {target.synced.detail}"
@@ -62,7 +67,33 @@ def _why(mission: Mission, found: Findings) -> tuple[Reason, str]:
         for known, subject, verdict in mission.verdicts:
             if known == gate and verdict.answer is Answer.FAIL:
                 return reason, f"{subject}: {verdict.detail}"
-    return Reason.CANARY_UNDECIDED, "the longest hold passed without a verdict"
+    return None
+
+
+def _denied(mission: Mission, found: Findings, view: View) -> tuple[Reason, str] | None:
+    commit = found.landed.commit if found.landed else ""
+    for name in mission.contract.targets:
+        if (name, commit) in view.snapshot.denied:
+            return Reason.DIGEST_DENIED, f"{commit[:8]} was rolled back at {name} before"
+    return None
+
+
+def _busy(mission: Mission, found: Findings, view: View) -> Saying | None:
+    """All targets or none: a rollout that waits half-way could be waited for half-way."""
+    if any(target.synced is not None for target in found.targets.values()):
+        return None
+    queue = merge_queue(mission.repo)
+    for resource in saga.holds(mission):
+        if (other := view.holder(resource, mission)) is not None:
+            waiting = Saying(
+                room=ROOM,
+                reason=Reason.TARGET_BUSY,
+                detail=f"{other} holds {resource}",
+                next_action=f"starts after {other}",
+                blocked_on=resource,
+            )
+            return waiting if view.holder(queue, mission) else waiting.holding(queue)
+    return None
 
 
 def _not_configured(mission: Mission, commit: str, now: datetime) -> tuple[GiveVerdict, ...]:

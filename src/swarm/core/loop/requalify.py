@@ -1,10 +1,12 @@
 """Requalify: prove that a frozen scope works again, in shadow: nothing is changed (FRZ-3).
 
 The proof is what a first mission after the freeze would stand on: main's required checks are
-green, and every target answers healthily with the revision it should run.
+green, and every target answers healthily and runs what Git says.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from swarm.contract.verdict import Answer
 from swarm.core.decision import MarkRequalified, Order
@@ -27,40 +29,46 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     if found.main is None:
         return _wait("asking where main stands", (orders.see_main("0"),))
     commit = found.main.commit
-    deadline = view.snapshot.installation.check_deadline
-    checks = mission.contract.checks
-    verdict = code_quality.judge(checks, commit, found, view.now, deadline)
+    checks = code_quality.required(mission, view.snapshot)
+    verdict = code_quality.judge(checks, commit, found, view.snapshot)
     if not verdict.configured:
         return _end(mission, found, view, OutcomeKind.FAILED, "no check is required: no proof")
-    if verdict.answer is Answer.FAIL:
+    if verdict.answer is Answer.FAIL or verdict.reason == Reason.CHECK_NOT_CONFIGURED:
+        # The next round looks at main anew; waiting here would prove an old commit.
         return _end(mission, found, view, OutcomeKind.FAILED, verdict.detail)
     if verdict.answer is not Answer.PASS:
-        wanted = [
-            orders.run_check(check, commit, commit, deadline)
-            for check in checks
-            if (check, commit) not in found.checks
-        ]
-        return _wait(verdict.detail, tuple(o for o in wanted if found.is_open(o.key) is None))
+        wanted = orders.missing_checks(checks, commit, commit, found)
+        return _wait(verdict.detail, wanted, verdict.look_again)
+    return _targets(mission, found, view, verdict.detail)
+
+
+def _targets(mission: Mission, found: Findings, view: View, green: str) -> Saying:
+    """Checks are green; now every target, then the proof."""
+    orders = Orders(mission, view.snapshot)
+    drifted = dict(view.snapshot.drifted)
     for name in mission.contract.targets:
         live = found.target(name).live
         if live is None:
             return _wait(f"asking {name} what it runs", (orders.see_live(name, "0"),))
         if not live.healthy:
             return _end(mission, found, view, OutcomeKind.FAILED, f"{name} is not healthy")
-    said = _end(mission, found, view, OutcomeKind.DELIVERED, verdict.detail)
+        if name in drifted:
+            return _end(mission, found, view, OutcomeKind.FAILED, f"{name} {drifted[name]}")
+    said = _end(mission, found, view, OutcomeKind.DELIVERED, green)
     if mission.freeze is None:
         return said
     proof = MarkRequalified(freeze=mission.freeze, mission=mission.id, at=view.now)
     return said.recording(proof)
 
 
-def _wait(detail: str, orders: tuple[Order, ...]) -> Saying:
+def _wait(detail: str, orders: tuple[Order, ...], look_again: datetime | None = None) -> Saying:
     return Saying(
         room=ROOM,
         reason=Reason.CHECKS_PENDING,
         detail=detail,
         next_action="the freeze lifts when this is proven",
         orders=orders,
+        look_again=look_again,
     )
 
 

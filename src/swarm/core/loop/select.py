@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import OpenMission, RejectNeed
@@ -24,12 +25,14 @@ class Selection:
 
     passed_over: need, reason, detail for needs that ranked above the last chosen one (or the
                  first few, when none was chosen).
+    look_again:  when the budget's window ends, if money is what is missing.
     """
 
     opened: tuple[OpenMission, ...] = ()
     rejected: tuple[RejectNeed, ...] = ()
     passed_over: tuple[tuple[NeedId, str, str], ...] = ()
     idle_reason: str = ""
+    look_again: datetime | None = None
 
 
 PASSED_OVER_KEPT = 20
@@ -39,10 +42,11 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
     """Fill the free slots, best need first. Cost: one pass over the needs until slots are full."""
     blocked = _nothing_at_all(snapshot, open_missions)
     if blocked is not None:
-        return Selection(idle_reason=blocked)
+        return Selection(idle_reason=blocked, look_again=_window_ends(snapshot, [blocked]))
     slots = snapshot.installation.max_missions - open_missions
     occupied = overlap.Occupied(held)
-    left = snapshot.budget.left if snapshot.budget else 0
+    window = snapshot.budget
+    left = window.left if window else 0
     opened: list[OpenMission] = []
     rejected: list[RejectNeed] = []
     passed: list[tuple[NeedId, str, str]] = []
@@ -61,7 +65,9 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
         why = refusal(need, snapshot, occupied)
         agent = agent_for(need, snapshot)
         reserve = budget.reservation(agent) if agent else 0
-        if why is None and reserve > 0 and reserve > left:
+        if why is None and reserve > 0 and window is None:
+            why = (Reason.BUDGET_UNKNOWN, f"{snapshot.spec.risk.budget_ref!r} is bound to nothing")
+        if why is None and window is not None and reserve > max(0, left):
             why = (Reason.BUDGET_EXHAUSTED, f"{reserve} of {left} micro-units would be reserved")
         if why is not None or agent is None:
             if len(passed) < PASSED_OVER_KEPT and why is not None:
@@ -72,13 +78,19 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
         for resource in overlap.resources(need.repo, need.paths):
             occupied.add(resource, mission.id)
         opened.append(mission)
-    idle = "" if opened else _idle(order, passed)
+    idle = "" if opened else _idle(rejected, passed)
     return Selection(
         opened=tuple(opened),
         rejected=tuple(rejected),
         passed_over=tuple(passed),
         idle_reason=idle,
+        look_again=_window_ends(snapshot, [reason for _, reason, _ in passed]),
     )
+
+
+def _window_ends(snapshot: Snapshot, reasons: Iterable[str]) -> datetime | None:
+    short = any(reason.startswith(Reason.BUDGET_EXHAUSTED) for reason in reasons)
+    return snapshot.budget.window_ends if short and snapshot.budget is not None else None
 
 
 def refusal(
@@ -98,8 +110,7 @@ def refusal(
     hold = freeze.holding(snapshot.freezes, need.mission_class)
     if hold is not None:
         return Reason.FROZEN, f"{hold.mission_class}: {hold.reason}"
-    dark = [source.name for source in snapshot.sources if source.dark_since is not None]
-    if dark and need.risk >= Risk.R2:
+    if need.risk >= Risk.R2 and (dark := snapshot.dark):
         return Reason.DISCOVERY_DEGRADED, f"{dark[0]} is dark and this is R{need.risk:d}"
     if agent_for(need, snapshot) is None:
         return Reason.NO_AGENT, f"no agent takes class {need.mission_class!r}, rule {need.rule!r}"
@@ -132,11 +143,13 @@ def _nothing_at_all(snapshot: Snapshot, open_missions: int) -> str | None:
     return None
 
 
-def _idle(order: list[Need], passed: list[tuple[NeedId, str, str]]) -> str:
+def _idle(rejected: list[RejectNeed], passed: list[tuple[NeedId, str, str]]) -> str:
     if passed:
         need, reason, detail = passed[0]
         return f"{reason}: {need}: {detail}"
-    return f"{Reason.NOTHING_TO_DO}: no need is open" if not order else Reason.LOW_CONFIDENCE
+    if rejected:
+        return f"{rejected[0].reason}: {rejected[0].need}: {rejected[0].detail}"
+    return f"{Reason.NOTHING_TO_DO}: no need is open"
 
 
 def _rejected(need: Need, gate: Verdict, snapshot: Snapshot) -> RejectNeed:

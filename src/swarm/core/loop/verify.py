@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core import dispatch
 from swarm.core.evidence import CheckEnded, CheckResult
 from swarm.core.findings import Findings
 from swarm.core.gates import code_quality
-from swarm.core.ids import order_key
 from swarm.core.nouns import Change, MissionKind, OutcomeKind
 from swarm.core.orders import Orders
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Ending, Saying, View, Word, settled, verdict_record
+from swarm.core.saying import (
+    Content,
+    Ending,
+    Saying,
+    View,
+    Word,
+    merge_queue,
+    settled,
+    verdict_record,
+)
 from swarm.core.snapshot import Mission
 
 ROOM = "verify"
 _BAD = {CheckResult.RED, CheckResult.NEVER_REPORTED}
+
+
+class _Bad(NamedTuple):
+    """A check that failed on the head, and what the same check says about main."""
+
+    ended: CheckEnded
+    base: str
+    on_base: Verdict
 
 
 def say(mission: Mission, found: Findings, view: View) -> Word:
@@ -23,9 +41,8 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     change = found.change
     if mission.kind is MissionKind.REQUALIFY or change is None or found.landed is not None:
         return Content()
-    checks = mission.contract.checks
-    deadline = view.snapshot.installation.check_deadline
-    verdict = code_quality.judge(checks, change.head, found, view.now, deadline)
+    checks = code_quality.required(mission, view.snapshot)
+    verdict = code_quality.judge(checks, change.head, found, view.snapshot)
     record = verdict_record(mission, code_quality.NAME, change.head, verdict, view.now)
     if verdict.answer is Answer.PASS:
         return Content(records=record)
@@ -37,62 +54,66 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
 def _waiting(
     mission: Mission, found: Findings, view: View, change: Change, verdict: Verdict
 ) -> Saying:
+    checks = code_quality.required(mission, view.snapshot)
     orders = Orders(mission, view.snapshot)
-    wanted = [
-        orders.run_check(check, change.head, change.base, view.snapshot.installation.check_deadline)
-        for check in mission.contract.checks
-        if (check, change.head) not in found.checks
-    ]
-    return Saying(
+    waiting = Saying(
         room=ROOM,
         reason=Reason(verdict.reason),
         detail=verdict.detail,
         next_action="the check reports",
-        orders=tuple(order for order in wanted if found.is_open(order.key) is None),
+        orders=orders.missing_checks(checks, change.head, change.base, found),
         look_again=verdict.look_again,
     )
+    queue = merge_queue(mission.repo)
+    if found.restaged and view.holder(queue, mission) is None:
+        # It was put on top because it is next: nobody lands before it and makes it stale again.
+        return waiting.holding(queue)
+    return waiting
 
 
 def _red(mission: Mission, found: Findings, view: View, change: Change, verdict: Verdict) -> Saying:
     """Before a fix is paid for: is main itself red? Then the change did not break it."""
-    bad = _first_bad(mission, found, change.head)
-    if bad is None:  # silence beyond every deadline: nothing to show to an agent but that
+    ended = _first_bad(mission, found, view, change.head)
+    if ended is None:  # silence beyond every deadline: nothing to show to an agent but that
         return dispatch.fix(
             ROOM, mission, found, view, reason=Reason.CHECK_NEVER_REPORTED, failure=verdict.detail
         )
-    on_base = found.checks.get((bad.check, change.base))
-    if on_base is None:
-        return _ask_base(mission, found, view, change, bad)
-    if on_base.result in _BAD and mission.kind is not MissionKind.REMEDIATE:
-        ending = Ending(
-            kind=OutcomeKind.FAILED,
-            reason=Reason.MAIN_IS_RED,
-            detail=f"{bad.check} is red on main ({change.base[:8]}) as well: {on_base.detail}",
-            retry_at=view.now + view.snapshot.installation.need_cooldown,
-        )
-        return settled(ROOM, mission, found, view.now, ending)
-    reason = Reason(verdict.reason)
-    failure = f"check {bad.check!r} on {bad.commit}:\n{bad.detail}"
-    return dispatch.fix(ROOM, mission, found, view, reason=reason, failure=failure)
+    on_base = code_quality.judge((ended.check,), change.base, found, view.snapshot)
+    bad = _Bad(ended, change.base, on_base)
+    if on_base.answer is Answer.WAIT:
+        return _ask_base(mission, found, view, bad)
+    if on_base.answer is Answer.FAIL and mission.kind is not MissionKind.REMEDIATE:
+        return _main_is_red(mission, found, view, bad)
+    failure = f"check {ended.check!r} on {ended.commit}:\n{ended.detail}"
+    return dispatch.fix(ROOM, mission, found, view, reason=Reason(verdict.reason), failure=failure)
 
 
-def _ask_base(
-    mission: Mission, found: Findings, view: View, change: Change, bad: CheckEnded
-) -> Saying:
-    deadline = view.snapshot.installation.check_deadline
-    order = Orders(mission, view.snapshot).run_check(bad.check, change.base, change.base, deadline)
-    known = found.is_open(order_key(mission.id, "check", change.base, bad.check))
+def _ask_base(mission: Mission, found: Findings, view: View, bad: _Bad) -> Saying:
+    orders = Orders(mission, view.snapshot)
     return Saying(
         room=ROOM,
         reason=Reason.REQUIRED_CHECK_RED,
-        detail=f"{bad.check} is red; asking whether main is red as well",
+        detail=f"{bad.ended.check} is red; asking whether main is red as well",
         next_action="the check reports on main",
-        orders=() if known else (order,),
+        orders=orders.missing_checks((bad.ended.check,), bad.base, bad.base, found),
+        look_again=bad.on_base.look_again,
     )
 
 
-def _first_bad(mission: Mission, found: Findings, commit: str) -> CheckEnded | None:
-    for check in mission.contract.checks:
+def _main_is_red(mission: Mission, found: Findings, view: View, bad: _Bad) -> Saying:
+    on_base = found.checks.get((bad.ended.check, bad.base))
+    shown = on_base.detail if on_base is not None else bad.on_base.detail
+    ending = Ending(
+        kind=OutcomeKind.FAILED,
+        reason=Reason.MAIN_IS_RED,
+        detail=f"{bad.ended.check} is red on main ({bad.base[:8]}) as well: {shown}",
+        retry_at=view.now + view.snapshot.installation.need_cooldown,
+    )
+    return settled(ROOM, mission, found, view.now, ending)
+
+
+def _first_bad(mission: Mission, found: Findings, view: View, commit: str) -> CheckEnded | None:
+    for check in code_quality.required(mission, view.snapshot):
         ended = found.checks.get((check, commit))
         if ended is not None and ended.result in _BAD:
             return ended

@@ -78,7 +78,13 @@ def valid(mission: Mission, commit: str, policy_hash: str, now: datetime) -> App
 
     A new commit or another policy is another question, so an old answer never fits it.
     """
+    answer = given(mission, commit, policy_hash)
+    return answer if answer is not None and now < answer.expires_at else None
+
+
+def given(mission: Mission, commit: str, policy_hash: str) -> Approval | None:
+    """The newest answer to exactly this question, expired or not; None if unanswered."""
     for answer in reversed(mission.approvals):
-        if (answer.commit, answer.policy_hash) == (commit, policy_hash) and now < answer.expires_at:
+        if (answer.commit, answer.policy_hash) == (commit, policy_hash):
             return answer
     return None

@@ -71,17 +71,19 @@ def wants_requalification(hold: Freeze, now: datetime) -> bool:
 def consecutive_failures(settled: Sequence[Settled], mission_class: str | None = None) -> int:
     """Failures in a row at the end of the history, of one class or of the whole swarm.
 
-    Neutral endings (rejected by a person, capacity) neither count nor break the row.
-    A delivery or a passed requalification breaks it.
+    Neutral endings (rejected by a person, capacity) neither count nor break the row. A delivery
+    breaks it, and so does a requalification of the scope: one class that proved itself says
+    nothing about the others.
     """
-    row = 0
+    scope, row = mission_class or EVERYTHING, 0
     for item in reversed(settled):
-        is_proof = item.kind is MissionKind.REQUALIFY
-        if mission_class is not None and item.mission_class not in {mission_class, EVERYTHING}:
+        if scope != EVERYTHING and item.mission_class not in {scope, EVERYTHING}:
+            continue
+        if item.kind is MissionKind.REQUALIFY and item.mission_class not in {scope, EVERYTHING}:
             continue
         if item.outcome is OutcomeKind.DELIVERED:
             break
-        row += item.counts_as_failure and not is_proof
+        row += item.counts_as_failure and item.kind is not MissionKind.REQUALIFY
     return row
 
 

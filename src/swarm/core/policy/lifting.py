@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from swarm.core.decision import LiftFreeze, OpenMission, Record
-from swarm.core.ids import mission_id
+from swarm.core.ids import MissionId, mission_id
 from swarm.core.nouns import Freeze, MissionKind, Risk, ValidationContract
 from swarm.core.policy import freeze
-from swarm.core.snapshot import Mission, Snapshot
+from swarm.core.snapshot import Snapshot
 
 
 def records(snapshot: Snapshot) -> tuple[Record, ...]:
@@ -41,7 +41,9 @@ def _requalification(hold: Freeze, snapshot: Snapshot) -> OpenMission | None:
     repo = _repo(hold, snapshot)
     if repo is None:
         return None
-    number = _round(hold, snapshot)
+    id_ = _round_id(hold, _round(hold, snapshot))
+    if any(item.mission == id_ for item in snapshot.settled):
+        return None  # this round was tried; the next one begins by itself
     bound = dict(snapshot.installation.targets)
     wanted = snapshot.spec.delivery.deployment_targets
     contract = ValidationContract(
@@ -54,7 +56,7 @@ def _requalification(hold: Freeze, snapshot: Snapshot) -> OpenMission | None:
         evidence_wanted=("code_quality",),
     )
     return OpenMission(
-        id=mission_id(hold.id, number),
+        id=id_,
         need=None,
         kind=MissionKind.REQUALIFY,
         parent=None,
@@ -73,14 +75,18 @@ def _requalification(hold: Freeze, snapshot: Snapshot) -> OpenMission | None:
     )
 
 
+def _round_id(hold: Freeze, number: int) -> MissionId:
+    """A freeze that was extended keeps its id: the window's end tells its rounds apart."""
+    end = hold.until.astimezone(UTC).isoformat() if hold.until else "open-ended"
+    return mission_id(f"{hold.id}@{end}", number)
+
+
 def _repo(hold: Freeze, snapshot: Snapshot) -> str | None:
     """The repository to prove: where the cause worked if it is still known, else the first."""
-    by_id: dict[str, Mission] = {mission.id: mission for mission in snapshot.missions}
-    cause = by_id.get(hold.cause)
-    if cause is not None:
-        return cause.repo
     allowed = snapshot.spec.delivery.repo_allowlist
-    return allowed[0] if allowed else None
+    worked = [item.repo for item in snapshot.settled if item.mission == hold.cause]
+    known = [repo for repo in worked if repo in allowed]
+    return next(iter((*known, *allowed)), None)
 
 
 def _round(hold: Freeze, snapshot: Snapshot) -> int:
