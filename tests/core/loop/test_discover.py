@@ -15,7 +15,6 @@ from swarm.core.loop.discover import (
     Standing,
     answered,
     back_off,
-    degraded,
     due,
     failed,
     health,
@@ -198,28 +197,3 @@ class TestHealth:
         standing = failed(NEW, PACE, NOON, "429", asked)
         assert standing.due is not None
         assert least <= standing.due - NOON <= max(least, FIVE * 1.1)
-
-
-@pytest.mark.req("FAIL-4")
-class TestOutage:
-    @staticmethod
-    def sources(dark: int, bright: int) -> list[SourceState]:
-        return [SourceState(name=f"d{n}", dark_since=NOON) for n in range(dark)] + [
-            SourceState(name=f"b{n}") for n in range(bright)
-        ]
-
-    def test_the_loop_continues_with_degraded_confidence(self):
-        """Two independent statements of 0.6 make 0.84: enough for 0.75 in any outage."""
-        assert degraded(0.84, self.sources(0, 3)) == 0.84
-        assert degraded(0.84, self.sources(3, 0)) == pytest.approx(0.756)
-        assert degraded(0.84, self.sources(1, 1)) == pytest.approx(0.798)
-        assert degraded(0.84, []) == 0.84
-
-    def test_what_only_just_passed_waits(self):
-        assert degraded(0.76, self.sources(1, 1)) < 0.75
-
-    @given(st.floats(0, 1), st.integers(0, 9), st.integers(0, 9))
-    def test_an_outage_never_makes_anything_surer(self, confidence, dark, bright):
-        now = degraded(confidence, self.sources(dark, bright))
-        assert 0 <= now <= confidence
-        assert now >= degraded(confidence, self.sources(dark + 1, bright))

@@ -15,6 +15,7 @@ from swarm.core.policy.citation import (
     Claim,
     Counts,
     confidence,
+    degraded,
     explain,
     ground,
     mirrors,
@@ -207,3 +208,23 @@ def test_repeating_what_was_said_adds_nothing(claims):
     before, after = ground(claims), ground([*claims, *echo])
     assert after.confidence <= before.confidence + 1e-9
     assert after.citations == before.citations
+
+
+@pytest.mark.req("FAIL-4")
+@pytest.mark.parametrize(
+    ("dark", "sources", "value"), [(0, 3, 0.84), (3, 3, 0.756), (1, 2, 0.798), (0, 0, 0.84)]
+)
+def test_in_an_outage_the_loop_goes_on_a_little_less_sure(dark, sources, value):
+    """Two independent statements of 0.6 make 0.84: enough for 0.75 in any outage."""
+    assert degraded(0.84, dark, sources) == pytest.approx(value)
+
+
+@pytest.mark.req("FAIL-4")
+def test_what_only_just_passed_waits_for_the_end_of_the_outage():
+    assert degraded(0.76, 1, 2) < 0.75
+
+
+@pytest.mark.req("FAIL-4")
+@given(st.floats(0, 1), st.integers(0, 9), st.integers(1, 9))
+def test_an_outage_never_makes_anything_surer(sure, dark, sources):
+    assert 0 <= degraded(sure, dark + 1, sources) <= degraded(sure, dark, sources) <= sure

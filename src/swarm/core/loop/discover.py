@@ -1,4 +1,4 @@
-"""Discover: which sources are due, how each one stands, and what an outage costs (LOOP-1, FAIL-4).
+"""Discover: which sources are due, and how each one stands (LOOP-1, LOOP-2, FAIL-4).
 
 Times are planned in slots, one per cadence. A slot's time is derived by hash, so that sources and
 Swarms spread over the cadence, two replicas plan the same, and nothing has to be stored. A late
@@ -8,7 +8,7 @@ tick runs once: slots that passed meanwhile are not made up for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,9 +22,6 @@ LEAST_PAUSE = 0.5  #: of the cadence between two readings, also after a late one
 DARK_AFTER = 3  #: failures in a row: one lost packet or one restart is no outage
 LONGEST_PAUSE = timedelta(hours=1)  #: of a source that keeps failing, unless its cadence is longer
 LONGEST_ASKED = timedelta(days=1)  #: that a server may ask us to stay away
-#: What confidence loses when every source is dark. Two statements of 0.6 each (0.84) still reach
-#: the default of 0.75 then, so the loop goes on; what only just reached it waits.
-OUTAGE_COST = 0.1
 
 
 class Health(StrEnum):
@@ -162,17 +159,6 @@ def restored(state: SourceState) -> Standing:
         dark_since=dark,
         detail=state.detail,
     )
-
-
-def degraded(confidence: float, sources: Sequence[SourceState]) -> float:
-    """A confidence while some sources are dark: the loop goes on, a little less sure (FAIL-4).
-
-    What a dark source would say against a need is not known; that it says nothing is no support.
-    """
-    if not sources:
-        return confidence
-    dark = sum(source.dark_since is not None for source in sources)
-    return confidence * (1.0 - OUTAGE_COST * dark / len(sources))
 
 
 def _slot_time(pace: Pace, slot: int) -> datetime:

@@ -29,6 +29,9 @@ SUSPICIOUS_MOST = 0.25
 SUSPICIOUS = frozenset({Flag.HIDDEN_TEXT, Flag.INVISIBLE_UNICODE})
 #: From here on a source is one that its owner would act upon alone.
 TRUSTED_FROM = 0.8
+#: What confidence loses when every source is dark. Two statements of 0.6 each (0.84) still reach
+#: the default of 0.75 then, so the loop goes on; what only just reached it waits.
+OUTAGE_COST = 0.1
 
 
 class Counts(StrEnum):
@@ -144,6 +147,16 @@ def confidence(trusts: Iterable[float]) -> float:
     for trust in trusts:
         doubt *= 1.0 - min(1.0, max(0.0, trust))
     return 1.0 - doubt
+
+
+def degraded(confidence: float, dark: int, sources: int) -> float:
+    """A confidence while `dark` of so many sources do not answer (FAIL-4).
+
+    What a dark source would say against a need is not known; that it says nothing is no support.
+    """
+    return (
+        confidence * (1.0 - OUTAGE_COST * min(dark, sources) / sources) if sources else confidence
+    )
 
 
 def explain(grounds: Grounds, wanted: int) -> str:
