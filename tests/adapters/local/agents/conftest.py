@@ -63,7 +63,8 @@ class World:
             checks=("tests",),
             rule="F401",
         )
-        over = {key: more.pop(key) for key in [*more] if key in Brief.__dataclass_fields__}
+        told = set(Brief.__dataclass_fields__) - {"run"}
+        over = {key: more.pop(key) for key in [*more] if key in told}
         fields = {
             "key": OrderKey(f"{mission}/run/0"),
             "mission": MissionId(mission),

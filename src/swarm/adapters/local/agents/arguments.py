@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from swarm.adapters.local.agents.settings import MICRO, AgentSettings
+from swarm.adapters.local.errors import BadCommand
 from swarm.adapters.local.process import command
 from swarm.core.nouns import Brief
 from swarm.core.policy import intake_paths
@@ -32,10 +33,13 @@ def argv(settings: AgentSettings, brief: Brief, work: Path, prompt: Path) -> tup
 
 
 def _paths(allowed: tuple[str, ...], work: Path) -> tuple[str, ...]:
-    plain = [path for path in allowed if not _GLOB & set(path)]
-    found = [command.checked_path(path) for path in plain]
-    patterns = [path for path in allowed if _GLOB & set(path)]
+    names = [command.checked_path(path) for path in allowed]
+    # Brackets are part of some frameworks' file names, so what is there is no pattern.
+    patterns = [name for name in names if _GLOB & set(name) and not (work / name).exists()]
+    found = [name for name in names if name not in patterns]
     found += _matching(patterns, work) if patterns else []
+    if allowed and not found:
+        raise BadCommand("none of the allowed paths is in the repository, so {paths} is empty")
     return tuple(found) if len(found) <= MOST_PATHS else (".",)
 
 

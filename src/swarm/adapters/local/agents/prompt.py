@@ -16,6 +16,7 @@ LARGEST = 32 * 1024
 _FAILURE = 12 * 1024
 _FACTS = 4 * 1024
 _PATHS = 4 * 1024
+_ROOM = 4  #: as many characters are looked at for each that may be kept
 _CUT = "[... left out: the text is longer than what fits here ...]"
 _BIDI_AND_UNSEEN = frozenset({"Cf", "Co", "Cn", "Cs", "Cc", "Zl", "Zp"})
 
@@ -53,7 +54,7 @@ def visible(text: str) -> str:
 
 
 def _one_line(text: str, most: int) -> str:
-    return " ".join(visible(text).split())[:most]
+    return " ".join(visible(text[: _ROOM * most]).split())[:most]
 
 
 def _cut(text: str, size: int, *, keep_end: bool = False) -> str:
@@ -69,7 +70,7 @@ def _cut(text: str, size: int, *, keep_end: bool = False) -> str:
 def quoted(title: str, text: str, size: int, *, keep_end: bool = False) -> str:
     """A block of data, at most `size` bytes with its frame; "" when it would not fit."""
     # The bar takes two bytes of each line, so the text is cut until all of it fits.
-    clean = visible(text)
+    clean = visible(text[-_ROOM * size :] if keep_end else text[: _ROOM * size])
     frame = len(title) + 2 * 40
     budget = size - frame
     while budget > len(_CUT):

@@ -34,6 +34,11 @@ from swarm.ports.reply import Done, Later, No, Reply
 
 _SOON = timedelta(seconds=2)
 _POLL = timedelta(seconds=15)
+#: Refusals for sheer size: reading that work again would only repeat the attack.
+_WASTE = (
+    *("OutputLimit:", "ProcessLimit:", "DiskLimit:"),
+    *("TooManyFiles:", "PatchTooLarge:", "FileTooLarge:"),
+)
 _FACT: TypeAdapter[RunEnded] = TypeAdapter(RunEnded)
 
 
@@ -263,9 +268,13 @@ class LocalRuns:
         """Keep what no commit holds as a patch, before the clones are removed."""
         last = job.state().generation
         for number in job.generations():
-            recorded = number == last and fact.result in {RunResult.CHANGED, RunResult.NOTHING}
             folder = job.generation(number)
-            if not recorded and not await self._rescued(order.repo, folder):
+            if number == last and fact.result in {RunResult.CHANGED, RunResult.NOTHING}:
+                continue
+            if number == last and any(item.startswith(_WASTE) for item in fact.violations):
+                continue
+            stored = await self._rescued(order.repo, folder)
+            if not stored and not (number == last and fact.violations):
                 (folder / "keep").touch()
 
     async def _rescued(self, repo: str, folder: Path) -> bool:

@@ -168,7 +168,8 @@ class LocalChecks:
             env=env,
             limits=Limits(processes=settings.processes),
             confine=settings.confine,
-            writable=(work, *settings.writable),
+            tree=work,
+            writable=settings.writable,
             hidden=self._hidden,
         )
 

@@ -53,8 +53,10 @@ def _confine(spec: Mapping[str, Any], report: int) -> None:
     if spec["confine"] == "off":
         return
     confine.drop_capabilities()
-    own = [spec["cwd"], spec["env"]["HOME"], spec["env"]["TMPDIR"], *spec["writable"]]
-    held = confine.restrict([Path(p) for p in own], [Path(p) for p in spec["hidden"]])
+    own = [Path(path) for path in (spec["tree"], spec["env"]["HOME"], spec["env"]["TMPDIR"])]
+    held = confine.restrict(
+        own, [Path(p) for p in spec["writable"]], [Path(p) for p in spec["hidden"]]
+    )
     if not held and spec["confine"] == "require":
         raise OSError("this kernel has no Landlock, and confine is 'require'")
     os.write(report, f"={held}\n".encode())

@@ -84,9 +84,11 @@ def readable_complement(hidden: Iterable[Path], kept: Sequence[Path]) -> list[Pa
     return allowed
 
 
-def restrict(writable: Sequence[Path], hidden: Sequence[Path]) -> str:
+def restrict(own: Sequence[Path], writable: Sequence[Path], hidden: Sequence[Path]) -> str:
     """Restrict this process and all it starts. Returns what is in force, "" for nothing.
 
+    own:      folders to read and write, also below a hidden one.
+    writable: folders to write as well; what is hidden below them stays unreadable.
     Needs PR_SET_NO_NEW_PRIVS. Raises OSError when the kernel has Landlock and refuses.
     """
     version = abi()
@@ -101,7 +103,8 @@ def restrict(writable: Sequence[Path], hidden: Sequence[Path]) -> str:
     ruleset = libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0)
     if ruleset < 0:
         raise OSError(ctypes.get_errno(), "landlock_create_ruleset")
-    rules = [(path, handled) for path in writable]
+    rules = [(path, handled) for path in own]
+    rules += [(path, write) for path in writable]
     rules += [(Path("/dev") / name, handled) for name in _DEVICES]
     if hidden:
         rules += [(path, _READ_FILE) for path in readable_complement(hidden, ())]

@@ -69,7 +69,9 @@ class JobSpec:
     """One command. `env` is its complete environment but HOME, TMPDIR and the job's mark.
 
     argv:     the command, never a shell line; argv[0] is looked up on env["PATH"].
-    cwd:      where it runs; it may write there, in its HOME and in its TMPDIR.
+    cwd:      where it runs.
+    tree:     what it owns: it may read and write there, in its HOME and in its TMPDIR; None is
+              the folder it runs in.
     wall:     longest time between start and end.
     stdin:    file that it reads as standard input; None is /dev/null.
     writable: further folders it may write to, where it is confined.
@@ -78,6 +80,7 @@ class JobSpec:
 
     argv: tuple[str, ...]
     cwd: Path
+    tree: Path | None = None
     wall: timedelta
     env: Mapping[str, str]
     stdin: Path | None = None
@@ -94,6 +97,7 @@ class JobSpec:
             "schema": 1,
             "argv": list(self.argv),
             "cwd": str(self.cwd),
+            "tree": str(self.tree or self.cwd),
             "wall": self.wall.total_seconds(),
             "env": dict(self.env),
             "stdin": str(self.stdin) if self.stdin else None,

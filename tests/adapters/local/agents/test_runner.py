@@ -1,0 +1,405 @@
+"""Agents at work: hostile ones, crashing ones, expensive ones, and those without capacity."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from swarm.adapters.local.agents.settings import AgentSettings
+from swarm.adapters.local.process import confine
+from swarm.core.evidence import RunResult
+from swarm.core.reasons import Reason
+from swarm.ports.reply import Later, No
+from swarm.testing.contracts.asking import fact
+
+
+async def test_the_change_is_one_commit_of_ours_on_the_tip_of_main(world):
+    ended = await fact(world.port().run, world.order("change"))
+    change = ended.change
+    assert (change.base, change.paths) == (world.base, ("src/value.py",))
+    assert (change.lines_added, change.lines_removed) == (1, 1)
+    assert world.show(change.head, "src/value.py") == "VALUE = 2\n"
+
+
+@pytest.mark.req("LOOP-7")
+async def test_a_fix_starts_from_the_failing_commit_and_is_shown_the_failure(world):
+    first = await fact(world.port().run, world.order("change"))
+    line = f"cat > {world.tmp}/told; grep -q 'VALUE = 2' src/value.py || exit 9"
+    world.define("fixer", f"{line}; echo 'VALUE = 4' > src/value.py", stdin="prompt")
+    order = world.order(
+        "fixer",
+        run="m-1-run-1",
+        key="m-1/run/1",
+        attempt=1,
+        base=first.change.head,
+        onto=first.change.base,
+        failure="tests: AssertionError: 2 != 4",
+    )
+    ended = await fact(world.port().run, order)
+    assert ended.result is RunResult.CHANGED
+    assert ended.change.base == world.base
+    told = (world.tmp / "told").read_text()
+    assert "| tests: AssertionError: 2 != 4" in told
+    assert len(told.encode()) <= 32 * 1024
+
+
+async def test_the_prompt_file_and_the_fixed_placeholders_are_filled_in(world):
+    shell = 'printf "%s\\n" "$@" > seen; test -r "$4"; cp "$4" copied'
+    world.agents["args"] = AgentSettings(
+        run=(
+            "sh",
+            "-c",
+            shell,
+            "args",
+            "{rule}",
+            "--model={model}",
+            "{cost_cap}",
+            "{prompt_file}",
+            "{paths}",
+        ),
+        model="best-1",
+        cost_cap=2_500_000,
+        path=(Path("/usr/bin"),),
+    )
+    order = world.order("args", allowed_paths=("src/value.py", "seen", "copied", "tests/*.py"))
+    ended = await fact(world.port().run, order)
+    seen = world.show(ended.change.head, "seen").splitlines()
+    assert seen[:3] == ["F401", "--model=best-1", "2.5"]
+    assert seen[4:] == ["src/value.py", "seen", "copied", "tests/test_value.py"]
+    assert "Make the smallest change" in world.show(ended.change.head, "copied")
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        pytest.param({"rule": "--config=/tmp/evil"}, "cannot be an argument", id="option-as-rule"),
+        pytest.param({"rule": "F401\n--fix"}, "cannot be an argument", id="newline"),
+        pytest.param({"rule": ""}, "cannot be an argument", id="no-rule"),
+        pytest.param({"allowed_paths": ("-rf",)}, "begins with", id="option-as-path"),
+        pytest.param({"allowed_paths": ("../x",)}, "leaves the repository", id="outside"),
+        pytest.param({"allowed_paths": ("a\x1b[2J",)}, "control character", id="escape"),
+    ],
+)
+@pytest.mark.req("OWN-1")
+async def test_found_values_never_become_options(world, over, words):
+    world.agents["args"] = AgentSettings(run=("sh", "-c", "true", "{rule}", "{paths}"))
+    said = await world.port().run(world.order("args", **over))
+    assert isinstance(said, No)
+    assert said.reason == "BadCommand"
+    assert words in said.detail
+    assert "\x1b" not in said.detail
+
+
+TOKEN = "ghp_" + "a1B2" * 9
+MOVE = "mkdir -p .github/workflows; git mv src/value.py .github/workflows/ci.yml"
+HOSTILE = {
+    "ci-by-rename": (MOVE, "GuardedPath"),
+    "symlink": ("ln -s ../../etc/passwd src/x", "Symlink"),
+    "attributes": ("echo '* filter=x' > src/.gitattributes", "GitAttributes"),
+    "outside-allowed": ("echo x > README", "OutsideAllowedPaths"),
+    "bidi": ("printf 'a = \"\\342\\200\\256\"\\n' >> src/value.py", "HiddenText"),
+    "secret": (f"echo 'KEY = \"{TOKEN}\"' >> src/value.py", "SecretInPatch"),
+    "huge": ("head -c 900000000 /dev/zero > src/big.bin", "FileTooLarge"),
+    "fork-bomb": ("exec bash -c 'f() { f | f & sleep 60; }; f'", "ProcessLimit"),
+    "flood": ("exec yes", "OutputLimit"),
+    "disk": ("while :; do head -c 20000000 /dev/urandom > f$((i=i+1)); done", "DiskLimit"),
+}
+
+
+@pytest.mark.req("OWN-1")
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_agent_is_refused_by_name_and_leaves_nothing(world, name):
+    shell, rule = HOSTILE[name]
+    limits = {"processes": 60, "output_bytes": 10_000_000, "disk_bytes": 1_000_000_000}
+    limits |= {"disk_bytes": 100_000_000} if name == "disk" else {}
+    world.define(name, shell, **limits)
+    ended = await fact(world.port().run, world.order(name), timedelta(seconds=90))
+    assert ended.result is RunResult.REFUSED
+    assert any(item.startswith(f"{rule}:") for item in ended.violations), ended.violations
+    assert TOKEN not in "".join(ended.violations) + ended.detail
+    assert world.changes() == 0
+    until = time.monotonic() + 10
+    while world.alive() and time.monotonic() < until:  # noqa: ASYNC110 - of other processes
+        await asyncio.sleep(0.05)
+    assert world.alive() == 0
+    assert list((world.tmp / "runs").rglob("work")) == []
+
+
+@pytest.mark.req("OWN-1")
+async def test_an_agent_that_commits_moves_branches_and_sets_hooks_changes_only_its_files(world):
+    line = (
+        "echo 'VALUE = 9' > src/value.py; git add -A; git commit -qm mine; git tag v1;"
+        f" git checkout -qb evil; echo 'touch {world.tmp}/owned' > .git/hooks/post-commit;"
+        f" chmod +x .git/hooks/post-commit; git config core.fsmonitor 'touch {world.tmp}/owned';"
+        " git remote -v > remotes; test ! -s remotes && rm remotes"
+    )
+    world.define("commits", f"mkdir -p .git/hooks; {line}")
+    ended = await fact(world.port().run, world.order("commits"))
+    assert ended.result is RunResult.CHANGED
+    assert ended.change.paths == ("src/value.py",)
+    assert not (world.tmp / "owned").exists()
+    assert world.repo.git("status", "--porcelain") == ""
+    assert world.repo.git("branch", "--list") == "* main"
+
+
+@pytest.mark.req("OWN-1")
+async def test_no_credential_of_the_controller_reaches_an_agent(world, monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_" + "x1Y2" * 9)
+    monkeypatch.setenv("HARMLESS", "yes")
+    world.define("env", "env > src/seen", env=("HARMLESS",))
+    ended = await fact(world.port().run, world.order("env"))
+    seen = world.show(ended.change.head, "src/seen")
+    assert "HARMLESS=yes" in seen
+    assert "GITHUB_TOKEN" not in seen
+    assert str(Path.home()) + "\n" not in seen
+
+
+async def test_a_credential_under_another_name_stops_the_start(world, monkeypatch):
+    monkeypatch.setenv("INNOCENT", "ghp_" + "x1Y2" * 9)
+    world.define("env", "true", env=("INNOCENT",))
+    said = await world.port().run(world.order("env"))
+    assert isinstance(said, Later)
+    assert said.capacity
+    assert said.detail == "INNOCENT holds a credential; take it out of `env`"
+    assert world.effects("env") == 0
+
+
+@pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")
+async def test_credential_files_of_the_user_cannot_be_read(world, monkeypatch):
+    home = world.tmp / "user"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "id_ed25519").write_text("private")
+    (home / ".bashrc").write_text("plain")
+    monkeypatch.setenv("HOME", str(home))
+    world.define("reads", f"cat {home}/.bashrc > src/a; cat {home}/.ssh/id_ed25519 > src/b; true")
+    ended = await fact(world.port().run, world.order("reads"))
+    assert world.show(ended.change.head, "src/a") == "plain"
+    assert world.show(ended.change.head, "src/b") == ""
+
+
+@pytest.mark.req("FAIL-1")
+async def test_capacity_backs_off_by_doubling_and_then_goes_on_as_the_same_attempt(world):
+    clock = [datetime(2026, 3, 1, tzinfo=UTC)]
+    mark = world.tmp / "quota-is-back"
+    world.define("quota", f"test -e {mark} || exit 75; echo 'VALUE = 5' > src/value.py")
+    port, order = world.port(now=lambda: clock[0]), world.order("quota")
+    delays = []
+    for _ in range(4):
+        said = await port.run(order)
+        while not said.capacity:
+            await asyncio.sleep(0.02)
+            said = await port.run(order)
+        delays.append(said.delay.total_seconds())
+        clock[0] += said.delay
+    assert delays == [15, 15, 30, 60]
+    mark.touch()
+    ended = await fact(port.run, order)
+    assert (ended.result, ended.attempt) == (RunResult.CHANGED, 0)
+    assert world.effects("quota") == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        pytest.param({"run": ("no-such-agent", "-p")}, "not a program on PATH", id="binary"),
+        pytest.param({"run": ("true",), "env": ("X_API_KEY",)}, "X_API_KEY is set", id="login"),
+    ],
+)
+async def test_what_is_missing_is_told_before_anything_is_spent(world, settings, words):
+    world.agents["lacks"] = AgentSettings(**settings)
+    said = await world.port().run(world.order("lacks"))
+    assert isinstance(said, Later)
+    assert (said.capacity, said.reason) == (True, Reason.CAPACITY)
+    assert words in said.detail
+    assert not list((world.tmp / "runs").rglob("supervisor.json"))
+
+
+async def test_an_agent_that_nobody_bound_waits_with_its_reason(world):
+    said = await world.port().run(world.order("who"))
+    assert isinstance(said, Later)
+    assert (said.capacity, said.reason) == (True, Reason.NO_AGENT)
+    assert "bound are: busy, change" in said.detail
+
+
+def result(cost: float, **over: object) -> str:
+    return json.dumps({"type": "result", "subtype": "success", "total_cost_usd": cost} | over)
+
+
+@pytest.mark.parametrize(
+    ("printed", "cost"),
+    [
+        pytest.param(result(0.25), 250_000, id="told"),
+        pytest.param(result(-5), 70_000, id="negative-is-refused"),
+        pytest.param('{"type":"result","total_cost_usd":NaN}', 70_000, id="nan-is-refused"),
+        pytest.param("no json", 70_000, id="silent"),
+    ],
+)
+async def test_cost_is_the_providers_or_else_what_was_expected(world, printed, cost):
+    line = f"echo '{printed}'; echo 'VALUE = 2' > src/value.py"
+    world.define("paid", line, result="claude-json", expected_cost=70_000)
+    ended = await fact(world.port().run, world.order("paid"))
+    assert (ended.result, ended.cost) == (RunResult.CHANGED, cost)
+
+
+async def test_an_agent_that_tells_its_cost_is_ended_at_its_cap(world):
+    step = json.dumps({"type": "step_finish", "part": {"cost": 0.4}})
+    line = f"while :; do echo '{step}'; sleep 0.1; done"
+    world.define("spends", line, result="opencode-jsonl", cost_cap=1_000_000)
+    ended = await fact(world.port().run, world.order("spends"))
+    assert ended.result is RunResult.FAILED
+    assert ended.detail.startswith("CostCapExceeded:")
+    assert ended.cost >= 1_200_000
+    assert ended.seconds < 20
+
+
+async def test_paid_work_that_never_has_capacity_ends_at_the_cap(world):
+    """A provider that charges and then says that the quota is full would burn money for ever."""
+    clock = [datetime(2026, 3, 1, tzinfo=UTC)]
+    line = f"echo '{result(0.4, is_error=True, result='usage limit reached')}'; exit 1"
+    world.define("burns", line, result="claude-json", cost_cap=1_000_000)
+    port, order = world.port(now=lambda: clock[0]), world.order("burns")
+    async with asyncio.timeout(60):
+        while isinstance(said := await port.run(order), Later):
+            clock[0] += said.delay if said.capacity else timedelta(0)
+            await asyncio.sleep(0.02)
+    assert said.fact.result is RunResult.FAILED
+    assert said.fact.cost == 1_200_000
+    assert world.effects("burns") == 3
+
+
+@pytest.mark.req("LOOP-11")
+async def test_a_killed_supervisor_burns_no_attempt_and_its_work_is_kept(world):
+    mark = world.tmp / "second"
+    line = f"if [ -e {mark} ]; then echo 'VALUE = 8' > src/value.py; exit; fi; touch {mark};"
+    world.define("slow", f"{line} echo 'VALUE = 7' > src/value.py; sleep 300")
+    port, order = world.port(), world.order("slow")
+    await port.run(order)
+    while not mark.exists():  # noqa: ASYNC110 - another process makes it
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    state = await port.jobs.state(order.run)
+    record = json.loads((state.folder / "supervisor.json").read_text())
+    os.kill(record["pid"], signal.SIGKILL)
+    ended = await fact(port.run, order)
+    assert (ended.result, ended.attempt) == (RunResult.CHANGED, 0)
+    assert world.show(ended.change.head, "src/value.py") == "VALUE = 8\n"
+    patches = list((world.tmp / "runs").rglob("unrecorded-1.patch"))
+    assert "+VALUE = 7" in patches[0].read_text()
+
+
+async def test_work_of_a_failed_run_is_kept_as_a_patch(world):
+    ended = await fact(world.port().run, world.order("fail"))
+    assert ended.result is RunResult.FAILED
+    assert "sorry" in ended.detail
+    patches = list((world.tmp / "runs").rglob("unrecorded-1.patch"))
+    assert "+VALUE = 3" in patches[0].read_text()
+
+
+async def test_sweeping_ends_what_nobody_wants_and_keeps_its_work(world):
+    world.define("slow", "echo 'VALUE = 6' > src/value.py; echo new > src/new.py; sleep 300")
+    port, order = world.port(), world.order("slow")
+    await port.run(order)
+    await asyncio.sleep(0.5)
+    assert await port.sweep(lambda run: False) == [order.run]
+    assert world.alive() == 0
+    patch = next((world.tmp / "runs" / "rescued").iterdir()).read_text()
+    assert "+VALUE = 6" in patch
+    assert "+new" in patch
+
+
+CONTROLLER = """
+import asyncio, sys
+sys.path.insert(0, sys.argv[1])
+from conftest import World
+from pathlib import Path
+World.__init__ = lambda self, tmp: None
+import json
+from swarm.adapters.local.agents.runner import LocalRuns
+from swarm.adapters.local.agents.settings import AgentSettings
+from swarm.adapters.local.git.forge import LocalForge
+from swarm.adapters.local.git.settings import RepositorySettings
+tmp = Path(sys.argv[2])
+agents = {"slow": AgentSettings(run=tuple(json.loads(sys.argv[3])), writable=(tmp,))}
+forge = LocalForge({"app": RepositorySettings(path=tmp / "app")}, tmp / "data")
+port = LocalRuns(agents, forge, tmp / "runs")
+order = World.order(object.__new__(World), "slow")
+async def main():
+    while True:
+        said = await port.run(order)
+        print(type(said).__name__, flush=True)
+        await asyncio.sleep(0.02)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.req("OWN-3", "LOOP-11")
+@pytest.mark.parametrize("after", [0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.5])
+async def test_kill_9_of_the_controller_at_any_time_runs_the_agent_once(world, after):
+    world.define("slow", "sleep 0.3; echo 'VALUE = 2' > src/value.py")
+    argv = json.dumps(list(world.agents["slow"].run))
+    one = subprocess.Popen(  # noqa: ASYNC220 - it is killed, not awaited
+        [sys.executable, "-c", CONTROLLER, str(Path(__file__).parent), str(world.tmp), argv],
+        stdout=subprocess.DEVNULL,
+    )
+    await asyncio.sleep(after)
+    one.kill()
+    one.wait()
+    ended = await fact(world.port().run, world.order("slow"))
+    assert ended.result is RunResult.CHANGED
+    assert (world.effects("slow"), world.changes()) == (1, 1)
+
+
+async def test_a_finished_run_wakes_its_controller_with_the_orders_key(world):
+    woken = asyncio.Queue()
+    world.define("short", "sleep 0.4; echo 'VALUE = 2' > src/value.py")
+    port, order = world.port(on_finished=woken.put_nowait), world.order("short")
+    await port.run(order)
+    assert await asyncio.wait_for(woken.get(), 10) == order.key
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("run", [], "at least 1 item"),
+        ("run", ["agent", "{secret}"], "{secret} is no placeholder"),
+        ("run", ["agent", "--in={paths}"], "stands alone"),
+        ("run", ["agent", "{model}"], "model must be set"),
+        ("env", ["GITHUB_TOKEN"], "looks like a credential"),
+        ("env", ["AWS_SECRET_ACCESS_KEY"], "looks like a credential"),
+        ("env", ["SSH_AUTH_SOCK"], "looks like a credential"),
+        ("env", ["PATH"], "set by Swarm itself"),
+        ("own_credentials", ["AWS_PROFILE"], "not in env"),
+        ("timeout", "25h", "duration from 1s to 24h"),
+        ("expected_cost", 6_000_000, "more than cost_cap"),
+        ("cost_cap", 0, "greater than 0"),
+        ("stdin", "file", "'none' or 'prompt'"),
+        ("writable", ["cache"], "not absolute"),
+        ("surprise", 1, "Extra inputs are not permitted"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(field, value, words):
+    with pytest.raises(ValidationError, match=words):
+        AgentSettings(**{"run": ["agent"], field: value})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"run": ["claude", "-p", "--output-format", "json"], "env": ["ANTHROPIC_API_KEY"]},
+        {"run": ["x"], "env": ["AWS_PROFILE"], "own_credentials": ["AWS_PROFILE"]},
+        {"run": ["ruff", "check", "--fix", "--select", "{rule}", "{paths}"]},
+        {"run": ["aider", "--message-file", "{prompt_file}"], "result": "aider"},
+    ],
+)
+def test_usual_settings_are_accepted(settings):
+    AgentSettings(**settings)
