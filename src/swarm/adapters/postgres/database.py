@@ -140,6 +140,8 @@ class Database:
             return
         if self._reviving is None or self._reviving.done():
             self._reviving = asyncio.create_task(asyncio.to_thread(self._revive))
+            # Its error reaches those who wait for it; when nobody does any more, nobody must.
+            self._reviving.add_done_callback(lambda task: task.cancelled() or task.exception())
         # Shielded: recovery may take longer than this caller waits, and others wait for it too.
         done, _ = await asyncio.wait({self._reviving}, timeout=remaining)
         if done:
