@@ -18,7 +18,7 @@ from swarm.ports.store import Agenda, Bell, BindingOf, Orders, Ticks
 from swarm.runtime.act import Act
 from swarm.runtime.events import Event
 from swarm.runtime.hands import Hands
-from swarm.runtime.report import tell
+from swarm.runtime.report import Teller
 from swarm.runtime.status import status_of
 
 POLL = timedelta(seconds=15)  #: a lost wake-up costs at most this long
@@ -56,6 +56,9 @@ class Store:
 class Keeper(Protocol):
     """Something that watches the world beside the loop: sources, targets."""
 
+    async def prepare(self) -> None:
+        """What must be so before anything is decided."""
+
     async def run(self) -> None:
         """Watch until cancelled; tells the store only what changed."""
 
@@ -82,6 +85,7 @@ class Controller:
         self._work = asyncio.Event()
         self._act = Act(store.orders, hands, name, now, self.kick)
         self._retry = RETRY_FIRST
+        self._teller = Teller()
 
     def kick(self) -> None:
         """Something may be due: look now."""
@@ -90,6 +94,8 @@ class Controller:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then give orders back and return."""
         log.info(Event.CONTROLLER_STARTED, controller=self.name)
+        for keeper in self._keepers:
+            await keeper.prepare()
         parts = [
             asyncio.create_task(self._listen(), name="listen"),
             asyncio.create_task(self._act.keep_leases(), name="leases"),
@@ -130,6 +136,11 @@ class Controller:
                 self._found()
             except Unavailable as error:
                 await self._lost(error)
+            except Exception as error:
+                # A fault of ours must not end the protection of what is live: tell it, wait,
+                # and look again. Nothing was written: each turn is whole transactions.
+                log.exception(Event.TICK_FAILED)
+                await self._lost(Unavailable(f"{type(error).__name__}: {error}"))
 
     async def _turn(self) -> None:
         """Everything that is due now; then wait for a hint, a timer or the poll."""
@@ -138,7 +149,7 @@ class Controller:
         while (
             tick := await self._store.ticks.tick(decide, self._binding_of, self.name, status_of)
         ) is not None:
-            tell(tick)
+            self._teller.tell(tick)
             busy = True
         busy = bool(await self._act.claim()) or busy
         if busy:

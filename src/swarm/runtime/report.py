@@ -17,26 +17,38 @@ from swarm.core.decision import (
     Settle,
     UseApproval,
 )
+from swarm.core.ids import MissionId
 from swarm.ports.store import Tick
 from swarm.runtime.events import Event
 
 log = structlog.get_logger()
 
 
-def tell(tick: Tick) -> None:
-    """Log what was applied, then where missions stand now."""
-    for record in tick.applied:
-        event, fields = _event(record)
-        log.info(event, swarm=tick.name, **fields)
-    for mission, standing in tick.plan.standings:
-        log.info(
-            Event.MISSION_MOVED,
-            swarm=tick.name,
-            mission=mission,
-            room=standing.room,
-            reason=standing.reason,
-            detail=standing.detail,
-        )
+class Teller:
+    """Tells ticks. Remembers where missions stood, so that only a move is told as one."""
+
+    def __init__(self) -> None:
+        self._stood: dict[MissionId, tuple[str, str]] = {}
+
+    def tell(self, tick: Tick) -> None:
+        """Log what was applied, then which missions stand elsewhere now."""
+        for record in tick.applied:
+            event, fields = _event(record)
+            log.info(event, swarm=tick.name, **fields)
+            if isinstance(record, Settle):
+                self._stood.pop(record.mission, None)
+        for mission, standing in tick.plan.standings:
+            stands = (standing.room, standing.reason)
+            if self._stood.get(mission) != stands:
+                self._stood[mission] = stands
+                log.info(
+                    Event.MISSION_MOVED,
+                    swarm=tick.name,
+                    mission=mission,
+                    room=standing.room,
+                    reason=standing.reason,
+                    detail=standing.detail,
+                )
 
 
 def _event(record: Record) -> tuple[Event, dict[str, object]]:  # noqa: C901 - one arm per kind

@@ -13,7 +13,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from swarm.adapters.feeds.settings import AlertmanagerSettings, FeedSettings, JsonSettings
+from swarm.adapters.local.agents.settings import AgentSettings
+from swarm.adapters.local.checks.settings import CheckSettings
 from swarm.adapters.local.git.settings import RepositorySettings
+from swarm.adapters.local.sources.settings import CommandSettings, ResultsSettings
+from swarm.adapters.local.targets import TargetSettings
 from swarm.runtime.errors import BadSettings, SettingsMissing
 from swarm.runtime.policy_settings import (
     ApprovalSettings,
@@ -27,7 +32,11 @@ from swarm.runtime.policy_settings import (
 
 FILE = "swarm.toml"
 LARGEST = 1024 * 1024
-NAMED = ("sources", "agents", "checks", "targets", "channels")
+NAMED = ("sources", "targets")  #: tables whose settings carry their own name
+AnySource = Annotated[
+    CommandSettings | ResultsSettings | FeedSettings | JsonSettings | AlertmanagerSettings,
+    Field(discriminator="kind"),
+]
 
 
 class Settings(BaseSettings):
@@ -43,6 +52,25 @@ class Settings(BaseSettings):
     repositories: dict[str, RepositorySettings] = Field(
         default={}, max_length=500, description="Repositories of `delivery.repoAllowlist`, by name."
     )
+    checks: dict[str, CheckSettings] = Field(
+        default={}, max_length=500, description="Checks of `delivery.requiredChecks`, by name."
+    )
+    agents: dict[str, AgentSettings] = Field(
+        default={},
+        max_length=100,
+        description="Commands that make changes. The first one that takes a need's class and rule"
+        " gets it.",
+    )
+    targets: dict[str, TargetSettings] = Field(
+        default={}, max_length=100, description="Services of `delivery.deploymentTargets`, by name."
+    )
+    sources: dict[str, AnySource] = Field(
+        default={}, max_length=500, description="Sources of `discovery.sources`, by name."
+    )
+    attestations: dict[str, dict[str, str]] = Field(
+        default={}, max_length=100, description="PENDING"
+    )
+    channels: dict[str, dict[str, str]] = Field(default={}, max_length=100, description="PENDING")
     budgets: dict[str, BudgetSettings] = Field(
         default={}, max_length=100, description="Budgets of `risk.budgetRef`, by name."
     )
@@ -74,7 +102,7 @@ class Settings(BaseSettings):
         for kind in NAMED if isinstance(data, dict) else ():
             tables = data.get(kind)
             for name, table in tables.items() if isinstance(tables, dict) else ():
-                if isinstance(table, dict) and kind == "sources":
+                if isinstance(table, dict):
                     table.setdefault("name", name)
         return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 READY_PRECISION = 0.90  #: below it, people turned down more than one in ten recommendations
@@ -51,7 +52,7 @@ def _class(risk: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _calibration(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Predicted confidence against the share that was accepted, in fixed bands."""
     bands = []
-    for low, high in zip(EDGES, EDGES[1:], strict=False):
+    for low, high in pairwise(EDGES):
         inside = [
             (row["confidence"], answer(row))
             for row in rows

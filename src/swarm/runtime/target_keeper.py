@@ -22,6 +22,10 @@ class Seen(Protocol):
     """What a target says of itself."""
 
     @property
+    def healthy(self) -> bool:
+        """Everything that should serve answers."""
+
+    @property
     def drift(self) -> Sequence[str]:
         """Sentences, one for each way in which it is not what was asked for."""
 
@@ -68,6 +72,10 @@ class TargetKeeper:
         self._intake, self._swarms = intake, swarms
         self._told: dict[str, str] = {}
 
+    async def prepare(self) -> None:
+        """Have main serve before anything lands on it: what lands later must prove itself."""
+        await self.look()
+
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
@@ -80,7 +88,7 @@ class TargetKeeper:
         for target, repo in self._targets.items():
             try:
                 state = await self._watched.seen(target)
-                if state.drift:
+                if state.drift or not state.healthy:
                     # Healed first: what a dead process or a moment between two steps of a
                     # rollout looks like is gone then, and only a real difference is told.
                     state = await self._watched.ensure(target, await self._mains.tip(repo))

@@ -182,9 +182,8 @@ class LocalTargets:
         A rollout in progress is left alone; a dead stable version is started again.
         """
         service = self._services[target]
-        seen = await service.heal()
-        if seen.stable_revision or seen.drift:
-            return seen
+        if state.read(self._folder / target / "service").stable is not None:
+            return await service.heal()
         checkout = await self._checkout(target, main)
         await service.bootstrap(main, checkout, f"first/{target}/{main}")
         return await service.live()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import tomllib
 from importlib import resources
 from pathlib import Path
 
 from swarm.runtime.home import Home
 
-REPO, TARGET, SWARM = "demo/orders", "orders", "orders-demo"
+TARGET, INJECTED = "orders", ("profile", "review")
 _SUFFIX = ".txt"  # the sample's flaws are deliberate: no linter of ours may mend them
 
 _GIT = (
@@ -53,7 +54,7 @@ spec:
 
 # What the third mission answers to is real; what the second one answers to says that it is not.
 SAYINGS = """\
-{{"id": "slow-1", "title": "Injected by the demo: try a 30 ms delay in the order list", \
+{{"id": "slow-1", "title": "Injected by the demo: try a 250 ms delay in the order list", \
 "body": "A deliberately bad change, to see the canary catch it.", "rule": "DEMO-SLOW", \
 "paths": ["orders/service.py"], "citation": "orders/service.py:17@{commit}"}}
 """
@@ -66,12 +67,20 @@ def make(folder: Path, *, fast: bool) -> Home:
     _sample(source)
     commit = _repository(source, folder / "orders.git")
     signers = _key(folder / "key")
-    for name in ("profile", "review"):
-        (folder / f"{name}.jsonl").write_text(SAYINGS.format(commit=commit), encoding="utf-8")
+    for name in INJECTED:
+        (folder / f"{name}.jsonl").touch()
+    (folder / "injected.txt").write_text(SAYINGS.format(commit=commit), encoding="utf-8")
     home = Home(folder)
     home.manifest.write_text(MANIFEST, encoding="utf-8")
     home.file.write_text(_settings(folder, source, signers, fast=fast), encoding="utf-8")
     return home
+
+
+def inject(home: Home) -> None:
+    """Let two sources say what the second mission answers to: a change that is labelled as bad."""
+    said = (home.folder / "injected.txt").read_text(encoding="utf-8")
+    for name in INJECTED:
+        (home.folder / f"{name}.jsonl").write_text(said, encoding="utf-8")
 
 
 def _sample(into: Path) -> None:
@@ -103,6 +112,12 @@ def _key(path: Path) -> Path | None:
     line = f'demo@localhost namespaces="git" {public[0]} {public[1]}\n'
     signers.write_text(line, encoding="utf-8")
     return signers
+
+
+def port_of(home: Home) -> int:
+    """The public port of the demo's service, as its settings say."""
+    tables = tomllib.loads(home.file.read_text(encoding="utf-8"))
+    return int(tables["targets"][TARGET]["port"])
 
 
 def free_port() -> int:

@@ -50,13 +50,26 @@ class Story:
         seen = {c.mission_class: c.outcome for c in self.chapters.values() if c.outcome}
         return all(seen.get(kind) is not None for kind in EXPECTED)
 
+    def ended(self, mission_class: str) -> bool:
+        """True once a mission of that class has an outcome or waits for a person."""
+        return any(c.outcome for c in self.chapters.values() if c.mission_class == mission_class)
+
+    def settled(self, mission_class: str) -> bool:
+        """True once a mission of that class has its one outcome."""
+        return any(
+            c.outcome not in {"", "waiting"}
+            for c in self.chapters.values()
+            if c.mission_class == mission_class
+        )
+
     @property
     def as_expected(self) -> bool:
         """True when each mission ended as the demo promises."""
         first: dict[str, str] = {}
         for chapter in self.chapters.values():
             first.setdefault(chapter.mission_class, chapter.outcome)
-        return first == EXPECTED
+        approved = {**EXPECTED, "deprecations": "delivered"}  # where a person said yes meanwhile
+        return first in (EXPECTED, approved)
 
     def _fresh(self) -> Iterator[dict[str, object]]:
         try:

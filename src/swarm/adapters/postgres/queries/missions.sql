@@ -19,8 +19,9 @@ select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission
    where a.mission = m.id and a.state in ('open', 'granted', 'denied', 'used'))::text,
   (select json_agg(json_build_object(
       'key', d.key, 'kind', d.kind, 'issued_at', d.issued_at, 'begun', d.begun_at is not null,
-      'waits_because', d.reason,
-      'next_try', case when d.reason <> '' then d.due_at end) order by d.issued_at, d.key)
+      -- Work under way is no waiting: only what cannot be asked, or has no capacity, says why.
+      'waits_because', case when d.capacity then d.reason || ': ' || d.detail else '' end,
+      'next_try', case when d.capacity then d.due_at end) order by d.issued_at, d.key)
    from decision d where d.mission = m.id and d.settled_at is null)::text,
   (select json_agg(json_build_array(v.gate, v.subject, json_build_object(
       'answer', v.answer, 'reason', v.reason, 'detail', v.detail, 'evidence', v.evidence,
@@ -29,12 +30,12 @@ select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission
          where mission = m.id order by gate, subject, id desc) v)::text,
   (select array_agg(distinct c.source order by c.source) from citation c where c.need = m.need)
 from mission m
-where m.id = any(%(ids)s)
+where m.id = any(%(ids)s::text[])
 
 -- name: lock
 select id, need, kind, mission_class, budget, reserved, opened_at, trail_seq, trail_hash, standing::text,
        shadow, ended_at
-from mission where id = any(%(ids)s) order by id for no key update
+from mission where id = any(%(ids)s::text[]) order by id for no key update
 
 -- name: insert
 insert into mission (id, swarm, need, kind, parent, depth, mission_class, risk, repo, title, body,
@@ -77,13 +78,13 @@ returning key
 -- name: drop_orders
 -- An ended mission begins nothing more; what protects goes on.
 delete from decision
-where mission = any(%(ids)s) and settled_at is null and forward
+where mission = any(%(ids)s::text[]) and settled_at is null and forward
 returning mission, key
 
 -- name: give_verdict
 insert into verdict (mission, gate, subject, answer, reason, detail, evidence, configured,
   look_again, generation, policy_hash, at)
-select %(mission)s, %(gate)s, %(subject)s, %(answer)s, %(reason)s, %(detail)s, %(evidence)s,
+select %(mission)s, %(gate)s, %(subject)s, %(answer)s, %(reason)s, %(detail)s, %(evidence)s::text[],
   %(configured)s, %(look_again)s, %(generation)s, %(policy_hash)s, %(at)s
 where not exists (
   select from (select * from verdict

@@ -1,0 +1,153 @@
+"""Reads sources when they are due, each on its own, and tells the store only what is new.
+
+A quiet source causes no write at all: when it was read last is kept here, in memory. After a
+restart every source is read once, from its stored cursor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from swarm.contract.errors import Refused, SwarmError, Unavailable
+from swarm.contract.swarm import SwarmSpec
+from swarm.core.ids import SwarmId
+from swarm.core.loop import discover
+from swarm.core.loop.discover import Pace, Standing
+from swarm.ports.sources import Source
+from swarm.ports.store import Intake
+from swarm.runtime.events import Event
+
+SWARMS_EVERY = timedelta(seconds=15)  #: how soon a new or changed Swarm's sources are noticed
+log = structlog.get_logger()
+
+
+class Specs(Protocol):
+    """The Swarms that are not deleted, with their specs."""
+
+    async def all(self) -> Sequence[tuple[SwarmId, SwarmSpec]]:
+        """Read them; one query."""
+
+
+class Bound(Protocol):
+    """The sources of an installation."""
+
+    def source(self, swarm: SwarmId, name: str) -> Source | None:
+        """The source of that name, working for that Swarm; None when nobody bound it."""
+
+    def every(self, name: str) -> timedelta | None:
+        """Its own cadence, where it has one."""
+
+
+class SourceKeeper:
+    """One task per Swarm and source, so that a slow or hostile one holds up no other."""
+
+    def __init__(
+        self,
+        specs: Specs,
+        bound: Bound,
+        intake: Intake,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._specs, self._bound, self._intake, self._now = specs, bound, intake, now
+        self._tasks: dict[tuple[SwarmId, str, timedelta], asyncio.Task[None]] = {}
+
+    async def prepare(self) -> None:
+        """Nothing: what a source says is never waited for."""
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        try:
+            while True:
+                await self._follow()
+                await asyncio.sleep(SWARMS_EVERY.total_seconds())
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _follow(self) -> None:
+        """Begin with sources that are new in a spec, stop those that are gone."""
+        try:
+            swarms = await self._specs.all()
+        except Unavailable:
+            return
+        wanted = {
+            (swarm, source.name, self._bound.every(source.name) or spec.cadence.discover_every)
+            for swarm, spec in swarms
+            for source in spec.discovery.sources
+        }
+        for key in self._tasks.keys() - wanted:
+            self._tasks.pop(key).cancel()
+        for key in wanted - self._tasks.keys():
+            self._tasks[key] = asyncio.create_task(self._keep(*key), name=f"source {key[1]}")
+
+    async def _keep(self, swarm: SwarmId, name: str, every: timedelta) -> None:
+        pace = Pace(swarm=swarm, source=name, every=every)
+        standing = Standing(source=name)
+        while True:
+            before = standing
+            standing = await self._read(swarm, name, pace, standing)
+            await self._tell(swarm, before, standing)
+            due = standing.due or self._now() + every
+            await asyncio.sleep(max(0.05, (due - self._now()).total_seconds()))
+
+    async def _read(self, swarm: SwarmId, name: str, pace: Pace, standing: Standing) -> Standing:
+        """Read a source once, to its end."""
+        source = self._bound.source(swarm, name)
+        if source is None:
+            detail = f"no source {name!r} is bound in swarm.toml"
+            return discover.failed(standing, pace, self._now(), detail)
+        news = False
+        try:
+            cursor = await self._intake.cursor(swarm, name)
+            async for reading in source.read(cursor):
+                report = await self._intake.ingest(swarm, name, reading, after=cursor)
+                cursor = reading.cursor
+                news = news or report.new > 0
+                if report.new or reading.refused:
+                    log.info(
+                        Event.SOURCE_READ,
+                        source=name,
+                        swarm=swarm,
+                        signals=report.new,
+                        opened=len(report.opened),
+                        refused=list(reading.refused[:5]),
+                    )
+        except Refused as stale:
+            # Another controller read on from the same cursor: it has what we saw.
+            log.debug(Event.SOURCE_READ, source=name, detail=stale.message)
+            return discover.answered(standing, pace, self._now(), news=news)
+        except SwarmError as error:
+            asked = getattr(error, "retry_after", None)
+            return discover.failed(standing, pace, self._now(), error.message, asked)
+        except Exception as error:
+            # A fault of ours in one source: it goes dark with its name, the others go on.
+            log.exception(Event.SOURCE_DARK, source=name)
+            detail = f"{type(error).__name__}: {error}"
+            return discover.failed(standing, pace, self._now(), detail)
+        return discover.answered(standing, pace, self._now(), news=news)
+
+    async def _tell(self, swarm: SwarmId, before: Standing, after: Standing) -> None:
+        """Tell the store about a transition between answering and dark; nothing else writes."""
+        was, is_ = before.dark_since is not None, after.dark_since is not None
+        first = before.answered_at is None and after.answered_at is not None
+        try:
+            if (
+                is_
+                and not was
+                and await self._intake.source_failed(swarm, after.source, after.detail)
+            ):
+                log.warning(Event.SOURCE_DARK, source=after.source, detail=after.detail)
+            if (
+                not is_
+                and (was or first)
+                and await self._intake.source_answered(swarm, after.source)
+            ):
+                log.info(Event.SOURCE_BACK, source=after.source)
+        except SwarmError:
+            return  # told again at the next transition; the store's own view stays on the safe side

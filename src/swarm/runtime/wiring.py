@@ -1,0 +1,174 @@
+"""The one place that chooses adapters: settings in, ports out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from swarm.adapters.feeds import build as feeds
+from swarm.adapters.feeds.settings import AlertmanagerSettings, FeedSettings, JsonSettings
+from swarm.adapters.local.agents.runner import LocalRuns
+from swarm.adapters.local.attest.attestations import LocalAttestations
+from swarm.adapters.local.channel import LocalChannel
+from swarm.adapters.local.checks.runner import LocalChecks
+from swarm.adapters.local.git.forge import LocalForge
+from swarm.adapters.local.sources import build as local
+from swarm.adapters.local.sources.checkout import Checkouts
+from swarm.adapters.local.targets import LocalTargets
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.bell import PostgresBell
+from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.adapters.postgres.store.orders import PostgresOrders
+from swarm.adapters.postgres.store.tick import PostgresTicks
+from swarm.contract.swarm import SwarmSpec
+from swarm.core.ids import SwarmId
+from swarm.ports.source_settings import Place
+from swarm.ports.sources import Source
+from swarm.ports.store import BindingOf
+from swarm.runtime.binding import Bindings
+from swarm.runtime.controller import Keeper, Store
+from swarm.runtime.hands import Hands
+from swarm.runtime.home import Home
+from swarm.runtime.settings import Settings, load
+from swarm.runtime.source_keeper import SourceKeeper
+from swarm.runtime.target_keeper import TargetKeeper
+
+
+def now() -> datetime:
+    """The wall clock of this machine; decisions use the database's instead."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that a controller is made of."""
+
+    store: Store
+    hands: Hands
+    binding_of: BindingOf
+    keepers: Sequence[Keeper]
+    news: News
+
+    def on_news(self, kick: Callable[[], None]) -> None:
+        """Whom to tell when a port has news about an order."""
+        self.news.kick = kick
+
+
+@dataclass(slots=True)
+class News:
+    """Makes an order due at once when its port has news; a poll stands behind it."""
+
+    orders: PostgresOrders
+    kick: Callable[[], None] = lambda: None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def about(self, key: str) -> None:
+        """A port has news about the order of this key."""
+        task = asyncio.get_running_loop().create_task(self._hasten(key))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _hasten(self, key: str) -> None:
+        if await self.orders.hasten(key):
+            self.kick()
+
+
+def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts:
+    """Make every part of one controller."""
+    orders = PostgresOrders(database, name)
+    intake = PostgresIntake(database)
+    news = News(orders)
+    forge = LocalForge(settings.repositories, home.clones)
+    targets = LocalTargets(settings.targets, forge, home.services)
+    hidden = (home.file, home.database, home.logs, home.services)
+    hands = Hands(
+        runs=LocalRuns(
+            settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden
+        ),
+        checks=LocalChecks(
+            settings.checks, forge, home.jobs / "checks", on_finished=news.about, hidden=hidden
+        ),
+        forge=forge,
+        attestations=LocalAttestations(settings.attestations, forge, home.jobs / "attest"),
+        targets=targets,
+        metrics=targets,
+        channel=LocalChannel(settings.channels, home.logs),
+    )
+    specs = Specs(database)
+    checkouts = Checkouts(forge, home.jobs / "readings")
+    keepers: list[Keeper] = [SourceKeeper(specs, BoundSources(settings, checkouts), intake, now)]
+    if settings.targets:
+        repos = {target: one.repo for target, one in settings.targets.items()}
+        keepers.append(TargetKeeper(repos, targets, checkouts, intake, specs))
+    return Parts(
+        store=Store(ticks=PostgresTicks(database), orders=orders, bell=PostgresBell(database)),
+        hands=hands,
+        binding_of=Bindings(settings).of,
+        keepers=keepers,
+        news=news,
+    )
+
+
+class Specs:
+    """The Swarms in the store, as the keepers need them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> Sequence[tuple[SwarmId, SwarmSpec]]:
+        """Every Swarm that is not deleted, with its defaulted spec."""
+
+        async def tx(connection: AsyncConnection[Any]) -> list[tuple[Any, ...]]:
+            found = await connection.execute(
+                "select id, spec from swarm where deleted_at is null order by id"
+            )
+            return await found.fetchall()
+
+        rows = await self._database.run(tx)
+        return [(SwarmId(id_), SwarmSpec.model_validate(spec)) for id_, spec in rows]
+
+    async def ids(self) -> Sequence[SwarmId]:
+        """The ids alone."""
+        return [id_ for id_, _ in await self.all()]
+
+
+class BoundSources:
+    """Makes the sources of one installation, anew for each reading: they hold no state."""
+
+    def __init__(self, settings: Settings, checkouts: Checkouts) -> None:
+        self._settings, self._checkouts = settings, checkouts
+
+    def source(self, swarm: SwarmId, name: str) -> Source | None:
+        """The source of that name; None when nobody bound it."""
+        settings = self._settings.sources.get(name)
+        if settings is None:
+            return None
+        place = Place(swarm=swarm, now=now)
+        match settings:
+            case FeedSettings() | JsonSettings() | AlertmanagerSettings():
+                return feeds.source(settings, place)
+            case _:
+                return local.source(settings, place, self._checkouts)
+
+    def every(self, name: str) -> timedelta | None:
+        """Its own cadence, where it has one."""
+        settings = self._settings.sources.get(name)
+        return settings.every if settings is not None else None
+
+
+def stop_local(home: Home) -> None:
+    """End the local services of an installation whose controller has ended.
+
+    Agents and checks under way are left to finish: they are bounded in time, and the next
+    controller takes up what they came to. Ending them would look like their failure.
+    """
+    if not home.file.exists():
+        return
+    settings = load(home.file)
+    forge = LocalForge(settings.repositories, home.clones)
+    asyncio.run(LocalTargets(settings.targets, forge, home.services).stop())
