@@ -8,15 +8,28 @@ from datetime import datetime
 from swarm.contract.conditions import ConditionStatus, ConditionType
 from swarm.contract.status import Phase
 from swarm.contract.status_object import Condition, FreezeStatus, SwarmStatus
-from swarm.core.decision import OpenFreeze, OpenMission, Plan, Settle, Standing
+from swarm.core.decision import (
+    LiftFreeze,
+    OpenFreeze,
+    OpenMission,
+    Plan,
+    Settle,
+    Standing,
+)
 from swarm.core.ids import MissionId
-from swarm.core.nouns import Freeze, OutcomeKind
+from swarm.core.nouns import Freeze, MissionKind, OutcomeKind
 from swarm.core.policy import approval, freeze
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Snapshot
 
 _LATE = {"verify", "deliver", "protect", "learn"}  #: rooms that wait on Gate 2 or later
-_NEEDS_HELP = {Reason.NO_AGENT, Reason.CHECK_NOT_CONFIGURED, Reason.TARGET_DRIFTED}
+_NEEDS_HELP = {
+    Reason.NO_AGENT,
+    Reason.CHECK_NOT_CONFIGURED,
+    Reason.TARGET_DRIFTED,
+    Reason.TARGET_NOT_BOUND,
+    Reason.ROLLBACK_REFUSED,
+}
 _TRUE, _FALSE, _UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
 
@@ -39,7 +52,7 @@ def report(
     standings = _standings(snapshot, plan)
     conditions = _Conditions(snapshot, plan, figures, standings).all()
     return SwarmStatus(
-        phase=phase(snapshot, plan),
+        phase=phase(snapshot, plan, figures),
         conditions=tuple(_since(condition, before) for condition in conditions),
         observed_generation=snapshot.generation,
         updated_at=snapshot.now,
@@ -52,7 +65,7 @@ def report(
             before, "last_verify_at", snapshot.now, moved=_ordered(plan, "run-check", "take-look")
         ),
         active_missions=len(standings),
-        queued_needs=max(0, snapshot.queued_needs - len(_opened(plan))),
+        queued_needs=max(0, snapshot.queued_needs - len(_taken(plan))),
         discoveries_24h=figures.discoveries_24h,
         missions_24h=figures.missions_24h,
         autonomous_success_rate_24h=figures.success_24h,
@@ -61,8 +74,12 @@ def report(
     )
 
 
-def phase(snapshot: Snapshot, plan: Plan) -> Phase:
-    """One word for what the swarm is doing; the most telling one wins."""
+def phase(snapshot: Snapshot, plan: Plan, figures: Figures) -> Phase:
+    """One word for what the swarm is doing; the most telling one wins.
+
+    Discovering is the time until the sources were read at all: a phase that came and went with
+    every reading would be a write with every reading.
+    """
     if freeze.holding(_freezes(snapshot, plan), freeze.EVERYTHING) is not None:
         return Phase.FROZEN
     if _degraded(snapshot, plan) is not None:
@@ -75,7 +92,10 @@ def phase(snapshot: Snapshot, plan: Plan) -> Phase:
         return Phase.IMPLEMENTING
     if _opened(plan):
         return Phase.PLANNING
-    return Phase.PLANNING if snapshot.queued_needs and not plan.idle_reason else Phase.IDLE
+    if snapshot.queued_needs and not plan.idle_reason:
+        return Phase.PLANNING
+    unread = snapshot.spec.discovery.sources and figures.last_discover_at is None
+    return Phase.DISCOVERING if unread else Phase.IDLE
 
 
 def same_meaning(one: SwarmStatus, other: SwarmStatus) -> bool:
@@ -112,9 +132,15 @@ def _opened(plan: Plan) -> list[OpenMission]:
     return [record for record in plan.records if isinstance(record, OpenMission)]
 
 
+def _taken(plan: Plan) -> list[OpenMission]:
+    """Missions that take a need out of the queue; a repair has its parent's."""
+    return [record for record in _opened(plan) if record.kind is MissionKind.DELIVER]
+
+
 def _freezes(snapshot: Snapshot, plan: Plan) -> tuple[Freeze, ...]:
     opened = [record.freeze for record in plan.records if isinstance(record, OpenFreeze)]
-    return (*snapshot.freezes, *opened)
+    lifted = {record.freeze for record in plan.records if isinstance(record, LiftFreeze)}
+    return (*(hold for hold in snapshot.freezes if hold.id not in lifted), *opened)
 
 
 def _standings(snapshot: Snapshot, plan: Plan) -> dict[MissionId, Standing]:
@@ -142,7 +168,7 @@ def _degraded(snapshot: Snapshot, plan: Plan) -> tuple[str, str] | None:
         if kind is OutcomeKind.FAILED and counts:
             return Reason.RETRIES_SPENT, f"{mission} failed after its allowed attempts"
     for source in snapshot.sources:
-        if source.dark_since is not None:
+        if source.dark_since is not None and source.name in snapshot.dark:
             return "SourceDark", f"{source.name} is dark since {source.dark_since:%Y-%m-%d %H:%M}"
     return None
 
@@ -226,7 +252,8 @@ class _Conditions:
 
     def _discovery(self) -> Condition:
         kind = ConditionType.DISCOVERY_HEALTHY
-        dark = [source for source in self.snapshot.sources if source.dark_since is not None]
+        named = set(self.snapshot.dark)
+        dark = [source for source in self.snapshot.sources if source.name in named]
         if dark:
             message = "; ".join(f"{source.name}: {source.detail}" for source in dark)
             return self._make(kind, _FALSE, "SourceDark", message)

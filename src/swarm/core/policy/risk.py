@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from swarm.core.nouns import Change, Risk
 from swarm.core.snapshot import RiskRule
@@ -26,6 +27,8 @@ BUILT_IN: tuple[RiskRule, ...] = (
     RiskRule(pattern="swarm.toml", risk=Risk.R3, why="our own rules"),
     RiskRule(pattern="swarm.yaml", risk=Risk.R3, why="our own rules"),
 )
+
+_ANY = "(?:[^/]+/)*"  #: any number of folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +67,45 @@ def of_change(base: Risk, change: Change, rules: Sequence[RiskRule]) -> RiskFind
 
 
 def matches(path: str, pattern: str) -> bool:
-    """True when a path matches a pattern; `**/` also matches nothing, case is folded."""
-    folded, wanted = path.casefold(), pattern.casefold()
-    if fnmatchcase(folded, wanted):
-        return True
-    return wanted.startswith("**/") and fnmatchcase(folded, wanted.removeprefix("**/"))
+    """True when a gitignore-like pattern takes a path or a folder above it; case is folded.
+
+    `**/` takes any number of folders, none too; a pattern without a slash takes that name at
+    any depth; a slash in front or in the middle ties it to the root.
+    """
+    taken = _compiled(pattern.casefold())
+    return taken.match(path.casefold()) is not None
+
+
+@lru_cache(maxsize=4_096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern as an expression over whole paths; what is below a taken folder is taken."""
+    core = pattern.strip("/")
+    anywhere = "/" not in pattern.rstrip("/")
+    parts = [_ANY if part == "**" else f"{_part(part)}/" for part in core.split("/")]
+    if parts[-1] == _ANY:
+        parts[-1] = "[^/]+/"  # what is inside, not the folder itself
+    return re.compile((_ANY if anywhere else "") + "".join(parts)[:-1] + r"(?:/.*)?\Z", re.DOTALL)
+
+
+def _part(part: str) -> str:
+    """One path segment as an expression; neither star nor question mark takes a slash."""
+    out, rest = [], part
+    while rest:
+        sign, rest = rest[0], rest[1:]
+        end = rest.find("]", 1)
+        if sign == "[" and end > 0:
+            out.append(_signs(rest[:end]))
+            rest = rest[end + 1 :]
+        else:
+            out.append({"*": "[^/]*", "?": "[^/]"}.get(sign) or re.escape(sign))
+    return "".join(out)
+
+
+def _signs(inside: str) -> str:
+    """A set of signs as an expression; one that makes no sense takes any sign, to be careful."""
+    turned = "^" if inside[0] in "!^" else ""
+    listed = "".join(sign if sign == "-" else re.escape(sign) for sign in inside[len(turned) :])
+    try:
+        return re.compile(f"[{turned}{listed}]").pattern
+    except re.error:
+        return "[^/]"
