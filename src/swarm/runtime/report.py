@@ -66,6 +66,7 @@ def _event(record: Record) -> tuple[Event, dict[str, object]]:  # noqa: C901 - o
             return Event.VERDICT_GIVEN, {
                 "mission": record.mission,
                 "gate": record.gate,
+                "subject": record.subject,
                 "verdict": verdict.answer.name.lower(),
                 "reason": verdict.reason,
                 "detail": verdict.detail,

@@ -239,8 +239,8 @@ look_every = "{pause}"
 max_hold = "60s"
 
 [slo]
-error_floor = 0.05
-p95_floor = "10ms"
+error_objective = 0.05
+latency_objective = "200ms"
 min_sample = 60
 look_every = "{pause}"
 window = "3s"

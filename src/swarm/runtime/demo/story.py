@@ -119,5 +119,8 @@ class Story:
         if verdict not in {"pass", "fail"}:
             return
         word = verdict if event.get("configured", True) else "not configured"
-        chapter.verdicts.append(f"{gate}: {word}")
+        said = f"{gate} {event.get('subject')}: {word}"
+        if said in chapter.verdicts:
+            return  # the same answer on more evidence
+        chapter.verdicts.append(said)
         self.line(f"{chapter.mission[:8]}    gate {gate}: {word}  ({event.get('detail')})")
