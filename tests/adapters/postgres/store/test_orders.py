@@ -69,7 +69,7 @@ async def test_an_order_is_settled_once(world, make):
 
 @pytest.mark.req("OWN-4")
 async def test_a_fence_of_a_voided_order_does_not_fit_the_order_issued_again(world, make):
-    """Fences come from one sequence: an order that is deleted and reissued never repeats one."""
+    """A fence is later than every claim before it, also of a row that is gone."""
     mission = await world.open_mission("n-1", make.start_run)
     old = await claim_one(world)
     await world.sql("delete from decision")
@@ -176,7 +176,7 @@ async def test_a_postponed_order_says_why_it_waits_and_comes_back(world, make):
     await world.orders.postpone(claim, later)
     assert await world.orders.claim("controller-a", 5, LEASE) == ()
     (order,) = (await world.snapshot()).missions[0].orders
-    assert order.waits_because == "Quota"
+    assert order.waits_because == "Quota: try at noon"
     assert order.next_try is not None
     with pytest.raises(StaleFence):
         await world.orders.settle(claim, make.run_ended(claim.order))
@@ -184,13 +184,27 @@ async def test_a_postponed_order_says_why_it_waits_and_comes_back(world, make):
     assert (await claim_one(world)).tries == 2
 
 
-async def test_only_a_new_reason_for_waiting_wakes_the_swarm(world, make):
-    await world.open_mission("n-1", make.start_run)
-    for expected in (True, False):
+@pytest.mark.parametrize(
+    ("waits", "wakes"),
+    [
+        pytest.param([("Running", False), ("Running", False)], [False, False], id="under-way"),
+        pytest.param([("Quota", True), ("Quota", True)], [True, False], id="no-capacity"),
+        pytest.param([("Quota", True), ("Missing", True)], [True, True], id="another-reason"),
+        pytest.param([("Quota", True), ("Running", False)], [True, True], id="capacity-is-back"),
+    ],
+)
+async def test_only_news_about_capacity_wake_the_swarm(world, make, waits, wakes):
+    mission = await world.open_mission("n-1", make.start_run)
+    for (reason, capacity), expected in zip(waits, wakes, strict=True):
         claim = await claim_one(world)
-        await world.orders.postpone(claim, Later(delay=timedelta(0), reason="Quota"))
+        later = Later(delay=timedelta(0), reason=reason, capacity=capacity)
+        await world.orders.postpone(claim, later)
         assert (await world.ticks.agenda()).swarms is expected
         await world.sql("delete from wake")
+    told = await world.one(
+        "select count(*) from trail where kind = 'order.waits' and chain = %s", mission
+    )
+    assert told == sum(wakes)
 
 
 async def test_a_heartbeat_keeps_the_lease_and_names_what_is_lost(world, make):

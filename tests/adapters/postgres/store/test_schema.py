@@ -67,7 +67,7 @@ def test_every_statement_can_be_planned(database_dsn, path):
             marks = iter(range(1, 100))
             numbers: dict[str, int] = {}
             plain = re.sub(
-                r"%\((\w+)\)s",
+                r"%\((\w+)\)[sb]",
                 lambda mark, marks=marks, numbers=numbers: (
                     f"${numbers.setdefault(mark[1], None) or number(numbers, mark[1], marks)}"
                 ),

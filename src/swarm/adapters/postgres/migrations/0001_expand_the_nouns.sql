@@ -261,9 +261,6 @@ create table decision (
 create index decision_due on decision (due_at) where due_at is not null;
 create index decision_mission on decision (mission, issued_at);
 
--- Fences never repeat, also not for an order that was voided and issued again.
-create sequence fence;
-
 create table evidence (
   id      text collate "C" primary key,                   -- derived from the order: settled once
   mission text collate "C" not null,

@@ -11,13 +11,13 @@ insert into source (swarm, name) values (%(swarm)s, %(name)s) on conflict do not
 select cursor from source where swarm = %(swarm)s and name = %(name)s
 
 -- name: known_signals
-select id from signal where id = any(%(ids)s)
+select id from signal where id = any(%(ids)s::text[])
 
 -- name: resolve
 -- Needs that are there under these ids, or under the one that they were merged into.
-select id, id from need where id = any(%(ids)s)
+select id, id from need where id = any(%(ids)s::text[])
 union all
-select id, need from alias where id = any(%(ids)s)
+select id, need from alias where id = any(%(ids)s::text[])
 
 -- name: alike
 -- Per text, the needs that share a band with it. GIN reads 21 short lists.
@@ -30,15 +30,15 @@ join likeness l on l.bands && q.bands
 select id, state_at, title, body, mission_class, repo, paths, rule, risk, value, cost, confidence,
   citations, cited, external, signals, heat, rank, first_seen, last_seen, state, not_before, rounds,
   own_rounds, origins
-from need where id = any(%(ids)s) order by id for no key update
+from need where id = any(%(ids)s::text[]) order by id for no key update
 
 -- name: citations
 select need, origin, citation, source, external, trust, signal, at
-from citation where need = any(%(ids)s)
+from citation where need = any(%(ids)s::text[])
 
 -- name: own_rounds
 select m.id, coalesce(n.own_rounds, 0) from mission m left join need n on n.id = m.need
-where m.id = any(%(ids)s)
+where m.id = any(%(ids)s::text[])
 
 -- name: copy_needs
 copy need (id, swarm, rank, heat, confidence, value, cost, first_seen, last_seen, signals,
@@ -78,7 +78,7 @@ where n.id = g.id
 
 -- name: reopen
 update need set state = 'open', state_at = now(), not_before = null, state_reason = 'new evidence'
-where id = any(%(ids)s)
+where id = any(%(ids)s::text[])
 
 -- name: strengthen
 update citation c

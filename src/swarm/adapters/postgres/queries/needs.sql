@@ -27,7 +27,7 @@ select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s
 
 -- name: lock
 select id, state, mission_class, title, body, rule, rounds, own_rounds, signals
-from need where id = any(%(ids)s) order by id for no key update
+from need where id = any(%(ids)s::text[]) order by id for no key update
 
 -- name: take
 update need set state = 'taken', state_at = %(at)s, state_reason = '', rounds = rounds + %(round)s,

@@ -1,30 +1,41 @@
 -- Orders under lease and fence. A lease is only a due time in the future, so a dead owner needs no
 -- reaper; the fence is what makes its late writes harmless.
+--
+-- A fence is the time of its claim in microseconds, and more than any earlier fence of its order: so
+-- it repeats neither for an order that was voided and issued again, nor after a crash of the server.
+-- That lets claims and the like commit without waiting for the disk (`unhurried`): a crash may forget
+-- them, then the order is claimed again, and the first holder's fence does not fit any more. Facts
+-- always wait for the disk.
 
 -- name: claim
-with due as (
+-- array_position, not `= any`: guessed selectivities would make the planner sort everything that is
+-- due for a handful of rows, instead of reading the first few of the index.
+with unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
+due as (
   select d.key
   from decision d join swarm s on s.id = d.swarm
-  where d.due_at <= now() and d.kind = any(%(kinds)s)
+  where d.due_at <= now() and array_position(%(kinds)s::text[], d.kind) is not null
     and (not d.forward or (
       d.policy_hash = s.policy_hash and not s.shadow and s.deleted_at is null
       and not exists (select from frozen f
                       where f.swarm = d.swarm and f.lifted_at is null
                         and f.mission_class in ('*', d.mission_class))))
   order by d.due_at
-  limit %(limit)s
+  limit (select %(limit)s::int)                      -- hidden, so that one plan serves every limit
   for no key update of d skip locked)
 update decision d
-set due_at = now() + %(lease)s, owner = %(owner)s, fence = nextval('fence'), tries = tries + 1
-from due
+set due_at = now() + %(lease)s, owner = %(owner)s, tries = tries + 1,
+    fence = greatest(fence + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+from due, unhurried
 where d.key = due.key
 returning d.swarm, d.fence, d.tries, d.issued_at, d.begun_at is not null, d.body::text
 
 -- name: begin
-with allowed as (
+with unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
+allowed as (
   update decision d
   set begun_at = coalesce(d.begun_at, now())
-  from swarm s, (select begun_at from decision where key = %(key)s) was
+  from unhurried, swarm s, (select begun_at from decision where key = %(key)s) was
   where d.key = %(key)s and d.fence = %(fence)s and d.settled_at is null and s.id = d.swarm
     and (not d.forward or (
       d.policy_hash = s.policy_hash and not s.shadow and s.deleted_at is null
@@ -39,61 +50,87 @@ select count(*) from allowed
 
 -- name: give_back
 with given as (
-  select k.key, k.fence from unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence))
+  select k.key, k.fence
+  from unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence))
 update decision d
-set due_at = now(), owner = '', fence = nextval('fence')
+set due_at = now(), owner = '', fence = d.fence + 1
 from given g
 where d.key = g.key and d.fence = g.fence and d.settled_at is null
 returning d.key
 
 -- name: heartbeat
+with unhurried as materialized (select set_config('synchronous_commit', 'off', true))
 update decision d
 set due_at = now() + %(lease)s
-from unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence)
+from unhurried, unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence)
 where d.key = k.key and d.fence = k.fence and d.settled_at is null
 returning d.key
 
--- name: lock_missions
-select id from mission where id = any(%(ids)s) order by id for no key update
-
 -- name: settle
-with given as (
-  select * from unnest(
-    %(keys)s::text[], %(fences)s::bigint[], %(ids)s::text[], %(kinds)s::text[],
-    %(ats)s::timestamptz[], %(facts)s::text[], %(events)s::text[])
-    as g (key, fence, id, kind, at, fact, event)),
-done as (
-  update decision d
+-- One order of a mission, one statement, one round trip. Scalars, so that the server keeps one plan.
+with done as (
+  update decision
   set settled_at = now(), due_at = null, owner = '', reason = '', detail = '', capacity = false
-  from given g
-  where d.key = g.key and d.fence = g.fence and d.settled_at is null
-  returning g.*, d.swarm, d.mission),
+  where key = %(key)s and fence = %(fence)s and settled_at is null
+  returning key, swarm, mission),
 kept as (
   insert into evidence (id, mission, swarm, decision, kind, at, body)
-  select id, mission, swarm, key, kind, at, fact::json from done
+  select %(id)s, mission, swarm, key, %(kind)s, %(at)s, %(fact)s::json from done
   on conflict (id) do nothing),
 headed as (
   update mission m
   set version = version + 1, revision = revision + 1, trail_seq = trail_seq + 1,
-      trail_hash = link(trail_hash, m.id, trail_seq + 1, now(), 'evidence.seen', %(actor)s, d.event)
-  from done d
-  where m.id = d.mission
-  returning m.id as chain, m.swarm, trail_seq, trail_hash, d.event),
-swarm_headed as (
-  update swarm s
-  set trail_seq = trail_seq + 1,
-      trail_hash = link(trail_hash, s.id, trail_seq + 1, now(), 'evidence.seen', %(actor)s, d.event)
-  from done d
-  where s.id = d.swarm and d.mission = ''
-  returning s.id as chain, s.id as swarm, trail_seq, trail_hash, d.event),
+      trail_hash = link(trail_hash, m.id, trail_seq + 1, now(), 'evidence.seen', %(actor)s,
+                        %(event)s)
+  from done
+  where m.id = done.mission
+  returning m.id as chain, m.swarm, trail_seq, trail_hash),
 told as (
   insert into trail (chain, seq, swarm, at, kind, actor, body, hash)
-  select chain, trail_seq, swarm, now(), 'evidence.seen', %(actor)s, event, trail_hash from headed
-  union all
-  select chain, trail_seq, swarm, now(), 'evidence.seen', %(actor)s, event, trail_hash
-  from swarm_headed),
-woken as (insert into wake (swarm) select distinct swarm from done)
+  select chain, trail_seq, swarm, now(), 'evidence.seen', %(actor)s, %(event)s, trail_hash
+  from headed),
+woken as (insert into wake (swarm) select swarm from done)
 select key from done
+
+-- name: close
+-- Many at once: the fences first, then the heads, then everything that follows from them.
+update decision d
+set settled_at = now(), due_at = null, owner = '', reason = '', detail = '', capacity = false
+from unnest(%(keys)s::text[], %(fences)s::bigint[]) as g (key, fence)
+where d.key = g.key and d.fence = g.fence and d.settled_at is null
+returning d.key, d.mission, d.swarm, now()
+
+-- name: heads
+select id, trail_seq, trail_hash from mission
+where id = any(%(ids)s::text[]) order by id for no key update
+
+-- name: swarm_heads
+select id, trail_seq, trail_hash from swarm
+where id = any(%(ids)s::text[]) order by id for no key update
+
+-- name: keep
+insert into evidence (id, mission, swarm, decision, kind, at, body)
+select g.id, g.mission, g.swarm, g.key, g.kind, g.at, g.fact::json
+from unnest(%(ids)s::text[], %(missions)s::text[], %(swarms)s::text[], %(keys)s::text[],
+            %(kinds)s::text[], %(ats)s::timestamptz[], %(facts)s::text[])
+     as g (id, mission, swarm, key, kind, at, fact)
+on conflict (id) do nothing
+
+-- name: advance
+update mission m
+set version = version + g.facts, revision = revision + g.facts, trail_seq = g.seq,
+    trail_hash = g.hash
+from unnest(%(ids)s::text[], %(facts)s::int[], %(seqs)s::bigint[], %(hashes)s::bytea[])
+     as g (id, facts, seq, hash)
+where m.id = g.id
+
+-- name: advance_swarms
+update swarm s set trail_seq = g.seq, trail_hash = g.hash
+from unnest(%(ids)s::text[], %(seqs)s::bigint[], %(hashes)s::bytea[]) as g (id, seq, hash)
+where s.id = g.id
+
+-- name: wake
+insert into wake (swarm) select unnest(%(swarms)s::text[])
 
 -- name: spend
 -- Money leaves the reservation when it is spent, so that the window's figures are true at any time.
@@ -117,29 +154,31 @@ from taken t
 where b.id = t.budget
 
 -- name: postpone
-with was as (
-  select key, reason from decision
+-- Work under way is no news; that something cannot be asked, or can again, is.
+with unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
+was as (
+  select key, capacity, reason from decision
   where key = %(key)s and fence = %(fence)s and settled_at is null
   for no key update),
 later as (
   update decision d
-  set due_at = now() + %(delay)s, owner = '', fence = nextval('fence'),
+  set due_at = now() + %(delay)s, owner = '', fence = d.fence + 1,
       reason = %(reason)s, detail = %(detail)s, capacity = %(capacity)s
-  from was where d.key = was.key
-  returning d.swarm, d.mission, was.reason is distinct from %(reason)s as news),
+  from was, unhurried where d.key = was.key
+  returning d.swarm, d.mission,
+    (was.capacity or %(capacity)s)
+    and (was.capacity, was.reason) is distinct from (%(capacity)s, %(reason)s) as news),
 headed as (
   update mission m
-  set revision = revision + 1, version = version + l.news::int, trail_seq = trail_seq + l.news::int,
-      trail_hash = case when l.news then
-        link(trail_hash, m.id, trail_seq + 1, now(), 'order.waits', %(actor)s, %(event)s)
-        else trail_hash end
+  set revision = revision + 1, version = version + 1, trail_seq = trail_seq + 1,
+      trail_hash = link(trail_hash, m.id, trail_seq + 1, now(), 'order.waits', %(actor)s, %(event)s)
   from later l
-  where m.id = l.mission
-  returning m.id as chain, m.swarm, trail_seq, trail_hash, l.news),
+  where m.id = l.mission and l.news
+  returning m.id as chain, m.swarm, trail_seq, trail_hash),
 told as (
   insert into trail (chain, seq, swarm, at, kind, actor, body, hash)
   select chain, trail_seq, swarm, now(), 'order.waits', %(actor)s, %(event)s, trail_hash
-  from headed where news),
+  from headed),
 woken as (insert into wake (swarm) select swarm from later where news)
 select count(*) from later
 
@@ -147,6 +186,7 @@ select count(*) from later
 -- An owned order whose lease ends later than any lease we grant: the clock was set back.
 update decision set due_at = now()
 where due_at > now() + %(longest)s and owner <> ''
+returning key
 
 -- name: hasten
 -- A waiting order is worth asking about now; one that somebody works on is left alone.

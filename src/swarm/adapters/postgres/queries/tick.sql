@@ -5,7 +5,7 @@ select exists (select from wake w join swarm s on s.id = w.swarm)
          or exists (select from swarm where due_at <= now()) as swarms,
        exists (                                       -- the same conditions as orders.claim
          select from decision d join swarm s on s.id = d.swarm
-         where d.due_at <= now() and d.kind = any(%(kinds)s)
+         where d.due_at <= now() and array_position(%(kinds)s::text[], d.kind) is not null
            and (not d.forward or (
              d.policy_hash = s.policy_hash and not s.shadow and s.deleted_at is null
              and not exists (select from frozen f

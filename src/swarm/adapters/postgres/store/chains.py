@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,7 @@ from psycopg import AsyncConnection
 from swarm.core.trail import EventKind, canonical, link
 
 from .shapes import storable
-
-_INSERT = """
-insert into trail (chain, seq, swarm, at, kind, actor, body, hash)
-select g.chain, g.seq, %(swarm)s, %(at)s, g.kind, g.actor, g.body, g.hash
-from unnest(%(chains)s::text[], %(seqs)s::bigint[], %(kinds)s::text[], %(actors)s::text[],
-            %(bodies)s::text[], %(hashes)s::bytea[]) as g (chain, seq, kind, actor, body, hash)
-"""
+from .statements import statements
 
 
 @dataclass(slots=True)
@@ -66,7 +60,7 @@ class Chains:
         """Seq and hash of the newest event; the caller stores them with the chain's owner."""
         return self._heads[chain]
 
-    def changed(self) -> Iterable[str]:
+    def changed(self) -> Collection[str]:
         """Chains that were extended."""
         return self._changed.keys()
 
@@ -76,7 +70,7 @@ class Chains:
             return
         rows = self._rows
         await connection.execute(
-            _INSERT,
+            statements("trail")["append"],
             {
                 "swarm": self.swarm,
                 "at": self.at,

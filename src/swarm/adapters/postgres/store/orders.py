@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,20 +10,19 @@ from psycopg import AsyncConnection
 from pydantic import ValidationError
 
 from swarm.adapters.postgres.database import Database
-from swarm.core.evidence import Fact, RunEnded
+from swarm.core.evidence import Fact
 from swarm.core.ids import SwarmId
 from swarm.core.trail import canonical
 from swarm.ports.reply import Later
 from swarm.ports.store import Claim
 
-from . import shapes
+from . import shapes, single
 from .errors import OrderHeld, StaleFence
+from .settling import settle_many, written_of
 from .statements import statements
 
 LEASE_LONGEST = timedelta(minutes=5)  #: a lease that ends later proves that the clock was set back
 _WORDS = 2_000  #: characters of a reason's detail that are kept
-
-_Written = tuple[Claim, Fact]
 
 
 class PostgresOrders:
@@ -47,11 +46,8 @@ class PostgresOrders:
             "lease": min(lease, LEASE_LONGEST),
             "owner": controller,
         }
-
-        async def tx(connection: AsyncConnection[Any]) -> list[tuple[Any, ...]]:
-            return await (await connection.execute(self._sql["claim"], asked)).fetchall()
-
-        found = [claim for row in await self._database.run(tx) if (claim := _claim_of(row))]
+        taken = await single.rows(self._database, self._sql["claim"], asked)
+        found = [claim for row in taken if (claim := _claim_of(row))]
         return tuple(sorted(found, key=lambda claim: claim.issued_at))
 
     async def begin(self, claim: Claim) -> None:
@@ -59,17 +55,12 @@ class PostgresOrders:
         key = {"key": claim.order.key, "fence": claim.fence}
         back = {"keys": [claim.order.key], "fences": [claim.fence]}
 
-        async def tx(connection: AsyncConnection[Any]) -> str:
-            if await _count(connection, self._sql["begin"], key):
-                return "begun"
-            returned = await connection.execute(self._sql["give_back"], back)
-            return "held" if await returned.fetchone() else "stale"
-
-        answer = await self._database.run(tx)
-        if answer == "stale":
-            raise StaleFence(f"{claim.order.key}: fence {claim.fence} is not the newest any more")
-        if answer == "held":
+        ((begun,),) = await single.rows(self._database, self._sql["begin"], key)
+        if begun:
+            return
+        if await single.rows(self._database, self._sql["give_back"], back):
             raise OrderHeld(f"{claim.order.key}: a freeze, shadow mode or another policy holds it")
+        raise StaleFence(f"{claim.order.key}: fence {claim.fence} is not the newest any more")
 
     async def heartbeat(self, claims: Sequence[Claim], lease: timedelta) -> tuple[Claim, ...]:
         """Extend the leases; the claims that are lost come back."""
@@ -82,25 +73,22 @@ class PostgresOrders:
         if await self.settle_all([(claim, fact)]):
             raise StaleFence(f"{claim.order.key}: fence {claim.fence} is not the newest any more")
 
-    async def settle_all(self, facts: Sequence[_Written]) -> tuple[Claim, ...]:
+    async def settle_all(self, facts: Sequence[tuple[Claim, Fact]]) -> tuple[Claim, ...]:
         """Settle many in one transaction; the claims whose fence was stale come back."""
         if not facts:
             return ()
-        rounds = [(_settlement(part, self._actor), part) for part in _rounds(facts)]
-        missions = sorted({claim.order.mission for claim, _ in facts})
+        written = [written_of(claim, fact) for claim, fact in facts]
+        if len(written) == 1 and written[0].simple:
+            asked = {**written[0].parameters, "actor": self._actor}
+            closed = {
+                key for (key,) in await single.rows(self._database, self._sql["settle"], asked)
+            }
+        else:
 
-        async def tx(connection: AsyncConnection[Any]) -> set[str]:
-            if len(missions) > 1:
-                await connection.execute(self._sql["lock_missions"], {"ids": missions})
-            done: set[str] = set()
-            for given, part in rounds:
-                found = await connection.execute(self._sql["settle"], given)
-                closed = {key for (key,) in await found.fetchall()}
-                done |= closed
-                await self._spend(connection, part, closed)
-            return done
+            async def tx(connection: AsyncConnection[Any]) -> set[str]:
+                return await settle_many(connection, written, self._actor)
 
-        closed = await self._database.run(tx)
+            closed = await self._database.run(tx)
         return tuple(claim for claim, _ in facts if claim.order.key not in closed)
 
     async def postpone(self, claim: Claim, later: Later) -> None:
@@ -117,10 +105,8 @@ class PostgresOrders:
             "event": shapes.storable(canonical(event)),
         }
 
-        async def tx(connection: AsyncConnection[Any]) -> int:
-            return await _count(connection, self._sql["postpone"], asked)
-
-        if not await self._database.run(tx):
+        ((kept,),) = await single.rows(self._database, self._sql["postpone"], asked)
+        if not kept:
             raise StaleFence(f"{claim.order.key}: fence {claim.fence} is not the newest any more")
 
     async def release(self, claims: Sequence[Claim]) -> None:
@@ -138,67 +124,11 @@ class PostgresOrders:
 
     async def heal(self) -> int:
         """Make owned orders due whose lease ends impossibly late. Returns how many."""
-
-        async def tx(connection: AsyncConnection[Any]) -> int:
-            found = await connection.execute(self._sql["heal"], {"longest": LEASE_LONGEST})
-            return found.rowcount
-
-        return await self._database.run(tx)
+        asked = {"longest": LEASE_LONGEST}
+        return len(await single.rows(self._database, self._sql["heal"], asked))
 
     async def _keys(self, name: str, asked: dict[str, Any]) -> set[str]:
-        async def tx(connection: AsyncConnection[Any]) -> set[str]:
-            found = await connection.execute(self._sql[name], asked)
-            return {key for (key,) in await found.fetchall()}
-
-        return await self._database.run(tx)
-
-    async def _spend(
-        self, connection: AsyncConnection[Any], part: Iterable[_Written], closed: set[str]
-    ) -> None:
-        for claim, fact in part:
-            if isinstance(fact, RunEnded) and fact.cost > 0 and claim.order.key in closed:
-                spent = {"mission": claim.order.mission, "effect": fact.id, "amount": fact.cost}
-                await connection.execute(self._sql["spend"], spent)
-
-
-def _rounds(facts: Sequence[_Written]) -> list[list[_Written]]:
-    """Parts in which no mission appears twice: each statement moves a head by one link."""
-    parts: list[list[_Written]] = []
-    place: dict[str, int] = {}
-    seen: set[str] = set()
-    for claim, fact in facts:
-        if claim.order.key in seen:
-            continue
-        seen.add(claim.order.key)
-        owner = claim.order.mission or claim.swarm
-        index = place.get(owner, 0)
-        place[owner] = index + 1
-        if index == len(parts):
-            parts.append([])
-        parts[index].append((claim, fact))
-    return parts
-
-
-def _settlement(part: Sequence[_Written], actor: str) -> dict[str, Any]:
-    texts = [shapes.dump(shapes.fact_adapter(), fact) for _, fact in part]
-    return {
-        **_fenced([claim for claim, _ in part]),
-        "ids": [fact.id for _, fact in part],
-        "kinds": [fact.kind for _, fact in part],
-        "ats": [fact.at for _, fact in part],
-        "facts": texts,
-        "events": [
-            seen_event(fact, claim.order.key, text)
-            for (claim, fact), text in zip(part, texts, strict=True)
-        ],
-        "actor": actor,
-    }
-
-
-def seen_event(fact: Fact, order: str | None, text: str) -> str:
-    """The trail's body for a fact: what it is and the digest of its exact text."""
-    body = {"evidence": fact.id, "kind": fact.kind, "order": order, "sha256": shapes.digest(text)}
-    return shapes.storable(canonical(body))
+        return {key for (key,) in await single.rows(self._database, self._sql[name], asked)}
 
 
 def _fenced(claims: Sequence[Claim]) -> dict[str, Any]:
@@ -223,8 +153,3 @@ def _claim_of(row: tuple[Any, ...]) -> Claim | None:
         issued_at=issued_at,
         begun=begun,
     )
-
-
-async def _count(connection: AsyncConnection[Any], statement: Any, asked: dict[str, Any]) -> int:
-    row = await (await connection.execute(statement, asked)).fetchone()
-    return int(row[0]) if row else 0

@@ -85,6 +85,7 @@ def asked_adapter() -> TypeAdapter[frozenset[tuple[str, str]]]:
     return TypeAdapter(frozenset[tuple[str, str]])
 
 
+@cache
 def known_kinds() -> tuple[str, ...]:
     """The kinds of orders that this program can carry out."""
     return tuple(_kind_of(member) for member in get_args(Order))
@@ -158,6 +159,7 @@ def _without_nul(value: Any) -> Any:
     return value
 
 
+@cache
 def known_facts() -> tuple[str, ...]:
     """The kinds of facts that this program can read."""
     return tuple(_kind_of(member) for member in get_args(evidence.Fact))

@@ -242,8 +242,7 @@ def _due(writing: Writing, plan: Plan, reading: TickReading) -> datetime | None:
     times = [time for time in (plan.look_again, reading.next_due, *writing.due) if time is not None]
     if writing.refused:
         # What was refused would be decided again at once; the world needs a moment to move.
-        later = writing.now + _AFTER_REFUSAL
-        return max(later, min(times)) if times else later
+        return writing.now + _AFTER_REFUSAL
     return min(times) if times else None
 
 

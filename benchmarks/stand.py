@@ -1,0 +1,158 @@
+"""The test stand of the store's benchmarks: a durable server of its own, and one table style."""
+
+import asyncio
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.migrate import migrate
+from swarm.adapters.postgres.server import EmbeddedServer
+from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
+from swarm.adapters.postgres.store.orders import PostgresOrders
+from swarm.adapters.postgres.store.tick import PostgresTicks
+from swarm.contract.swarm import SwarmObject
+from swarm.core.decision import OpenMission, Plan, RunCheck
+from swarm.core.ids import mission_id, order_key
+from swarm.core.nouns import MissionKind, Risk, ValidationContract
+from swarm.core.snapshot import Installation
+from swarm.ports.store import Binding
+
+CONTRACT = ValidationContract(
+    checks=("lint",),
+    targets=(),
+    allowed_paths=("src",),
+    error_increase=0.2,
+    latency_increase=0.15,
+    observe_for=timedelta(minutes=10),
+    evidence_wanted=("check:lint",),
+)
+BINDING = Binding(installation=Installation(), policy_hash="p1")
+
+
+def load() -> str:
+    return f"{os.getloadavg()[0]:.1f}"
+
+
+def head(title: str) -> None:
+    cores = len(os.sched_getaffinity(0))
+    print(f"\n{title}   ({cores} cores, load {load()} at the beginning)")
+    print(f"{'what':<58} {'goal':>12} {'found':>14}   note")
+
+
+def row(what: str, goal: str, found: str, note: str = "") -> None:
+    print(f"{what:<58} {goal:>12} {found:>14}   {note}  [load {load()}]", flush=True)
+
+
+def median(values: Iterable[float]) -> float:
+    return statistics.median(values)
+
+
+def quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, round(share * (len(values) - 1)))]
+
+
+def per_second(count: int, seconds: float) -> str:
+    return f"{count / seconds:,.0f}/s"
+
+
+@dataclass
+class Stand:
+    """A server that keeps every promise (fsync on, on a disk), with one Swarm on it."""
+
+    dsn: str
+    database: Database
+    swarm: str = ""
+
+    async def sql(self, text: str, *values: object) -> list[tuple[object, ...]]:
+        async with self.database.connection() as connection:
+            found = await connection.execute(text.encode(), values or None)
+            return await found.fetchall() if found.description else []
+
+    async def missions(self, count: int) -> list[str]:
+        """That many open missions, opened by one tick."""
+        now = datetime.now(UTC)
+        records = tuple(
+            OpenMission(
+                id=mission_id(f"bench-{time.monotonic_ns()}", number), need=None,
+                kind=MissionKind.DELIVER, parent=None, depth=0, mission_class="docs",
+                risk=Risk.R1, repo="orders", title="t", agent="tidy", contract=CONTRACT,
+                reserve=0, rank_terms=(), at=now,
+            )
+            for number in range(count)
+        )  # fmt: skip
+        await self.tick(plan(records=records))
+        return [record.id for record in records]
+
+    async def issue(self, missions: Iterable[str], each: int) -> None:
+        """That many orders for each mission, issued by one tick per 5,000."""
+        orders = [
+            RunCheck(
+                key=order_key(mission, "check", f"{time.monotonic_ns()}", str(number)),
+                mission=mission, mission_class="docs", policy_hash="p1", forward=True,
+                check="lint", repo="orders", commit="c", base="b", deadline=timedelta(minutes=1),
+            )
+            for mission in missions
+            for number in range(each)
+        ]  # fmt: skip
+        for start in range(0, len(orders), 5_000):
+            await self.tick(plan(orders=tuple(orders[start : start + 5_000])))
+
+    async def tick(self, made: Plan) -> None:
+        await self.sql("insert into wake values (%s)", self.swarm)
+        ticks = PostgresTicks(self.database)
+        assert await ticks.tick(lambda _: made, lambda *_: BINDING, "bench")
+
+    def orders(self) -> PostgresOrders:
+        return PostgresOrders(self.database, "bench")
+
+
+def plan(**given: object) -> Plan:
+    empty: dict[str, object] = {
+        "orders": (), "records": (), "standings": (), "look_again": None, "idle_reason": "",
+    }  # fmt: skip
+    return Plan(**{**empty, **given})
+
+
+def manifest(name: str = "bench") -> SwarmObject:
+    return SwarmObject.model_validate(
+        {
+            "apiVersion": "swarm.proompteng.ai/v1alpha1",
+            "kind": "Swarm",
+            "metadata": {"name": name},
+            "spec": {
+                "owner": {"id": "bench", "channel": "swarm://owner/bench"},
+                "domains": ["bench"],
+                "objectives": ["measure"],
+                "mode": "lights-out",
+            },
+        }
+    )
+
+
+@asynccontextmanager
+async def stand(**options: str) -> AsyncIterator[Stand]:
+    """A server on the disk of /var/tmp, gone afterwards. options: server settings."""
+    folder = Path(tempfile.mkdtemp(prefix="swarm-bench-", dir="/var/tmp"))
+    folder.chmod(0o711)
+    try:
+        with EmbeddedServer(folder / "server", server_options=options) as server:
+            migrate(server.dsn)
+            async with Database(server.dsn) as database:
+                made = Stand(server.dsn, database)
+                made.swarm = (await SwarmDesk(database, "bench").apply(manifest())).swarm
+                yield made
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(main())  # type: ignore[arg-type]
