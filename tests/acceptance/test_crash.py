@@ -1,0 +1,114 @@
+"""kill -9 of the controller and of the database at any moment: every mission ends as it would.
+
+Judged from git, from the log that the agents themselves write, and from processes; not from our
+own tables.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from swarm.cli.down import stop
+from swarm.cli.up import running_pid, start
+from swarm.contract.errors import SwarmError
+from swarm.runtime.demo import sample
+from swarm.runtime.demo.story import Story
+from swarm.runtime.wiring import stop_local
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+SEED = int(os.environ.get("CRASH_SEED", "7"))
+
+
+def logged_agents(home):
+    """Put a wrapper around every agent that writes one line to a log each time it runs."""
+    log = home.folder / "agents.log"
+    wrapper = home.folder / "logged.py"
+    wrapper.write_text(
+        "import subprocess, sys\n"
+        f"with open({str(log)!r}, 'a') as log:\n"
+        "    log.write(' '.join(sys.argv[2:]) + '\\n')\n"
+        "raise SystemExit(subprocess.call(sys.argv[1:]))\n"
+    )
+    text = home.file.read_text()
+    parts = text.split("[agents.")
+    for number in range(1, len(parts)):
+        parts[number] = parts[number].replace(
+            'run = ["{python}"',
+            f'writable = ["{home.folder}"]\nrun = ["{{python}}", "{wrapper}", "{{python}}"',
+            1,
+        )
+    home.file.write_text("[agents.".join(parts))
+    return log
+
+
+def postmaster(home):
+    """The pid of the embedded server, from its own pid file; None while it is down."""
+    for base in (home.database, Path("/var/lib")):
+        for path in base.rglob("postmaster.pid"):
+            try:
+                return int(path.read_text().split()[0])
+            except (OSError, ValueError, IndexError):
+                continue
+    return None
+
+
+@pytest.mark.req("LOOP-11")
+@pytest.mark.req("OWN-3")
+def test_killed_again_and_again_every_mission_ends_as_it_would(tmp_path):
+    chance = random.Random(SEED)
+    home = sample.make(tmp_path / "here", fast=True)
+    log = logged_agents(home)
+    story = Story(home.logs / "controller.jsonl", lambda _line: None)
+    traffic = None
+    kills = 0
+    try:
+        start(home)
+        load = [sys.executable, "-m", "swarm.runtime.demo.traffic", str(sample.port_of(home))]
+        traffic = subprocess.Popen([*load, "--rate", "150", "--seconds", "500"])
+        deadline = time.monotonic() + 400
+        injected = False
+        next_kill = time.monotonic() + chance.uniform(0.5, 3)
+        while time.monotonic() < deadline and not story.finished:
+            story.follow()
+            if not injected and story.ended("tidiness"):
+                sample.inject(home)
+                injected = True
+            if time.monotonic() >= next_kill and kills < 25:
+                kills += 1
+                pid = running_pid(home) if chance.random() < 0.7 else postmaster(home)
+                if pid:
+                    os.kill(pid, signal.SIGKILL)
+                next_kill = time.monotonic() + chance.uniform(1, 5)
+            if running_pid(home) is None:
+                try:
+                    start(home)
+                except SwarmError:
+                    continue  # killed while starting; started again
+        story.follow()
+        assert story.finished, {c.title: c.outcome for c in story.chapters.values()}
+        assert story.as_expected, {c.title: (c.outcome, c.why) for c in story.chapters.values()}
+        assert kills >= 5
+    finally:
+        if traffic is not None:
+            traffic.kill()
+            traffic.wait()
+        stop(home)
+        stop_local(home)
+    runs = log.read_text().splitlines()
+    # A run whose supervisor was not killed is never started twice, whoever asks again.
+    assert len([run for run in runs if "utcnow" in run]) == 1, runs
+    assert len([run for run in runs if run.endswith("slow")]) == 1, runs
+    (clone,) = home.clones.glob("*")
+    shown = subprocess.run(
+        ["git", "-c", "safe.directory=*", "-C", str(clone), "log", "-p", "--format=%H", "main",
+         "--", "orders/service.py"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert shown.count("+        await asyncio.sleep") == 1
+    assert shown.count("-        await asyncio.sleep") == 1
