@@ -1,6 +1,7 @@
 """A hostile agent's folder, by real files and real git: each trick refused by name, none merged."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -28,6 +29,10 @@ def base_repo(repo):
     return repo
 
 
+def program(*argv):
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
 async def taken(world, act, *, allowed=(), history=True):
     order = world.start(allowed=allowed)
     base, folder = await world.agent(order, history=history)
@@ -35,10 +40,7 @@ async def taken(world, act, *, allowed=(), history=True):
     result = await world.forge.take_change(order, folder, base=base, at=world.forge._now())
     if result.violations:
         assert result.change is None
-        heads = subprocess.run(
-            ["git", "-C", str(world.clone), "for-each-ref", "--format=%(refname)"],
-            check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
+        heads = program("git", "-C", str(world.clone), "for-each-ref", "--format=%(refname)")
         assert "swarm/m-" not in heads, "a refused patch left a branch"
     return result
 
@@ -75,13 +77,9 @@ def folder_to_link(folder):
 
 
 def leave_socket(folder):
-    here = os.getcwd()
-    os.chdir(folder)  # a socket's path may have 107 bytes only
-    try:
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind("agent.sock")
-    finally:
-        os.chdir(here)
+    # A socket's path may have 107 bytes only, so it is bound from inside the folder.
+    with contextlib.chdir(folder), socket.socket(socket.AF_UNIX) as server:
+        server.bind("agent.sock")
 
 
 def sparse(name, size):
@@ -107,10 +105,9 @@ def submodule(folder):
 
 def raw_name(name: bytes):
     def act(folder):
-        path = os.path.join(os.fsencode(folder), name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(b"x\n")
+        path = folder / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x\n")
 
     return act
 
@@ -123,61 +120,134 @@ def many(count):
     return act
 
 
-TRICKS = [
-    pytest.param(write(".github/workflows/ci.yml", "on: never\n"), "GuardedPath: .github/workflows/ci.yml: changes CI or repository rules", id="ci-edited"),
-    pytest.param(shell("git", "mv", ".github/workflows/ci.yml", "docs/ci.yml"), "GuardedPath: .github/workflows/ci.yml: removes CI or repository rules", id="ci-renamed-away"),
-    pytest.param(lambda folder: (folder / ".github/workflows/ci.yml").unlink(), "GuardedPath: .github/workflows/ci.yml: removes CI or repository rules", id="ci-removed"),
-    pytest.param(write(".GitHub/workflows/x.yml"), "GuardedPath: .GitHub/workflows/x.yml: adds CI or repository rules", id="ci-other-case"),
-    pytest.param(write("docs/CODEOWNERS", "* @me\n"), "GuardedPath: docs/CODEOWNERS: adds code owners", id="code-owners"),
-    pytest.param(write("AGENTS.md"), "GuardedPath: AGENTS.md: adds agent instructions", id="agent-instructions"),
-    pytest.param(write(".cursor/rules/a.mdc"), "GuardedPath: .cursor/rules/a.mdc: adds agent instructions", id="cursor-rules"),
-    pytest.param(write(".pre-commit-config.yaml"), "GuardedPath: .pre-commit-config.yaml: adds pre-commit hooks", id="pre-commit"),
-    pytest.param(write("swarm.toml"), "GuardedPath: swarm.toml: adds our own rules", id="own-settings"),
-    pytest.param(link("docs/passwd", "/etc/passwd"), "Symlink: docs/passwd: a symbolic link was added, changed or removed", id="symlink-out"),
-    pytest.param(link("docs/b.md", "a.md"), "Symlink: docs/b.md:", id="symlink-inside"),
-    pytest.param(folder_to_link, "Symlink: src:", id="folder-becomes-a-link"),
-    pytest.param(nested_repository, "GitDirectory: vendored/.git:", id="nested-repository"),
-    pytest.param(submodule, "GitDirectory: sub/.git:", id="submodule-added"),
-    pytest.param(write(".gitattributes", "* filter=evil\n"), "GitAttributes: .gitattributes:", id="gitattributes"),
-    pytest.param(write("src/.gitattributes", "* -diff\n"), "GitAttributes: src/.gitattributes:", id="gitattributes-below"),
-    pytest.param(write(".gitmodules", "[submodule]\n"), "GitModules: .gitmodules:", id="gitmodules"),
-    pytest.param(write(".GIT/config", "[core]\n"), "GitDirectory: .GIT/config:", id="git-folder-other-case"),
-    pytest.param(write("git~1/config", "[core]\n"), "GitDirectory: git~1/config:", id="git-folder-short-name"),
-    pytest.param(write(".g\u200cit/config", "[core]\n"), "GitDirectory: .g\\u200cit/config:", id="git-folder-ignorable"),
-    pytest.param(write("docs/a\nb.md"), "PathNotText: docs/a\\nb.md: contains U+000A", id="newline-in-path"),
-    pytest.param(write("docs/a\u202eb.md"), "PathNotText: docs/a\\u202eb.md: contains U+202E", id="bidi-in-path"),
-    pytest.param(raw_name(b"docs/a\xff.md"), "PathNotText: docs/a\\udcff.md: is not valid UTF-8", id="path-not-utf8"),
-    pytest.param(write("docs/x.py", "ok = 1  # \u202e } \u2066if admin\u2069\n"), "HiddenText: docs/x.py: line 1: U+202E RIGHT-TO-LEFT OVERRIDE", id="trojan-source"),
-    pytest.param(write("docs/x.py", "a = 'admin\u200b'\n"), "HiddenText: docs/x.py: line 1: U+200B ZERO WIDTH SPACE", id="zero-width"),
-    pytest.param(write("docs/x.md", "hi\U000e0041\U000e0042\n"), "HiddenText: docs/x.md: line 1: U+E0041 TAG LATIN CAPITAL LETTER A", id="tag-characters"),
-    pytest.param(write("docs/x.txt", "a\x1b[2Jb\n"), "HiddenText: docs/x.txt: line 1: U+001B", id="escape-sequence"),
-    pytest.param(write("logo.png", b"\x89PNG\0\0"), "BinaryContent: logo.png:", id="binary"),
-    pytest.param(shell("chmod", "+x", "docs/a.md"), "ModeChanged: docs/a.md: the file was made executable", id="made-executable"),
-    pytest.param(shell("mkfifo", "docs/pipe"), "SpecialFile: docs/pipe: fifo:", id="fifo"),
-    pytest.param(lambda f: (f / "docs/a.md").unlink() or os.mkfifo(f / "docs/a.md"), "SpecialFile: docs/a.md: fifo:", id="file-becomes-a-fifo"),
-    pytest.param(lambda f: (f / ".gitignore").unlink() or os.mkfifo(f / ".gitignore"), "SpecialFile: .gitignore: fifo:", id="ignore-file-becomes-a-fifo"),
-    pytest.param(sparse(".gitignore", 10**10), "SpecialFile: .gitignore: ignore file over 1 MiB:", id="giant-ignore-file"),
-    pytest.param(lambda f: (f / "docs/a.md").chmod(0), "SpecialFile: docs/a.md: unreadable:", id="unreadable-file"),
-    pytest.param(lambda f: (f / "docs").chmod(0), "SpecialFile: docs: unreadable:", id="unreadable-folder"),
-    pytest.param(leave_socket, "SpecialFile: agent.sock: socket:", id="socket"),
-    pytest.param(sparse("docs/big.txt", 10**9), "PatchTooLarge: (patch): 1000000000 bytes", id="one-gigabyte"),
-    pytest.param(sparse("docs/a.md", 10**9), "FileTooLarge: docs/a.md: 1000000000 bytes", id="one-gigabyte-over-a-known-file"),
-    pytest.param(sparse("docs/sparse.bin", 2**40), "FileTooLarge: docs/sparse.bin:", id="one-terabyte-sparse"),
-    pytest.param(many(101), "TooManyFiles: (patch): 101 files, at most 100", id="too-many-files"),
-    pytest.param(write("src/settings.py", "TOKEN = 'ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8'\n"), "SecretInPatch: src/settings.py: line 1: GitHub Token: ghp_***", id="github-token"),
-    pytest.param(write("k.pem", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n"), "SecretInPatch: k.pem: line 1: Private Key", id="private-key"),
-    pytest.param(write("c.py", "AWS = 'AKIAIOSFODNN7EXAMPLE'\n"), "SecretInPatch: c.py: line 1: AWS Access Key: AKIA***", id="aws-key"),
-    pytest.param(write("c.py", "password = 'tr0ub4dor&3xyz'\n"), "SecretInPatch: c.py: line 1: Secret Keyword: tr0***", id="password"),
-    pytest.param(write("back\\slash.py"), "PathNotPortable: back\\slash.py:", id="backslash"),
-    pytest.param(write("docs/a.md "), "PathNotPortable: docs/a.md :", id="trailing-space"),
-    pytest.param(write("docs/" + "a" * 200 + "/" + "b" * 200 + "/" + "c" * 200 + "/" + "d" * 200 + "/" + "e" * 200 + "/" + "f" * 200 + ".md"), "PathTooLong:", id="long-path"),
-    pytest.param(lambda f: (f / "/".join(["d"] * 70)).mkdir(parents=True), "SpecialFile: d/d/", id="deep-folders"),
-    pytest.param(lambda f: (write("docs/B.md")(f), write("docs/b.md")(f)), "PathCollides: docs/B.md:", id="two-paths-differ-in-case"),
-]  # fmt: skip
+CI = "GuardedPath: .github/workflows/ci.yml"
+LONG = "/".join(["docs", *("x" * 200 for _ in range(6))])
+
+TRICKS = {
+    "ci-edited": (write(".github/workflows/ci.yml", "on: never\n"), f"{CI}: changes"),
+    "ci-renamed-away": (
+        shell("git", "mv", ".github/workflows/ci.yml", "docs/ci.yml"),
+        f"{CI}: removes",
+    ),
+    "ci-removed": (lambda folder: (folder / ".github/workflows/ci.yml").unlink(), f"{CI}: removes"),
+    "ci-other-case": (
+        write(".GitHub/workflows/x.yml"),
+        "GuardedPath: .GitHub/workflows/x.yml: adds",
+    ),
+    "code-owners": (
+        write("docs/CODEOWNERS", "* @me\n"),
+        "GuardedPath: docs/CODEOWNERS: adds code owners",
+    ),
+    "agent-instructions": (write("AGENTS.md"), "GuardedPath: AGENTS.md: adds agent instr"),
+    "cursor-rules": (
+        write(".cursor/rules/a.mdc"),
+        "GuardedPath: .cursor/rules/a.mdc: adds agent instr",
+    ),
+    "pre-commit": (
+        write(".pre-commit-config.yaml"),
+        "GuardedPath: .pre-commit-config.yaml: adds pre-commit hooks",
+    ),
+    "own-settings": (write("swarm.toml"), "GuardedPath: swarm.toml: adds our own rules"),
+    "symlink-out": (link("docs/passwd", "/etc/passwd"), "Symlink: docs/passwd: "),
+    "symlink-inside": (link("docs/b.md", "a.md"), "Symlink: docs/b.md:"),
+    "folder-becomes-a-link": (folder_to_link, "Symlink: src:"),
+    "nested-repository": (nested_repository, "GitDirectory: vendored/.git:"),
+    "submodule-added": (submodule, "GitDirectory: sub/.git:"),
+    "gitattributes": (write(".gitattributes", "* filter=evil\n"), "GitAttributes: .gitattributes:"),
+    "gitattributes-below": (
+        write("src/.gitattributes", "* -diff\n"),
+        "GitAttributes: src/.gitattributes:",
+    ),
+    "gitmodules": (write(".gitmodules", "[submodule]\n"), "GitModules: .gitmodules:"),
+    "git-folder-other-case": (write(".GIT/config", "[core]\n"), "GitDirectory: .GIT/config:"),
+    "git-folder-short-name": (write("git~1/config", "[core]\n"), "GitDirectory: git~1/config:"),
+    "git-folder-ignorable": (
+        write(".g\u200cit/config", "[core]\n"),
+        "GitDirectory: .g\\u200cit/config:",
+    ),
+    "newline-in-path": (write("docs/a\nb.md"), "PathNotText: docs/a\\nb.md: contains U+000A"),
+    "bidi-in-path": (write("docs/a\u202eb.md"), "PathNotText: docs/a\\u202eb.md: contains U+202E"),
+    "path-not-utf8": (
+        raw_name(b"docs/a\xff.md"),
+        "PathNotText: docs/a\\udcff.md: is not valid UTF-8",
+    ),
+    "trojan-source": (
+        write("docs/x.py", "ok = 1  # \u202e } \u2066if admin\u2069\n"),
+        "HiddenText: docs/x.py: line 1: U+202E RIGHT-TO-LEFT OVERRIDE",
+    ),
+    "zero-width": (
+        write("docs/x.py", "a = 'admin\u200b'\n"),
+        "HiddenText: docs/x.py: line 1: U+200B ZERO WIDTH SPACE",
+    ),
+    "tag-characters": (
+        write("docs/x.md", "hi\U000e0041\U000e0042\n"),
+        "HiddenText: docs/x.md: line 1: U+E0041 TAG LATIN CAPITAL LETTER A",
+    ),
+    "escape-sequence": (
+        write("docs/x.txt", "a\x1b[2Jb\n"),
+        "HiddenText: docs/x.txt: line 1: U+001B",
+    ),
+    "binary": (write("logo.png", b"\x89PNG\0\0"), "BinaryContent: logo.png:"),
+    "made-executable": (
+        shell("chmod", "+x", "docs/a.md"),
+        "ModeChanged: docs/a.md: the file was made executable",
+    ),
+    "fifo": (shell("mkfifo", "docs/pipe"), "SpecialFile: docs/pipe: fifo:"),
+    "file-becomes-a-fifo": (
+        lambda f: (f / "docs/a.md").unlink() or os.mkfifo(f / "docs/a.md"),
+        "SpecialFile: docs/a.md: fifo:",
+    ),
+    "ignore-file-becomes-a-fifo": (
+        lambda f: (f / ".gitignore").unlink() or os.mkfifo(f / ".gitignore"),
+        "SpecialFile: .gitignore: fifo:",
+    ),
+    "giant-ignore-file": (
+        sparse(".gitignore", 10**10),
+        "SpecialFile: .gitignore: ignore file over 1 MiB:",
+    ),
+    "unreadable-file": (
+        lambda f: (f / "docs/a.md").chmod(0),
+        "SpecialFile: docs/a.md: unreadable:",
+    ),
+    "unreadable-folder": (lambda f: (f / "docs").chmod(0), "SpecialFile: docs: unreadable:"),
+    "socket": (leave_socket, "SpecialFile: agent.sock: socket:"),
+    "one-gigabyte": (sparse("docs/big.txt", 10**9), "PatchTooLarge: (patch): 1000000000 bytes"),
+    "one-gigabyte-over-a-known-file": (
+        sparse("docs/a.md", 10**9),
+        "FileTooLarge: docs/a.md: 1000000000 bytes",
+    ),
+    "one-terabyte-sparse": (sparse("docs/sparse.bin", 2**40), "FileTooLarge: docs/sparse.bin:"),
+    "too-many-files": (many(101), "TooManyFiles: (patch): 101 files, at most 100"),
+    "github-token": (
+        write("src/s.py", "T = 'ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8'\n"),
+        "SecretInPatch: src/s.py: line 1: GitHub Token: ghp_***",
+    ),
+    "private-key": (
+        write("k.pem", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n"),
+        "SecretInPatch: k.pem: line 1: Private Key",
+    ),
+    "aws-key": (
+        write("c.py", "AWS = 'AKIAIOSFODNN7EXAMPLE'\n"),
+        "SecretInPatch: c.py: line 1: AWS Access Key: AKIA***",
+    ),
+    "password": (
+        write("c.py", "password = 'tr0ub4dor&3xyz'\n"),
+        "SecretInPatch: c.py: line 1: Secret Keyword: tr0***",
+    ),
+    "backslash": (write("back\\slash.py"), "PathNotPortable: back\\slash.py:"),
+    "trailing-space": (write("docs/a.md "), "PathNotPortable: docs/a.md :"),
+    "long-path": (write(LONG), "PathTooLong:"),
+    "deep-folders": (lambda f: (f / "/".join(["d"] * 70)).mkdir(parents=True), "SpecialFile: d/d/"),
+    "two-paths-differ-in-case": (
+        lambda f: (write("docs/B.md")(f), write("docs/b.md")(f)),
+        "PathCollides: docs/B.md:",
+    ),
+}
 
 
-@pytest.mark.parametrize(("act", "line"), TRICKS)
-async def test_a_trick_is_refused_by_name(base_repo, make_world, act, line):
+@pytest.mark.parametrize("trick", TRICKS)
+async def test_a_trick_is_refused_by_name(base_repo, make_world, trick):
+    act, line = TRICKS[trick]
     result = await taken(make_world(base_repo), act)
     said = [str(violation) for violation in result.violations]
     assert any(entry.startswith(line) for entry in said), said
@@ -294,7 +364,8 @@ from swarm.adapters.local.git.survey import survey
 from swarm.core.policy.intake import IntakeRules, judge
 async def main():
     rules = IntakeRules()
-    seen = await survey(Git(pathlib.Path({str(world.clone)!r})), pathlib.Path({str(folder)!r}), {base!r}, rules)
+    git = Git(pathlib.Path({str(world.clone)!r}))
+    seen = await survey(git, pathlib.Path({str(folder)!r}), {base!r}, rules)
     print(*judge(seen.touched, rules), sep="\\n")
 asyncio.run(main())
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -307,41 +378,3 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     assert any(line.startswith("FileTooLarge: docs/a.md") for line in lines)
     assert int(peak) < 300 * 1024
     assert asyncio.get_running_loop().time() - begun < 15
-
-
-async def test_a_taken_run_is_taken_once_whatever_its_folder_holds_later(base_repo, make_world):
-    world = make_world(base_repo)
-    order = world.start()
-    base, folder = await world.agent(order)
-    write("docs/a.md", "# B\n")(folder)
-    one = await world.forge.take_change(order, folder, base=base, at=world.forge._now())
-    write("docs/a.md", "# C\n")(folder)
-    two = await world.forge.take_change(order, folder, base=base, at=world.forge._now())
-    assert one == two
-
-
-async def test_a_fix_attempt_makes_one_commit_on_the_same_base(base_repo, make_world, run_git):
-    world = make_world(base_repo)
-    first = (await world.change({"docs/a.md": "# B\n"})).change
-    fix = await world.change({"docs/b.md": "more\n"}, attempt=1, base=first.head, onto=first.base)
-    assert fix.change.base == first.base
-    assert fix.change.paths == ("docs/a.md", "docs/b.md")
-    assert run_git(world.clone, "rev-parse", "swarm/m-0123456789abcdef0123") == fix.change.head
-    assert run_git(world.clone, "rev-parse", f"{fix.change.head}^") == first.base
-
-
-async def test_a_fix_attempt_that_changes_nothing_produced_nothing(base_repo, make_world):
-    world = make_world(base_repo)
-    first = (await world.change({"docs/a.md": "# B\n"})).change
-    fix = await world.change({}, attempt=1, base=first.head, onto=first.base)
-    assert (fix.change, fix.violations) == (None, ())
-
-
-async def test_a_late_earlier_attempt_does_not_take_the_branch_back(base_repo, make_world, run_git):
-    world = make_world(base_repo)
-    late = world.start(attempt=1)
-    base, folder = await world.agent(late)
-    write("docs/a.md", "# late\n")(folder)
-    newer = (await world.change({"docs/a.md": "# newer\n"}, attempt=2)).change
-    await world.forge.take_change(late, folder, base=base, at=world.forge._now())
-    assert run_git(world.clone, "rev-parse", "swarm/m-0123456789abcdef0123") == newer.head
