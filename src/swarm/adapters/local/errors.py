@@ -25,3 +25,13 @@ class BadCommand(Refused):
         "Correct the `run` list in the installation file; "
         "only {rule}, {prompt_file}, {model}, {paths} and {cost_cap} are filled in."
     )
+
+
+class WebhookFailed(Unavailable):
+    """The owner's webhook did not take a message; the log has it."""
+
+    code: ClassVar[str] = "SWM403"
+    remedy: ClassVar[str] = (
+        "Check `webhook` and `secret_env` of the channel in swarm.toml. "
+        "The message is sent again by itself until `give_up_after`."
+    )
