@@ -8,8 +8,9 @@ older or a proxied server may ignore what it was asked.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -88,18 +89,20 @@ class AlertmanagerSource:
         """The alerts that began to fire since the cursor. Raises a kind of SourceDown."""
         before = from_cursor(cursor, self._of)
         got = await self._web.fetch(self._url())
-        alerts = parsed(got)
+        alerts = await asyncio.to_thread(parsed, got)
         if not isinstance(alerts, list):
             raise BadShape("the answer is no list of alerts; is this an Alertmanager?")
         bearing = Bearing(
             origin=origin_for(self._settings, got), form=Form.PLAIN, read_at=self._place.now()
         )
         gathering = Gathering(self._settings, self._place, bearing)
-        entries = sorted(self._entries(alerts, gathering), key=lambda entry: entry.external_id)
+        entries = await asyncio.to_thread(self._entries, alerts, gathering)
         if alerts and not entries and len(gathering.refusals.all()) >= len(alerts):
             raise BadShape(f"no alert could be read: {gathering.refusals.all()[0]}")
         # Only what fires now is remembered: an alert that ended and fires again is news.
-        for reading in tell(gathering, cursor, before, replace(before, seen=()), entries):
+        for reading in await asyncio.to_thread(
+            tell, gathering, cursor, before, replace(before, seen=()), entries
+        ):
             yield reading
 
     def _url(self) -> str:
@@ -109,8 +112,10 @@ class AlertmanagerSource:
         asked += [("receiver", self._settings.receiver)] if self._settings.receiver else []
         return f"{self._settings.url.rstrip('/')}{PATH}?{urlencode(asked)}"
 
-    def _entries(self, alerts: list[Any], gathering: Gathering) -> Iterator[Entry]:
+    def _entries(self, alerts: list[Any], gathering: Gathering) -> list[Entry]:
+        """The alerts that fire, in the order of their ids: the server's order means nothing."""
         now = self._place.now()
+        found = []
         for number, raw in enumerate(alerts, start=1):
             where = f"alert {number}"
             try:
@@ -123,7 +128,8 @@ class AlertmanagerSource:
             line = read_line(where, self._statement(alert), gathering.refusals)
             if line is not None:
                 since = alert.starts_at.isoformat()
-                yield Entry(where, own_id(f"{alert.fingerprint}@{since}"), line)
+                found.append(Entry(where, own_id(f"{alert.fingerprint}@{since}"), line))
+        return sorted(found, key=lambda entry: entry.external_id)
 
     def _statement(self, alert: Alert) -> dict[str, Any]:
         name = alert.labels.get("alertname", "alert")

@@ -58,9 +58,10 @@ class FeedSource:
             origin=origin_for(self._settings, got), form=Form.MARKUP, read_at=self._place.now()
         )
         gathering = Gathering(self._settings, self._place, bearing)
-        entries = list(_entries(await _parsed(got), got.url, gathering))
+        found = await _parsed(got)
+        entries = await asyncio.to_thread(lambda: list(_entries(found, got.url, gathering)))
         after = replace(before, etag=got.etag, modified=got.modified, sha256=got.sha256)
-        for reading in tell(gathering, cursor, before, after, entries):
+        for reading in await asyncio.to_thread(tell, gathering, cursor, before, after, entries):
             yield reading
 
 
@@ -87,10 +88,10 @@ def _entries(found: list[dict[str, Any]], base: str, gathering: Gathering) -> It
 
 async def _parsed(got: Fetched) -> list[dict[str, Any]]:
     """The entries of a feed, parsed in a process of its own. Raises Unparsable."""
-    text = readable(got.content, got.charset)
+    text = await asyncio.to_thread(readable, got.content, got.charset)
     said = await _ask(text.encode("utf-8", "replace"))
     try:
-        feed = json.loads(said)
+        feed = await asyncio.to_thread(json.loads, said)
         entries, version, error = feed["entries"], feed["version"], feed["error"]
     except (ValueError, KeyError, TypeError) as wrong:
         raise Unparsable("the feed could not be parsed within its limits") from wrong

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -82,19 +83,19 @@ class JsonSource:
                 read_at=self._place.now(),
             )
             gathering = Gathering(self._settings, self._place, bearing)
-            entries = [
-                entry
-                async for number, page in self._pages(client, first, deadline)
-                for entry in self._entries(number, page, first.url, gathering)
-            ]
+            entries: list[Entry] = []
+            async for number, page in self._pages(client, first, deadline):
+                entries += await asyncio.to_thread(
+                    self._entries, number, page, first.url, gathering
+                )
         after = _after(before, first, paged=bool(self._settings.next))
-        for reading in tell(gathering, cursor, before, after, entries):
+        for reading in await asyncio.to_thread(tell, gathering, cursor, before, after, entries):
             yield reading
 
     async def _pages(
         self, client: EgressClient, first: Fetched, deadline: Deadline
     ) -> AsyncIterator[tuple[int, list[Any]]]:
-        got, value = first, parsed(first)
+        got, value = first, await asyncio.to_thread(parsed, first)
         visited = {first.url}
         for number in range(1, self._settings.max_pages + 1):
             yield number, self._items(value)
@@ -106,7 +107,7 @@ class JsonSource:
                 return  # the last page often points at itself
             visited.add(url)
             got = await self._web.page(client, url, deadline.left())
-            value = parsed(got)
+            value = await asyncio.to_thread(parsed, got)
 
     def _items(self, value: Any) -> list[Any]:
         items = at_pointer(value, self._settings.items)
@@ -116,16 +117,16 @@ class JsonSource:
             raise BadShape(f"there is no list at {where!r} in the answer")
         return items
 
-    def _entries(
-        self, page: int, items: list[Any], base: str, gathering: Gathering
-    ) -> Iterator[Entry]:
+    def _entries(self, page: int, items: list[Any], base: str, gathering: Gathering) -> list[Entry]:
         fields = self._settings.fields
+        found = []
         for number, item in enumerate(items, start=1):
             where = f"page {page}, item {number}" if self._settings.next else f"item {number}"
             statement = _statement(item, fields, base)
             line = read_line(where, statement, gathering.refusals)
             if line is not None:
-                yield Entry(where, _external_id(item, fields, statement), line)
+                found.append(Entry(where, _external_id(item, fields, statement), line))
+        return found
 
 
 def _after(before: Mark, first: Fetched, *, paged: bool) -> Mark:

@@ -51,8 +51,9 @@ _TERMINAL = re.compile(
     r"|\x1b[ -/]*+[0-~]?"  # two-character escapes
 )
 _MARKDOWN_COMMENT = re.compile(
-    r"^ {0,3}\[[^\]\n]{0,99}\]:[ \t]*+(?:#|<>)(?:[ \t][^\n]*+)?$", re.MULTILINE
+    r"^[^\S\n]*+\[[^\]\n]{0,99}\]:[ \t]*+(?:#|<>)(?:[ \t][^\n]*+)?$", re.MULTILINE
 )
+_NOT_PLAIN = re.compile(r"[<&]|  |^ *+\[")
 _SPACES = re.compile(r"[^\S\n]+")
 _EMPTY_LINES = re.compile(r"\n\s*\n\s*")
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -70,6 +71,8 @@ def clean(text: str, form: Form, limit: int) -> Cleaned:
 
     Cost: linear; 128 KiB of the worst known input takes well under a second.
     """
+    if len(text) <= limit and _is_plain_line(text):
+        return Cleaned(text.strip(), ())
     flags: set[Flag] = set()
     if len(text) > RAW_LIMIT:
         text = text[:RAW_LIMIT]
@@ -106,6 +109,11 @@ def joined(flags: Iterable[Iterable[str]]) -> tuple[str, ...]:
     return tuple(sorted({str(flag) for some in flags for flag in some}))
 
 
+def _is_plain_line(text: str) -> bool:
+    """True for one line in which nothing could be hidden: most of what tools say."""
+    return text.isascii() and text.isprintable() and not _NOT_PLAIN.search(text)
+
+
 def _without_terminal_sequences(text: str, flags: set[Flag]) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = text.replace("\u2028", "\n").replace("\u2029", "\n\n").replace("\x0c", "\n")
@@ -118,7 +126,6 @@ def _without_terminal_sequences(text: str, flags: set[Flag]) -> str:
 
 def _without_hidden(text: str, form: Form, flags: set[Flag]) -> str:
     hidden: list[str] = []
-    text = _MARKDOWN_COMMENT.sub(lambda match: _note(hidden, match[0]), text)
     if form is Form.MARKUP:
         shown = visible_text(text)
         text = shown.text
@@ -127,6 +134,7 @@ def _without_hidden(text: str, form: Form, flags: set[Flag]) -> str:
             flags.add(Flag.HIDDEN_TEXT)
     else:
         text = _without_comments(text, hidden)
+    text = _MARKDOWN_COMMENT.sub(lambda match: _note(hidden, match[0]), text)
     if any(len(_WORD.findall(comment)) > MARKER_WORDS for comment in hidden):
         flags.add(Flag.HIDDEN_TEXT)
     return text

@@ -21,6 +21,7 @@ from swarm.ports.signal_line import Bearing, SignalLine
 from swarm.ports.source_settings import Place
 from swarm.ports.sources import Reading
 
+_Told = tuple[str, Standing, Report, str, int, dict[str, MissionId]]
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -46,7 +47,7 @@ class CommandSource:
         slot = int((self._place.now() - _EPOCH) / self._settings.repeat_after)
         if self._settings.workdir is not None:
             report = await self._run(self._settings.workdir)
-            readings = self._tell(cursor, before, report, "", slot, {})
+            told: _Told = (cursor, before, report, "", slot, {})
         else:
             commit = await self._tip()
             if (before.commit, before.slot) == (commit, slot):
@@ -54,8 +55,9 @@ class CommandSource:
             async with self._folders.at(self._settings.repo, commit) as folder:
                 report = await self._run(folder)
             causes = await self._folders.causes(self._settings.repo, before.commit, commit)
-            readings = self._tell(cursor, before, report, commit, slot, causes)
-        for reading in readings:
+            told = (cursor, before, report, commit, slot, causes)
+        # In a thread: ten thousand findings are a second of work, and the loop has other sources.
+        for reading in await asyncio.to_thread(self._tell, *told):
             yield reading
 
     @property
@@ -80,7 +82,6 @@ class CommandSource:
             last = clean_line(ran.err[-600:], Form.PLAIN, 300).text or "it said nothing"
             how = f"exit code {ran.code}" if ran.code >= 0 else f"signal {-ran.code}"
             raise CommandFailed(f"{settings.run[0]!r} ended with {how}: {last}")
-        # Parsing megabytes of JSON takes long enough to be felt by everything else in the loop.
         return await asyncio.to_thread(_parser(settings), ran.out, folder)
 
     def _tell(

@@ -43,20 +43,25 @@ class ResultsSource:
     async def read(self, cursor: str) -> AsyncIterator[Reading]:
         """The failures in files that changed. Raises ResultsMissing and its like."""
         files, refused = await asyncio.to_thread(self._read_files, _known(cursor))
-        bearing = Bearing(origin=self.name, form=Form.PLAIN, read_at=self._place.now())
-        gathering = Gathering(self._settings, self._place, bearing)
-        for path, (digest, report) in files.items():
-            if report is None:
-                continue
-            refused += report.refusals.all()
-            for line in report.lines[: self._settings.max_signals]:
-                gathering.take(line.title[:80], line, f"{_short(line.id)}@{digest}")
-            if (left := len(report.lines) - self._settings.max_signals) > 0:
-                refused.append(f"{path}: {left} more failures than `max_signals` allows")
+        gathering = await asyncio.to_thread(self._gather, files, refused)
         after = json.dumps({"v": 1, "files": {path: seen[0] for path, seen in files.items()}})
         refused += gathering.refusals.all()
         for reading in in_readings(gathering.signals, cursor, after, tuple(refused)):
             yield reading
+
+    def _gather(self, files: _Files, refused: list[str]) -> Gathering:
+        bearing = Bearing(origin=self.name, form=Form.PLAIN, read_at=self._place.now())
+        gathering = Gathering(self._settings, self._place, bearing)
+        most = self._settings.max_signals
+        for path, (digest, report) in files.items():
+            if report is None:
+                continue
+            refused += report.refusals.all()
+            for line in report.lines[:most]:
+                gathering.take(line.title[:80], line, f"{_short(line.id)}@{digest}")
+            if (left := len(report.lines) - most) > 0:
+                refused.append(f"{path}: {left} more failures than `max_signals` allows")
+        return gathering
 
     def _read_files(self, known: dict[str, str]) -> tuple[_Files, list[str]]:
         """Every file's hash and, where it changed, what it says; and what could not be read."""
