@@ -54,14 +54,15 @@ def server_of(home: Home) -> EmbeddedServer | None:
 @asynccontextmanager
 async def opened(home: Home, *, size: int = 8) -> AsyncIterator[Database]:
     """The database, started and migrated; stopped again if we were its last user."""
+    url, _ = named(home)
+    if url == EMBEDDED:
+        home.make()  # before the server is laid out: whether its account gets there depends on it
     server = server_of(home)
     if server is None:
-        url, _ = named(home)
         await asyncio.to_thread(migrate, url)
         async with Database(url, size=size) as database:
             yield database
         return
-    home.make()
     await asyncio.to_thread(server.start)
     try:
         await asyncio.to_thread(migrate, server.dsn)

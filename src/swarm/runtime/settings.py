@@ -15,6 +15,8 @@ from pydantic_settings import (
 
 from swarm.adapters.feeds.settings import AlertmanagerSettings, FeedSettings, JsonSettings
 from swarm.adapters.local.agents.settings import AgentSettings
+from swarm.adapters.local.attest.settings import AttestationSettings
+from swarm.adapters.local.channel import ChannelSettings
 from swarm.adapters.local.checks.settings import CheckSettings
 from swarm.adapters.local.git.settings import RepositorySettings
 from swarm.adapters.local.sources.settings import CommandSettings, ResultsSettings
@@ -67,10 +69,15 @@ class Settings(BaseSettings):
     sources: dict[str, AnySource] = Field(
         default={}, max_length=500, description="Sources of `discovery.sources`, by name."
     )
-    attestations: dict[str, dict[str, str]] = Field(
-        default={}, max_length=100, description="PENDING"
+    attestations: dict[str, AttestationSettings] = Field(
+        default={},
+        max_length=500,
+        description="What must be signed per repository (Gate 4). A repository without an entry"
+        " reads `not configured` there.",
     )
-    channels: dict[str, dict[str, str]] = Field(default={}, max_length=100, description="PENDING")
+    channels: dict[str, ChannelSettings] = Field(
+        default={}, max_length=100, description="Channels of `owner.channel`, by name."
+    )
     budgets: dict[str, BudgetSettings] = Field(
         default={}, max_length=100, description="Budgets of `risk.budgetRef`, by name."
     )

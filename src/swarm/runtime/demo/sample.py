@@ -233,7 +233,8 @@ cap = "1.00"
 # anyway, and the planner would say the same.
 [canary]
 error_floor = 0.05
-p95_floor = "10ms"
+p95_increase = 1.0
+p95_floor = "20ms"
 min_sample = 60
 look_every = "{pause}"
 max_hold = "60s"
