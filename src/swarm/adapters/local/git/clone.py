@@ -49,7 +49,9 @@ FETCH_TIMEOUT = timedelta(minutes=30)
 LOCK_WAIT = timedelta(seconds=60)
 
 #: Files are kept byte for byte: no line-end, keyword or encoding conversion, no drivers.
-ATTRIBUTES = "* -text -ident -filter !eol !working-tree-encoding !merge !diff\n"
+ATTRIBUTES = (
+    "* -text -ident -filter !eol !working-tree-encoding !merge !diff -export-ignore -export-subst\n"
+)
 
 #: What runs in the user's repository: none of his hooks, whoever owns the folder.
 _THEIR_SIDE = "git -c core.hooksPath=/dev/null -c safe.directory=* -c receive.autogc=false "

@@ -1,0 +1,1 @@
+"""Signature and provenance of exact commits, verified with keys that the owner configured."""
