@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -35,12 +34,13 @@ class Target:
         self.status = 204
         self.extra: list[tuple[str, str]] = []
         self.delay = 0.0
+        self.hold = threading.Event()
         target = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                time.sleep(target.delay)
+                target.hold.wait(target.delay)
                 if target.status < 300:
                     target.got.append((dict(self.headers), body))
                 self.send_response(target.status)
@@ -275,11 +275,15 @@ for number in range(200):
 
 
 @pytest.mark.req("OWN-3")
-def test_processes_that_write_at_once_and_are_killed_leave_each_key_once(tmp_path):
+async def test_processes_that_write_at_once_and_are_killed_leave_each_key_once(tmp_path):
     path = tmp_path / "j"
     argv = [sys.executable, "-c", WRITER, str(path)]
-    writers = [subprocess.Popen([*argv, str(number)]) for number in range(4)]
-    time.sleep(0.6)
+    writers = [
+        subprocess.Popen([*argv, str(number)])  # noqa: ASYNC220 - killed, not awaited
+        for number in range(4)
+    ]
+    while not path.exists() or len(path.read_bytes().splitlines()) < 20:  # noqa: ASYNC110 - other processes write it
+        await asyncio.sleep(0.005)
     writers[0].kill()
     writers[1].kill()
     for writer in writers:

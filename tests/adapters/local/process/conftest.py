@@ -46,14 +46,14 @@ async def _ended(jobs: Jobs, key: str, *argv: str, seconds: float = 30, **more) 
     return await _until_ended(jobs, key, seconds)
 
 
-def _gone(folder: Path) -> list[int]:
+async def _gone(folder: Path) -> list[int]:
     """Living processes anywhere on this machine that carry a mark below this folder.
 
     A supervisor writes its result as its last act; it is given a moment to be gone.
     """
     until = time.monotonic() + 2
-    while (found := _marked(folder)) and time.monotonic() < until:
-        time.sleep(0.02)
+    while (found := _marked(folder)) and time.monotonic() < until:  # noqa: ASYNC110 - of other processes
+        await asyncio.sleep(0.02)
     return found
 
 

@@ -163,7 +163,7 @@ async def test_a_killed_supervisor_is_vanished_and_its_command_is_dead(
     state = await jobs.restart("k", prepare("true"), after=1)
     state = await until_ended(jobs, "k")
     assert (state.generation, state.result.exit_code, state.vanished) == (2, 0, 1)
-    assert marked(jobs.job("k").generation(1)) == []
+    assert await marked(jobs.job("k").generation(1)) == []
 
 
 async def test_only_one_controller_replaces_a_generation(
@@ -181,7 +181,7 @@ async def test_a_reused_pid_is_neither_alive_nor_signalled(jobs, tmp_path, ended
     """A record of another boot names a pid that a stranger has now: ours is dead, he is safe."""
     await ended(jobs, "k", "true")
     folder = jobs.job("k").generation(1)
-    assert marked(tmp_path) == []
+    assert await marked(tmp_path) == []
     stranger = subprocess.Popen(["sleep", "60"])  # noqa: ASYNC220 - a bystander
     try:
         record = {"pid": stranger.pid, "started": "another-boot:12345", "child": stranger.pid}
@@ -239,7 +239,7 @@ async def test_sweep_ends_what_nobody_wants_and_removes_what_was_settled(
     assert swept == ["settled"]
     state = await jobs.state("unwanted")
     assert state.result.ended is Ended.STOPPED
-    assert marked(tmp_path) == []
+    assert await marked(tmp_path) == []
 
 
 @pytest.mark.req("LOOP-11")

@@ -24,7 +24,7 @@ async def test_a_command_that_never_ends_is_ended_at_its_deadline(jobs, tmp_path
     state = await ended(jobs, "k", "sleep", "300", wall=0.5)
     assert state.result.ended is Ended.TIMED_OUT
     assert 0.5 <= state.result.seconds < 5
-    assert marked(tmp_path) == []
+    assert await marked(tmp_path) == []
 
 
 async def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
@@ -34,7 +34,7 @@ async def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
     state = await ended(jobs, "k", "sh", "-c", line, wall=0.5)
     assert (state.result.ended, state.result.signal) == (Ended.TIMED_OUT, signal.SIGKILL)
     assert state.result.seconds >= 0.8
-    assert marked(tmp_path) == []
+    assert await marked(tmp_path) == []
 
 
 async def test_a_command_may_clean_up_within_the_grace(jobs, ended):
@@ -93,7 +93,7 @@ async def test_a_fork_bomb_is_ended_and_the_machine_is_clean(jobs, tmp_path, end
     bomb = "b() { b | b & sleep 60; }; b"
     state = await ended(jobs, "k", "bash", "-c", bomb, limits=limits, seconds=60)
     assert state.result.ended is Ended.PROCESS_LIMIT
-    assert marked(tmp_path) == []
+    assert await marked(tmp_path) == []
 
 
 async def test_a_command_that_fills_the_disk_is_ended(jobs, ended):
@@ -118,7 +118,7 @@ async def test_stop_ends_the_whole_tree_and_is_success_twice(jobs, tmp_path, pre
     await asyncio.sleep(0.3)
     await jobs.stop("k")
     assert (await jobs.state("k")).result.ended is Ended.STOPPED
-    assert marked(tmp_path) == []
+    assert await marked(tmp_path) == []
     await jobs.stop("k")
     await jobs.stop("never-was")
 
@@ -132,9 +132,9 @@ async def test_stop_reaches_what_a_killed_supervisor_left_behind(
     pid = int((state.folder / "supervisor.json").read_text().split('"pid": ')[1].split(",")[0])
     os.kill(pid, signal.SIGKILL)
     await until_ended(jobs, "k")
-    assert marked(tmp_path) != []
+    assert await marked(tmp_path) != []
     await jobs.stop("k")
-    assert marked(tmp_path) == []
+    assert await marked(tmp_path) == []
 
 
 needs_landlock = pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")
