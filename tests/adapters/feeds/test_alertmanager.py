@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from swarm.adapters.feeds.errors import BadShape, BadStatus, Unparsable
 from swarm.testing.loopback import http, serve
@@ -243,6 +245,30 @@ async def test_a_removed_api_is_down(world):
     async with serve(lambda _: http(status="410 Gone")) as server:
         with pytest.raises(BadStatus, match="410"):
             await world.read(world.alertmanager(server))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.just("2026-03-02T11:00Z"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["state", "silencedBy", "alertname", "x"]), inner)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(changes=st.dictionaries(st.sampled_from(sorted(alert())), ANYTHING, max_size=4))
+async def test_no_alert_brings_the_source_down(world, changes):
+    body = json.dumps([alert("Good"), {**alert("Odd"), **changes}]).encode()
+    async with serve(lambda _: http(body)) as server:
+        signals, refused, _ = await world.read(world.alertmanager(server))
+    assert any(signal.rule == "alert:Good" for signal in signals)
+    assert len(signals) + len(refused) <= 2
 
 
 @pytest.mark.skipif(

@@ -11,6 +11,8 @@ import zlib
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from swarm.adapters.feeds.client import EgressClient
 from swarm.adapters.feeds.errors import (
@@ -21,6 +23,7 @@ from swarm.adapters.feeds.errors import (
     BlockedPort,
     BlockedScheme,
     BlockedUrl,
+    EgressRefused,
     HostNotFound,
     HostUnreachable,
     TooLarge,
@@ -29,6 +32,7 @@ from swarm.adapters.feeds.errors import (
     WrongContentType,
 )
 from swarm.adapters.feeds.guard import Egress
+from swarm.contract.errors import SourceDown
 from swarm.testing.loopback import http, serve
 
 pytestmark = pytest.mark.req("LOOP-2")
@@ -330,6 +334,33 @@ async def test_what_is_no_http_is_a_source_that_is_down(raw, fetch, loopback, wa
     async with serve(lambda _: raw) as server:
         with pytest.raises((HostUnreachable, WrongContentType)):
             await fetch(loopback(server), wanted(server.url))
+
+
+WIRE = (b"HTTP/1.1 200 OK\r\n", b"content-type: application/json\r\n", b"content-length: 3\r\n")
+WIRE += (b"transfer-encoding: chunked\r\n", b"content-encoding: gzip\r\n", b"\r\n", b"3\r\n{ }\r\n")
+WIRE += (
+    b"HTTP/1.1 302 Found\r\n",
+    b"location: /\r\n",
+    b"location: http://10.0.0.1/\r\n",
+    b"0\r\n\r\n",
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(raw=st.binary(max_size=60) | st.lists(st.sampled_from(WIRE), max_size=9).map(b"".join))
+async def test_no_bytes_on_the_wire_are_more_than_a_source_that_is_down(
+    raw, fetch, loopback, wanted
+):
+    async with serve(lambda _: raw) as server:
+        try:
+            got = await fetch(loopback(server), wanted(server.url))
+        except (SourceDown, EgressRefused):
+            return
+    assert len(got.content) <= 100_000
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/octet-stream", "", "application/jsonx"])
