@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownCommandError
 from cyclopts.group import Group
 
 from swarm import __version__
-from swarm.cli.errors import EXIT_INTERRUPTED, EXIT_USAGE
-from swarm.cli.output import say
+from swarm.cli.errors import EXIT_INTERRUPTED, FileUnreadable, InternalFault, Usage
+from swarm.cli.output import colours, line, say, visible
 from swarm.contract.errors import SwarmError
 
 # group -> verb -> (one line of help, where it lives when not swarm.cli.VERB:VERB)
@@ -27,7 +29,7 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
         "diff": ("Show what apply would change", ""),
         "validate": ("Check a manifest offline", ""),
         "delete": ("Stop and remove a Swarm; its history stays", ""),
-        "explain": ("Explain a spec field, an error code, or a whole manifest with -f", ""),
+        "explain": ("Explain a spec field, an error code, a reason, or a whole manifest", ""),
         "crd": ("Print the CRD", ""),
     },
     "See": {
@@ -36,7 +38,7 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
         "watch": ("Live view of missions and gates", ""),
         "events": ("The event log as lines or JSON lines", ""),
         "logs": ("Agent and check output of a mission", ""),
-        "why": ("Why a need or mission was chosen, rejected, held or rolled back", ""),
+        "why": ("Why something was chosen, rejected, held or rolled back, or nothing is done", ""),
         "trace": ("The chain of evidence of a commit or mission", ""),
         "wait": ("Block until a mission reaches a state; exit by outcome", ""),
     },
@@ -46,7 +48,7 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
         "freeze": ("Stop dispatch, merge and promotion now", ""),
         "resume": ("Lift a freeze when its checklist is met", ""),
         "mission": ("Act on one mission: cancel, retry, promote, rollback", "mission:app"),
-        "need": ("Feed or prune the backlog by hand: add, reject", "need:app"),
+        "need": ("Feed or prune the backlog by hand: add, reject, reopen", "need:app"),
     },
     "Learn": {
         "shadow": ("Recommend only, then compare with what people accepted", "shadow:app"),
@@ -61,49 +63,138 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
         "version": ("Print versions", ""),
     },
 }
+_HELP = {"--help", "-h"}
+_FIRST_STEPS = "Start with `swarmctl demo`; then `cd your-repository && swarmctl init`."
+VERBS = tuple(verb for verbs in _TREE.values() for verb in verbs)
 
 
-def make_app() -> App:
-    """The root of the tree. Nothing of a verb is imported here."""
+def make_app(arguments: Sequence[str] = ()) -> App:
+    """The root of the tree. Nothing of a verb is imported here, unless its help is asked for.
+
+    The verb that was called shows its own text as help, instead of its line of the list.
+    """
+    verb = arguments[0] if arguments else ""
     app = App(
-        name="swarmctl",
+        name=program(),
         help="Ships software around the clock: one object, six machine gates, your machine.",
-        help_epilogue="Start with `swarmctl demo`; then `cd your-repository && swarmctl init`.",
-        version=__version__,
+        version=f"swarmctl {__version__}",
         help_format="plaintext",
     )
+    if not arguments or _HELP.intersection(arguments):
+        # Set only here: the formatters bring Rich along.
+        app.help_formatter = "default" if colours() else "plain"
+        app.help_epilogue = None if verb in VERBS else _FIRST_STEPS
+        _unwrap(verb)
     for order, (title, verbs) in enumerate(_TREE.items()):
         group = Group(title, sort_key=order)
-        for number, (verb, (line, place)) in enumerate(verbs.items()):
-            where = f"swarm.cli.{place or f'{verb}:{verb}'}"
-            app.command(where, name=verb, help=line, group=group, sort_key=number)
+        for number, (name, (words, place)) in enumerate(verbs.items()):
+            app.command(
+                f"swarm.cli.{place or f'{name}:{name}'}",
+                name=name,
+                help=None if name == verb else words,
+                group=group,
+                sort_key=number,
+            )
     return app
+
+
+def _unwrap(verb: str) -> None:
+    """Make each paragraph of a verb's texts one line: the help is wrapped to the screen anyway."""
+    places = {name: place for verbs in _TREE.values() for name, (_, place) in verbs.items()}
+    if verb not in places:
+        return
+    import importlib  # noqa: PLC0415
+    import inspect  # noqa: PLC0415
+
+    module, _, name = (places[verb] or f"{verb}:{verb}").partition(":")
+    target = getattr(importlib.import_module(f"swarm.cli.{module}"), name)
+    functions = [target]
+    if isinstance(target, App):
+        functions = [target[name].default_command for name in target if name[0] != "-"]
+    for function in functions:
+        paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+        function.__doc__ = "\n\n".join(" ".join(text.split("\n")) for text in paragraphs)
+
+
+def program() -> str:
+    """What people typed: `kubectl swarm` when it was called as the plugin that it also is."""
+    return "kubectl-swarm" if Path(sys.argv[0]).name == "kubectl-swarm" else "swarmctl"
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; every error ends with its remedy. Returns the exit code."""
-    app = make_app()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character gets its number instead of a crash.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        result = app(
-            arguments, exit_on_error=False, print_error=False, result_action="return_value"
-        )
-    except CycloptsError as error:
-        _tell(f"swarmctl: {error}", "hint: swarmctl --help")
-        return EXIT_USAGE
+        return _run(arguments)
     except SwarmError as error:
-        _tell(f"error {error.code}: {error.message}", f"fix:  {error.fix}")
-        _tell(f"more: swarmctl explain {error.code}")
+        say(f"error {error.code}: {visible(error.message)}")
+        say(f"fix:  {visible(error.fix)}")
+        say(f"more: {program()} explain {error.code}")
         return error.exit_code
     except KeyboardInterrupt:
-        _tell("interrupted")
+        say("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader left (`| head`): nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return result if isinstance(result, int) else 0
 
 
-def _tell(*lines: str) -> None:
-    for line in lines:
-        say(line)
+def _run(arguments: list[str]) -> int:
+    """The same with errors of every origin as ours."""
+    try:
+        _refuse_bytes(arguments)
+        result = make_app(arguments)(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+        sys.stdout.flush()
+    except UnknownCommandError as error:
+        raise _unknown(error) from error
+    except CycloptsError as error:
+        raise Usage(line(str(error)), remedy=_shown(arguments)) from error
+    except (SwarmError, KeyboardInterrupt, BrokenPipeError):
+        raise
+    except OSError as error:
+        raise FileUnreadable(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+    except Exception as error:
+        if os.environ.get("SWARM_DEBUG"):
+            raise
+        raise _fault(error) from error
+    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _refuse_bytes(arguments: list[str]) -> None:
+    for number, argument in enumerate(arguments, 1):
+        if not argument.isascii() and "\\udc" in ascii(argument):
+            raise Usage(f"argument {number} is no UTF-8 text: {line(argument[:60])}")
+
+
+def _unknown(error: UnknownCommandError) -> Usage:
+    """Our own words: the library's would import every verb to suggest one."""
+    import difflib  # noqa: PLC0415
+
+    word = (error.unused_tokens or ["?"])[0]
+    known, asked = list(VERBS), ""
+    if error.app is not None and error.app.name[0] in VERBS:
+        asked = f"{error.app.name[0]} "
+        known = [name for name in error.app if not name.startswith("-")]
+    near = difflib.get_close_matches(word, known, n=1)
+    meant = f"; did you mean `{asked}{near[0]}`?" if near else ""
+    remedy = f"`{program()} {asked}--help` lists them: {', '.join(known)}."
+    return Usage(f"there is no command `{asked}{line(word[:60])}`{meant}", remedy=remedy)
+
+
+def _shown(arguments: list[str]) -> str:
+    asked = f" {arguments[0]}" if arguments and arguments[0] in VERBS else ""
+    return f"`{program()}{asked} --help` says what it takes, with an example."
+
+
+def _fault(error: Exception) -> InternalFault:
+    import traceback  # noqa: PLC0415
+
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    return InternalFault(f"{type(error).__name__} at {where}: {error}")

@@ -25,7 +25,9 @@ def apply(
     """Create or change the Swarms of a manifest; policy gaps are told as warnings.
 
     An unchanged manifest changes nothing. A changed one binds missions in flight from their
-    next decision on. Exit status: 0 applied, 1 refused.
+    next decision on. Starts no controller: that is `swarmctl up`.
+
+    Exit status: 0 applied, or would be; 1 refused; 2 wrong use.
 
     Example: swarmctl apply -f swarm.yaml
     """

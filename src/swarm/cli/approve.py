@@ -6,16 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from swarm.cli.columns import stamp
+from swarm.cli.complete import asked_missions
 from swarm.cli.desk import ask, home_of, me
 from swarm.cli.options import Home, Reason
 from swarm.cli.output import emit
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
+    from swarm.adapters.postgres.store.desk.look import Look
 
 
 def approve(
-    mission: Annotated[str, Parameter(help="The mission, by any unique prefix.")],
+    mission: Annotated[
+        str,
+        Parameter(help="The mission, by any unique beginning of its id.", completer=asked_missions),
+    ],
+    /,
     *,
     reason: Reason,
     commit: Annotated[
@@ -25,8 +32,10 @@ def approve(
 ) -> None:
     """Say yes to exactly one mission, commit and policy. Used at most once.
 
-    A new commit, another policy or the expiry voids it. You must be an approver of the
-    policy that the Swarm names. Exit status: 0 kept, 4 not allowed, 5 not found, 6 nothing asked.
+    A new commit, another policy or the expiry voids it. It does not merge by itself: every gate
+    is still asked. You must be an approver of the policy that the Swarm names.
+
+    Exit status: 0 kept; 4 not allowed; 5 not found; 7 nothing is asked, or another commit is.
 
     Example: swarmctl approve m-41c0 --reason "read the diff"
     """
@@ -35,28 +44,36 @@ def approve(
 
 def answer(mission: str, reason: str, commit: str, home: Home, *, granted: bool) -> None:
     """Keep a person's answer to the newest question of a mission."""
-    approvers = approvers_of(home)
+    policies = _policies(home)
 
     async def work(database: Database) -> str:
+        from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
         from swarm.adapters.postgres.store.desk.people import People  # noqa: PLC0415
 
+        id_ = await Look(database).find_mission(mission)
+        approvers = policies.get(await _policy_of(Look(database), id_)) or None
         said = await People(database, me()).answer(
-            mission, granted=granted, reason=reason, approvers=approvers, commit=commit or None
+            id_, granted=granted, reason=reason, approvers=approvers, commit=commit or None
         )
-        until = f"; expires {said.expires_at:%Y-%m-%d %H:%M} UTC if not used" if granted else ""
         word = "approved" if granted else "rejected"
-        return f"{said.mission} {word} by {me()} at {said.commit[:12]}{until}"
+        told = f"{said.mission} {word} by {me()} at {said.commit[:12]}"
+        return f"{told}; expires {stamp(said.expires_at)} if not used" if granted else told
 
     emit(ask(home, work))
 
 
-def approvers_of(home: Home) -> tuple[str, ...] | None:
-    """Who may answer here: the accounts of every bound approval policy; None lets anybody."""
+async def _policy_of(look: Look, mission: str) -> str:
+    """The approval policy that the mission's Swarm names."""
+    swarm = (await look.rows("missions", like=mission, limit=1))[0]["swarm"]
+    spec = (await look.rows("swarms", swarm, limit=1))[0]["spec"]
+    return str(spec.get("risk", {}).get("approvalPolicyRef", ""))
+
+
+def _policies(home: Home) -> dict[str, tuple[str, ...]]:
+    """Who may answer under each approval policy; empty where everybody may who gets here."""
     from swarm.runtime.settings import load  # noqa: PLC0415 - pays for the settings only here
 
     place = home_of(home)
     if not place.file.exists():
-        return None
-    policies = load(place.file).approvals.values()
-    names = {name for policy in policies for name in policy.approvers}
-    return tuple(sorted(names)) or None
+        return {}
+    return {name: policy.approvers for name, policy in load(place.file).approvals.items()}

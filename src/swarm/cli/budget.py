@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from swarm.cli.columns import KINDS, SHORT_ID, money
+from swarm.cli.columns import SHORT_ID, money
 from swarm.cli.desk import ask
-from swarm.cli.options import Home, Output
-from swarm.cli.output import Form, emit, say, show, show_one, visible
+from swarm.cli.kinds import KINDS
+from swarm.cli.options import Home, Output, limited
+from swarm.cli.output import Form, emit, line, say, show, show_one
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -24,7 +25,10 @@ def budget(
 ) -> None:
     """Show each budget window: cap, spent, reserved, left, burn rate, and the top missions.
 
-    Money is reserved before anything is dispatched, so that it cannot be overspent.
+    Money is reserved before anything is dispatched, so that it cannot be overspent. Changes no
+    limit: those are in swarm.toml, [budgets].
+
+    Exit status: 0; 2 wrong use.
 
     Example: swarmctl budget
     """
@@ -35,26 +39,26 @@ def budget(
         look = Look(database)
         return {
             "windows": await look.rows("budgets", limit=20),
-            "spenders": await look.rows("spenders", limit=top),
+            "spenders": await look.rows("spenders", limit=limited(top)),
         }
 
     found = ask(home, work)
-    if output is not Form.TABLE:
-        show_one({"kind": "BudgetReport", **found}, output)
+    if not output.for_people:
+        show_one("BudgetReport", found, output)
         return
     if not found["windows"]:
         say("No budget window yet: nothing was reserved. Bind one in swarm.toml, [budgets].")
         return
     now = datetime.now(UTC)
     kind = next(kind for kind in KINDS if kind.name == "budgets")
-    rows = [kind.for_people(kind.row(row), now) for row in found["windows"]]
+    rows = kind.for_people([kind.row(row) for row in found["windows"]], now, whole_ids=False)
     show(rows, kind.columns, output, kind="Budget")
     for window in found["windows"]:
         if window["current"]:
             _burn(window, now)
     for row in found["spenders"]:
         spent = money(row["spent"] or 0)
-        emit(f"  {row['mission'][:SHORT_ID]}  {spent:>8}  {row['agent']}  {visible(row['title'])}")
+        emit(f"  {row['mission'][:SHORT_ID]}  {spent:>8}  {row['agent']}  {line(row['title'])}")
 
 
 def _burn(window: dict[str, Any], now: datetime) -> None:

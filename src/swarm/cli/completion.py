@@ -8,11 +8,18 @@ from cyclopts import Parameter
 
 from swarm.cli.output import emit
 
-Shell = Annotated[Literal["bash", "zsh", "fish"], Parameter(help="The shell to complete for.")]
+Shell = Annotated[
+    Literal["bash", "zsh", "fish", "powershell"], Parameter(help="The shell to complete for.")
+]
 
 
-def completion(shell: Shell) -> None:
-    """Print the completion script for a shell.
+def completion(shell: Shell, /) -> None:
+    """Print the completion script for a shell. Writes no file.
+
+    Verbs and options are in the script; ids and names are asked for at each TAB, and only while
+    a controller runs, so that TAB never starts a database.
+
+    Exit status: 0 printed; 2 no such shell.
 
     Example: swarmctl completion bash > ~/.local/share/bash-completion/completions/swarmctl
     """

@@ -6,7 +6,9 @@ from swarm.cli.output import emit
 
 
 def crd() -> None:
-    """Print the CRD `swarms.swarm.proompteng.ai` as YAML, rendered from the types.
+    """Print the CRD `swarms.swarm.proompteng.ai` as YAML, rendered from the types. Asks no cluster.
+
+    Exit status: 0.
 
     Example: swarmctl crd | kubectl apply --server-side -f -
     """

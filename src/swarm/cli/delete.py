@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from swarm.cli.complete import swarms
 from swarm.cli.desk import ask, me
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home, Reason
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
 
 def delete(
     kind: Annotated[str, Parameter(help="`swarm`; nothing else can be deleted.")],
-    name: Annotated[str, Parameter(help="Its name, or namespace/name.")],
+    name: Annotated[str, Parameter(help="Its name, or namespace/name.", completer=swarms)],
+    /,
     *,
     reason: Reason = "deleted by hand",
     home: Home = None,
 ) -> None:
     """Stop a Swarm: nothing more is dispatched, merged or promoted. Its history stays.
 
-    Missions that are open end by rolling back what they exposed.
-    Exit status: 0 deleted, 5 not found.
+    Missions that are open end by rolling back what they exposed. Applying the manifest again
+    brings the Swarm back. Its controller goes on; `swarmctl down` stops that.
+
+    Exit status: 0 deleted; 2 wrong use; 5 not found.
 
     Example: swarmctl delete swarm orders-demo
     """

@@ -1,19 +1,20 @@
-"""The way from a verb to the store: find the installation, join its database, say who asks."""
+"""The way from a verb to the store: find the installation, join its database, say who asks.
+
+Imports here are light: what needs a database driver brings it along when it runs.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from swarm.adapters.postgres.database import Database
-from swarm.adapters.postgres.store.desk.look import Look
 from swarm.cli.errors import NothingHere, Usage
-from swarm.core.ids import SwarmId
-from swarm.runtime.database import joined
 from swarm.runtime.home import Home, find
+
+if TYPE_CHECKING:
+    from swarm.adapters.postgres.database import Database
+    from swarm.core.ids import SwarmId
 
 T = TypeVar("T")
 
@@ -29,27 +30,56 @@ def home_of(named: Path | None) -> Home:
 
 def ask(home: Path | None, work: Callable[[Database], Awaitable[T]]) -> T:
     """Run one piece of work on the installation's database and return what it returns."""
+    import asyncio  # noqa: PLC0415 - a plain look does without both
+
+    from swarm.runtime.database import joined  # noqa: PLC0415
+
+    place = home_of(home)
 
     async def joined_work() -> T:
-        async with joined(home_of(home)) as database:
+        async with joined(place) as database:
             return await work(database)
 
     return asyncio.run(joined_work())
 
 
 def me() -> str:
-    """Who speaks: the account of this machine, as the trail will name it."""
-    return getpass.getuser()
+    """Who speaks: the account of this process, as the trail will name it.
+
+    Not what USER says: an environment variable is no identity.
+    """
+    import os  # noqa: PLC0415
+    import pwd  # noqa: PLC0415
+
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid-{number}"
+
+
+def picked(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    """The id of a Swarm by `namespace/name` or `name`; of the only one for "".
+
+    Raises `NotFound`, and `Usage` when several fit.
+    """
+    if not name and len(rows) == 1:
+        return str(rows[0]["id"])
+    names = {f"{row['namespace']}/{row['name']}": str(row["id"]) for row in rows}
+    known = ", ".join(sorted(names)) or "none; apply one with `swarmctl apply -f swarm.yaml`"
+    fits = [id_ for full, id_ in names.items() if name in {full, full.partition("/")[2]}]
+    if len(fits) == 1:
+        return fits[0]
+    if name and not fits:
+        from swarm.adapters.postgres.store.errors import NotFound  # noqa: PLC0415
+
+        raise NotFound(f"there is no Swarm {name[:100]!r}; there are: {known}")
+    raise Usage(f"name one Swarm; there are: {known}")
 
 
 async def swarm_named(database: Database, name: str) -> SwarmId:
-    """The id of a Swarm by name (`namespace/name` or `name`), or of the only one for ""."""
-    rows = await Look(database).rows("swarms")
-    if not name and len(rows) == 1:
-        return SwarmId(rows[0]["id"])
-    names = {f"{row['namespace']}/{row['name']}": row["id"] for row in rows}
-    short = [id_ for full, id_ in names.items() if name in {full, full.partition("/")[2]}]
-    if len(short) == 1:
-        return SwarmId(short[0])
-    known = ", ".join(sorted(names)) or "none; apply one with `swarmctl apply -f swarm.yaml`"
-    raise Usage(f"name one Swarm; there are: {known}" if not name else f"{name!r}: {known}")
+    """The same, asked through an open database."""
+    from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
+    from swarm.core.ids import SwarmId  # noqa: PLC0415
+
+    return SwarmId(picked(await Look(database).rows("swarms"), name))

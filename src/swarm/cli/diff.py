@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def diff(*, file: File, home: Home = None) -> int:
     """Compare a manifest with what is applied, after defaults. Changes nothing.
 
-    Exit status: 0 the same, 1 different, 2 and above an error.
+    Exit status: 0 the same; 1 different; 2 and above an error.
 
     Example: swarmctl diff -f swarm.yaml
     """

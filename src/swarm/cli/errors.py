@@ -26,10 +26,10 @@ class NothingHere(Refused):
 
 
 class NoSuchCode(Refused):
-    """`explain` was asked about something that is neither a field nor an error code."""
+    """`explain` was asked about something that is neither a field, a code nor a reason."""
 
     code = "SWM703"
-    remedy = "Give a field such as `spec.cadence` or a code such as `SWM301`."
+    remedy = "Give a field such as `spec.cadence`, a code such as `SWM301`, or a reason."
     exit_code = EXIT_NOT_FOUND
 
 
@@ -41,7 +41,7 @@ class NotRunning(Unavailable):
 
 
 class FileUnreadable(Refused):
-    """A file that was named cannot be read."""
+    """A file that was named, or that belongs to the installation, cannot be read or written."""
 
     code = "SWM705"
     remedy = "Check the path and its permissions; `-` reads standard input."
@@ -53,3 +53,34 @@ class WaitedTooLong(Unavailable):
     code = "SWM706"
     remedy = "Look at it with `swarmctl describe mission NAME`, or wait longer with --timeout."
     exit_code = EXIT_TIMEOUT
+
+
+class InternalFault(Unavailable):
+    """This program made a mistake; nothing that was recorded before is lost."""
+
+    code = "SWM707"
+    remedy = "Report it with the trace that SWARM_DEBUG=1 prints, and the output of `version`."
+
+
+class WrongToken(Refused):
+    """The reset token is not the one whose digest this installation holds."""
+
+    code = "SWM709"
+    remedy = "Ask its owner; `resume_token_sha256` in swarm.toml is the SHA-256 of the right one."
+    exit_code = EXIT_NOT_ALLOWED
+
+
+class NoResetToken(Refused):
+    """A freeze was to ask for a reset token, and this installation has none that could be given."""
+
+    code = "SWM710"
+    remedy = "Set `resume_token_sha256` in swarm.toml, [loop], or freeze without --needs-token."
+    exit_code = EXIT_REFUSED
+
+
+class NotBound(Refused):
+    """No table of swarm.toml gives this name a meaning."""
+
+    code = "SWM708"
+    remedy = "Add the table to swarm.toml; docs/SETTINGS.md lists its fields."
+    exit_code = EXIT_NOT_FOUND

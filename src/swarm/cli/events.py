@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,46 +9,52 @@ from cyclopts import Parameter
 
 from swarm.cli.columns import SHORT_ID
 from swarm.cli.desk import ask, swarm_named
-from swarm.cli.options import Home, Output
-from swarm.cli.output import Form, emit, visible
+from swarm.cli.options import Home, Limit, Output, SwarmName, limited
+from swarm.cli.output import Form, as_json, document, emit, line, say, show
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
 
 POLL_SECONDS = 0.5
+WORDS_MOST = 160
+_FIELDS = ("at", "swarm", "chain", "seq", "kind", "actor")
 
 
 def events(
-    swarm: Annotated[str, Parameter(help="Which Swarm; default: all.")] = "",
+    swarm: SwarmName = "",
+    /,
     *,
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], help="Go on as they happen.")] = (
         False
     ),
-    limit: Annotated[int, Parameter(help="Begin with so many of the last ones.")] = 50,
+    limit: Limit = 50,
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:
     """Print events, oldest first: one line each, or one JSON document each with -o jsonl.
 
-    The log is the trail itself: hash-chained per mission, nothing is skipped.
-    Ctrl-C ends following.
+    The log is the trail itself: hash-chained per mission, nothing is skipped. It begins with the
+    last --limit events of every Swarm, or of one. Ctrl-C ends following; nothing else changes.
+
+    Exit status: 0; 2 wrong use; 5 no such Swarm; 130 following was ended.
 
     Example: swarmctl events -f -o jsonl
     """
+    most = limited(limit)
 
     async def work(database: Database) -> None:
+        import asyncio  # noqa: PLC0415
+
         from swarm.adapters.postgres.store.desk.trails import Trails  # noqa: PLC0415
 
         trails = Trails(database)
         id_ = await swarm_named(database, swarm) if swarm else None
-        rows = await trails.newest(id_, limit=limit)
-        for row in rows:
-            _line(row, output)
+        rows = await trails.newest(id_, limit=most)
+        _print(rows, output, follow=follow)
         last = rows[-1] if rows else None
         while follow:
             fresh = await trails.since(id_, after=last)
-            for row in fresh:
-                _line(row, output)
+            _print(fresh, output, follow=True)
             last = fresh[-1] if fresh else last
             if not fresh:
                 await asyncio.sleep(POLL_SECONDS)
@@ -57,14 +62,33 @@ def events(
     ask(home, work)
 
 
-def _line(row: dict[str, Any], output: Form) -> None:
-    body = json.loads(row["body"])
-    if output is not Form.TABLE:
-        shown = {key: row[key] for key in ("at", "swarm", "chain", "seq", "kind", "actor")}
-        emit(json.dumps({**shown, "body": body}, default=str))
+def _print(rows: list[dict[str, Any]], output: Form, *, follow: bool) -> None:
+    if output.for_people:
+        for row in rows:
+            _line(row, whole=output is Form.WIDE)
+        if not rows and not follow:
+            say("No events. The first one comes with `swarmctl apply -f swarm.yaml`.")
         return
+    found = [_event(row) for row in rows]
+    if follow and output is not Form.NAME:
+        # A document that never ends is no document: one for each event, whatever was asked.
+        for one in found:
+            emit(as_json(document("Event", one), indent=None))
+    else:
+        show(found, (), output, kind="Event")
+
+
+def _event(row: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: row[key] for key in _FIELDS}
+    name = f"{row['chain']}/{row['seq']}"
+    return {"name": name, **shown, "body": json.loads(row["body"])}
+
+
+def _line(row: dict[str, Any], *, whole: bool) -> None:
+    body = json.loads(row["body"])
     words = ", ".join(
-        f"{key}={visible(str(value))}" for key, value in body.items() if value not in (None, "")
+        f"{key}={line(str(value))}" for key, value in body.items() if value not in (None, "")
     )
-    at = f"{row['at']:%H:%M:%S}"
-    emit(f"{at}  {row['chain'][:SHORT_ID]}  {row['kind']:<20}  {words[:160]}")
+    words = words if whole or len(words) <= WORDS_MOST else f"{words[: WORDS_MOST - 1]}…"
+    chain = row["chain"] if whole else row["chain"][:SHORT_ID]
+    emit(f"{row['at']:%H:%M:%S}  {chain}  {row['kind']:<20}  {words}")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from swarm.cli.desk import ask, me, swarm_named
-from swarm.cli.options import Home, Reason
+from swarm.cli.desk import ask, home_of, me, swarm_named
+from swarm.cli.errors import NoResetToken, Usage
+from swarm.cli.options import Home, Reason, SwarmName, span_of
 from swarm.cli.output import emit
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def freeze(
-    swarm: Annotated[str, Parameter(help="Which Swarm; not needed when there is one.")] = "",
+    swarm: SwarmName = "",
+    /,
     *,
     reason: Reason,
     mission_class: Annotated[
@@ -29,16 +31,20 @@ def freeze(
     ] = False,
     home: Home = None,
 ) -> None:
-    """Hold: no new runs, no merges, no promotion, within a second.
+    """Freeze now: no new runs, no merges, no promotion, within a second.
 
     Canaries already in production keep being judged and can still roll back. Freezing a
-    frozen scope extends it. Exit status: 0 frozen, 1 refused, 2 usage.
+    frozen scope extends it. Nothing that runs is killed.
+
+    Exit status: 0 frozen; 1 refused; 2 wrong use; 5 no such Swarm.
 
     Example: swarmctl freeze --class docs --for 2h --reason "link checker is down"
     """
-    from swarm.contract.duration import parse_duration  # noqa: PLC0415
-
-    span = parse_duration(lasts) if lasts else None
+    span = span_of("--for", lasts) if lasts else None
+    if span is not None and not span:
+        raise Usage("--for is no time at all; leave it out to freeze until `swarmctl resume`")
+    if token and not _has_token(home):
+        raise NoResetToken("nobody could lift this freeze: no reset token is configured")
 
     async def work(database: Database) -> str:
         from swarm.adapters.postgres.store.desk.freezes import FreezeDesk  # noqa: PLC0415
@@ -53,3 +59,9 @@ def freeze(
         return f"{held.id} {word}: {scope} {until}"
 
     emit(ask(home, work))
+
+
+def _has_token(home: Home) -> bool:
+    from swarm.runtime.settings import load  # noqa: PLC0415 - pays for the settings only here
+
+    return bool(load(home_of(home).file).loop.resume_token_sha256)

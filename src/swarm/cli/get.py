@@ -2,65 +2,95 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from swarm.cli.columns import KINDS, Kind
-from swarm.cli.desk import ask, swarm_named
+from swarm.cli.columns import Kind
+from swarm.cli.complete import kinds, names
 from swarm.cli.errors import Usage
-from swarm.cli.options import Home, Output, Swarm
+from swarm.cli.glance import glance
+from swarm.cli.kinds import kind_named
+from swarm.cli.options import Home, Limit, Output, Swarm, limited
 from swarm.cli.output import Form, say, show, show_one
-
-if TYPE_CHECKING:
-    from swarm.adapters.postgres.database import Database
 
 
 def get(
-    kind: Annotated[str, Parameter(help="What to list: swarms, needs, missions, ...")] = "missions",
-    name: Annotated[str, Parameter(help="Only this one, by any unique prefix.")] = "",
+    kind: Annotated[
+        str, Parameter(help="What to list: swarms, needs, missions, ...", completer=kinds)
+    ] = "missions",
+    name: Annotated[
+        str, Parameter(help="Only what begins with this id or name.", completer=names)
+    ] = "",
+    /,
     *,
     swarm: Swarm = "",
     state: Annotated[str, Parameter(help="Only in this state, such as open.")] = "",
-    limit: Annotated[int, Parameter(help="At most so many.")] = 100,
+    limit: Limit = 100,
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:
-    """List swarms, needs, missions, runs, changes, gates, rollouts, freezes, approvals, ...
+    """List one kind of object, the most telling first.
 
-    Reads only. Ids are shown by their shortest useful prefix; every verb takes any unique one.
-    Exit status: 0, or 5 when a named object does not exist.
+    Kinds: swarms, needs, missions, runs, changes, gates, rollouts, freezes, approvals, budgets,
+    sources, signals, orders, outcomes. Reads only; asks no source, no repository and no target.
+    Ids are shown short on a terminal; every verb takes any unique beginning of one.
 
-    Example: swarmctl get missions -o wide
+    Exit status: 0, also when nothing is listed; 2 wrong use; 5 nothing of that name.
+
+    Example: swarmctl get missions --state open -o wide
     """
-    wanted = _kind(kind)
-
-    async def read(database: Database) -> list[dict[str, Any]]:
-        from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
-
-        id_ = await swarm_named(database, swarm) if swarm else None
-        look = Look(database)
-        rows = await look.rows(wanted.name, id_, like=name, state=state or None, limit=limit)
-        return [wanted.row(row) for row in rows]
-
-    rows = ask(home, read)
-    if name and output in {Form.JSON, Form.YAML} and len(rows) == 1:
-        show_one(rows[0], output)
+    wanted = kind_named(kind)
+    if state and state not in wanted.states:
+        known = f"they are {', '.join(wanted.states)}" if wanted.states else "it has none"
+        raise Usage(f"{wanted.name} are never in a state {state[:60]!r}; {known}")
+    found = glance(
+        home, wanted.name, swarm=swarm, like=name, state=state or None, limit=limited(limit)
+    )
+    rows = [wanted.row(row) for row in found]
+    rows = [row for row in rows if row["name"] == name] or rows
+    if name and not rows:
+        raise nothing(wanted, name)
+    if not rows and output.for_people:
+        say(f"No {wanted.name}{' like that' if state or swarm else ''}. {wanted.when_empty}")
         return
-    if not rows and output in {Form.TABLE, Form.WIDE}:
-        say(f"No {wanted.name}. {wanted.when_empty}")
+    _print(wanted, rows, output, one=bool(name) and len(rows) == 1)
+
+
+def _print(wanted: Kind, rows: list[dict[str, Any]], output: Form, *, one: bool) -> None:
+    if output.for_people:
+        people = wanted.for_people(rows, datetime.now(UTC), whole_ids=not sys.stdout.isatty())
+        show(people, wanted.columns, output, kind=wanted.single)
         return
-    now = datetime.now(UTC)
-    if output in {Form.TABLE, Form.WIDE}:
-        rows = [wanted.for_people(row, now) for row in rows]
-    show(rows, wanted.columns, output, kind=wanted.single)
+    if wanted.name == "swarms" and output is not Form.NAME:
+        rows = [swarm_object(row) for row in rows]
+    if one and output in {Form.JSON, Form.YAML}:
+        show_one(wanted.single, rows[0], output)
+    else:
+        show(rows, wanted.columns, output, kind=wanted.single)
 
 
-def _kind(word: str) -> Kind:
-    """A kind by any of its usual names: `mission`, `missions`, `m`."""
-    for kind in KINDS:
-        if word.lower() in {kind.name, kind.single.lower(), kind.short}:
-            return kind
-    known = ", ".join(kind.name for kind in KINDS)
-    raise Usage(f"no kind {word!r}; there are {known}")
+def swarm_object(row: dict[str, Any]) -> dict[str, Any]:
+    """A Swarm as the API object that it is, so that what `get` prints can be applied."""
+    notes = {key: value for key, value in (row.get("metadata") or {}).items() if value}
+    metadata = {
+        "name": row["name"],
+        "namespace": row["namespace"],
+        "uid": row["id"],
+        "generation": row["generation"],
+        "creationTimestamp": row["created_at"],
+        **notes,
+    }
+    return {"metadata": metadata, "spec": row["spec"], "status": row["status"]}
+
+
+def nothing(wanted: Kind, name: str) -> Exception:
+    """The error for a name that nothing has."""
+    from swarm.adapters.postgres.store.errors import NotFound  # noqa: PLC0415
+
+    return NotFound(
+        f"no {wanted.single.lower()} whose name begins with {name[:100]!r}",
+        remedy=f"`swarmctl get {wanted.name}` lists what there is. {wanted.when_empty}",
+    )

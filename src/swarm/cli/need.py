@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from swarm.cli.complete import repositories
 from swarm.cli.desk import ask, me, swarm_named
 from swarm.cli.errors import Usage
-from swarm.cli.options import Home, Reason, Swarm
+from swarm.cli.options import Home, Need, Reason, Swarm
 from swarm.cli.output import emit
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ TITLE_MOST, BODY_MOST = 300, 8_000
 @app.command
 def add(
     title: Annotated[str, Parameter(help="What should change, in one sentence.")],
+    /,
     *,
-    repo: Annotated[str, Parameter(help="Which repository, as in repoAllowlist.")],
+    repo: Annotated[
+        str, Parameter(help="Which repository, as in repoAllowlist.", completer=repositories)
+    ],
     cite: Annotated[
         list[str], Parameter(help="A URL or path:line that supports it; may be repeated.")
     ],
@@ -39,7 +43,11 @@ def add(
 ) -> None:
     """Say that something should change. It goes through Gate 1 like every other need.
 
-    Each --cite counts as one citation of its own origin. Adding the same again changes nothing.
+    All that one person says is one origin, so --cite again adds evidence to look up, but no
+    second independent citation. Adding the same again changes nothing. No mission is forced:
+    policy, budget and rank decide as always.
+
+    Exit status: 0 noted, or known already; 2 wrong use; 5 no such Swarm.
 
     Example: swarmctl need add "drop Python 3.8" --repo acme/shop --cite setup.cfg:12
     """
@@ -94,12 +102,17 @@ def add(
 
 @app.command
 def reject(
-    need: Annotated[str, Parameter(help="The need, by any unique prefix.")],
+    need: Need,
+    /,
     *,
     reason: Reason,
     home: Home = None,
 ) -> None:
     """Keep a need out until another independent citation arrives.
+
+    A mission that is open for it goes on; `swarmctl mission cancel` ends that.
+
+    Exit status: 0 noted; 5 not found; 7 it is not open.
 
     Example: swarmctl need reject n-17ab --reason "works as intended"
     """
@@ -114,12 +127,15 @@ def reject(
 
 @app.command
 def reopen(
-    need: Annotated[str, Parameter(help="The need, by any unique prefix.")],
+    need: Need,
+    /,
     *,
     reason: Reason,
     home: Home = None,
 ) -> None:
-    """Let a rejected or resting need be chosen again.
+    """Let a rejected or resting need be chosen again. Gate 1 is asked again as well.
+
+    Exit status: 0 noted; 5 not found; 7 a mission is open for it.
 
     Example: swarmctl need reopen n-17ab --reason "it is real after all"
     """

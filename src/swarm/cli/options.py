@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from swarm.cli.complete import missions, needs, swarms
+from swarm.cli.errors import Usage
 from swarm.cli.output import Form
+
+LIMIT_MOST = 100_000
+LONGEST = timedelta(days=3_650)  #: of any span that people write: beyond, calendars run out
 
 Output = Annotated[Form, Parameter(name=["--output", "-o"], help="Form of the output.")]
 File = Annotated[
@@ -19,5 +25,41 @@ Home = Annotated[
 ]
 Reason = Annotated[str, Parameter(name="--reason", help="Why; kept in the audit trail.")]
 Swarm = Annotated[
-    str, Parameter(name=["--swarm", "-s"], help="Which Swarm; not needed when there is one.")
+    str,
+    Parameter(
+        name=["--swarm", "-s"],
+        help="Which Swarm; not needed when there is one.",
+        completer=swarms,
+    ),
 ]
+SwarmName = Annotated[
+    str, Parameter(help="Which Swarm; not needed when there is one.", completer=swarms)
+]
+Limit = Annotated[int, Parameter(help="At most so many.")]
+Mission = Annotated[
+    str, Parameter(help="The mission, by any unique beginning of its id.", completer=missions)
+]
+Need = Annotated[
+    str, Parameter(help="The need, by any unique beginning of its id.", completer=needs)
+]
+
+
+def span_of(option: str, text: str) -> timedelta:
+    """A duration that was given as an option. Raises `Usage`, which names the option."""
+    from swarm.contract.duration import parse_duration  # noqa: PLC0415
+    from swarm.contract.errors import InvalidDuration  # noqa: PLC0415
+
+    try:
+        span = parse_duration(text)
+    except InvalidDuration as error:
+        raise Usage(f"{option} {text[:60]!r}: {error.message}", remedy=error.fix) from error
+    if span > LONGEST:
+        raise Usage(f"{option} {text!r} is more than {LONGEST.days} days")
+    return span
+
+
+def limited(limit: int) -> int:
+    """A limit that makes sense. Raises `Usage`."""
+    if not 1 <= limit <= LIMIT_MOST:
+        raise Usage(f"--limit is {limit}; it is 1 to {LIMIT_MOST}")
+    return limit

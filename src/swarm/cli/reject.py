@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from swarm.cli.approve import answer
+from swarm.cli.complete import missions_and_needs
 from swarm.cli.desk import ask, me
 from swarm.cli.options import Home, Reason
 from swarm.cli.output import emit
@@ -16,14 +17,23 @@ if TYPE_CHECKING:
 
 
 def reject(
-    what: Annotated[str, Parameter(help="A mission or a need, by any unique prefix.")],
+    what: Annotated[
+        str,
+        Parameter(
+            help="A mission or a need, by any unique beginning of its id.",
+            completer=missions_and_needs,
+        ),
+    ],
+    /,
     *,
     reason: Reason,
     home: Home = None,
 ) -> None:
     """Say no. A mission ends as rejected; a need stays out until new evidence arrives.
 
-    Exit status: 0 kept, 4 not allowed, 5 not found, 6 nothing asked.
+    A mission must ask; one that does not is ended with `swarmctl mission cancel`.
+
+    Exit status: 0 kept; 4 not allowed; 5 not found; 7 nothing is asked, or it has ended.
 
     Example: swarmctl reject m-41c0 --reason "we delete this module next week"
     """

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from swarm.cli.columns import SHORT_ID, money
 from swarm.cli.desk import ask, swarm_named
-from swarm.cli.options import Home, Output, Swarm
-from swarm.cli.output import Form, emit, show_one, visible
+from swarm.cli.options import LIMIT_MOST, Home, Output, Swarm, span_of
+from swarm.cli.output import Form, emit, line, show_one
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -25,18 +25,21 @@ def report(
 ) -> None:
     """Say what happened: what ended and how, what waits for you, what is frozen, what it cost.
 
+    Reads only; it is sent nowhere.
+
+    Exit status: 0; 2 wrong use; 5 no such Swarm.
+
     Example: swarmctl report --since 24h
     """
-    from swarm.contract.duration import parse_duration  # noqa: PLC0415
-
-    begin = datetime.now(UTC) - parse_duration(since)
+    begin = datetime.now(UTC) - span_of("--since", since)
 
     async def work(database: Database) -> dict[str, Any]:
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
 
         look = Look(database)
         id_ = await swarm_named(database, swarm)
-        outcomes = [row for row in await look.rows("outcomes", id_) if row["at"] >= begin]
+        outcomes = await look.rows("outcomes", id_, limit=LIMIT_MOST)
+        outcomes = [row for row in outcomes if row["at"] >= begin]
         return {
             "outcomes": outcomes,
             "open": await look.rows("missions", id_, state="open"),
@@ -46,8 +49,8 @@ def report(
         }
 
     found = ask(home, work)
-    if output is not Form.TABLE:
-        show_one({"kind": "DailyReport", "since": begin, **found}, output)
+    if not output.for_people:
+        show_one("DailyReport", {"since": begin, **found}, output)
         return
     _needs_you(found)
     outcomes = found["outcomes"]
@@ -55,21 +58,23 @@ def report(
     emit(f"{len(outcomes)} missions ended, {money(cost)} spent")
     for row in outcomes:
         took = timedelta(seconds=row["seconds"] or 0)
-        detail = visible(row["detail"])
+        detail = line(row["detail"])
         emit(f"  {row['mission'][:SHORT_ID]}  {row['outcome']:<11}  {took}  {detail}")
     emit(f"{len(found['open'])} missions are open")
     for row in found["open"]:
-        next_ = visible(row["next_action"] or "")
-        emit(f"  {row['id'][:SHORT_ID]}  {row['reason']}: {next_}  ({visible(row['title'])})")
+        next_ = line(row["next_action"] or "")
+        emit(f"  {row['id'][:SHORT_ID]}  {row['reason']}: {next_}  ({line(row['title'])})")
 
 
 def _needs_you(found: dict[str, Any]) -> None:
     """What only a person can move, first."""
     for row in found["approvals"]:
         until = f"{row['expires_at']:%Y-%m-%d %H:%M} UTC"
-        emit(f"needs you: approve {row['mission'][:SHORT_ID]} until {until}: {row['title']}")
+        title = line(row["title"])
+        emit(f"needs you: approve {row['mission'][:SHORT_ID]} until {until}: {title}")
     for row in found["freezes"]:
         until = f"until {row['until']:%Y-%m-%d %H:%M} UTC" if row["until"] else "until resumed"
-        emit(f"frozen:    {row['mission_class']} {until}: {row['reason']}: {row['detail']}")
+        detail = line(row["detail"])
+        emit(f"frozen:    {row['mission_class']} {until}: {row['reason']}: {detail}")
     for row in found["dark"]:
-        emit(f"dark:      source {row['name']}: {visible(row['detail'])}")
+        emit(f"dark:      source {row['name']}: {line(row['detail'])}")

@@ -9,19 +9,22 @@ from cyclopts import App, Parameter
 
 from swarm.cli.columns import SHORT_ID
 from swarm.cli.desk import ask, me, swarm_named
-from swarm.cli.options import Home, Output
-from swarm.cli.output import Form, emit, show_one, visible
+from swarm.cli.options import Home, Output, SwarmName, span_of
+from swarm.cli.output import Form, emit, line, show_one
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
 
 app = App(name="shadow", help="Recommend only, then compare with what people accepted.")
-Name = Annotated[str, Parameter(help="Which Swarm; not needed when there is one.")]
 
 
 @app.command
-def start(swarm: Name = "", *, home: Home = None) -> None:
+def start(swarm: SwarmName = "", /, *, home: Home = None) -> None:
     """Record recommendations and do nothing. Rollouts in progress are only watched.
+
+    Rolling back goes on: a canary that fails is still taken back.
+
+    Exit status: 0 it is in shadow mode now; 2 wrong use; 5 no such Swarm.
 
     Example: swarmctl shadow start
     """
@@ -29,8 +32,10 @@ def start(swarm: Name = "", *, home: Home = None) -> None:
 
 
 @app.command
-def stop(swarm: Name = "", *, home: Home = None) -> None:
-    """Leave shadow mode: what is allowed is carried out again.
+def stop(swarm: SwarmName = "", /, *, home: Home = None) -> None:
+    """Leave shadow mode: what is allowed is carried out again. Lifts no freeze.
+
+    Exit status: 0 it acts now; 2 wrong use; 5 no such Swarm.
 
     Example: swarmctl shadow stop
     """
@@ -39,7 +44,8 @@ def stop(swarm: Name = "", *, home: Home = None) -> None:
 
 @app.command
 def report(
-    swarm: Name = "",
+    swarm: SwarmName = "",
+    /,
     *,
     since: Annotated[str, Parameter(help="How far back, such as 168h.")] = "168h",
     output: Output = Form.TABLE,
@@ -48,14 +54,15 @@ def report(
     """Compare predicted with accepted: precision per risk class, calibration, missed needs.
 
     A recommendation counts as accepted when its need was carried out, and as turned down when a
-    person rejected it; the rest is open, and counts for neither.
+    person rejected it; the rest is open, and counts for neither. Changes no mode by itself.
+
+    Exit status: 0, whatever the verdict; 2 wrong use; 5 no such Swarm.
 
     Example: swarmctl shadow report --since 168h
     """
-    from swarm.contract.duration import parse_duration  # noqa: PLC0415
     from swarm.runtime.shadow_report import judge  # noqa: PLC0415
 
-    begin = datetime.now(UTC) - parse_duration(since)
+    begin = datetime.now(UTC) - span_of("--since", since)
 
     async def work(database: Database) -> dict[str, Any]:
         from swarm.adapters.postgres.store.desk.stories import Stories  # noqa: PLC0415
@@ -63,8 +70,8 @@ def report(
         return await Stories(database).shadow(await swarm_named(database, swarm), begin)
 
     found = judge(ask(home, work))
-    if output is not Form.TABLE:
-        show_one({"kind": "ShadowReport", "since": begin, **found}, output)
+    if not output.for_people:
+        show_one("ShadowReport", {"since": begin, **found}, output)
         return
     emit(found["verdict"])
     for row in found["classes"]:
@@ -80,7 +87,7 @@ def report(
             f" (predicted {row['predicted']:.2f})"
         )
     for row in found["missed"]:
-        emit(f"  missed  {row['need'][:SHORT_ID]}  {visible(row['title'])}")
+        emit(f"  missed  {row['need'][:SHORT_ID]}  {line(row['title'])}")
 
 
 def _set(swarm: str, home: Home, *, shadow: bool) -> None:

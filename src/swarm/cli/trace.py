@@ -8,23 +8,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from swarm.cli.columns import SHORT_ID
+from swarm.cli.complete import missions
 from swarm.cli.desk import ask
+from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE
 from swarm.cli.options import Home, Output
-from swarm.cli.output import Form, emit, show_one, visible
+from swarm.cli.output import Form, emit, line, show_one, visible
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
 
 
 def trace(
-    what: Annotated[str, Parameter(help="A commit, a run or a mission, by any unique prefix.")],
+    what: Annotated[
+        str,
+        Parameter(
+            help="A commit, a run or a mission, by any unique beginning.", completer=missions
+        ),
+    ],
+    /,
     *,
     output: Output = Form.TABLE,
     home: Home = None,
-) -> None:
+) -> int:
     """Show everything from signal to outcome, in order, and check that nobody changed it.
 
-    `-o json` is the audit record. Exit status: 0 whole, 3 the chain is broken, 5 not found.
+    `-o json` is the audit record. Reads the database alone: what a repository or a target says
+    now is not asked. The times are those of the database.
+
+    Exit status: 0 whole; 3 the chain is broken; 5 not found.
 
     Example: swarmctl trace 9f31c2a
     """
@@ -38,27 +49,26 @@ def trace(
         return story, count, fault
 
     story, count, fault = ask(home, work)
-    if output is not Form.TABLE:
+    if not output.for_people:
         broken = str(fault) if fault else None
-        show_one({"kind": "Trace", "events": count, "broken": broken, **story}, output)
+        show_one("Trace", {"events": count, "broken": broken, **story}, output)
     else:
         _tell(story)
-        emit(f"trail:  {count} events, {'BROKEN: ' + str(fault) if fault else 'unbroken'}")
-    if fault:
-        raise SystemExit(3)
+        broken = f"BROKEN: {visible(str(fault))}" if fault else "unbroken"
+        emit(f"trail:  {count} events, {broken}")
+    return EXIT_BAD_OUTCOME if fault else EXIT_DONE
 
 
 def _tell(story: dict[str, Any]) -> None:
-    emit(f"{story['id']}  {visible(story['title'])}")
+    emit(f"{story['id']}  {line(story['title'])}")
     need = story["needs_story"]
     if need:
-        emit(f"need    {need['id']}  {visible(need['title'])}")
+        emit(f"need    {need['id']}  {line(need['title'])}")
         for signal in need["signals"]:
-            where = visible(signal["citation"] or "uncited")
+            where = line(signal["citation"] or "uncited")
             when = f"{signal['at']:%Y-%m-%d %H:%M:%S}"
-            emit(
-                f"signal  {when}  {signal['source']}: {where}  sha256:{signal['content_hash'][:12]}"
-            )
+            digest = signal["content_hash"][:12]
+            emit(f"signal  {when}  {line(signal['source'])}: {where}  sha256:{digest}")
     for event in story["trail"]:
         body = json.loads(event["body"])
         words = ", ".join(f"{key}={_short(value)}" for key, value in body.items() if value)
@@ -67,6 +77,6 @@ def _tell(story: dict[str, Any]) -> None:
 
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    text = visible(text)
+    text = line(text)
     is_id = text[1:2] == "-" and " " not in text
     return text[:SHORT_ID] if is_id else text if len(text) <= 100 else f"{text[:99]}…"  # noqa: PLR2004

@@ -10,8 +10,10 @@ from swarm.cli.output import emit
 def validate(*, file: File) -> None:
     """Check schema, rules and names of a manifest, offline. Changes nothing.
 
-    Every problem is printed with its field, what is wrong and what would be right.
-    Exit status: 0 valid, 1 refused, 2 usage.
+    Every problem is printed with its field, what is wrong and what would be right. Whether the
+    names in it are bound on this machine is what `swarmctl doctor` says.
+
+    Exit status: 0 valid; 1 refused; 2 wrong use.
 
     Example: swarmctl validate -f swarm.yaml
     """

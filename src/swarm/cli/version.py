@@ -12,9 +12,12 @@ from swarm.cli.output import Form, emit, show_one
 def version(*, output: Output = Form.TABLE) -> None:
     """Print the versions of Swarm and of the Python it runs on.
 
+    Looks at no installation; `swarmctl doctor` does. Exit status: 0.
+
     Example: swarmctl version -o json
     """
-    if output is Form.TABLE:
+    if output.for_people:
         emit(f"swarmctl {__version__} (Python {platform.python_version()})")
         return
-    show_one({"swarmctl": __version__, "python": platform.python_version()}, output)
+    found = {"name": __version__, "swarmctl": __version__, "python": platform.python_version()}
+    show_one("Version", found, output)

@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from swarm.cli.desk import ask
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage, WaitedTooLong
-from swarm.cli.options import Home
-from swarm.cli.output import emit, say, visible
+from swarm.cli.gate_strip import GATES, HELD, GateState, gates_of
+from swarm.cli.kinds import ENDINGS
+from swarm.cli.options import Home, Mission, span_of
+from swarm.cli.output import emit, line, say
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
 
 POLL_SECONDS = 0.2
-ENDINGS = ("delivered", "rolled-back", "failed", "rejected", "refused", "recommended")
 _STATES = (*ENDINGS, "ended", "held")
 
 
 def wait(
-    mission: Annotated[str, Parameter(help="The mission, by any unique prefix.")],
+    mission: Mission,
+    /,
     *,
     until: Annotated[
-        str, Parameter(name="--for", help="delivered, failed, ended, held, gate=merge_policy ...")
+        str, Parameter(name="--for", help="delivered, failed, ended, held, gate=5 ...")
     ] = "ended",
     timeout: Annotated[str, Parameter(help="At most so long, such as 10m.")] = "1h",
     home: Home = None,
 ) -> int:
     """Wait for one state of one mission, and say meanwhile what it waits for.
 
-    `held` is waiting for a person or a freeze. `gate=NAME` is that gate's pass.
-    Exit status: 0 reached, 3 it ended in another state, 124 the time is over.
+    `held` is waiting for a person or a freeze. `gate=5` or `gate=progressive_rollout` is that
+    gate's pass; a gate that nobody configured never passes. Changes nothing; Ctrl-C ends only
+    the waiting.
+
+    Exit status: 0 reached; 2 wrong use; 3 it ended in another state; 5 not found; 124 the time
+    is over.
 
     Example: swarmctl wait m-41c0 --for delivered --timeout 10m
     """
-    from swarm.contract.duration import parse_duration  # noqa: PLC0415
-
-    if until not in _STATES and not until.startswith("gate="):
-        raise Usage(f"--for {until!r}: use {', '.join(_STATES)} or gate=NAME")
-    deadline = time.monotonic() + parse_duration(timeout).total_seconds()
+    wanted = _wanted(until)
+    deadline = time.monotonic() + span_of("--timeout", timeout).total_seconds()
 
     async def work(database: Database) -> int:
+        import asyncio  # noqa: PLC0415
+
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
 
         look = Look(database)
@@ -52,11 +57,11 @@ def wait(
         while True:
             row = (await look.rows("missions", like=id_, limit=1))[0]
             gates = await look.rows("gates", like=id_, limit=200)
-            code = verdict(row, gates, until)
+            code = verdict(row, gates, wanted)
             if code is not None:
-                emit(f"{id_} {row['outcome']}: {visible(row['detail'] or '')}")
+                emit(f"{id_} {row['outcome']}: {line(row['detail'] or '')}")
                 return code
-            now = f"{row['reason'] or 'New'}: {visible(row['detail'] or '')}"
+            now = f"{row['reason'] or 'New'}: {line(row['detail'] or '')}"
             if now != told:
                 say(f"waiting: {now}")
                 told = now
@@ -67,17 +72,30 @@ def wait(
     return ask(home, work)
 
 
-def verdict(row: dict[str, Any], gates: list[dict[str, Any]], until: str) -> int | None:
+def _wanted(until: str) -> str:
+    """The awaited state, with the gate's number as its name. Raises `Usage`."""
+    if until in _STATES:
+        return until
+    name = until.removeprefix("gate=").replace("-", "_")
+    if until.startswith("gate="):
+        if name.isdecimal() and 1 <= int(name) <= len(GATES):
+            return f"gate={list(GATES)[int(name) - 1]}"
+        if name in GATES:
+            return f"gate={name}"
+    raise Usage(f"--for {until[:60]!r}: use {', '.join(_STATES)}, or gate=1 to gate={len(GATES)}")
+
+
+def verdict(row: Mapping[str, Any], gates: Sequence[Mapping[str, Any]], wanted: str) -> int | None:
     """The exit code once the wait is over; None while it is not."""
     ended = row["outcome"] != "open"
-    if until == "held" and not ended:
-        held = row["reason"] in {"ApprovalNeeded", "Frozen", "Shadow", "CanaryUndecided"}
-        return EXIT_DONE if held else None
-    if until.startswith("gate="):
-        name = until.removeprefix("gate=")
-        if any(gate["gate"] == name and gate["answer"] == 0 for gate in gates):
+    if wanted == "held" and not ended:
+        return EXIT_DONE if row["reason"] in HELD else None
+    if wanted.startswith("gate="):
+        strip = gates_of(gates, ended=ended, has_need=bool(row["need"]))
+        state = next(gate.state for gate in strip if gate.name == wanted.removeprefix("gate="))
+        if state is GateState.PASSED:
             return EXIT_DONE
         return EXIT_BAD_OUTCOME if ended else None
     if not ended:
         return None
-    return EXIT_DONE if until in {"ended", row["outcome"]} else EXIT_BAD_OUTCOME
+    return EXIT_DONE if wanted in {"ended", row["outcome"]} else EXIT_BAD_OUTCOME

@@ -27,6 +27,20 @@ from selection x
 left join lateral jsonb_array_elements(x.needs) pick on pick ->> 0 = %(need)s
 where x.swarm = (select swarm from need where id = %(need)s)
 
+-- name: choice
+select s.id, s.namespace, s.name, s.shadow, s.status, x.at, x.idle_reason
+from swarm s left join selection x on x.swarm = s.id where s.id = %(swarm)s
+
+-- name: choice_needs
+select pick ->> 0 as need, pick ->> 1 as reason, pick ->> 2 as detail, n.title, n.state
+from selection x, jsonb_array_elements(x.needs) with ordinality as p (pick, place)
+left join need n on n.id = p.pick ->> 0
+where x.swarm = %(swarm)s order by p.place
+
+-- name: swarm_holds
+select id, mission_class, reason, detail, until, requalified, needs_token from frozen
+where swarm = %(swarm)s and lifted_at is null order by since, id
+
 -- name: learned
 select seq, at, cause, class_bias, source_trust from learned
 where swarm = %(swarm)s order by seq desc limit %(limit)s

@@ -71,6 +71,23 @@ class Stories:
 
         return await self._database.run(tx)
 
+    async def choice(self, swarm: str) -> Row:
+        """What a swarm's last choice among its best needs came to, and what holds it.
+
+        needs: the best ones in their order, each with the reason why it was passed over, null when
+        nothing spoke against it. `at` is null before the first choice.
+        """
+
+        async def tx(connection: AsyncConnection[Any]) -> Row:
+            story = await _one(connection, "choice", {"swarm": swarm})
+            if story is None:
+                raise NotFound(f"no swarm {swarm}")
+            story["needs"] = await _rows(connection, "choice_needs", {"swarm": swarm})
+            story["freezes"] = await _rows(connection, "swarm_holds", {"swarm": swarm})
+            return story
+
+        return await self._database.run(tx)
+
     async def ranking(self, swarm: str, *, limit: int = 20) -> Row:
         """The backlog as it ranks now and as it ranked before the last lesson (LOOP-10).
 
