@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,8 @@ def test_killed_again_and_again_every_mission_ends_as_it_would(tmp_path):
                 kills += 1
                 pid = running_pid(home) if chance.random() < 0.7 else postmaster(home)
                 if pid:
-                    os.kill(pid, signal.SIGKILL)
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 next_kill = time.monotonic() + chance.uniform(1, 5)
             if running_pid(home) is None:
                 try:

@@ -97,7 +97,7 @@ def _ruff(found: Found) -> str:
         "risk": "R0",
     }
     agent = {
-        "run": ["{python}", "-m", "ruff", "check", "--fix", "--select", "{rule}", "."],
+        "run": ["{python}", "-m", "ruff", "check", "--fix", "--select", "{rule}", "{paths}"],
         "stdin": "none",
         "result": "none",
         "classes": ["tidiness"],

@@ -73,13 +73,24 @@ def _unhappy(mission: Mission, found: Findings, view: View, last: RunEnded) -> S
         )
         return settled(ROOM, mission, found, view.now, ending)
     if last.result is RunResult.NOTHING:
-        # Same input, same nothing: asking again would only burn the budget.
-        reason = Reason.RUN_PRODUCED_NOTHING
-        return dispatch.failed(ROOM, mission, found, view, reason, last.detail)
+        return _nothing(mission, found, view, last)
     timed_out = last.result is RunResult.TIMED_OUT
     reason = Reason.RUN_TIMED_OUT if timed_out else Reason.RUN_FAILED
     base = found.conflict.onto if found.conflict is not None else ""
     return dispatch.fix(ROOM, mission, found, view, reason=reason, failure=last.detail, base=base)
+
+
+def _nothing(mission: Mission, found: Findings, view: View, last: RunEnded) -> Saying:
+    """The agent ended well and changed nothing. Asking again would only burn the budget.
+
+    At the first attempt there was probably nothing left to change: no failure, and the need
+    waits for new evidence. At a fix it is one: the check is still red.
+    """
+    reason = Reason.RUN_PRODUCED_NOTHING
+    if len(found.runs) > 1:
+        return dispatch.failed(ROOM, mission, found, view, reason, last.detail)
+    ending = Ending(kind=OutcomeKind.FAILED, reason=reason, detail=last.detail)
+    return settled(ROOM, mission, found, view.now, ending)
 
 
 def _refused(mission: Mission, found: Findings, view: View) -> Saying | None:
