@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from swarm.core.ids import NeedId, SignalId
 from swarm.core.nouns import NeedState, Risk, Signal
 from swarm.core.policy import ranking
-from swarm.core.policy.backlog import Circumstances, Citation, Known, confidence, grow, rank_of
+from swarm.core.policy.backlog import Circumstances, Citation, Known, confidence, grow, warm
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEEN = Circumstances(now=NOON)
@@ -133,7 +133,7 @@ def test_what_opens_a_need_again(state, signal, opens):
 
 def test_a_need_that_rests_goes_on_resting_when_it_is_said_again():
     before = known(said(1))
-    resting = replace(before, need=replace(before.need, not_before=NOON + timedelta(hours=6)))
+    resting = before._replace(need=replace(before.need, not_before=NOON + timedelta(hours=6)))
     assert grow(NEED, resting, [said(2, "new")], SEEN).need.not_before is not None
 
 
@@ -172,7 +172,57 @@ def test_two_readings_add_up_to_what_one_reading_says(claims, cut):
 
 def test_the_rank_is_the_static_one():
     need = grow(NEED, None, [said(1)], SEEN).need
-    assert need.rank == rank_of(need)
     assert need.rank == ranking.static_rank(
         value=1.0, cost=100_000, confidence=0.5, risk=Risk.R1, heat=need.heat, first_seen=NOON
     )
+
+
+SAID = st.builds(
+    said,
+    st.just(2),
+    st.sampled_from(["ruff", "pytest"]),
+    trust=st.floats(0, 1),
+    value=st.sampled_from([0.5, 1.0, 2.0, math.nan]),
+    cost=st.sampled_from([1, 100_000, 200_000]),
+    risk=st.sampled_from(list(Risk)),
+    external=st.booleans(),
+    citation=st.sampled_from(["", "a.py:1"]),
+    observed_at=st.integers(-700, 700).map(lambda hours: NOON + timedelta(hours=hours)),
+)
+
+
+@given(SAID, SAID, st.sampled_from(list(NeedState)))
+def test_warming_is_growing_where_nothing_new_is_said(first, second, state):
+    before = known(first, state=state)
+    second = replace(second, id=SignalId("g-3"))
+    warmth, growth = warm(before, second, SEEN), grow(NEED, before, [second], SEEN)
+    if warmth is None:
+        return
+    assert (growth.citations, growth.opened) == ((), False)
+    need = growth.need
+    assert warmth == (need.id, need.rank, need.heat, need.last_seen, need.signals)
+    assert (
+        replace(
+            before.need,
+            rank=need.rank,
+            heat=need.heat,
+            last_seen=need.last_seen,
+            signals=need.signals,
+        )
+        == need
+    )
+
+
+def test_plain_repetition_is_warming():
+    assert warm(known(said(1)), said(2), SEEN) is not None
+
+
+@given(SAID)
+def test_a_first_signal_makes_what_growing_makes(signal):
+    """The short way of one new signal against the long way, which takes several."""
+    twin = replace(signal, id=SignalId("g-9"))
+    short, long = grow(NEED, None, [signal], SEEN), grow(NEED, None, [signal, twin], SEEN)
+    assert short.citations == long.citations
+    assert (short.cited_anew, short.opened) == (long.cited_anew, long.opened)
+    assert short.need == replace(long.need, signals=1, confidence=short.need.confidence)
+    assert short.need.confidence == pytest.approx(long.need.confidence)

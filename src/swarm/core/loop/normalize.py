@@ -70,11 +70,14 @@ def text_of(signal: Signal) -> str:
     return normal(f"{signal.title}\n{signal.body}")
 
 
-def fingerprint(signal: Signal) -> str:
-    """The text from which a need's id is derived; equal for equal needs."""
+def fingerprint(signal: Signal, words: str | None = None) -> str:
+    """The text from which a need's id is derived; equal for equal needs.
+
+    words: the signal's `text_of`, where the caller has it at hand.
+    """
     if is_finding(signal):
         return f"finding\x00{scope_of(signal)}"
-    return f"text\x00{scope_of(signal)}\x00\x00{text_of(signal)}"
+    return f"text\x00{scope_of(signal)}\x00\x00{text_of(signal) if words is None else words}"
 
 
 def comparable(text: str) -> bool:

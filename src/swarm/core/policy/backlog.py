@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from swarm.core.ids import NeedId, SignalId
-from swarm.core.nouns import Need, NeedState, Signal
+from swarm.core.nouns import Need, NeedState, Risk, Signal
 from swarm.core.policy import ranking
 
 LOOK_BACK = timedelta(days=7)  #: an older saying heats as if it were a week old
 WEIGHT_LEAST = 1e-3  #: a deposit's weight is a trust; zero has no logarithm
 PATHS_MOST = 64
+_UNMOVED = (NeedState.OPEN, NeedState.TAKEN)  #: states that no signal changes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
+class Citation(NamedTuple):
     """What one independent origin says for a need. Repeats of one origin are one citation.
 
     citation: what can be looked up; empty when nothing can.
@@ -38,17 +39,15 @@ class Citation:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """A need that is there already, with its citations by origin."""
 
     need: Need
     state_at: datetime
-    citations: Mapping[str, Citation] = field(default_factory=dict)
+    citations: Mapping[str, Citation]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
+class Growth(NamedTuple):
     """A need after new signals.
 
     citations: those that are new or stronger than before.    opened: it is open and was not.
@@ -58,6 +57,16 @@ class Growth:
     citations: tuple[Citation, ...]
     cited_anew: int
     opened: bool
+
+
+class Warmth(NamedTuple):
+    """All that repeating changes of a need."""
+
+    need: NeedId
+    rank: float
+    heat: float
+    last_seen: datetime
+    signals: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,49 +106,151 @@ def confidence(citations: Iterable[Citation]) -> float:
 def grow(
     id_: NeedId, known: Known | None, signals: Sequence[Signal], seen: Circumstances
 ) -> Growth:
-    """The need after these signals, which are new and all say it; at least one."""
+    """The need after these signals, which are new and all say it; at least one.
+
+    A need that is new is first seen now: an old article that is read today must not look like
+    years of waiting. Cost: a need is built once, for a storm is ten thousand of these.
+    """
+    if known is None and len(signals) == 1:
+        return _first(id_, signals[0], seen)
     before = known.citations if known else {}
     fresh = _citations(before, signals, seen)
-    everything = {**before, **fresh}
-    cited = [item for item in everything.values() if item.citation]
-    anew = sum(bool(item.citation) and _uncited(before, item.origin) for item in fresh.values())
-    base = known.need if known else _first(id_, signals[0], seen)
-    heat = _heated(known.need.heat if known else None, signals, seen)
-    grown = replace(
-        base,
-        risk=max(base.risk, *(signal.risk for signal in signals)),
-        value=max(base.value, *(_value(signal) for signal in signals)),
-        cost=max(base.cost, *(signal.cost for signal in signals)),
-        confidence=confidence(cited),
-        citations=len(cited),
-        cited=bool(cited),
-        external=base.external or any(signal.external for signal in signals),
-        signals=base.signals + len(signals),
-        heat=heat,
-        last_seen=max(base.last_seen, *(seen.said_at(signal) for signal in signals)),
-        own_rounds=max(base.own_rounds, *(seen.own_rounds.get(s.id, 0) for s in signals)),
-        origins=tuple(sorted(item.origin for item in cited)),
-    )
+    need = known.need if known else None
+    anew = sum(1 for item in fresh.values() if item.citation and _uncited(before, item.origin))
+    if fresh or need is None:
+        cited = [item for item in {**before, **fresh}.values() if item.citation]
+        origins = tuple(sorted(item.origin for item in cited))
+        sure = confidence(cited)
+    else:
+        origins, sure = need.origins, need.confidence
+    first = signals[0]
     opened = known is None or _reopens(known, signals, anew)
-    if opened:
-        grown = replace(grown, state=NeedState.OPEN, not_before=None)
-    return Growth(
-        need=replace(grown, rank=rank_of(grown)),
-        citations=tuple(fresh.values()),
-        cited_anew=anew,
-        opened=opened,
+    heat = _heated(need.heat if need else None, signals, seen)
+    risk, value, cost, own, said, external = _most(signals, seen)
+    if need is not None:
+        risk, value = max(risk, need.risk), max(value, need.value)
+        cost, own = max(cost, need.cost), max(own, need.own_rounds)
+        said, external = max(said, need.last_seen), external or need.external
+    first_seen = need.first_seen if need else seen.now
+    grown = Need(
+        id=id_,
+        title=need.title if need else first.title,
+        body=need.body if need else first.body,
+        mission_class=need.mission_class if need else first.mission_class,
+        repo=need.repo if need else first.repo,
+        paths=need.paths if need else tuple(sorted(first.paths))[:PATHS_MOST],
+        rule=need.rule if need else first.rule,
+        risk=risk,
+        value=value,
+        cost=cost,
+        confidence=sure,
+        citations=len(origins),
+        cited=bool(origins),
+        external=external,
+        signals=(need.signals if need else 0) + len(signals),
+        heat=heat,
+        rank=ranking.static_rank(
+            value=value, cost=cost, confidence=sure, risk=risk, heat=heat, first_seen=first_seen
+        ),
+        first_seen=first_seen,
+        last_seen=said,
+        state=NeedState.OPEN if opened or need is None else need.state,
+        not_before=None if opened or need is None else need.not_before,
+        rounds=need.rounds if need else 0,
+        own_rounds=own,
+        origins=origins,
     )
+    return Growth(need=grown, citations=tuple(fresh.values()), cited_anew=anew, opened=opened)
 
 
-def rank_of(need: Need) -> float:
-    """The static rank that the backlog is indexed by."""
-    return ranking.static_rank(
+def _first(id_: NeedId, signal: Signal, seen: Circumstances) -> Growth:
+    """The need that one signal makes: the other common case, spelled out."""
+    said, trust, value = seen.said_at(signal), seen.trust_in(signal), _value(signal)
+    cited = bool(signal.citation)
+    sure = trust if cited else 0.0
+    heat = ranking.deposit(None, said, max(WEIGHT_LEAST, trust))
+    need = Need(
+        id=id_,
+        title=signal.title,
+        body=signal.body,
+        mission_class=signal.mission_class,
+        repo=signal.repo,
+        paths=tuple(sorted(signal.paths))[:PATHS_MOST],
+        rule=signal.rule,
+        risk=signal.risk,
+        value=value,
+        cost=signal.cost,
+        confidence=sure,
+        citations=int(cited),
+        cited=cited,
+        external=signal.external,
+        signals=1,
+        heat=heat,
+        rank=ranking.static_rank(
+            value=value,
+            cost=signal.cost,
+            confidence=sure,
+            risk=signal.risk,
+            heat=heat,
+            first_seen=seen.now,
+        ),
+        first_seen=seen.now,
+        last_seen=said,
+        own_rounds=seen.own_rounds.get(signal.id, 0),
+        origins=(signal.origin,) if cited else (),
+    )
+    citation = Citation(
+        signal.origin, signal.citation, signal.source, signal.external, trust, signal.id, said
+    )
+    return Growth(need, (citation,), int(cited), opened=True)
+
+
+def warm(known: Known, signal: Signal, seen: Circumstances) -> Warmth | None:
+    """What a signal that says nothing new changes; None when it says more, or reopens the need.
+
+    The common case of a storm, at a third of the cost of `grow`, with the same result.
+    """
+    need, there = known.need, known.citations.get(signal.origin)
+    trust = seen.trust_in(signal)
+    if (
+        there is None
+        or (bool(signal.citation), trust) > (bool(there.citation), there.trust)
+        or need.state not in _UNMOVED
+        or signal.risk > need.risk
+        or _value(signal) > need.value
+        or signal.cost > need.cost
+        or signal.external > need.external
+        or seen.own_rounds.get(signal.id, 0) > need.own_rounds
+    ):
+        return None
+    at = seen.said_at(signal)
+    heat = ranking.deposit(need.heat, at, max(WEIGHT_LEAST, trust))
+    rank = ranking.static_rank(
         value=need.value,
         cost=need.cost,
         confidence=need.confidence,
         risk=need.risk,
-        heat=need.heat,
+        heat=heat,
         first_seen=need.first_seen,
+    )
+    return Warmth(need.id, rank, heat, max(at, need.last_seen), need.signals + 1)
+
+
+def _most(
+    signals: Sequence[Signal], seen: Circumstances
+) -> tuple[Risk, float, int, int, datetime, bool]:
+    """The highest risk, value, cost, own rounds and time of these signals; any external?"""
+    if len(signals) == 1:
+        (only,) = signals
+        own, said = seen.own_rounds.get(only.id, 0), seen.said_at(only)
+        return only.risk, _value(only), only.cost, own, said, only.external
+    return (
+        max(signal.risk for signal in signals),
+        max(_value(signal) for signal in signals),
+        max(signal.cost for signal in signals),
+        max(seen.own_rounds.get(signal.id, 0) for signal in signals),
+        max(seen.said_at(signal) for signal in signals),
+        any(signal.external for signal in signals),
     )
 
 
@@ -163,23 +274,20 @@ def _citations(
     """New citations by origin, and known ones that became stronger."""
     fresh: dict[str, Citation] = {}
     for signal in signals:
-        said = Citation(
-            origin=signal.origin,
-            citation=signal.citation,
-            source=signal.source,
-            external=signal.external,
-            trust=seen.trust_in(signal),
-            signal=signal.id,
-            at=seen.said_at(signal),
-        )
-        best = fresh.get(said.origin) or before.get(said.origin)
-        if best is None or _strength(said) > _strength(best):
-            fresh[said.origin] = said
+        trust = seen.trust_in(signal)
+        best = fresh.get(signal.origin) or before.get(signal.origin)
+        strength = (bool(signal.citation), trust)
+        if best is None or strength > (bool(best.citation), best.trust):
+            fresh[signal.origin] = Citation(
+                origin=signal.origin,
+                citation=signal.citation,
+                source=signal.source,
+                external=signal.external,
+                trust=trust,
+                signal=signal.id,
+                at=seen.said_at(signal),
+            )
     return fresh
-
-
-def _strength(cited: Citation) -> tuple[bool, float]:
-    return bool(cited.citation), cited.trust
 
 
 def _uncited(before: Mapping[str, Citation], origin: str) -> bool:
@@ -203,31 +311,3 @@ def _heated(heat: float | None, signals: Sequence[Signal], seen: Circumstances) 
 
 def _value(signal: Signal) -> float:
     return signal.value if math.isfinite(signal.value) and signal.value > 0 else 1.0
-
-
-def _first(id_: NeedId, signal: Signal, seen: Circumstances) -> Need:
-    """The need that a first signal makes, before anything is added up.
-
-    It is first seen now: an old article that is read today must not look like years of waiting.
-    """
-    return Need(
-        id=id_,
-        title=signal.title,
-        body=signal.body,
-        mission_class=signal.mission_class,
-        repo=signal.repo,
-        paths=tuple(sorted(signal.paths))[:PATHS_MOST],
-        rule=signal.rule,
-        risk=signal.risk,
-        value=_value(signal),
-        cost=signal.cost,
-        confidence=0.0,
-        citations=0,
-        cited=False,
-        external=False,
-        signals=0,
-        heat=0.0,
-        rank=0.0,
-        first_seen=seen.now,
-        last_seen=seen.said_at(signal),
-    )

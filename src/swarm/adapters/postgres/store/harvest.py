@@ -14,7 +14,7 @@ from pydantic_core import PydanticSerializationError
 
 from swarm.core.ids import NeedId, SwarmId
 from swarm.core.nouns import Need, Signal
-from swarm.core.policy.backlog import Citation, Growth, Known
+from swarm.core.policy.backlog import Citation, Growth, Known, Warmth
 
 from . import shapes
 from .statements import statements
@@ -29,7 +29,7 @@ class Harvest:
     signals: list[tuple[NeedId, Signal]] = field(default_factory=list)
     new: list[Need] = field(default_factory=list)
     grown: list[Need] = field(default_factory=list)
-    warmed: list[Need] = field(default_factory=list)
+    warmed: list[Warmth] = field(default_factory=list)
     reopened: list[NeedId] = field(default_factory=list)
     opened: list[NeedId] = field(default_factory=list)
     citations: list[tuple[NeedId, Citation]] = field(default_factory=list)
@@ -48,10 +48,8 @@ class Harvest:
             self.tally[need.mission_class] += 1
         if known is None:
             self.new.append(need)
-        elif growth.citations or not _only_warmer(known.need, need):
-            self.grown.append(need)
         else:
-            self.warmed.append(need)
+            self.grown.append(need)
         if known is not None and growth.opened:
             self.reopened.append(need.id)
         there = known.citations if known else {}
@@ -88,40 +86,23 @@ async def write_harvest(connection: AsyncConnection[Any], harvest: Harvest) -> N
     await connection.execute(statements("tick")["wake"], me)
 
 
-def _only_warmer(before: Need, after: Need) -> bool:
-    return (
-        before.confidence,
-        before.value,
-        before.cost,
-        before.citations,
-        before.own_rounds,
-        before.risk,
-        before.external,
-    ) == (
-        after.confidence,
-        after.value,
-        after.cost,
-        after.citations,
-        after.own_rounds,
-        after.risk,
-        after.external,
-    )
-
-
 async def _copy(connection: AsyncConnection[Any], name: str, rows: Iterable[Sequence[Any]]) -> None:
     every = list(rows)
     if not every:
         return
     async with connection.cursor().copy(statements("intake")[name]) as copy:
+        # The formatter gathers rows and answers with a full buffer now and then: awaiting every row
+        # would cost as much as the row.
+        add = copy.formatter.write_row
         for row in every:
-            await copy.write_row(row)
+            if full := add(row):
+                await copy.write(full)
 
 
 async def _update_needs(connection: AsyncConnection[Any], harvest: Harvest) -> None:
     sql = statements("intake")
     if harvest.warmed:
-        needs = harvest.warmed
-        await connection.execute(sql["warm"], _warm(needs))
+        await connection.execute(sql["warm"], _warm(harvest.warmed))
     if harvest.grown:
         needs = harvest.grown
         more = {
@@ -135,18 +116,22 @@ async def _update_needs(connection: AsyncConnection[Any], harvest: Harvest) -> N
             "external": [need.external for need in needs],
             "origins": [json.dumps(need.origins) for need in needs],
         }
-        await connection.execute(sql["grow"], {**_warm(needs), **more})
+        warmth = [
+            Warmth(need.id, need.rank, need.heat, need.last_seen, need.signals) for need in needs
+        ]
+        await connection.execute(sql["grow"], {**_warm(warmth), **more})
     if harvest.reopened:
         await connection.execute(sql["reopen"], {"ids": harvest.reopened})
 
 
-def _warm(needs: Sequence[Need]) -> dict[str, Any]:
+def _warm(warmth: Sequence[Warmth]) -> dict[str, Any]:
+    ids, ranks, heats, lasts, signals = zip(*warmth, strict=True)
     return {
-        "ids": [need.id for need in needs],
-        "ranks": [need.rank for need in needs],
-        "heats": [need.heat for need in needs],
-        "lasts": [need.last_seen for need in needs],
-        "signals": [need.signals for need in needs],
+        "ids": list(ids),
+        "ranks": list(ranks),
+        "heats": list(heats),
+        "lasts": list(lasts),
+        "signals": list(signals),
     }
 
 
@@ -173,8 +158,16 @@ def _need_row(swarm: SwarmId, need: Need) -> tuple[Any, ...]:
         need.id, swarm, need.rank, need.heat, need.confidence, need.value, need.cost,
         need.first_seen, need.last_seen, need.signals, need.citations, need.own_rounds,
         int(need.risk), need.cited, need.external, need.mission_class, need.repo, need.rule,
-        list(need.paths), list(need.origins), shapes.plain(need.title), shapes.plain(need.body),
+        _array(need.paths), _array(need.origins), shapes.plain(need.title), shapes.plain(need.body),
     )  # fmt: skip
+
+
+def _array(texts: Sequence[str]) -> str:
+    """An array literal; psycopg escapes each element by a regular expression, ten times slower."""
+    if not texts:
+        return "{}"
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return '{"' + '","'.join(escaped) + '"}'
 
 
 def _citation_row(need: NeedId, cited: Citation) -> tuple[Any, ...]:

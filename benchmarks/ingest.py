@@ -1,0 +1,272 @@
+"""Signals in, needs out: exact and alike, up to a million needs.
+
+    python benchmarks/ingest.py --quick         20,000 needs, a minute
+    python benchmarks/ingest.py                 1,000,000 needs, some ten minutes
+
+Exact: findings of a linter, known by rule and path; half of the measured signals repeat a known
+need, drawn uniformly. Alike: 28-word texts of a 30,000-word vocabulary with Zipf weights, of which
+30 % are copies of an earlier text with 1 to 4 words replaced; a copy counts for the recall when two
+thirds of its 5-grams are left. Every reading has 1,000 signals and is one transaction on a disk that
+syncs. Peer for alike texts: datasketch's MinHashLSH in memory, same texts, same number of minima.
+"""
+
+import argparse
+import asyncio
+import bisect
+import math
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+
+from stand import Stand, head, median, quantile, row, run, settle_memory, stand
+
+from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.core import likeness
+from swarm.core.ids import signal_id
+from swarm.core.loop.normalize import normal
+from swarm.core.nouns import Signal
+from swarm.ports.sources import Reading
+
+BATCH = 1_000
+NOW = datetime.now(UTC)
+
+
+class Findings:
+    """Findings of a linter; each number is another file."""
+
+    def __init__(self, swarm: str) -> None:
+        self._swarm, self._said = swarm, 0
+
+    def one(self, number: int) -> Signal:
+        self._said += 1
+        text = f"{self._said}"
+        return Signal(
+            id=signal_id(self._swarm, "ruff", text), source="ruff", external_id=text,
+            title="`os` imported but unused", body="remove the import",
+            citation=f"src/p{number % 997}/m{number}.py:{self._said % 400}@9f31c2a", origin="ruff",
+            author="", external=False, trust=0.6, observed_at=NOW, content_hash=text,
+            mission_class=f"class-{number % 5}", repo="acme/shop", rule="F401",
+            paths=(f"src/p{number % 997}/m{number}.py",),
+        )  # fmt: skip
+
+
+class Texts:
+    """Free texts, some of them near copies."""
+
+    def __init__(self, swarm: str, seed: int = 1) -> None:
+        self._swarm, self._said = swarm, 0
+        self._rng = random.Random(seed)
+        letters = random.Random(0)
+        self.words = [
+            "".join(letters.choices("etaoinshrdlcumwfgypbvk", k=letters.choice((3, 4, 5, 6, 7, 9))))
+            for _ in range(30_000)
+        ]
+        self._weights = list(accumulate(1 / (rank + 10) for rank in range(30_000)))
+
+    def fresh(self) -> str:
+        return " ".join(self._word() for _ in range(28))
+
+    def copy(self, text: str) -> str:
+        words = text.split()
+        for place in self._rng.sample(range(len(words)), self._rng.randrange(1, 5)):
+            words[place] = self._word()
+        return " ".join(words)
+
+    def signal(self, text: str) -> Signal:
+        self._said += 1
+        name = f"{self._said}"
+        return Signal(
+            id=signal_id(self._swarm, "feed", name), source="feed", external_id=name, title=text,
+            body="", citation=f"https://example.org/{name}", origin="example.org", author="",
+            external=True, trust=0.6, observed_at=NOW, content_hash=name, mission_class="docs",
+            repo="acme/shop",
+        )  # fmt: skip
+
+    def _word(self) -> str:
+        return self.words[bisect.bisect(self._weights, self._rng.random() * self._weights[-1])]
+
+
+def grams(text: str) -> set[str]:
+    return {text[i : i + 5] for i in range(len(text) - 4)}
+
+
+def kept(one: str, other: str) -> float:
+    first, second = grams(one), grams(other)
+    return len(first & second) / len(first | second)
+
+
+async def feed(intake: PostgresIntake, stood: Stand, source: str, batches: Iterator[list[Signal]]):
+    """Ingest; seconds per batch."""
+    times = []
+    for number, signals in enumerate(batches):
+        begun = time.perf_counter()
+        await intake.ingest(stood.swarm, source, Reading(signals=tuple(signals), cursor=str(number)))
+        times.append(time.perf_counter() - begun)
+    return times
+
+
+async def exact(sizes: list[int], measured: int) -> None:
+    head("Exact dedupe ingest")
+    async with stand() as stood:
+        intake, findings, rng = PostgresIntake(stood.database), Findings(stood.swarm), random.Random(1)
+        there, rates = 0, {}
+        for size in sizes:
+            begun = time.perf_counter()
+            filled = size - there
+            await feed(
+                intake, stood, "ruff",
+                ([findings.one(there + at + i) for i in range(BATCH)] for at in range(0, filled, BATCH)),
+            )  # fmt: skip
+            fill = filled / (time.perf_counter() - begun)
+            there = size
+            batches = []
+            for _ in range(measured):
+                numbers = [rng.randrange(there) for _ in range(BATCH // 2)]
+                numbers += [there + i for i in range(BATCH // 2)]
+                there += BATCH // 2
+                batches.append([findings.one(number) for number in numbers])
+            settle_memory()
+            times = await feed(intake, stood, "ruff", iter(batches))
+            rates[size] = BATCH / median(times)
+            best = BATCH / min(times)
+            row(f"{size:,} needs, half of the signals repeat one", "20,000/s",
+                f"{rates[size]:,.0f}/s", f"best {best:,.0f}/s, p99 of a reading "
+                f"{quantile(times, 0.99) * 1e3:.0f} ms, filled at {fill:,.0f}/s")
+        if len(sizes) > 1:
+            low, high = sizes[0], sizes[-1]
+            slope = math.log(rates[high] / rates[low]) / math.log(high / low)
+            row("exponent of N", ">= -0.1", f"{slope:+.3f}")
+        single = []
+        for number in range(200):
+            begun = time.perf_counter()
+            reading = Reading(signals=(findings.one(rng.randrange(there)),), cursor=f"s{number}")
+            await intake.ingest(stood.swarm, "ruff", reading)
+            single.append(time.perf_counter() - begun)
+        row("one signal alone", "", f"{quantile(single, 0.5) * 1e3:.2f} ms",
+            f"p99 {quantile(single, 0.99) * 1e3:.2f} ms")
+        bytes_ = await stood.sql(
+            "select pg_total_relation_size('need') + pg_total_relation_size('citation'),"
+            " pg_total_relation_size('signal'), (select count(*) from need),"
+            " (select count(*) from signal)"
+        )
+        need, signal, needs, signals = bytes_[0]
+        row("bytes per need with its citation / per signal", "", f"{need // needs} / {signal // signals}")
+
+
+async def alike(size: int, measured: int) -> None:
+    head("Near-duplicate ingest")
+    async with stand() as stood:
+        intake, texts = PostgresIntake(stood.database), Texts(stood.swarm)
+        known: list[str] = []
+        begun = time.perf_counter()
+        for start in range(0, size, BATCH):
+            fresh = [texts.fresh() for _ in range(BATCH)]
+            known += fresh
+            reading = Reading(signals=tuple(map(texts.signal, fresh)), cursor=str(start))
+            report = await intake.ingest(stood.swarm, "feed", reading)
+        row(f"{size:,} texts filled", "", f"{size / (time.perf_counter() - begun):,.0f}/s",
+            f"{report.merged} of the last thousand joined another")
+        rng = random.Random(9)
+        times, copies, found, wrong, originals = [], 0, 0, 0, 0
+        for start in range(measured):
+            made: list[tuple[str, str | None]] = []
+            for _ in range(BATCH):
+                if rng.random() < 0.3:
+                    source = rng.choice(known)
+                    made.append((texts.copy(source), source))
+                else:
+                    made.append((texts.fresh(), None))
+            signals = [texts.signal(text) for text, _ in made]
+            begun = time.perf_counter()
+            await intake.ingest(stood.swarm, "feed", Reading(signals=tuple(signals), cursor=f"m{start}"))
+            times.append(time.perf_counter() - begun)
+            rows = await stood.sql(
+                "select s.id, n.title from signal s join need n on n.id = s.need where s.id = any(%s)",
+                [signal.id for signal in signals],
+            )
+            title = dict(rows)
+            for (text, source), signal in zip(made, signals, strict=True):
+                if source is None:
+                    originals += 1
+                    wrong += title[signal.id] != text
+                elif kept(normal(text), normal(source)) >= 2 / 3:
+                    copies += 1
+                    found += kept(str(title[signal.id]), source) > 0.5
+        row(f"{size:,} texts, 30 % near copies", "5,000/s", f"{BATCH / median(times):,.0f}/s",
+            f"p99 of a reading {quantile(times, 0.99) * 1e3:.0f} ms")
+        row("recall of copies with two thirds of their 5-grams", ">= 0.97", f"{found / copies:.3f}",
+            f"{copies:,} copies")
+        row("originals merged into something else", "<= 1e-4", f"{wrong / originals:.1e}",
+            f"{wrong} of {originals:,}")
+        await look_up(stood, texts, known)
+        sizes = await stood.sql(
+            "select pg_relation_size('likeness'), pg_relation_size('likeness_bands'),"
+            " (select count(*) from likeness)"
+        )
+        heap, index, count = sizes[0]
+        row("bytes per text: signature / index", "", f"{heap // count} / {index // count}")
+    peer(min(size, 70_000))
+
+
+async def look_up(stood: Stand, texts: Texts, known: list[str]) -> None:
+    rng, times = random.Random(3), []
+    for _ in range(600):
+        text = normal(texts.copy(rng.choice(known)))
+        bands = likeness.bands(likeness.signatures([text]), [f"{stood.swarm}\0docs\0acme/shop\0"])
+        begun = time.perf_counter()
+        await stood.sql(
+            "select need, signature from likeness where bands && %b::int[]", bands[0].tolist()
+        )
+        times.append(time.perf_counter() - begun)
+    row("one look-up", "p99 1 ms", f"{quantile(times[100:], 0.5) * 1e3:.2f} ms",
+        f"p99 {quantile(times[100:], 0.99) * 1e3:.2f} ms")
+
+
+def peer(size: int) -> None:
+    try:
+        from datasketch import MinHash, MinHashLSH  # noqa: PLC0415
+    except ImportError:
+        row("peer: datasketch in memory", "", "not installed")
+        return
+    texts, rng = Texts("peer"), random.Random(9)
+    index = MinHashLSH(num_perm=128, params=(21, 6))
+
+    def signature(text: str) -> MinHash:
+        made = MinHash(num_perm=128)
+        made.update_batch([gram.encode() for gram in grams(text)])
+        return made
+
+    known = [texts.fresh() for _ in range(size)]
+    begun = time.perf_counter()
+    for number, text in enumerate(known):
+        own = signature(normal(text))
+        index.query(own)
+        index.insert(number, own)
+    rate = size / (time.perf_counter() - begun)
+    copies = found = 0
+    for _ in range(2_000):
+        number = rng.randrange(size)
+        text = texts.copy(known[number])
+        if kept(text, known[number]) >= 2 / 3:
+            copies += 1
+            found += number in index.query(signature(normal(text)))
+    row(f"peer: datasketch in memory, {size:,} texts", "", f"{rate:,.0f}/s",
+        f"recall {found / copies:.3f}; nothing survives the process")
+
+
+async def measure(*, quick: bool) -> None:
+    if quick:
+        await exact([5_000, 20_000], 20)
+        await alike(20_000, 10)
+    else:
+        await exact([100_000, 1_000_000], 60)
+        await alike(1_000_000, 40)
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--quick", action="store_true")
+    given = arguments.parse_args()
+    run(lambda: measure(quick=given.quick))
