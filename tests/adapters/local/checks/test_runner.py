@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from swarm.adapters.local.checks.settings import CheckSettings
+from swarm.adapters.local.process import confine
 from swarm.core.evidence import CheckResult
 from swarm.core.reasons import Reason
 from swarm.ports.reply import Done, Later, No
@@ -250,6 +251,18 @@ async def test_secrets_and_control_characters_do_not_leave_the_check(world, monk
     assert token not in ended.detail
     assert "key [masked]" in ended.detail
     assert "a\\x1b]0;x\\x07b" in ended.detail
+
+
+@pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")
+async def test_a_check_that_was_denied_something_says_what_may_be_changed(world):
+    world.define("writes", f"echo x > {world.tmp}/x", writable=(), reruns=0)
+    ended = await fact(world.port().check, world.order("writes"))
+    assert ended.result is CheckResult.RED
+    assert "Permission denied" in ended.detail
+    assert "`writable` or `confine` in swarm.toml" in ended.detail
+    world.define("writes", f"echo x > {world.tmp}/x", writable=(), confine="off", reruns=0)
+    ended = await fact(world.port().check, world.order("writes", key="off"))
+    assert ended.result is CheckResult.GREEN
 
 
 async def test_the_controllers_environment_is_not_the_checks(world, monkeypatch):

@@ -12,7 +12,7 @@ from swarm.adapters.local.errors import JobNotStarted
 from swarm.adapters.local.process import orphans
 from swarm.adapters.local.process.folder import lock_handle
 from swarm.adapters.local.process.spec import JobSpec
-from swarm.adapters.local.process.supervisor import write_json
+from swarm.adapters.local.process.supervisor import place_json
 
 # Isolated and without site: it starts in half the time and nothing in the environment, the
 # current folder or a user's site-packages can change what it does.
@@ -40,7 +40,7 @@ def start(generation: Path, spec: JobSpec, slot: int | None) -> None:
         data = spec.to_json() | {"env": env}
         # An absolute number, because the supervisor itself may run before the controller.
         data["limits"]["niceness"] = min(19, os.getpriority(os.PRIO_PROCESS, 0) + spec.limits.nice)
-        write_json(generation / "spec.json", data)
+        place_json(generation / "spec.json", data)
         _launch(generation, handles, env[orphans.MARK])
     finally:
         for handle in handles:

@@ -10,8 +10,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from swarm.adapters.local.process.folder import result_in
 from swarm.core.policy.intake_text import printable
 
+_HINT = (
+    "(hint: it may write only to its checkout, HOME and TMPDIR, and read no credential file;"
+    " `writable` or `confine` in swarm.toml changes that)"
+)
 MASK = "[masked]"
 _LEFT_OUT = "[... the beginning is left out ...]\n"
 _SHORTEST_VALUE = 6
@@ -72,7 +77,21 @@ def read_tail(path: Path, size: int) -> str:
 
 
 def kept_output(generation: Path, size: int, values: Sequence[str] = ()) -> str:
-    """The end of what a job printed, both streams, masked, plain and at most `size` bytes."""
+    """The end of what a job printed, both streams, masked, plain and at most `size` bytes.
+
+    Begins with a hint where the job was confined and was denied something.
+    """
+    result = result_in(generation)
+    if result is not None and result.confined:
+        said = read_tail(generation / "stdout", 8 * size) + read_tail(
+            generation / "stderr", 8 * size
+        )
+        if "Permission denied" in said or "PermissionError" in said:
+            return f"{_HINT}\n{_both(generation, size - len(_HINT) - 1, values)}"
+    return _both(generation, size, values)
+
+
+def _both(generation: Path, size: int, values: Sequence[str]) -> str:
     # Eight times: escaping makes text longer, and masking must see what the cut would split.
     out = read_tail(generation / "stdout", 8 * size).rstrip()
     err = read_tail(generation / "stderr", 8 * size).rstrip()

@@ -28,6 +28,13 @@ DRAIN = 2.0
 MEASURE_EVERY = 2.0
 
 
+def place_json(path: Path, data: dict[str, Any]) -> None:
+    """Replace a file in one step. A power cut may lose it, and with it the job that it is about."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(data), encoding="utf-8")
+    fresh.rename(path)
+
+
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Replace a file in one step that survives a power cut."""
     fresh = path.with_suffix(".new")
@@ -96,7 +103,7 @@ class Supervision:
         """Put this process and its command on record, before the command may run."""
         self.pid = pid
         own = os.getpid()
-        write_json(
+        place_json(
             self.folder / "supervisor.json",
             {
                 "pid": own,
