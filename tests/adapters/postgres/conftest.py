@@ -4,6 +4,7 @@ In memory where there is plenty: killing processes shows nothing about a disk, w
 wrote either way. Loss of power is not tested here.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -91,6 +92,18 @@ class Program:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+@pytest.fixture
+def until():
+    """Waits for a condition; fails when it does not come."""
+
+    async def wait(condition, seconds=60):
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110 - other processes set no event for us
+                await asyncio.sleep(0.002)
+
+    return wait
 
 
 @pytest.fixture

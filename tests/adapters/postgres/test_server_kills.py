@@ -1,5 +1,6 @@
 """kill -9 of either side, at any moment: acknowledged commits stay, and the server comes back."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -33,7 +34,21 @@ def kill(pids):
             continue
 
 
-def strike(mode, layout, writer, backend):
+def reuse_number(layout):
+    """A process of the server's account that the dead server's pid file now names."""
+    # The trap of the wheels' wrappers: a living process of the server's own account has the number.
+    account = layout.account
+    bystander = subprocess.Popen(
+        ["sleep", "60"], env=_ENVIRONMENT, user=account.uid if account.switched else None
+    )
+    pid_file = layout.cluster / "postmaster.pid"
+    lines = pid_file.read_text().splitlines()
+    lines[0] = str(bystander.pid)
+    pid_file.write_text("\n".join(lines) + "\n")
+    return bystander
+
+
+async def strike(mode, layout, writer, backend, until):
     """Kill what the mode names. Returns a bystander process that took a dead server's number."""
     processes = server_processes(layout)
     postmaster = [pid for pid, is_postmaster in processes.items() if is_postmaster]
@@ -48,21 +63,11 @@ def strike(mode, layout, writer, backend):
         writer.process.kill()
     if mode != REUSED_PID:
         return None
-    while server_processes(layout):
-        time.sleep(0.002)
-    # The trap of the wheels' wrappers: a living process of the server's own account has the number.
-    account = layout.account
-    bystander = subprocess.Popen(
-        ["sleep", "60"], env=_ENVIRONMENT, user=account.uid if account.switched else None
-    )
-    pid_file = layout.cluster / "postmaster.pid"
-    lines = pid_file.read_text().splitlines()
-    lines[0] = str(bystander.pid)
-    pid_file.write_text("\n".join(lines) + "\n")
-    return bystander
+    await until(lambda: not server_processes(layout))
+    return reuse_number(layout)
 
 
-def acknowledged_after_kill(mode, data_folder, start_program, moment):
+async def acknowledged_after_kill(mode, data_folder, start_program, until, moment):
     """One drill: the last number acknowledged, all numbers found, seconds to the first query."""
     writer = start_program("program_writer.py", data_folder)
     backend = int(writer.line())
@@ -71,7 +76,7 @@ def acknowledged_after_kill(mode, data_folder, start_program, moment):
     while time.monotonic() < end:
         last = int(writer.line())
     server = EmbeddedServer(data_folder)
-    bystander = strike(mode, server.layout, writer, backend)
+    bystander = await strike(mode, server.layout, writer, backend, until)
     begun = time.monotonic()
     with server:
         with psycopg.connect(server.dsn) as connection:
@@ -93,8 +98,10 @@ def acknowledged_after_kill(mode, data_folder, start_program, moment):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_acknowledged_commits_survive(mode, data_folder, start_program):
-    last, found, _ = acknowledged_after_kill(mode, data_folder, start_program, moment=0.05)
+async def test_acknowledged_commits_survive(mode, data_folder, start_program, until):
+    last, found, _ = await acknowledged_after_kill(
+        mode, data_folder, start_program, until, moment=0.05
+    )
     assert found[:last] == list(range(1, last + 1))
     # An ambiguous commit is normal: at most one more than was acknowledged.
     assert len(found) - last in (0, 1)
@@ -103,23 +110,23 @@ def test_acknowledged_commits_survive(mode, data_folder, start_program):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", MODES)
-def test_acknowledged_commits_survive_many_kills(mode, data_folder, start_program):
+async def test_acknowledged_commits_survive_many_kills(mode, data_folder, start_program, until):
     """The same folder is hit again and again at other moments; numbers go on where they stopped."""
     for drill in range(12):
-        last, found, _ = acknowledged_after_kill(
-            mode, data_folder, start_program, moment=0.013 * drill
+        last, found, _ = await acknowledged_after_kill(
+            mode, data_folder, start_program, until, moment=0.013 * drill
         )
         assert found == list(range(1, len(found) + 1))
         assert len(found) - last in (0, 1)
 
 
 @pytest.mark.parametrize("milliseconds", [0, 5, 20, 60, 120])
-def test_a_stop_that_meets_the_servers_own_restart_ends(data_folder, milliseconds):
+async def test_a_stop_that_meets_the_servers_own_restart_ends(data_folder, milliseconds):
     """A fast shutdown that comes while the server restarts after a crash can hang for ever."""
     server = EmbeddedServer(data_folder).start()
     with psycopg.connect(server.dsn) as victim:
         kill([victim.info.backend_pid])
-        time.sleep(milliseconds / 1000)
+        await asyncio.sleep(milliseconds / 1000)
         begun = time.monotonic()
         server.leave()
         assert time.monotonic() - begun < 30
@@ -127,20 +134,21 @@ def test_a_stop_that_meets_the_servers_own_restart_ends(data_folder, millisecond
     assert server_processes(server.layout) == {}
 
 
-def test_a_half_made_cluster_is_never_seen(public_folder, start_program):
+@pytest.mark.parametrize("made", ["", "PG_VERSION", "global/pg_control", "base/5/PG_VERSION"])
+async def test_a_half_made_cluster_is_never_seen(public_folder, start_program, until, made):
     """A process killed inside initdb leaves nothing that the next one would take for a cluster."""
     folder = public_folder / "data"
-    for moment in (0.05, 0.15, 0.3):
-        user = start_program("program_user.py", folder)
-        time.sleep(moment)
-        user.process.kill()
-        user.process.wait()
+    user = start_program("program_user.py", folder)
+    await until((folder / "cluster.unfinished" / made).exists)
+    user.process.kill()
+    user.process.wait()
+    assert not (folder / "cluster").exists()
     with EmbeddedServer(folder) as server, psycopg.connect(server.dsn) as connection:
         assert connection.execute("select count(*) > 0 from pg_class").fetchone() == (True,)
 
 
 @pytest.mark.slow
-def test_a_backend_that_outlives_its_postmaster_is_ended(data_folder, start_program):
+async def test_a_backend_that_outlives_its_postmaster_is_ended(data_folder, start_program, until):
     """A computing backend does not notice that the postmaster died, and blocks a new server."""
     user = start_program("program_user.py", data_folder)
     user.line()
@@ -148,10 +156,11 @@ def test_a_backend_that_outlives_its_postmaster_is_ended(data_folder, start_prog
     busy = psycopg.connect(server.dsn, autocommit=True)
     computing = busy.info.backend_pid
     busy.pgconn.send_query(b"do $$ begin loop perform 1; end loop; end $$")
-    time.sleep(0.2)
+    with psycopg.connect(server.dsn, autocommit=True) as watcher:
+        state = "select state from pg_stat_activity where pid = %s"
+        await until(lambda: watcher.execute(state, [computing]).fetchone() == ("active",))
     kill(pid for pid, is_postmaster in server_processes(server.layout).items() if is_postmaster)
-    time.sleep(0.2)
-    assert list(server_processes(server.layout)) == [computing]
+    await until(lambda: list(server_processes(server.layout)) == [computing])
     with server:
         assert computing not in server_processes(server.layout)
         with psycopg.connect(server.dsn) as connection:

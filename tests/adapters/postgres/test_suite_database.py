@@ -62,14 +62,12 @@ def test_parallel_workers_leave_nothing_behind():
 
 
 @pytest.mark.slow
-def test_servers_of_a_killed_run_are_ended_by_the_next():
+async def test_servers_of_a_killed_run_are_ended_by_the_next(until):
     """Nobody can clean up after itself when it is killed; the next run does it."""
     killed = uuid.uuid4().hex
     victim = session(killed, "sample_that_sleeps.py")
-    begun = time.monotonic()
-    while not any(list(place.glob("server-*/socket/.s.PGSQL.5432")) for place in places(killed)):
-        assert time.monotonic() - begun < 60
-        time.sleep(0.05)
+    sockets = "server-*/socket/.s.PGSQL.5432"
+    await until(lambda: any(list(place.glob(sockets)) for place in places(killed)))
     os.killpg(victim.pid, signal.SIGKILL)  # the run and its workers; servers are no part of it
     victim.communicate()
     (left,) = places(killed)

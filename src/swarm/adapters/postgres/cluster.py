@@ -22,23 +22,25 @@ from .spawn import run_as
 if TYPE_CHECKING:
     from .binaries import Binaries
     from .layout import Layout
+    from .locks import FileLock
 
 _MARKER = "swarm-made-this"
 _UNFINISHED = "cluster.unfinished"
 _BUILTIN_LOCALES_SINCE = 17
 
 
-def ensure_cluster(binaries: Binaries, layout: Layout) -> None:
+def ensure_cluster(binaries: Binaries, layout: Layout, lock: FileLock) -> None:
     """Make the cluster when there is none; check the one that is there.
 
-    Call only with the `server` lock held: then nobody else touches the folder.
+    lock: the `server` lock, held: then nobody else touches the folder. It is handed to initdb as
+    well, which goes on when we are killed and would meet the next one that makes a cluster.
     """
     if layout.cluster.is_symlink() or (layout.cluster.exists() and not layout.cluster.is_dir()):
         raise DataDirectoryForeign(f"{layout.cluster} is not a folder")
     if layout.cluster.exists() and any(layout.cluster.iterdir()):
         check_cluster(binaries, layout.cluster)
     else:
-        _make_cluster(binaries, layout)
+        _make_cluster(binaries, layout, lock)
 
 
 def check_cluster(binaries: Binaries, cluster: Path) -> None:
@@ -100,14 +102,14 @@ def copy_cluster(source: Layout, target: Layout) -> None:
     unfinished.rename(target.cluster)
 
 
-def _make_cluster(binaries: Binaries, layout: Layout) -> None:
+def _make_cluster(binaries: Binaries, layout: Layout, lock: FileLock) -> None:
     """Run initdb beside the final place and rename: a half-made cluster is never seen."""
     unfinished = layout.data / _UNFINISHED
     _remove(unfinished)  # of a process that was killed; we hold the lock, so nobody uses it
     try:
         unfinished.mkdir(mode=0o700)
         layout.account.own(unfinished)
-        _run_initdb(binaries, layout, unfinished)
+        _run_initdb(binaries, layout, unfinished, lock)
         _let_in_only_us(layout, unfinished)
         if layout.cluster.exists():
             layout.cluster.rmdir()  # empty, or we would not be here
@@ -125,7 +127,7 @@ def _make_cluster(binaries: Binaries, layout: Layout) -> None:
         raise
 
 
-def _run_initdb(binaries: Binaries, layout: Layout, target: Path) -> None:
+def _run_initdb(binaries: Binaries, layout: Layout, target: Path, lock: FileLock) -> None:
     locale = ["--locale=C", "--encoding=UTF8"]
     if binaries.major >= _BUILTIN_LOCALES_SINCE:
         # The C library's collations change with its version and break indexes; this one cannot.
@@ -134,7 +136,7 @@ def _run_initdb(binaries: Binaries, layout: Layout, target: Path) -> None:
         str(binaries.initdb), "-D", str(target), "-U", DATABASE_USER, "--data-checksums",
         "--auth-local=peer", "--auth-host=reject", "--no-instructions", *locale,
     ]  # fmt: skip
-    done = run_as(layout.account, command)
+    done = run_as(layout.account, command, keep=lock.fd)
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip()[-2000:]
         if "No space left on device" in words or "Disk quota exceeded" in words:

@@ -138,27 +138,29 @@ def request_stop(layout: Layout) -> None:
 
 
 def server_processes(layout: Layout) -> dict[int, bool]:
-    """The server's processes and whether each is the postmaster (Linux only, else empty).
+    """The processes that hold the `server` lock, and whether each is a postmaster.
 
-    Every one of them has the cluster as its working directory; only the postmaster still has the
-    command line that we gave it.
+    All processes of a server inherited the lock, and so did an initdb. Linux only, else empty.
     """
+    lock = str(layout.locks.server().path)
     found = {}
-    for entry in Path("/proc").glob("[0-9]*"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "cwd").readlink() == layout.cluster:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                found[int(entry.name)] = b"-D" in words
+            held = any(os.readlink(fd) == lock for fd in (process / "fd").iterdir())  # noqa: PTH115
+            words = (process / "cmdline").read_bytes().split(b"\0") if held else []
         except OSError:
-            continue
+            continue  # it ended meanwhile, or is not ours to look at
+        if held:
+            # A backend has another title; initdb's own servers have other first words.
+            found[int(process.name)] = words[0].endswith(b"/postgres") and words[1:2] == [b"-D"]
     return found
 
 
 def evict(layout: Layout) -> None:
     """Make whoever holds the cluster quit at once; what was committed is recovered at the start.
 
-    For a postmaster whose socket somebody deleted or that hangs while stopping, and for backends
-    that outlived a killed postmaster because they were computing.
+    For a postmaster whose socket somebody deleted or that hangs while stopping, for backends that
+    outlived a killed postmaster because they were computing, for an initdb that hangs.
     """
     processes = server_processes(layout)
     postmasters = [pid for pid, is_postmaster in processes.items() if is_postmaster]

@@ -183,7 +183,7 @@ class EmbeddedServer:
     def _launch(self, lock: FileLock) -> None:
         binaries = self._binaries or find_binaries()
         binaries = reachable_binaries(binaries, self.layout.account, self._system_state)
-        ensure_cluster(binaries, self.layout)
+        ensure_cluster(binaries, self.layout, lock)
         check_cluster(binaries, self.layout.cluster)
         forget_dead_server(self.layout)
         try:

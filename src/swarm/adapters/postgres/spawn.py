@@ -15,8 +15,10 @@ _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
 _PRIVATE = 0o077
 
 
-def run_as(account: ServerAccount, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end and keep what it says."""
+def run_as(
+    account: ServerAccount, command: Sequence[str], *, keep: int
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and keep what it says. `keep`: a descriptor for it to inherit."""
     return subprocess.run(
         command,
         capture_output=True,
@@ -24,6 +26,7 @@ def run_as(account: ServerAccount, command: Sequence[str]) -> subprocess.Complet
         errors="replace",
         check=False,
         stdin=subprocess.DEVNULL,
+        pass_fds=[keep],
         cwd="/",
         env=_ENVIRONMENT,
         umask=_PRIVATE,
