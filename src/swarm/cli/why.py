@@ -63,16 +63,17 @@ async def tell(database: Database, what: str) -> tuple[str, dict[str, Any]]:
         need["ranking"] = (await stories.ranking(need["swarm"], limit=RANKED))["after"]
         return "Need", need
     if what.startswith("m-"):
-        return "Mission", _with_gates(await stories.trace(what))
+        return "Mission", with_gates(await stories.trace(what))
     if not what:
         return "Choice", await stories.choice(await swarm_named(database, ""))
     try:
-        return "Mission", _with_gates(await stories.trace(what))
+        return "Mission", with_gates(await stories.trace(what))
     except NotFound:
         return "Choice", await stories.choice(await swarm_named(database, what))
 
 
-def _with_gates(story: dict[str, Any]) -> dict[str, Any]:
+def with_gates(story: dict[str, Any]) -> dict[str, Any]:
+    """The story with its gate strip in words."""
     gates = [{"gate": one.name, "state": one.state, "reason": one.reason, "detail": one.detail}
              for one in strip_of(story)]  # fmt: skip
     return {**story, "gates": gates}
