@@ -17,7 +17,7 @@ from swarm.contract.errors import Refused, SwarmError, Unavailable
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
 from swarm.core.loop import discover
-from swarm.core.loop.discover import Pace, Standing
+from swarm.core.loop.discover import Pace, SourceStanding
 from swarm.ports.sources import Source
 from swarm.ports.store import Intake
 from swarm.runtime.events import Event
@@ -88,7 +88,7 @@ class SourceKeeper:
 
     async def _keep(self, swarm: SwarmId, name: str, every: timedelta) -> None:
         pace = Pace(swarm=swarm, source=name, every=every)
-        standing = Standing(source=name)
+        standing = SourceStanding(source=name)
         while True:
             before = standing
             standing = await self._read(swarm, name, pace, standing)
@@ -96,7 +96,9 @@ class SourceKeeper:
             due = standing.due or self._now() + every
             await asyncio.sleep(max(0.05, (due - self._now()).total_seconds()))
 
-    async def _read(self, swarm: SwarmId, name: str, pace: Pace, standing: Standing) -> Standing:
+    async def _read(
+        self, swarm: SwarmId, name: str, pace: Pace, standing: SourceStanding
+    ) -> SourceStanding:
         """Read a source once, to its end."""
         source = self._bound.source(swarm, name)
         if source is None:
@@ -132,7 +134,7 @@ class SourceKeeper:
             return discover.failed(standing, pace, self._now(), detail)
         return discover.answered(standing, pace, self._now(), news=news)
 
-    async def _tell(self, swarm: SwarmId, before: Standing, after: Standing) -> None:
+    async def _tell(self, swarm: SwarmId, before: SourceStanding, after: SourceStanding) -> None:
         """Tell the store about a transition between answering and dark; nothing else writes."""
         was, is_ = before.dark_since is not None, after.dark_since is not None
         first = before.answered_at is None and after.answered_at is not None

@@ -12,7 +12,7 @@ from swarm.core.loop.discover import (
     DARK_AFTER,
     Health,
     Pace,
-    Standing,
+    SourceStanding,
     answered,
     back_off,
     due,
@@ -28,7 +28,7 @@ from swarm.core.snapshot import SourceState
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
 PACE = Pace(swarm=SwarmId("s-1"), source="feed", every=FIVE)
-NEW = Standing(source="feed")
+NEW = SourceStanding(source="feed")
 
 
 def pace(source: str = "feed", every: timedelta = FIVE, **more) -> Pace:
@@ -97,10 +97,10 @@ class TestCadence:
         assert len(times) == 50
 
     def test_the_longest_waiting_comes_first(self):
-        one = Standing(source="a", due=NOON - FIVE)
-        two = Standing(source="b", due=NOON - 2 * FIVE)
-        never = Standing(source="c")
-        later = Standing(source="d", due=NOON + FIVE)
+        one = SourceStanding(source="a", due=NOON - FIVE)
+        two = SourceStanding(source="b", due=NOON - 2 * FIVE)
+        never = SourceStanding(source="c")
+        later = SourceStanding(source="d", due=NOON + FIVE)
         assert due([one, two, never, later], NOON) == ("c", "b", "a")
 
     def test_nothing_to_wait_for_is_no_time(self):

@@ -124,7 +124,7 @@ def _pair(entry: str) -> tuple[str, int]:
 class FeedSettings(WebSettings):
     """An RSS or Atom feed; every entry is a signal from outside."""
 
-    kind: Literal["feed"]
+    kind: Literal["feed"] = Field(description="An RSS or Atom feed.")
     external: bool = Field(default=True, description="Feeds speak from outside, unless yours.")
     trust: Share = Field(default=0.4, description="How likely a single entry is true.")
     types: tuple[str, ...] = Field(
@@ -155,7 +155,7 @@ class FieldPointers(SettingsBlock):
 class JsonSettings(WebSettings):
     """A list of items in JSON over HTTP."""
 
-    kind: Literal["json"]
+    kind: Literal["json"] = Field(description="A list of items in JSON.")
     external: bool = Field(default=True, description="Whether it speaks from outside.")
     trust: Share = Field(default=0.5, description="How likely a single item is true.")
     items: Pointer = Field(default="", description="Where the list of items is; empty: the top.")
@@ -172,7 +172,7 @@ class JsonSettings(WebSettings):
 class AlertmanagerSettings(WebSettings):
     """Firing alerts of an Alertmanager, by its API version 2."""
 
-    kind: Literal["alertmanager"]
+    kind: Literal["alertmanager"] = Field(description="An Alertmanager.")
     trust: Share = Field(default=0.9, description="How likely a firing alert is a real one.")
     mission_class: ClassName = Field(default="incident", description="Mission class of its needs.")
     filter: tuple[Annotated[str, Field(min_length=1, max_length=500)], ...] = Field(

@@ -49,7 +49,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class SourceStanding:
     """What is known about one source.
 
     failures:  in a row.                   due: when it is read next; None: at once.
@@ -76,21 +76,21 @@ def next_due(pace: Pace, after: datetime) -> datetime:
     return next(time for time in times if time > earliest)
 
 
-def due(standings: Iterable[Standing], now: datetime) -> tuple[str, ...]:
+def due(standings: Iterable[SourceStanding], now: datetime) -> tuple[str, ...]:
     """The sources to read now, the longest waiting first; each one once, however late it is."""
     waiting = [one for one in standings if one.due is None or one.due <= now]
     waiting.sort(key=lambda one: (one.due or EPOCH, one.source))
     return tuple(one.source for one in waiting)
 
 
-def look_again(standings: Iterable[Standing]) -> datetime | None:
+def look_again(standings: Iterable[SourceStanding]) -> datetime | None:
     """When the next source is due; None when there is none that waits for its time."""
     return min((one.due for one in standings if one.due is not None), default=None)
 
 
-def answered(before: Standing, pace: Pace, at: datetime, *, news: bool) -> Standing:
+def answered(before: SourceStanding, pace: Pace, at: datetime, *, news: bool) -> SourceStanding:
     """How a source stands after it answered; `news`: it brought something that was not known."""
-    return Standing(
+    return SourceStanding(
         source=before.source,
         answered_at=at,
         news_at=at if news or before.news_at is None else before.news_at,
@@ -99,8 +99,8 @@ def answered(before: Standing, pace: Pace, at: datetime, *, news: bool) -> Stand
 
 
 def failed(
-    before: Standing, pace: Pace, at: datetime, detail: str, asked: timedelta | None = None
-) -> Standing:
+    before: SourceStanding, pace: Pace, at: datetime, detail: str, asked: timedelta | None = None
+) -> SourceStanding:
     """How a source stands after it did not answer.
 
     asked: how long it told us to stay away; heeded up to a day.
@@ -132,7 +132,7 @@ def back_off(pace: Pace, failures: int) -> timedelta:
     return pause * (1 + JITTER * _share(pace, f"failure {failures}"))
 
 
-def health(standing: Standing, pace: Pace, now: datetime) -> Health:
+def health(standing: SourceStanding, pace: Pace, now: datetime) -> Health:
     """How a source stands at `now`, in one word."""
     if standing.dark_since is not None:
         return Health.DARK
@@ -144,15 +144,15 @@ def health(standing: Standing, pace: Pace, now: datetime) -> Health:
     return Health.QUIET if pace.quiet_after and silent > pace.quiet_after else Health.OK
 
 
-def state_of(standing: Standing) -> SourceState:
+def state_of(standing: SourceStanding) -> SourceState:
     """The source as the snapshot shows it to the other steps of the loop."""
     return SourceState(name=standing.source, dark_since=standing.dark_since, detail=standing.detail)
 
 
-def restored(state: SourceState) -> Standing:
+def restored(state: SourceState) -> SourceStanding:
     """What a restarted controller knows of a source: a dark one stays dark until it answers."""
     dark = state.dark_since
-    return Standing(
+    return SourceStanding(
         source=state.name,
         failures=DARK_AFTER if dark else 0,
         failing_since=dark,

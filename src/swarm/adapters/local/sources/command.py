@@ -13,7 +13,7 @@ from swarm.adapters.local.sources.checkout import Checkouts
 from swarm.adapters.local.sources.errors import CheckoutFailed, CommandFailed
 from swarm.adapters.local.sources.report import Report
 from swarm.adapters.local.sources.settings import CommandSettings, Format
-from swarm.adapters.local.sources.standing import Standing, from_cursor, news
+from swarm.adapters.local.sources.standing import Remembered, from_cursor, news
 from swarm.core.ids import MissionId
 from swarm.core.policy.cleaning import Form, clean_line
 from swarm.ports.gathering import Gathering, Refusals, in_readings
@@ -21,7 +21,7 @@ from swarm.ports.signal_line import Bearing, SignalLine
 from swarm.ports.source_settings import Place
 from swarm.ports.sources import Reading
 
-_Told = tuple[str, Standing, Report, str, int, dict[str, MissionId]]
+_Told = tuple[str, Remembered, Report, str, int, dict[str, MissionId]]
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -87,7 +87,7 @@ class CommandSource:
     def _tell(
         self,
         cursor: str,
-        before: Standing,
+        before: Remembered,
         report: Report,
         commit: str,
         slot: int,

@@ -26,7 +26,7 @@ class Format(StrEnum):
 class CommandSettings(SourceSettings):
     """A command that reports findings: a linter, a scanner, or a script of your own."""
 
-    kind: Literal["command"]
+    kind: Literal["command"] = Field(description="A command that reports findings.")
     run: tuple[Annotated[str, Field(max_length=4_096)], ...] = Field(
         min_length=1,
         max_length=200,
@@ -80,7 +80,7 @@ class CommandSettings(SourceSettings):
 class ResultsSettings(SourceSettings):
     """Result files of tests in JUnit XML; every failure and error is a signal."""
 
-    kind: Literal["junit"]
+    kind: Literal["junit"] = Field(description="Result files of tests.")
     files: tuple[Annotated[str, Field(min_length=1, max_length=4_096)], ...] = Field(
         min_length=1,
         max_length=50,

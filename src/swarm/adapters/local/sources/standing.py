@@ -19,7 +19,7 @@ _KEY = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Remembered:
     """What the last reading saw.
 
     of:       hash of what the findings depend on besides the commit: the settings.
@@ -39,17 +39,17 @@ class Standing:
         return json.dumps({**body, "keys": "".join(sorted(self.keys))}, separators=(",", ":"))
 
 
-def from_cursor(cursor: str, of: str) -> Standing:
+def from_cursor(cursor: str, of: str) -> Remembered:
     """What a cursor says; nothing, if there is none or it belongs to other settings."""
     try:
         data = json.loads(cursor) if cursor else {}
         if data.get("v") != 1 or data["of"] != of:
-            return Standing(of=of)
+            return Remembered(of=of)
         text = str(data["keys"])
         keys = frozenset(text[at : at + _KEY] for at in range(0, len(text), _KEY))
-        return Standing(of=of, commit=str(data["commit"]), slot=int(data["slot"]), keys=keys)
+        return Remembered(of=of, commit=str(data["commit"]), slot=int(data["slot"]), keys=keys)
     except (ValueError, TypeError, KeyError, AttributeError):
-        return Standing(of=of)
+        return Remembered(of=of)
 
 
 def keyed(lines: Sequence[SignalLine]) -> Iterator[tuple[str, SignalLine]]:
@@ -70,10 +70,12 @@ class News:
     """What to tell: (external id, finding) pairs, and what stands after they were stored."""
 
     told: tuple[tuple[str, SignalLine], ...]
-    after: Standing
+    after: Remembered
 
 
-def news(before: Standing, lines: Sequence[SignalLine], commit: str, slot: int, most: int) -> News:
+def news(
+    before: Remembered, lines: Sequence[SignalLine], commit: str, slot: int, most: int
+) -> News:
     """What is new since the last reading, at most `most` findings; the rest comes next time.
 
     commit: the commit that was looked at; "" for a folder without one.
@@ -92,5 +94,5 @@ def news(before: Standing, lines: Sequence[SignalLine], commit: str, slot: int, 
         else:
             complete = False
     looked_at = commit if complete else ""
-    after = Standing(of=before.of, commit=looked_at, slot=slot, keys=frozenset(standing))
+    after = Remembered(of=before.of, commit=looked_at, slot=slot, keys=frozenset(standing))
     return News(told=tuple(told), after=after)
