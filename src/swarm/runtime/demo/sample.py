@@ -241,7 +241,7 @@ max_hold = "60s"
 
 [slo]
 error_objective = 0.05
-latency_objective = "200ms"
+latency_objective = "1s"
 min_sample = 60
 look_every = "{pause}"
 window = "3s"
