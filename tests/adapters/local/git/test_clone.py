@@ -266,3 +266,36 @@ async def test_a_lock_file_that_a_killed_git_left_is_removed(world, run_git):
         os.utime(stale, (1, 1))
     assert (await world.forge.land(world.land(change))).fact.landed
     assert run_git(world.clone, "rev-parse", "main^") == head
+
+
+async def test_tidying_packs_everything_and_loses_nothing(world, run_git):
+    kept = [
+        (await world.change({f"f{n}.py": f"F = {n}\n"}, mission=f"m-{n}")).change for n in range(3)
+    ]
+    # git guesses from one of 256 folders how many objects there are; fill it.
+    for number in range(2000):
+        (world.tmp / f"blob-{number}").write_text(str(number))
+    names = (str(world.tmp / f"blob-{number}") for number in range(2000))
+    run_git(world.clone, "hash-object", "-w", *names)
+    refs = run_git(world.clone, "for-each-ref")
+    (world.clone / "gc.pid.lock").touch()
+    os.utime(world.clone / "gc.pid.lock", (1, 1))
+    await world.forge.clone("app").tidy(loose=1)
+    assert run_git(world.clone, "for-each-ref") == refs
+    assert len(list((world.clone / "objects/pack").glob("*.pack"))) == 1
+    reply = await world.forge.land(world.land(kept[1], mission="m-1"))
+    assert reply.fact.landed
+    run_git(world.clone, "fsck", "--full")
+
+
+async def test_what_a_killed_process_left_is_swept_away_later(world):
+    left, fresh = world.data / "app.git/.scratch-old", world.data / "app.git/.scratch-new"
+    await seen(world)
+    for folder in (left, fresh):
+        folder.mkdir()
+        (folder / "x").write_text("x")
+    os.utime(left, (1, 1))
+    again = PrivateClone("app", world.settings, world.data)
+    await again.open()
+    assert not left.exists()
+    assert fresh.exists(), "somebody may be using it"

@@ -23,6 +23,8 @@ from swarm.adapters.local.attest.errors import KeyTaken, SigningFailed, TrustFil
 from swarm.adapters.local.attest.keygen import keygen
 from swarm.adapters.local.attest.provenance import PREDICATE_TYPE, STATEMENT_TYPE
 from swarm.adapters.local.attest.tags import NAMESPACE
+from swarm.adapters.local.git import lock
+from swarm.adapters.local.git.clone import LOCK_WAIT
 from swarm.adapters.local.git.commits import one_line, read_commit
 from swarm.adapters.local.git.plumbing import Git
 
@@ -67,6 +69,8 @@ async def sign_tag(git: Git, commit: str, key: Path, name: str, who: str) -> str
     """
     about = await read_commit(git, commit)
     ref = f"refs/tags/{name}"
+    if git.folder is None:
+        raise SigningFailed("a tag needs a repository to be put in")
     await git.run("check-ref-format", ref)
     payload = (
         f"object {commit}\ntype commit\ntag {name}\n"
@@ -80,11 +84,15 @@ async def sign_tag(git: Git, commit: str, key: Path, name: str, who: str) -> str
             raise SigningFailed(f"ssh-keygen did not sign: {said.words.strip()[-200:]}")
         signature = message.with_suffix(".sig").read_bytes()
     tag = (await git.run("mktag", stdin=payload + signature)).text
-    taken = await git.run("rev-parse", "--verify", "--quiet", ref, ok=(0, 1))
-    if taken.code == 0:
-        return taken.text
-    await git.run("update-ref", ref, tag, "0" * len(tag), ok=(0, 128))
-    return (await git.run("rev-parse", "--verify", ref)).text
+    # The clone's own lock: what a killed git left behind may be removed under it, and only so.
+    async with lock.writing(git.folder.with_suffix(".lock"), LOCK_WAIT) as held:
+        await lock.sweep(git.folder, [ref])
+        there = git.holding(held)
+        taken = await there.run("rev-parse", "--verify", "--quiet", ref, ok=(0, 1))
+        if taken.code == 0:
+            return taken.text
+        await there.run("update-ref", ref, tag, "0" * len(tag))
+    return tag
 
 
 def statement(

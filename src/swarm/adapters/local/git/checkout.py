@@ -17,6 +17,7 @@ from swarm.adapters.local.git.clone import ATTRIBUTES
 from swarm.adapters.local.git.commits import read_commit
 from swarm.adapters.local.git.errors import CheckoutTaken
 from swarm.adapters.local.git.plumbing import Git
+from swarm.adapters.local.git.scratch import PREFIX, scratch, sweep
 
 #: What an agent gets to read of the past; a whole history can be gigabytes for each run.
 HISTORY_DEPTH = 100
@@ -55,14 +56,13 @@ def _prepare(into: Path) -> Path:
     if into.is_symlink() or (into.exists() and (not into.is_dir() or any(into.iterdir()))):
         raise CheckoutTaken(f"{into} is there and not empty")
     into.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f".{into.name}-", dir=into.parent))
+    sweep(into.parent, PREFIX)
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=into.parent))
 
 
 async def _files(git: Git, commit: str, into: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="swarm-checkout-") as scratch:
-        there = git.with_environment(
-            GIT_INDEX_FILE=str(Path(scratch) / "index"), GIT_WORK_TREE=str(into)
-        )
+    with scratch(into.parent) as folder:
+        there = git.with_environment(GIT_INDEX_FILE=str(folder / "index"), GIT_WORK_TREE=str(into))
         await there.run("read-tree", "-m", "-u", commit)
 
 

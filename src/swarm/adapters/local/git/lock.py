@@ -48,7 +48,7 @@ def _taken(descriptor: int) -> bool:
 
 async def sweep(folder: Path, names: Sequence[str]) -> None:
     """Remove git's lock files for these refs or files; only to be called while writing."""
-    for name in (*names, "packed-refs", "HEAD", "shallow", "config"):
+    for name in (*names, "packed-refs", "HEAD", "shallow", "config", "gc.pid"):
         stale = folder / f"{name}.lock"
         with contextlib.suppress(FileNotFoundError):
             age = time.time() - stale.stat().st_mtime

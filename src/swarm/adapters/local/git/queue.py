@@ -104,6 +104,9 @@ async def land(clone: PrivateClone, order: Land) -> Turn:
         if main != base.id:
             return Turn(done=False, main=main, detail=f"main had moved to {main}")
         if await clone.move_main(head.id, base.id):
+            # The landing is done; that its tidying failed is no reason to say otherwise.
+            with contextlib.suppress(SwarmError):
+                await clone.tidy()
             return Turn(done=True, main=head.id)
     raise GitFailed(f"main of {clone.name!r} kept moving")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarm.adapters.local.git.diff import blob_sizes, read_blobs, with_content
+from swarm.adapters.local.git.errors import GitFailed
 from swarm.adapters.local.git.plumbing import Git
+from swarm.adapters.local.git.scratch import scratch
 from swarm.adapters.local.git.worktree import (
     NEW_FILES_LIMIT,
     Found,
@@ -205,15 +206,16 @@ async def _old_contents(git: Git, ids: Sequence[str], rules: IntakeRules) -> dic
 
 async def write_tree(git: Git, base: str, taken: Survey) -> str:
     """Write the tree that the survey describes on top of tree `base`, by a private index."""
-    with tempfile.TemporaryDirectory(prefix="swarm-intake-") as name:
-        scratch = Path(name)
-        files = [scratch / str(at) for at, _ in enumerate(taken.contents)]
+    if git.folder is None:
+        raise GitFailed("a tree needs a repository to be written to")
+    with scratch(git.folder) as folder:
+        files = [folder / str(at) for at, _ in enumerate(taken.contents)]
         for file, data in zip(files, taken.contents.values(), strict=True):
             await asyncio.to_thread(file.write_bytes, data)
         listing = "\n".join([*map(str, files), ""]).encode()
         said = await git.run("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listing)
         ids = dict(zip(taken.contents, said.text.splitlines(), strict=True))
-        indexed = git.with_environment(GIT_INDEX_FILE=str(scratch / "index"))
+        indexed = git.with_environment(GIT_INDEX_FILE=str(folder / "index"))
         await indexed.run("read-tree", base)
         zero = "0" * len(base)
         gone = [f"0 {zero}\t{item.path}\0" for item in taken.touched if not item.new_mode]
