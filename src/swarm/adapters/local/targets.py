@@ -19,11 +19,13 @@ from swarm.adapters.local.git.forge import LocalForge
 from swarm.adapters.local.service import state
 from swarm.adapters.local.service.errors import NoStable
 from swarm.adapters.local.service.observing import LiveState
+from swarm.adapters.local.service.queries import PrometheusReader, PrometheusSettings
 from swarm.adapters.local.service.service import LocalService
 from swarm.adapters.local.service.settings import ServiceSettings
 from swarm.core.decision import Abort, Promote, SeeLive, SetTraffic, Sync, TakeLook
 from swarm.core.evidence import Aborted, LiveSeen, LookTaken, Promoted, Synced, TrafficSet
 from swarm.core.ids import evidence_id
+from swarm.core.rollout.counts import Look
 from swarm.ports.reply import Done, Later, No, Reply
 
 SOURCE = "local-service"
@@ -35,6 +37,10 @@ class TargetSettings(ServiceSettings):
     """A service on this machine that changes are rolled out to."""
 
     repo: str = Field(min_length=1, max_length=256, description="Repository whose commits it runs.")
+    prometheus: PrometheusSettings | None = Field(
+        default=None,
+        description="A Prometheus to read its counters from. Unset: the proxy's own are read.",
+    )
 
 
 class LocalTargets:
@@ -163,7 +169,7 @@ class LocalTargets:
         service = self._services.get(order.target)
         if service is None:
             return _unbound(order.target)
-        look = await service.read_look()
+        look = await self._read(order.target, service)
         return Done(
             fact=LookTaken(
                 id=evidence_id(order.key),
@@ -175,6 +181,15 @@ class LocalTargets:
                 look=look,
             )
         )
+
+    async def _read(self, target: str, service: LocalService) -> Look:
+        """From the target's Prometheus where it has one; the split is always the proxy's."""
+        settings = self._settings[target].prometheus
+        if settings is None:
+            return await service.read_look()
+        seen = await service.live()
+        reader = PrometheusReader(settings)
+        return await reader.look(seen.stable_revision, seen.canary_revision, seen.traffic_percent)
 
     async def ensure(self, target: str, main: str) -> LiveState:
         """Have something serve: what is on record, or `main` where nothing ever did.

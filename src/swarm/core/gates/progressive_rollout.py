@@ -6,12 +6,17 @@ from swarm.contract.verdict import Answer, Verdict
 from swarm.core.findings import TargetFindings
 from swarm.core.nouns import Risk
 from swarm.core.reasons import Reason
-from swarm.core.rollout.canary import judge as judge_looks
+from swarm.core.rollout.counts import Absent, Arm, Look, increase
 from swarm.core.rollout.errors import BadLooks
+from swarm.core.rollout.planner import plan_step
+from swarm.core.rollout.remembered import RememberedJudge
 from swarm.core.rollout.thresholds import CanaryThresholds
 from swarm.core.snapshot import Installation
 
 NAME = "progressive_rollout"
+
+# A cache and nothing more: the answer is that of a fold over all looks, each folded once.
+_JUDGE = RememberedJudge()
 
 
 def thresholds(installation: Installation, risk: Risk) -> CanaryThresholds:
@@ -28,7 +33,7 @@ def judge(target: TargetFindings, step: int, limits: CanaryThresholds) -> Verdic
         for taken in target.looks[number]
     ]
     try:
-        judged = judge_looks(looks, limits)
+        judged = _JUDGE.judge(_series(target), looks, limits)
     except BadLooks as error:
         # Two versions may count in different buckets: that settles nothing, for this one alone.
         return Verdict(
@@ -36,10 +41,40 @@ def judge(target: TargetFindings, step: int, limits: CanaryThresholds) -> Verdic
             reason=Reason.CANARY_UNDECIDED,
             detail=f"the readings cannot be compared: {error.message}",
         )
+    waits = judged.answer is Answer.WAIT
     return Verdict(
         answer=judged.answer,
         reason=judged.reason,
-        detail=judged.detail,
+        detail=f"{judged.detail}{_forecast(looks, limits) if waits else ''}",
         evidence=tuple(taken.id for taken in target.looks.get(step, ())),
         look_again=judged.look_again,
     )
+
+
+def _series(target: TargetFindings) -> str:
+    """A name for this rollout's looks; without any there is nothing to remember."""
+    return f"{target.synced.target}@{target.synced.revision}" if target.synced else ""
+
+
+def _forecast(looks: list[Look], limits: CanaryThresholds) -> str:
+    """What the planner says where the traffic of this step cannot decide it in time, else ""."""
+    step = [look for look in looks if look.traffic_percent == looks[-1].traffic_percent]
+    if len(step) < 2 or not 0 < step[-1].traffic_percent < 100:  # noqa: PLR2004 - two readings
+        return ""
+    first, last = step[0], step[-1]
+    arms = (first.canary, last.canary, first.stable, last.stable)
+    seconds = (last.observed_at - first.observed_at).total_seconds()
+    if seconds <= 0 or any(isinstance(arm, Absent) for arm in arms):
+        return ""
+    canary = _grown(first.canary, last.canary)
+    stable = _grown(first.stable, last.stable)
+    share = stable[1] / stable[0] if stable[0] else 0.0
+    plan = plan_step((canary[0] + stable[0]) / seconds, share, last.traffic_percent, limits)
+    return "" if plan.decidable else f"; {plan.detail}"
+
+
+def _grown(before: Arm, after: Arm) -> tuple[float, float]:
+    if isinstance(before, Absent) or isinstance(after, Absent):
+        return 0.0, 0.0
+    counts = increase(before, after).counts
+    return counts.total, counts.bad
