@@ -131,7 +131,7 @@ def _python_checks(folder: Path) -> list[Check]:
     venv = folder / ".venv" / "bin"
     path = (str(venv),) if (venv / "python").exists() else ()
     rules = "E9,F63,F7,F82"
-    syntax = ("{python}", "-m", "ruff", "check", "--isolated", "--select", rules, ".")
+    syntax = ("{python}", "-P", "-m", "ruff", "check", "--isolated", "--select", rules, ".")
     checks = [Check(name="syntax", run=syntax, found_in="Python files")]
     project = _toml(folder / "pyproject.toml")
     tools = project.get("tool", {}) if isinstance(project.get("tool"), dict) else {}

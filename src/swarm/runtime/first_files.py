@@ -89,7 +89,7 @@ def _check(check: Check) -> str:
 def _ruff(found: Found) -> str:
     source = {
         "kind": "command",
-        "run": ["{python}", "-m", "ruff", "check", "--output-format=json", "."],
+        "run": ["{python}", "-P", "-m", "ruff", "check", "--output-format=json", "."],
         "format": "ruff",
         "repo": found.name,
         "trust": 0.9,
@@ -97,7 +97,7 @@ def _ruff(found: Found) -> str:
         "risk": "R0",
     }
     agent = {
-        "run": ["{python}", "-m", "ruff", "check", "--fix", "--select", "{rule}", "{paths}"],
+        "run": ["{python}", "-P", "-m", "ruff", "check", "--fix", "--select", "{rule}", "{paths}"],
         "stdin": "none",
         "result": "none",
         "classes": ["tidiness"],

@@ -42,6 +42,9 @@ class Bound(Protocol):
     def every(self, name: str) -> timedelta | None:
         """Its own cadence, where it has one."""
 
+    def quiet_after(self, name: str) -> timedelta | None:
+        """How long it may say nothing new; None where silence is no alarm."""
+
 
 class SourceKeeper:
     """One task per Swarm and source, so that a slow or hostile one holds up no other."""
@@ -87,7 +90,9 @@ class SourceKeeper:
             self._tasks[key] = asyncio.create_task(self._keep(*key), name=f"source {key[1]}")
 
     async def _keep(self, swarm: SwarmId, name: str, every: timedelta) -> None:
-        pace = Pace(swarm=swarm, source=name, every=every)
+        pace = Pace(
+            swarm=swarm, source=name, every=every, quiet_after=self._bound.quiet_after(name)
+        )
         standing = SourceStanding(source=name)
         while True:
             before = standing

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -159,6 +160,41 @@ class BoundSources:
         """Its own cadence, where it has one."""
         settings = self._settings.sources.get(name)
         return settings.every if settings is not None else None
+
+    def quiet_after(self, name: str) -> timedelta | None:
+        """How long it may say nothing new; None where silence is no alarm."""
+        settings = self._settings.sources.get(name)
+        return settings.quiet_after if settings is not None else None
+
+
+def bound_sources(settings: Settings, home: Home) -> BoundSources:
+    """The sources of an installation alone, to read one by hand."""
+    forge = LocalForge(settings.repositories, home.clones)
+    return BoundSources(settings, Checkouts(forge, home.jobs / "readings"))
+
+
+def scratch_runs(
+    settings: Settings, home: Home, folder: Path, on_finished: Callable[[str], None]
+) -> tuple[LocalForge, LocalRuns]:
+    """Agents on clones of their own below `folder`: nothing of the installation is written."""
+    forge = LocalForge(settings.repositories, folder / "clones")
+    hidden = (home.file, home.database, home.logs, home.services)
+    runs = LocalRuns(
+        settings.agents, forge, folder / "runs", on_finished=on_finished, hidden=hidden
+    )
+    return forge, runs
+
+
+def scratch_checks(
+    settings: Settings, home: Home, folder: Path, on_finished: Callable[[str], None]
+) -> tuple[LocalForge, LocalChecks]:
+    """Checks whose jobs and results lie below `folder`, on the installation's private clones."""
+    forge = LocalForge(settings.repositories, home.clones)
+    hidden = (home.file, home.database, home.logs, home.services)
+    checks = LocalChecks(
+        settings.checks, forge, folder / "checks", on_finished=on_finished, hidden=hidden
+    )
+    return forge, checks
 
 
 def stop_local(home: Home) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from swarm.contract.discovery import Discovery
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.nouns import Need
+from swarm.core.policy.citation import degraded
 from swarm.core.reasons import Reason
 
 NAME = "discovery_quality"
 
 
-def judge(need: Need, policy: Discovery) -> Verdict:
-    """Pass when citations and confidence reach what the Swarm asks (GATE-1)."""
+def judge(need: Need, policy: Discovery, dark: int = 0, sources: int = 0) -> Verdict:
+    """Pass when citations and confidence reach what the Swarm asks (GATE-1).
+
+    dark: how many of so many sources do not answer. What only just reached the bar waits for
+          them to come back (FAIL-4); it is not refused, because its evidence did not change.
+    """
     if need.citations == 0 or not need.cited:
         return _fail(Reason.UNCITED, "nothing that can be looked up supports it")
     if need.citations < policy.min_citations:
@@ -24,6 +29,14 @@ def judge(need: Need, policy: Discovery) -> Verdict:
         return _fail(
             Reason.LOW_CONFIDENCE,
             f"confidence {need.confidence:.2f} is below {policy.min_confidence:.2f}",
+        )
+    weaker = degraded(need.confidence, dark, sources)
+    if weaker < policy.min_confidence:
+        return Verdict(
+            answer=Answer.WAIT,
+            reason=Reason.DISCOVERY_DEGRADED,
+            detail=f"confidence {need.confidence:.2f} counts as {weaker:.2f} while {dark} of"
+            f" {sources} sources are dark",
         )
     detail = f"{need.citations} independent citations, confidence {need.confidence:.2f}"
     return Verdict(answer=Answer.PASS, reason=Reason.ENOUGH_EVIDENCE, detail=detail)

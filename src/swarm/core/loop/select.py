@@ -51,6 +51,7 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
     rejected: list[RejectNeed] = []
     passed: list[tuple[NeedId, str, str]] = []
     bias = dict(snapshot.class_bias)
+    dark = sum(source.dark_since is not None for source in snapshot.sources)
     order = sorted(
         snapshot.needs,
         key=lambda need: (-(need.rank + bias.get(need.mission_class, 0.0)), need.id),
@@ -58,11 +59,13 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
     for need in order:
         if len(opened) >= slots:
             break
-        gate = discovery_quality.judge(need, snapshot.spec.discovery)
+        gate = discovery_quality.judge(need, snapshot.spec.discovery, dark, len(snapshot.sources))
         if gate.answer is Answer.FAIL:
             rejected.append(_rejected(need, gate, snapshot))
             continue
         why = refusal(need, snapshot, occupied)
+        if gate.answer is Answer.WAIT:
+            why = why or (Reason(gate.reason), gate.detail)
         agent = agent_for(need, snapshot)
         reserve = budget.reservation(agent) if agent else 0
         if why is None and reserve > 0 and window is None:

@@ -151,10 +151,10 @@ path = "{source}"
 run = ["{{python}}", "-m", "unittest", "-q"]
 
 [checks.syntax]
-run = ["{{python}}", "-m", "ruff", "check", "--isolated", "--select", "E9,F63,F7,F82", "."]
+run = ["{{python}}", "-P", "-m", "ruff", "check", "--isolated", "--select", "E9,F63,F7,F82", "."]
 
 [agents.tidy]
-run = ["{{python}}", "-m", "ruff", "check", "--isolated", "--fix", "--select", "{{rule}}", "{{paths}}"]
+run = ["{{python}}", "-P", "-m", "ruff", "check", "--isolated", "--fix", "--select", "{{rule}}", "{{paths}}"]
 stdin = "none"
 result = "none"
 rules = ["F401"]
@@ -180,7 +180,7 @@ version_path = "/version"
 
 [sources.ruff]
 kind = "command"
-run = ["{{python}}", "-m", "ruff", "check", "--isolated", "--select", "F401,DTZ003", \
+run = ["{{python}}", "-P", "-m", "ruff", "check", "--isolated", "--select", "F401,DTZ003", \
 "--output-format=json", "."]
 format = "ruff"
 repo = "demo/orders"

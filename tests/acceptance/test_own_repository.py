@@ -1,0 +1,186 @@
+"""`init` and `up` in repositories that Swarm has never seen, each in a different state."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+CLEAN = "def add(a, b):\n    return a + b\n"
+UNTIDY = f"import os\n\n\n{CLEAN}"
+TEST = (
+    "import unittest\n\nfrom app.calc import add\n\n\nclass Calc(unittest.TestCase):\n"
+    "    def test_add(self):\n        self.assertEqual(add(1, 2), {total})\n"
+)
+
+
+def git(folder, *arguments):
+    return subprocess.run(
+        ["git", "-c", "user.name=T", "-c", "user.email=t@localhost", "-c", "safe.directory=*",
+         "-c", "protocol.file.allow=always", "-C", str(folder), *arguments],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+
+
+def swarmctl(folder, *arguments):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SWARM_")}
+    return subprocess.run(
+        [sys.executable, "-c", "from swarm.cli import main; main()", *arguments],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A committed Python repository with one lint finding, a test, and a remote."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "trunk")
+    (folder / "app").mkdir()
+    (folder / "tests").mkdir()
+    (folder / "app" / "__init__.py").touch()
+    (folder / "tests" / "__init__.py").touch()
+    (folder / "app" / "calc.py").write_text(UNTIDY)
+    (folder / "tests" / "test_calc.py").write_text(TEST.format(total=3))
+    remote = tmp_path / "remote.git"
+    git(tmp_path, "init", "-q", "--bare", str(remote))
+    git(folder, "remote", "add", "origin", str(remote))
+    commit(folder)
+    git(folder, "push", "-q", "origin", "trunk")
+    yield folder
+    swarmctl(folder, "down")
+
+
+def commit(folder):
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "state")
+
+
+def listed(folder, kind):
+    shown = swarmctl(folder, "get", kind, "-o", "json")
+    assert shown.returncode == 0, shown.stderr
+    return json.loads(shown.stdout)["items"]
+
+
+def until(folder, kind, ready, seconds=100):
+    deadline = time.monotonic() + seconds
+    while True:
+        rows = listed(folder, kind)
+        if ready(rows):
+            return rows
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{kind} after {seconds} s: {rows}")
+        time.sleep(0.3)  # each look is a whole command; the loop asks as a person would
+
+
+def begin(folder):
+    made = swarmctl(folder, "init")
+    assert made.returncode == 0, made.stderr
+    up = swarmctl(folder, "up")
+    assert up.returncode == 0, up.stderr
+    return made
+
+
+@pytest.mark.req("LOOP-3")
+def test_a_finding_becomes_a_cited_need_and_a_merged_change(repository):
+    before = git(repository, "rev-parse", "HEAD")
+    begin(repository)
+    (mission,) = until(
+        repository, "missions", lambda rows: [r for r in rows if r["outcome"] != "open"]
+    )
+    assert mission["outcome"] == "delivered", mission
+    (need,) = listed(repository, "needs")
+    said = swarmctl(repository, "why", need["id"])
+    assert "app/calc.py:1@" in said.stdout
+    assert git(repository, "rev-parse", "HEAD") == before
+    assert git(repository, "status", "--porcelain", "--untracked-files=no") == ""
+    assert git(repository.parent / "remote.git", "rev-parse", "trunk") == before
+    (clone,) = [path for path in (repository / ".swarm" / "clones").iterdir() if path.is_dir()]
+    assert "import os" not in git(clone, "show", "trunk:app/calc.py")
+
+
+def test_a_repository_without_findings_says_that_there_is_nothing_to_do(repository):
+    (repository / "app" / "calc.py").write_text(CLEAN)
+    commit(repository)
+    begin(repository)
+    until(repository, "swarms", lambda rows: rows and rows[0]["status"].get("phase") == "Idle")
+    empty = swarmctl(repository, "get", "needs")
+    assert empty.returncode == 0
+    assert "No needs" in empty.stderr
+
+
+def test_a_dirty_tree_is_told_and_never_touched(repository):
+    (repository / "app" / "calc.py").write_text(f"{UNTIDY}# half a thought\n")
+    made = begin(repository)
+    assert "uncommitted changes" in made.stderr
+    until(repository, "missions", lambda rows: [r for r in rows if r["outcome"] == "delivered"])
+    assert (repository / "app" / "calc.py").read_text().endswith("# half a thought\n")
+
+
+def test_a_failing_main_is_named_and_no_attempt_is_burned(repository):
+    (repository / "tests" / "test_calc.py").write_text(TEST.format(total=4))
+    commit(repository)
+    begin(repository)
+    (mission,) = until(
+        repository, "missions", lambda rows: [r for r in rows if r["outcome"] != "open"]
+    )
+    assert (mission["outcome"], mission["reason"], mission["attempts"]) == (
+        "failed",
+        "MainIsRed",
+        1,
+    )
+    assert listed(repository, "freezes") == []
+
+
+def test_without_checks_everything_waits_for_a_person(repository):
+    made = swarmctl(repository, "init")
+    assert made.returncode == 0
+    manifest = repository / "swarm.yaml"
+    text = manifest.read_text()
+    line = next(line for line in text.splitlines() if "requiredChecks" in line)
+    manifest.write_text(text.replace(line, "    requiredChecks: []"))
+    assert swarmctl(repository, "up").returncode == 0
+    (mission,) = until(
+        repository, "missions", lambda rows: [r for r in rows if r["reason"] == "ApprovalNeeded"]
+    )
+    assert "no check is required" in mission["detail"]
+
+
+def test_a_submodule_and_a_huge_file_are_in_nobodys_way(repository, tmp_path):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q", "-b", "main")
+    git(inner, "commit", "-q", "--allow-empty", "-m", "inner")
+    git(repository, "submodule", "add", "-q", str(inner), "vendor/inner")
+    (repository / "huge.bin").write_bytes(os.urandom(1024) * 60_000)
+    commit(repository)
+    made = begin(repository)
+    assert "submodules" in made.stderr
+    missions = until(
+        repository, "missions", lambda rows: [r for r in rows if r["outcome"] != "open"]
+    )
+    assert missions[0]["outcome"] == "delivered", missions
+
+
+def test_a_detached_head_is_told_with_its_remedy(repository):
+    git(repository, "checkout", "-q", "--detach")
+    made = swarmctl(repository, "init")
+    assert made.returncode == 0
+    assert "HEAD is detached" in made.stderr
+    assert "branch" in made.stderr
+
+
+def test_outside_a_repository_init_names_the_way_in(tmp_path):
+    made = swarmctl(tmp_path, "init")
+    assert made.returncode == 5
+    assert "not inside a git repository" in made.stderr
+    assert "fix:" in made.stderr
