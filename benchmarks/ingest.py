@@ -6,21 +6,20 @@
 Exact: findings of a linter, known by rule and path; half of the measured signals repeat a known
 need, drawn uniformly. Alike: 28-word texts of a 30,000-word vocabulary with Zipf weights, of which
 30 % are copies of an earlier text with 1 to 4 words replaced; a copy counts for the recall when two
-thirds of its 5-grams are left. Every reading has 1,000 signals and is one transaction on a disk that
-syncs. Peer for alike texts: datasketch's MinHashLSH in memory, same texts, same number of minima.
+thirds of its 5-grams are left. Every reading has 1,000 signals and is one transaction on a disk
+that syncs. Peer for alike texts: datasketch in memory, same texts, same number of minima.
 """
 
 import argparse
-import asyncio
 import bisect
 import math
 import random
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import accumulate
 
-from stand import Stand, head, median, quantile, row, run, settle_memory, stand
+from stand import Stand, head, median, quantile, row, run, settle_memory, stand, yardstick
 
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.core import likeness
@@ -97,12 +96,16 @@ def kept(one: str, other: str) -> float:
     return len(first & second) / len(first | second)
 
 
-async def feed(intake: PostgresIntake, stood: Stand, source: str, batches: Iterator[list[Signal]]):
+async def feed(
+    intake: PostgresIntake, stood: Stand, source: str, batches: Iterator[list[Signal]]
+) -> list[float]:
     """Ingest; seconds per batch."""
     times = []
     for number, signals in enumerate(batches):
         begun = time.perf_counter()
-        await intake.ingest(stood.swarm, source, Reading(signals=tuple(signals), cursor=str(number)))
+        await intake.ingest(
+            stood.swarm, source, Reading(signals=tuple(signals), cursor=str(number))
+        )
         times.append(time.perf_counter() - begun)
     return times
 
@@ -110,15 +113,18 @@ async def feed(intake: PostgresIntake, stood: Stand, source: str, batches: Itera
 async def exact(sizes: list[int], measured: int) -> None:
     head("Exact dedupe ingest")
     async with stand() as stood:
-        intake, findings, rng = PostgresIntake(stood.database), Findings(stood.swarm), random.Random(1)
+        await yardstick(stood)
+        intake, findings, rng = (
+            PostgresIntake(stood.database),
+            Findings(stood.swarm),
+            random.Random(1),
+        )
         there, rates = 0, {}
         for size in sizes:
             begun = time.perf_counter()
             filled = size - there
-            await feed(
-                intake, stood, "ruff",
-                ([findings.one(there + at + i) for i in range(BATCH)] for at in range(0, filled, BATCH)),
-            )  # fmt: skip
+            parts = (range(there + at, there + at + BATCH) for at in range(0, filled, BATCH))
+            await feed(intake, stood, "ruff", ([findings.one(n) for n in part] for part in parts))
             fill = filled / (time.perf_counter() - begun)
             there = size
             batches = []
@@ -131,9 +137,13 @@ async def exact(sizes: list[int], measured: int) -> None:
             times = await feed(intake, stood, "ruff", iter(batches))
             rates[size] = BATCH / median(times)
             best = BATCH / min(times)
-            row(f"{size:,} needs, half of the signals repeat one", "20,000/s",
-                f"{rates[size]:,.0f}/s", f"best {best:,.0f}/s, p99 of a reading "
-                f"{quantile(times, 0.99) * 1e3:.0f} ms, filled at {fill:,.0f}/s")
+            row(
+                f"{size:,} needs, half of the signals repeat one",
+                "20,000/s",
+                f"{rates[size]:,.0f}/s",
+                f"best {best:,.0f}/s, p99 of a reading "
+                f"{quantile(times, 0.99) * 1e3:.0f} ms, filled at {fill:,.0f}/s",
+            )
         if len(sizes) > 1:
             low, high = sizes[0], sizes[-1]
             slope = math.log(rates[high] / rates[low]) / math.log(high / low)
@@ -144,15 +154,23 @@ async def exact(sizes: list[int], measured: int) -> None:
             reading = Reading(signals=(findings.one(rng.randrange(there)),), cursor=f"s{number}")
             await intake.ingest(stood.swarm, "ruff", reading)
             single.append(time.perf_counter() - begun)
-        row("one signal alone", "", f"{quantile(single, 0.5) * 1e3:.2f} ms",
-            f"p99 {quantile(single, 0.99) * 1e3:.2f} ms")
+        row(
+            "one signal alone",
+            "",
+            f"{quantile(single, 0.5) * 1e3:.2f} ms",
+            f"p99 {quantile(single, 0.99) * 1e3:.2f} ms",
+        )
         bytes_ = await stood.sql(
             "select pg_total_relation_size('need') + pg_total_relation_size('citation'),"
             " pg_total_relation_size('signal'), (select count(*) from need),"
             " (select count(*) from signal)"
         )
         need, signal, needs, signals = bytes_[0]
-        row("bytes per need with its citation / per signal", "", f"{need // needs} / {signal // signals}")
+        row(
+            "bytes per need with citation / per signal",
+            "",
+            f"{need // needs} / {signal // signals}",
+        )
 
 
 async def alike(size: int, measured: int) -> None:
@@ -166,8 +184,12 @@ async def alike(size: int, measured: int) -> None:
             known += fresh
             reading = Reading(signals=tuple(map(texts.signal, fresh)), cursor=str(start))
             report = await intake.ingest(stood.swarm, "feed", reading)
-        row(f"{size:,} texts filled", "", f"{size / (time.perf_counter() - begun):,.0f}/s",
-            f"{report.merged} of the last thousand joined another")
+        row(
+            f"{size:,} texts filled",
+            "",
+            f"{size / (time.perf_counter() - begun):,.0f}/s",
+            f"{report.merged} of the last thousand joined another",
+        )
         rng = random.Random(9)
         times, copies, found, wrong, originals = [], 0, 0, 0, 0
         for start in range(measured):
@@ -180,10 +202,13 @@ async def alike(size: int, measured: int) -> None:
                     made.append((texts.fresh(), None))
             signals = [texts.signal(text) for text, _ in made]
             begun = time.perf_counter()
-            await intake.ingest(stood.swarm, "feed", Reading(signals=tuple(signals), cursor=f"m{start}"))
+            await intake.ingest(
+                stood.swarm, "feed", Reading(signals=tuple(signals), cursor=f"m{start}")
+            )
             times.append(time.perf_counter() - begun)
             rows = await stood.sql(
-                "select s.id, n.title from signal s join need n on n.id = s.need where s.id = any(%s)",
+                "select s.id, n.title from signal s join need n on n.id = s.need"
+                " where s.id = any(%s)",
                 [signal.id for signal in signals],
             )
             title = dict(rows)
@@ -194,12 +219,24 @@ async def alike(size: int, measured: int) -> None:
                 elif kept(normal(text), normal(source)) >= 2 / 3:
                     copies += 1
                     found += kept(str(title[signal.id]), source) > 0.5
-        row(f"{size:,} texts, 30 % near copies", "5,000/s", f"{BATCH / median(times):,.0f}/s",
-            f"p99 of a reading {quantile(times, 0.99) * 1e3:.0f} ms")
-        row("recall of copies with two thirds of their 5-grams", ">= 0.97", f"{found / copies:.3f}",
-            f"{copies:,} copies")
-        row("originals merged into something else", "<= 1e-4", f"{wrong / originals:.1e}",
-            f"{wrong} of {originals:,}")
+        row(
+            f"{size:,} texts, 30 % near copies",
+            "5,000/s",
+            f"{BATCH / median(times):,.0f}/s",
+            f"p99 of a reading {quantile(times, 0.99) * 1e3:.0f} ms",
+        )
+        row(
+            "recall of copies with two thirds of their 5-grams",
+            ">= 0.97",
+            f"{found / copies:.3f}",
+            f"{copies:,} copies",
+        )
+        row(
+            "originals merged into something else",
+            "<= 1e-4",
+            f"{wrong / originals:.1e}",
+            f"{wrong} of {originals:,}",
+        )
         await look_up(stood, texts, known)
         sizes = await stood.sql(
             "select pg_relation_size('likeness'), pg_relation_size('likeness_bands'),"
@@ -220,8 +257,12 @@ async def look_up(stood: Stand, texts: Texts, known: list[str]) -> None:
             "select need, signature from likeness where bands && %b::int[]", bands[0].tolist()
         )
         times.append(time.perf_counter() - begun)
-    row("one look-up", "p99 1 ms", f"{quantile(times[100:], 0.5) * 1e3:.2f} ms",
-        f"p99 {quantile(times[100:], 0.99) * 1e3:.2f} ms")
+    row(
+        "one look-up",
+        "p99 1 ms",
+        f"{quantile(times[100:], 0.5) * 1e3:.2f} ms",
+        f"p99 {quantile(times[100:], 0.99) * 1e3:.2f} ms",
+    )
 
 
 def peer(size: int) -> None:
@@ -252,8 +293,12 @@ def peer(size: int) -> None:
         if kept(text, known[number]) >= 2 / 3:
             copies += 1
             found += number in index.query(signature(normal(text)))
-    row(f"peer: datasketch in memory, {size:,} texts", "", f"{rate:,.0f}/s",
-        f"recall {found / copies:.3f}; nothing survives the process")
+    row(
+        f"peer: datasketch in memory, {size:,} texts",
+        "",
+        f"{rate:,.0f}/s",
+        f"recall {found / copies:.3f}; nothing survives the process",
+    )
 
 
 async def measure(*, quick: bool) -> None:

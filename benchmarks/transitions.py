@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
-from stand import Stand, head, median, quantile, row, run, stand
+from stand import Stand, head, median, quantile, row, run, settle_memory, stand, yardstick
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.bell import PostgresBell
@@ -93,7 +93,7 @@ async def event_to_claim(stood: Stand, rounds: int) -> list[float]:
 
 def peer(name: str, dsn: str, count: int) -> str:
     done = subprocess.run(
-        [sys.executable, str(PEERS / f"{name}.py"), dsn, str(count)],
+        [sys.executable, str(PEERS / f"{name}_peer.py"), dsn, str(count)],
         check=False, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     if done.returncode:
@@ -113,12 +113,14 @@ async def measure(*, quick: bool) -> None:
     rounds = 1 if quick else 3
     async with stand() as stood:
         head("Durable mission transitions")
+        await yardstick(stood)
         single, latencies, parallel, batch = [], [], [], []
         peers: dict[str, list[str]] = {"dbos": [], "procrastinate": []}
         names = {name: database_for(stood.dsn, f"peer_{name}") for name in peers}
         for _ in range(rounds):
             missions = await stood.missions(50)
             await stood.issue(missions, count // 50)
+            settle_memory()
             took, times = await one_by_one(stood.orders(), count)
             single.append(count / took)
             latencies += times
@@ -127,18 +129,27 @@ async def measure(*, quick: bool) -> None:
             await stood.issue(missions, 4 * count // 50)
             batch.append(4 * count / await batched(stood.orders(), 4 * count, 50))
             if not quick:
-                for name in peers:
-                    peers[name].append(peer(name, names[name], 600))
-        row("one by one, claim + settle", "1,500/s", f"{median(single):,.0f}/s",
-            f"p50 {quantile(latencies, 0.5) * 1e3:.2f} ms, p99 {quantile(latencies, 0.99) * 1e3:.2f} ms")
+                for name, found in peers.items():
+                    found.append(peer(name, names[name], 600))
+        row(
+            "one by one, claim + settle",
+            "1,500/s",
+            f"{median(single):,.0f}/s",
+            f"p50 {quantile(latencies, 0.5) * 1e3:.2f} ms, "
+            f"p99 {quantile(latencies, 0.99) * 1e3:.2f} ms",
+        )
         row("six orders in hand, claim + settle", "", f"{median(parallel):,.0f}/s")
         row("batches of 50", "5,000/s", f"{median(batch):,.0f}/s")
         for name, found in peers.items():
-            row(f"peer: {name}", "", sorted(found)[len(found) // 2] if found else "not run",
-                ", ".join(found))
+            middle = sorted(found)[len(found) // 2] if found else "not run"
+            row(f"peer: {name}", "", middle, ", ".join(found))
         times = await event_to_claim(stood, 100 if quick else 400)
-        row("ring in another process to claim", "p50 5 ms", f"{quantile(times, 0.5) * 1e3:.2f} ms",
-            f"p95 {quantile(times, 0.95) * 1e3:.2f} ms")
+        row(
+            "ring in another process to claim",
+            "p50 5 ms",
+            f"{quantile(times, 0.5) * 1e3:.2f} ms",
+            f"p95 {quantile(times, 0.95) * 1e3:.2f} ms",
+        )
         faults = await stood.sql("select count(*) from evidence")
         row("facts kept", "", str(faults[0][0]))
 

@@ -63,7 +63,7 @@ def test_an_untouched_chain_holds():
 @pytest.mark.parametrize("place", [1, 3, 6])
 def test_an_edited_event_is_found_where_it_is(change, place):
     events, head = chain()
-    events[place - 1] = replace(events[place - 1], **change)
+    events[place - 1] = events[place - 1]._replace(**change)
     fault = verify(CHAIN, events, head)
     assert (fault.seq, fault.kind) == (place, FaultKind.EDITED)
 
@@ -88,7 +88,7 @@ def test_a_cut_tail_is_found_where_it_was_cut(left):
 @pytest.mark.req("VAL-6")
 def test_events_that_changed_places_are_found():
     events, head = chain()
-    events[1], events[3] = replace(events[3], seq=2), replace(events[1], seq=4)
+    events[1], events[3] = events[3]._replace(seq=2), events[1]._replace(seq=4)
     fault = verify(CHAIN, events, head)
     assert (fault.seq, fault.kind) == (2, FaultKind.MOVED)
 
@@ -96,7 +96,7 @@ def test_events_that_changed_places_are_found():
 @pytest.mark.req("VAL-6")
 def test_an_event_that_was_added_is_found():
     events, head = chain()
-    twin = replace(events[2], body='{"n":9}')
+    twin = events[2]._replace(body='{"n":9}')
     fault = verify(CHAIN, [*events[:3], twin, *events[3:]], head)
     assert (fault.seq, fault.kind) == (3, FaultKind.MOVED)
     extra, longer = chain(7)

@@ -136,8 +136,10 @@ create table need (
   title         text not null,
   body          text not null
 ) with (fillfactor = 80);
--- With the id behind the rank, equal ranks have one order, and cutting the list stays cheap.
-create index need_rank on need (swarm, mission_class, rank desc, id) where state = 'open';
+-- With the id behind the rank, equal ranks have one order, and cutting the list stays cheap; with
+-- not_before beside it, needs that rest are left out without reading them.
+create index need_rank on need (swarm, mission_class, rank desc, id) include (not_before)
+  where state = 'open';
 create index need_rests on need (swarm, not_before) where state = 'open' and not_before is not null;
 
 -- What makes texts alike, apart from the need itself: a need is rewritten when its rank moves, and

@@ -1,26 +1,31 @@
 -- The backlog. A need's rank is static (core/policy/ranking.py), so the best are one index scan.
 
 -- name: best
--- The best of each class, merged with the learned bias of the class.
+-- The best of each class, merged with the learned bias of the class. Ids first, from the index; then
+-- the few that are left of all classes in full.
 with learned_bias as (
   select pair ->> 0 as mission_class,
          greatest(-%(most)s::float8, least(%(most)s::float8, (pair ->> 1)::float8)) as bias
   from (select class_bias from learned where swarm = %(swarm)s order by seq desc limit 1) newest,
-       jsonb_array_elements(newest.class_bias) as pair)
+       jsonb_array_elements(newest.class_bias) as pair),
+chosen as (
+  select n.id, n.rank + coalesce(b.bias, 0) as score
+  from tally t
+  left join learned_bias b on b.mission_class = t.mission_class
+  cross join lateral (
+    select id, rank from need n
+    where n.swarm = t.swarm and n.mission_class = t.mission_class and n.state = 'open'
+      and (n.not_before is null or n.not_before <= now())
+    order by n.rank desc, n.id
+    limit %(limit)s) n
+  where t.swarm = %(swarm)s and t.open > 0
+  order by score desc, n.id
+  limit %(limit)s)
 select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, n.value, n.cost,
   n.confidence, n.citations, n.cited, n.external, n.signals, n.heat, n.rank, n.first_seen,
   n.last_seen, n.state, n.not_before, n.rounds, n.own_rounds, n.origins
-from tally t
-left join learned_bias b on b.mission_class = t.mission_class
-cross join lateral (
-  select * from need n
-  where n.swarm = t.swarm and n.mission_class = t.mission_class and n.state = 'open'
-    and (n.not_before is null or n.not_before <= now())
-  order by n.rank desc, n.id
-  limit %(limit)s) n
-where t.swarm = %(swarm)s and t.open > 0
-order by n.rank + coalesce(b.bias, 0) desc, n.id
-limit %(limit)s
+from chosen c join need n on n.id = c.id
+order by c.score desc, c.id
 
 -- name: queued
 select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s

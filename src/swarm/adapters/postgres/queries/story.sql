@@ -97,9 +97,13 @@ union select %(swarm)s
 union select chain from trail where swarm = %(swarm)s
 order by 1
 
--- name: digests
--- The exact text of every fact, to be compared with the digest that the trail holds.
-select id, body::text from evidence where mission = %(chain)s
+-- name: proof
+-- Every event of a chain, and the exact text of the fact that it speaks of, if it does.
+select t.seq, t.at, t.kind, t.actor, t.body, t.hash, e.body::text
+from trail t
+left join evidence e
+  on t.kind = 'evidence.seen' and e.id = (t.body::json ->> 'evidence') and e.mission = t.chain
+where t.chain = %(chain)s order by t.seq
 
 -- name: tail
 -- Only transactions older than every running one: whoever follows misses nothing that was begun

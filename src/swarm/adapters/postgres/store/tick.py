@@ -29,7 +29,7 @@ from . import shapes
 from .chains import Chains
 from .errors import SpecUnreadable
 from .records import apply
-from .snapshots import Snapshots, Specs, SwarmRow, TickReading, figures, swarm_row
+from .snapshots import Snapshots, Specs, SwarmRow, TickReading, swarm_row
 from .statements import statements
 from .status import means_the_same
 from .writing import Writing
@@ -91,9 +91,13 @@ class PostgresTicks:
             writing = Writing(connection, reading.snapshot, chains, reading.budget_id)
             await _write(writing, plan)
             due = _due(writing, plan, reading)
-            await self._ponder(connection, row, plan)
-            status = await _status(connection, row, reading, plan, status_of)
-            await _close(connection, row, binding, chains, due)
+            status = _status(row, reading, plan, status_of)
+            # None of these is waited for: they go out together and are answered together.
+            async with connection.pipeline():
+                await writing.flush()
+                await self._ponder(connection, row, plan)
+                await _write_status(connection, row, status)
+                await _close(connection, row, binding, chains, due)
             return _result(row, writing, plan, voided, due, status), reading
 
         done = await self._database.run(tx)
@@ -116,8 +120,6 @@ class PostgresTicks:
             except SpecUnreadable as error:
                 self._unreadable[row[0]] = error.message
                 continue
-            # What commits after this is not seen by this tick, and its wake-up stays.
-            await connection.execute(sql["answer_wakes"], {"swarm": taken.id})
             return taken
 
     async def _ponder(self, connection: AsyncConnection[Any], row: SwarmRow, plan: Plan) -> None:
@@ -135,13 +137,17 @@ def _pondering(plan: Plan) -> tuple[object, ...]:
 async def _lapse(
     connection: AsyncConnection[Any], row: SwarmRow, binding: Binding, chains: Chains
 ) -> tuple[str, ...]:
-    """Void what another policy decided to begin, and questions that ran out or fell with it."""
+    """Answer the wake-ups; void what another policy decided to begin, and lapsed questions."""
     sql = statements("tick")
     values = {"swarm": row.id, "policy_hash": binding.policy_hash}
-    gone: list[tuple[str, str]] = []
-    if row.policy_hash != binding.policy_hash:
-        gone = await (await connection.execute(sql["lapse_policy"], values)).fetchall()
-    lapsed = await (await connection.execute(sql["lapse_approvals"], values)).fetchall()
+    async with connection.pipeline():
+        # What commits after this is not seen by this tick, and its wake-up stays.
+        await connection.execute(sql["answer_wakes"], {"swarm": row.id})
+        changed = row.policy_hash != binding.policy_hash
+        voiding = await connection.execute(sql["lapse_policy"], values) if changed else None
+        lapsing = await connection.execute(sql["lapse_approvals"], values)
+    gone = await voiding.fetchall() if voiding is not None else []
+    lapsed = await lapsing.fetchall()
     missions = sorted({mission for mission, *_ in (*gone, *lapsed) if mission})
     if not missions:
         return tuple(key for _, key in gone)
@@ -196,7 +202,6 @@ async def _write(writing: Writing, plan: Plan) -> None:
             writing.stand(id_, shapes.dump(shapes.standing_adapter(), standing))
     for mission in failed & writing.missions.keys():
         writing.touch(mission, versions=1)
-    await writing.flush()
 
 
 def _new_orders(writing: Writing, plan: Plan) -> list[Order]:
@@ -246,21 +251,22 @@ def _due(writing: Writing, plan: Plan, reading: TickReading) -> datetime | None:
     return min(times) if times else None
 
 
-async def _status(
-    connection: AsyncConnection[Any],
-    row: SwarmRow,
-    reading: TickReading,
-    plan: Plan,
-    status_of: StatusOf | None,
+def _status(
+    row: SwarmRow, reading: TickReading, plan: Plan, status_of: StatusOf | None
 ) -> Mapping[str, Any] | None:
+    """The new status; None where it would say what is written already."""
     if status_of is None:
         return None
-    status = status_of(reading.snapshot, plan, await figures(connection, row), row.status)
-    if means_the_same(row.status, status):
-        return None
-    text = shapes.storable(json.dumps(status))
-    await connection.execute(statements("tick")["write_status"], {"swarm": row.id, "status": text})
-    return status
+    status = status_of(reading.snapshot, plan, reading.figures, row.status)
+    return None if means_the_same(row.status, status) else status
+
+
+async def _write_status(
+    connection: AsyncConnection[Any], row: SwarmRow, status: Mapping[str, Any] | None
+) -> None:
+    if status is not None:
+        values = {"swarm": row.id, "status": shapes.storable(json.dumps(status))}
+        await connection.execute(statements("tick")["write_status"], values)
 
 
 async def _close(

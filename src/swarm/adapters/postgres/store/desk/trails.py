@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,6 @@ from swarm.adapters.postgres.store.statements import statements
 from swarm.core.trail import Event, EventKind, Fault, FaultKind, Head, verify
 
 _BEGINNING = ("0", "", 0)
-_AT_ONCE = 100_000  #: events verified in one reading of a chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,29 +110,21 @@ async def _verify(connection: AsyncConnection[Any], chain: str) -> tuple[int, Fa
     await connection.execute("set transaction isolation level repeatable read, read only")
     found = await connection.execute(sql["head"], {"chain": chain})
     seq, digest = await found.fetchone() or (0, b"")
-    rows = await connection.execute(sql["trail"], {"chain": chain, "after": 0, "limit": _AT_ONCE})
-    events = [
-        Event(seq=row[1], at=row[2], kind=row[3], actor=row[4], body=row[5], hash=bytes(row[6]))
-        for row in await rows.fetchall()
-    ]
+    rows = await (await connection.execute(sql["proof"], {"chain": chain}, binary=True)).fetchall()
+    events = [Event(*row[:6]) for row in rows]
     fault = verify(chain, events, Head(seq=seq, hash=bytes(digest)))
-    if fault is None:
-        facts = await connection.execute(sql["digests"], {"chain": chain})
-        fault = _facts(chain, events, dict(await facts.fetchall()))
-    return len(events), fault
+    return len(events), fault or _facts(chain, rows)
 
 
-def _facts(chain: str, events: list[Event], texts: dict[str, str]) -> Fault | None:
+def _facts(chain: str, rows: Sequence[tuple[Any, ...]]) -> Fault | None:
     """The first fact that is not the one whose digest the trail holds."""
-    for event in events:
-        if event.kind != EventKind.EVIDENCE_SEEN:
+    if chain.startswith("s-"):
+        return None  # the swarm's own facts belong to no mission and are not looked up here
+    for seq, _, kind, _, body, _, text in rows:
+        if kind != EventKind.EVIDENCE_SEEN:
             continue
-        body = json.loads(event.body)
-        text = texts.get(body["evidence"])
-        if text is None and chain.startswith("s-"):
-            continue  # the swarm's own facts belong to no mission and are not looked up here
-        if text is None or shapes.digest(text) != body["sha256"]:
+        if text is None or f'"sha256":"{shapes.digest(text)}"' not in body:
             wrong = "is gone" if text is None else "is not what was seen"
-            detail = f"evidence {body['evidence']} ({body['kind']}) {wrong}"
-            return Fault(chain=chain, seq=event.seq, kind=FaultKind.EDITED, detail=detail)
+            detail = f"the fact of {body} {wrong}"
+            return Fault(chain=chain, seq=seq, kind=FaultKind.EDITED, detail=detail)
     return None

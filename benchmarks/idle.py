@@ -1,0 +1,118 @@
+"""What a quiet swarm costs: transactions, rows written, processor time of controller and server.
+
+    python benchmarks/idle.py            three minutes
+    python benchmarks/idle.py --quick    one minute
+
+The real controller waits on a swarm with some needs that policy does not allow and nothing to do.
+Counted by the server itself, after a minute in which everything may settle.
+"""
+
+import argparse
+import asyncio
+import logging
+import resource
+import time
+from datetime import UTC, datetime
+
+import psutil
+import structlog
+from stand import Stand, head, row, run, stand
+
+from swarm.adapters.postgres.store.bell import PostgresBell
+from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.adapters.postgres.store.orders import PostgresOrders
+from swarm.adapters.postgres.store.tick import PostgresTicks
+from swarm.core.ids import signal_id
+from swarm.core.nouns import Signal
+from swarm.core.snapshot import Installation
+from swarm.ports.sources import Reading
+from swarm.ports.store import Binding
+from swarm.runtime.controller import Controller, Store
+from swarm.runtime.hands import Hands
+from swarm.testing.world import World, WorldForge
+
+COUNTERS = """
+select xact_commit + xact_rollback, tup_inserted + tup_updated + tup_deleted,
+       (select pg_current_wal_insert_lsn() - '0/0'::pg_lsn)
+from pg_stat_database where datname = current_database()
+"""
+
+
+async def counted(stood: Stand) -> tuple[int, int, int]:
+    """Transactions, rows written and bytes of write-ahead log so far."""
+    await asyncio.sleep(1.5)  # sessions report at most once a second
+    transactions, written, wal = (await stood.sql(COUNTERS))[0]
+    return int(str(transactions)), int(str(written)), int(float(str(wal)))
+
+
+def server_seconds(backend: int) -> float:
+    """Processor time so far of the server that this backend belongs to, all processes."""
+    server = psutil.Process(backend).parent()
+    assert server is not None
+    family = [server, *server.children()]
+    return sum(sum(process.cpu_times()[:4]) for process in family)
+
+
+def cited(swarm: str, number: int) -> Signal:
+    return Signal(
+        id=signal_id(swarm, "ruff", str(number)), source="ruff", external_id=str(number),
+        title="unused import", body="", citation=f"src/m{number}.py:1@c", origin="ruff", author="",
+        external=False, trust=0.9, observed_at=datetime.now(UTC), content_hash=str(number),
+        mission_class="docs", repo="acme/shop", paths=(f"src/m{number}.py",), rule="F401",
+    )  # fmt: skip
+
+
+async def measure(*, seconds: int) -> None:
+    head("A quiet swarm")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    # The vacuum's own transactions are not the product's, and come at any time.
+    async with stand(autovacuum="off") as stood:
+        signals = tuple(cited(stood.swarm, number) for number in range(200))
+        await PostgresIntake(stood.database).ingest(
+            stood.swarm, "ruff", Reading(signals=signals, cursor="1")
+        )
+        world = World()
+        hands = Hands(
+            runs=world, checks=world, forge=WorldForge(world), attestations=world,
+            targets=world, metrics=world, channel=world,
+        )  # fmt: skip
+        store = Store(
+            ticks=PostgresTicks(stood.database),
+            orders=PostgresOrders(stood.database, "bench"),
+            bell=PostgresBell(stood.database),
+        )
+        binding = Binding(installation=Installation(), policy_hash="p1")
+        stop = asyncio.Event()
+        controller = Controller(
+            store, hands, lambda *_: binding, "bench", now=lambda: datetime.now(UTC)
+        )
+        task = asyncio.create_task(controller.run(stop))
+        await asyncio.sleep(20 if seconds < 100 else 60)
+        backend = int(str((await stood.sql("select pg_backend_pid()"))[0][0]))
+        before, own = await counted(stood), resource.getrusage(resource.RUSAGE_SELF)
+        server, begun = server_seconds(backend), time.monotonic()
+        await asyncio.sleep(seconds)
+        took = time.monotonic() - begun
+        server = server_seconds(backend) - server
+        now = resource.getrusage(resource.RUSAGE_SELF)
+        after = await counted(stood)
+        mine = now.ru_utime + now.ru_stime - own.ru_utime - own.ru_stime
+        # Reading the counters twice, each with its own transaction, is not the product's.
+        transactions = after[0] - before[0] - 2
+        row("transactions per minute and controller", "10", f"{transactions * 60 / took:.1f}")
+        row("rows written", "0", str(after[1] - before[1]), f"in {took:.0f} s")
+        row("write-ahead log", "", f"{after[2] - before[2]:,} bytes")
+        row(
+            "processor, controller / server",
+            "1 % of a core",
+            f"{mine / took:.2%} / {server / took:.2%}",
+        )
+        stop.set()
+        await task
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--quick", action="store_true")
+    given = arguments.parse_args()
+    run(lambda: measure(seconds=40 if given.quick else 120))
