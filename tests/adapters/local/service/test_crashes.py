@@ -8,13 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import swarm
 from swarm.adapters.local.service import detached, state
-from swarm.adapters.local.service.errors import BadTarget, ProxyDown, TargetLocked
+from swarm.adapters.local.service.errors import BadTarget, NoStable, ProxyDown, TargetLocked
 from swarm.adapters.local.service.hold import held
 
 OLD, NEW, THIRD = "a" * 40, "b" * 40, "c" * 40
@@ -323,3 +324,18 @@ async def test_a_log_that_grows_is_emptied(target, monkeypatch):
         out.truncate(11 * 1024 * 1024)
     await target.service.live()
     assert log.stat().st_size == 0
+
+
+async def test_a_stable_version_whose_starter_was_killed_is_told_and_healed(target):
+    """Killed between starting it and routing to it: it runs, and serves nobody."""
+    await target.up()
+    known = state.read(target.folder)
+    state.write(target.folder, replace(known, stable=replace(known.stable, ready=False)))
+    seen = await target.controller().live()
+    assert not seen.healthy
+    assert any("never brought to serve" in said for said in seen.drift)
+    with pytest.raises(NoStable):
+        await target.canary()
+    healed = await target.controller().heal()
+    assert (healed.healthy, healed.stable_revision) == (True, "a" * 40)
+    assert await target.traffic(5) == {"a" * 40: 5}

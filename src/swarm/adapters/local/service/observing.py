@@ -56,6 +56,9 @@ async def live(parts: Parts, target: Target) -> LiveState:
         )
     named = {arm: await parts.versions.revision_at(port) for arm, port in routing.ports.items()}
     drift = await _drift_of(parts, "stable", target.stable, named)
+    if target.stable is not None and not target.stable.ready:
+        # Whoever was starting it was killed in between: nobody routes to it, so it must be healed.
+        drift.append(f"stable {target.stable.revision} was never brought to serve")
     drift += await _drift_of(parts, "canary", target.canary, named)
     if routing.percent != target.percent:
         drift.append(f"the proxy gives {routing.percent} %, asked for are {target.percent} %")

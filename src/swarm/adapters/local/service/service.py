@@ -80,8 +80,8 @@ class LocalService:
             if (known := moves.target.outcome(key)) is not None:
                 return Deployed(**json.loads(known))
             name, target = self._parts.settings.name, moves.target
-            if target.stable is None:
-                raise NoStable(f"{name} has no stable version yet")
+            if target.stable is None or not target.stable.ready:
+                raise NoStable(f"{name} has no stable version that serves yet")
             if target.canary is not None and target.canary.revision != revision:
                 raise TargetHeld(f"{name} has the canary {target.canary.revision}")
             stable = target.stable.revision
