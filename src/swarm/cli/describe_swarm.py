@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,17 @@ def tell(row: dict[str, Any], now: datetime) -> list[str]:
     return [*lines, *_cadence(row), f"next:       {_next(row, now)}"]
 
 
+def well(condition: Mapping[str, Any]) -> bool:
+    """True when a condition has the status that it has while all is well."""
+    return _WELL.get(condition["type"], condition["status"]) == condition["status"]
+
+
+def remedy(condition: Mapping[str, Any]) -> str:
+    """What mends a condition that is not well."""
+    known = _REMEDIES.get(condition["reason"]) or _REMEDIES.get(condition["type"])
+    return known or "`swarmctl doctor`"
+
+
 def _deleted(row: dict[str, Any]) -> Iterable[str]:
     if row["deleted"]:
         yield "deleted:    yes; what was open ends, nothing begins. `swarmctl apply` brings it back"
@@ -116,12 +127,10 @@ def _needs_you(row: dict[str, Any], now: datetime) -> Iterable[str]:
 def _conditions(status: dict[str, Any]) -> Iterable[str]:
     yield "conditions:"
     for one in status.get("conditions", ()):
-        well = _WELL.get(one["type"], one["status"]) == one["status"]
         about = ": ".join(part for part in (one["reason"], line(one.get("message", ""))) if part)
-        yield f"  {'ok ' if well else '!! '} {one['type']:<17} {one['status']:<7} {about}"
-        if not well:
-            fix = _REMEDIES.get(one["reason"]) or _REMEDIES.get(one["type"])
-            yield f"      fix: {fix or '`swarmctl doctor`'}"
+        yield f"  {'ok ' if well(one) else '!! '} {one['type']:<17} {one['status']:<7} {about}"
+        if not well(one):
+            yield f"      fix: {remedy(one)}"
     if not status.get("conditions"):
         yield "  none yet; a controller writes them at its first look"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarm.contract.errors import Refused
+from swarm.contract.errors import Refused, Unavailable
 
 
 class BadSettings(Refused):
@@ -48,3 +48,18 @@ class FileExists(Refused):
     code = "SWM606"
     remedy = "Look at it; add --force to replace it."
     exit_code = 7
+
+
+class TryoutRefused(Refused):
+    """What was to be tried by hand could never run as it is set up."""
+
+    code = "SWM607"
+    remedy = "Mend what the message names in swarm.toml; `swarmctl doctor` looks at all of it."
+    exit_code = 5
+
+
+class TryoutWaits(Unavailable):
+    """What was to be tried by hand cannot run now; a controller would wait and try again."""
+
+    code = "SWM608"
+    remedy = "Give it what the message names: a program, a key, room on the disk, or time."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -149,7 +150,7 @@ class BoundSources:
         settings = self._settings.sources.get(name)
         if settings is None:
             return None
-        place = Place(swarm=swarm, now=now)
+        place = Place(swarm=swarm, now=now, secret=os.environ.get)
         match settings:
             case FeedSettings() | JsonSettings() | AlertmanagerSettings():
                 return feeds.source(settings, place)
@@ -165,6 +166,11 @@ class BoundSources:
         """How long it may say nothing new; None where silence is no alarm."""
         settings = self._settings.sources.get(name)
         return settings.quiet_after if settings is not None else None
+
+
+def private_clones(settings: Settings, home: Home) -> LocalForge:
+    """The installation's repositories and their private clones."""
+    return LocalForge(settings.repositories, home.clones)
 
 
 def bound_sources(settings: Settings, home: Home) -> BoundSources:

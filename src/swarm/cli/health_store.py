@@ -1,0 +1,112 @@
+"""What `doctor` looks at in the store: it answers, its schema fits, the loop moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from swarm.cli.columns import SHORT_ID, span
+from swarm.cli.describe_swarm import remedy, well
+from swarm.cli.finding import Finding, fault, note, ok
+from swarm.cli.output import line
+from swarm.cli.up import running_pid
+from swarm.contract.errors import SwarmError
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+    from swarm.adapters.postgres.database import Database
+    from swarm.runtime.home import Home
+
+Stored = dict[str, Any]
+_UP = "Start it: `swarmctl up`."
+
+
+def stored(place: Home) -> tuple[Stored | None, list[Finding]]:
+    """What the store holds, and findings about reaching it; None when it cannot be asked."""
+    from swarm.runtime.database import EMBEDDED, joined, named  # noqa: PLC0415
+
+    try:
+        url, _ = named(place)
+        if url == EMBEDDED and not (place.database / "cluster").exists():
+            return None, [note("database", "the embedded database was never started", _UP)]
+
+        async def ask() -> Stored:
+            async with joined(place) as database:
+                return await _read(database)
+
+        found = asyncio.run(ask())
+    except SwarmError as error:
+        return None, [fault("database", error.message, error.fix)]
+    return found, [_schema(found)]
+
+
+async def _read(database: Database) -> Stored:
+    from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
+
+    async def tx(connection: AsyncConnection[Any]) -> tuple[Any, ...]:
+        said = await connection.execute(
+            "select max(version), current_setting('server_version') from migration"
+        )
+        return await said.fetchone() or (None, "")
+
+    version, server = await database.run(tx)
+    look = Look(database)
+    return {
+        "version": version,
+        "server": server,
+        "swarms": await look.rows("swarms"),
+        "missions": await look.rows("missions", state="open"),
+        "freezes": await look.rows("freezes", state="open"),
+        "approvals": await look.rows("approvals", state="open"),
+        "sources": await look.rows("sources"),
+    }
+
+
+def _schema(found: Stored) -> Finding:
+    from swarm.adapters.postgres.migrate import read_migrations  # noqa: PLC0415
+
+    known = len(read_migrations())
+    at = f"Postgres {found['server']}, schema {found['version']}"
+    if (found["version"] or 0) > known:
+        said = f"{at}, newer than this release, which knows {known}"
+        return note("database", said, "Upgrade this swarmctl when you can; it still fits.")
+    return ok("database", at)
+
+
+def controller(place: Home, found: Stored | None) -> Finding:
+    """Whether a controller works for this installation."""
+    pid = running_pid(place)
+    if pid is not None:
+        return ok("controller", f"pid {pid} works since {place.read_note().get('since')}")
+    if found is not None and found["swarms"]:
+        return fault("controller", "none is running here, and Swarms are applied", _UP)
+    return note("controller", "none is running here", _UP)
+
+
+def loop(found: Stored) -> Iterator[Finding]:
+    """Findings about what the Swarms themselves report."""
+    now = datetime.now(UTC)
+    for swarm in found["swarms"]:
+        name, status = swarm["name"], swarm["status"] or {}
+        if not status:
+            yield note("swarm", f"{name}: no controller has looked at it yet", _UP)
+            continue
+        off = [one for one in status.get("conditions", ()) if not well(one)]
+        for one in off:
+            about = f"{name}: {one['type']} is {one['status']}: {line(one.get('message', ''))}"
+            level = note if one["type"] in {"PolicyComplete", "Frozen"} else fault
+            yield level("swarm", about, remedy(one))
+        if not off:
+            yield ok("swarm", f"{name}: {status.get('phase')}, every condition is well")
+    for mission in found["missions"]:
+        if mission["reason"] == "MainIsRed":
+            said = f"{mission['repo']}: {line(mission['detail'] or 'main is red')}"
+            yield fault("main", said, "Mend main first; missions go on once it is green.")
+    for asked in found["approvals"]:
+        said = (
+            f"{asked['mission'][:SHORT_ID]} waits for you, expires {span(asked['expires_at'], now)}"
+        )
+        yield note("approval", said, f"`swarmctl describe mission {asked['mission'][:SHORT_ID]}`")
