@@ -69,6 +69,7 @@ sys.stdin.readline()
 begun = time.perf_counter()
 report = migrate(sys.argv[1], files)
 print(len(report.applied), time.perf_counter() - begun, flush=True)
+sys.stdin.readline()
 """
 IMPORTS = {
     "python itself": "pass",
@@ -207,7 +208,13 @@ def race(dsn: str, files: Path) -> float:
         assert racer.stdin is not None
         racer.stdin.write("\n")
         racer.stdin.flush()
-    ends = [racer.communicate()[0].split() for racer in racers]
+    # None may end before all are done: taking an interpreter down costs more than migrating.
+    ends = []
+    for racer in racers:
+        assert racer.stdout is not None
+        ends.append(racer.stdout.readline().split())
+    for racer in racers:
+        racer.communicate("\n")
     applied = sorted(int(end[0]) for end in ends)
     assert applied[:7] == [0] * 7, applied
     return max(float(end[1]) for end in ends)

@@ -1,18 +1,10 @@
-"""Numbered SQL files, applied once each, in order, by whoever comes first.
-
-A file is `0007_expand_freezes_by_class.sql`: an expand step adds, and old code still works; a
-contract step removes, and says in a header line `-- Needs: 0005` the oldest migration that a
-running release must know (without that line: itself). So an older program can tell whether a newer
-database still serves it.
-"""
+"""Numbered SQL files (migration_files.py), applied once each, in order, by whoever comes first."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -23,26 +15,32 @@ from .errors import (
     MigrationBusy,
     MigrationEdited,
     MigrationFailed,
-    MigrationMisnamed,
     SchemaForeign,
     SchemaNewer,
 )
 from .failures import Failure, classify, first_line, is_environment, translate
+from .migration_files import FOLDER, Migration, read_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import LiteralString
 
-FOLDER = Path(__file__).parent / "migrations"
+__all__ = ["FOLDER", "Migration", "MigrationReport", "migrate", "read_migrations"]
 
 #: Any constant that no other program takes: the first eight bytes of SHA-256("swarm migrate").
 _LOCK_KEY = int.from_bytes(hashlib.sha256(b"swarm migrate").digest()[:8], signed=True)
 
-_FILE_NAME = re.compile(r"(\d{4})_(expand|contract)_[a-z0-9_]+\.sql")
-_NEEDS = re.compile(r"^-- Needs: (\d{4})\b", re.MULTILINE)
-
 #: Others wait this long for the process that migrates; a step must stay far below it.
 _TURN_SECONDS = 120
 _TRIES = 5
+
+#: What a file before may have left, and how long a step may make everybody behind its lock wait.
+_BEFORE_EACH = b"reset search_path; set local lock_timeout = '5s'; "
+
+#: The embedded server ends transactions after a minute; the setting came with version 17.
+_NO_TRANSACTION_TIMEOUT = """
+select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'
+"""
 
 _LEDGER = b"""
 create schema if not exists swarm;
@@ -55,17 +53,6 @@ create table if not exists swarm.migration (
   ms         real not null
 )
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One file."""
-
-    version: int
-    name: str
-    needs: int  #: 0 for expand
-    text: bytes
-    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +76,6 @@ class MigrationReport:
         return f"the database is at migration {self.version}, nothing to do"
 
 
-def read_migrations(folder: Path = FOLDER) -> tuple[Migration, ...]:
-    """The files of `folder` in order. Raises MigrationMisnamed on a gap, a twin or a bad name."""
-    found: list[Migration] = []
-    for path in sorted(folder.glob("*.sql")):
-        name = _FILE_NAME.fullmatch(path.name)
-        text = path.read_bytes()
-        if name is None:
-            raise MigrationMisnamed(
-                f"{path.name}: not NNNN_expand_what.sql or NNNN_contract_what.sql"
-            )
-        if not text.startswith(f"-- {name[1]} {name[2]}: ".encode()):
-            raise MigrationMisnamed(
-                f"{path.name}: the first line is not `-- {name[1]} {name[2]}: ...`"
-            )
-        version = int(name[1])
-        if version != len(found) + 1:
-            raise MigrationMisnamed(f"{path.name}: number {len(found) + 1:04} is next")
-        said = _NEEDS.search(text.decode())
-        needs = 0 if name[2] == "expand" else int(said[1]) if said else version
-        found.append(Migration(version, path.stem, needs, text, hashlib.sha256(text).digest()))
-    return tuple(found)
-
-
 def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> MigrationReport:
     """Bring the database to this release's schema. Safe from any number of processes at once.
 
@@ -119,52 +83,67 @@ def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> Migratio
     connect_sync raises.
     """
     known = read_migrations() if migrations is None else tuple(migrations)
-    # A step may rewrite a table: the usual statement timeout does not bind it, its lock wait does.
-    settings = {"statement_timeout": "0", "lock_timeout": "5s"}
+    # A step may rewrite a table, so the usual statement timeout does not bind it. The lock timeout
+    # here is for the turn; a step has its own.
+    settings = {"statement_timeout": "0", "lock_timeout": f"{_TURN_SECONDS}s"}
     with connect_sync(dsn, settings) as connection:
         try:
             done = _ledger(connection)
             if done is not None and len(done) >= len(known):
                 return _report(known, done, applied=())
-            return _migrate_alone(connection, known)
+            return _migrate_in_turn(connection, known)
         except psycopg.Error as error:
             if is_environment(error):
                 raise translate(error, f"migrating {describe(dsn)}") from error
             raise
 
 
+def _migrate_in_turn(
+    connection: psycopg.Connection[Any], known: tuple[Migration, ...]
+) -> MigrationReport:
+    """One process migrates; the others wait for it together and then look what is left to do."""
+    connection.execute(_NO_TRANSACTION_TIMEOUT)
+    while not _scalar(connection, "select pg_try_advisory_lock(%s)"):
+        # Shared, so that all who wait go on at once when the one that migrates is done.
+        try:
+            _scalar(connection, "select pg_advisory_lock_shared(%s)")
+        except psycopg.errors.LockNotAvailable as error:
+            raise MigrationBusy(
+                f"another process has been migrating for more than {_TURN_SECONDS} s"
+            ) from error
+        done = _ledger(connection)
+        _scalar(connection, "select pg_advisory_unlock_shared(%s)")
+        if done is not None and len(done) >= len(known):
+            return _report(known, done, applied=())
+        time.sleep(0.005)  # the one before us failed: somebody tries again
+    try:
+        return _migrate_alone(connection, known)
+    finally:
+        if not connection.broken:
+            _scalar(connection, "select pg_advisory_unlock(%s)")
+
+
 def _migrate_alone(
     connection: psycopg.Connection[Any], known: tuple[Migration, ...]
 ) -> MigrationReport:
-    _wait_for_turn(connection)
-    try:
-        done = _ledger(connection)
-        if done is None:
-            _refuse_foreign_schema(connection)
-            connection.execute(_LEDGER)
-            done = {}
-        _report(known, done, applied=())  # checks what is there before adding to it
-        applied = []
-        for migration in known:
-            if migration.version not in done:
-                _apply(connection, migration)
-                applied.append(migration.name)
-                done[migration.version] = (migration.name, migration.needs, migration.sha256)
-        return _report(known, done, applied=tuple(applied))
-    finally:
-        if not connection.broken:
-            connection.execute("select pg_advisory_unlock(%s)", [_LOCK_KEY])
+    done = _ledger(connection)
+    if done is None:
+        _refuse_foreign_schema(connection)
+        connection.execute(_LEDGER)
+        done = {}
+    _report(known, done, applied=())  # checks what is there before adding to it
+    applied = []
+    for migration in known:
+        if migration.version not in done:
+            _apply(connection, migration)
+            applied.append(migration.name)
+            done[migration.version] = (migration.name, migration.needs, migration.sha256)
+    return _report(known, done, applied=tuple(applied))
 
 
-def _wait_for_turn(connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"set lock_timeout = '{_TURN_SECONDS}s'".encode())
-    try:
-        connection.execute("select pg_advisory_lock(%s)", [_LOCK_KEY])
-    except psycopg.errors.LockNotAvailable as error:
-        raise MigrationBusy(
-            f"another process has been migrating for more than {_TURN_SECONDS} s"
-        ) from error
-    connection.execute("set lock_timeout = '5s'")
+def _scalar(connection: psycopg.Connection[Any], statement: LiteralString) -> Any:
+    row = connection.execute(statement, [_LOCK_KEY]).fetchone()
+    return row and row[0]
 
 
 def _ledger(connection: psycopg.Connection[Any]) -> dict[int, tuple[str, int, bytes]] | None:
@@ -220,10 +199,9 @@ def _apply(connection: psycopg.Connection[Any], migration: Migration) -> None:
         begun = time.perf_counter()
         try:
             with connection.transaction():
-                connection.execute(migration.text)
+                connection.execute(_BEFORE_EACH + migration.text)
                 if connection.pgconn.transaction_status != pq.TransactionStatus.INTRANS:
                     raise MigrationFailed(f"{migration.name} ends the transaction it runs in")
-                connection.execute("reset search_path")
                 connection.execute(
                     "insert into swarm.migration (version, name, needs, sha256, ms)"
                     " values (%s, %s, %s, %s, %s)",
