@@ -84,7 +84,7 @@ def tell(row: dict[str, Any], now: datetime) -> list[str]:
 
 def well(condition: Mapping[str, Any]) -> bool:
     """True when a condition has the status that it has while all is well."""
-    return _WELL.get(condition["type"], condition["status"]) == condition["status"]
+    return bool(_WELL.get(condition["type"], condition["status"]) == condition["status"])
 
 
 def remedy(condition: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ def repositories(settings: Settings, place: Home) -> Iterator[Finding]:
             else:
                 found = ok("repository", f"{name}: {path}, main at {tip[:12]}")
         yield found or ok("repository", f"{name}: {path}, not cloned yet")
-        if _git(path, "status", "--porcelain"):
+        if _git(path, "status", "--porcelain", "--untracked-files=no"):
             said = f"{name}: the working copy has changes; Swarm sees commits alone"
             yield note("repository", said, "Commit them when missions shall build on them.")
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from cyclopts import App, Parameter
 
@@ -12,14 +15,20 @@ from swarm.cli.complete import repositories
 from swarm.cli.desk import ask, me, swarm_named
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home, Need, Reason, Swarm
-from swarm.cli.output import emit
+from swarm.cli.output import emit, say, visible
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
+    from swarm.core.ids import SwarmId
+    from swarm.core.nouns import Signal
 
 app = App(name="need", help="Feed or prune the backlog by hand.")
 SOURCE = "people"
-TITLE_MOST, BODY_MOST = 300, 8_000
+TRUST = 0.8  #: of what a person of this installation says; a single tool has at most 0.9
+TITLE_MOST, BODY_MOST, CITE_MOST = 300, 8_000, 2_000
+VALUE_MOST = 1_000_000
+RISKS = ("R0", "R1", "R2", "R3")
+CLASS = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @app.command
@@ -43,54 +52,30 @@ def add(
 ) -> None:
     """Say that something should change. It goes through Gate 1 like every other need.
 
-    All that one person says is one origin, so --cite again adds evidence to look up, but no
-    second independent citation. Adding the same again changes nothing. No mission is forced:
-    policy, budget and rank decide as always.
+    You are one origin, and each site whose URL you cite is one more; places in the repository
+    are yours. Adding the same again changes nothing. No mission is forced: policy, budget and
+    rank decide as always.
 
     Exit status: 0 noted, or known already; 2 wrong use; 5 no such Swarm.
 
     Example: swarmctl need add "drop Python 3.8" --repo acme/shop --cite setup.cfg:12
     """
-    from swarm.adapters.postgres.store.ingest import PostgresIntake  # noqa: PLC0415
-    from swarm.core.ids import signal_id  # noqa: PLC0415
-    from swarm.core.nouns import Risk, Signal  # noqa: PLC0415
-    from swarm.ports.sources import Reading  # noqa: PLC0415
-
-    if risk not in Risk.__members__:
-        raise Usage(f"--risk {risk!r} is none of R0, R1, R2, R3")
-    if not title.strip() or len(title) > TITLE_MOST or len(body) > BODY_MOST:
-        raise Usage(f"a title has 1 to {TITLE_MOST} characters, a body at most {BODY_MOST}")
-    if value <= 0:
-        raise Usage(f"--value is {value}; it is above zero")
+    said = _Statement(
+        title=" ".join(title.split()), repo=repo, cited=tuple(dict.fromkeys(cite)),
+        paths=tuple(path), mission_class=mission_class, risk=risk, value=value, body=body,
+    )  # fmt: skip
+    _refuse_odd(said)
 
     async def work(database: Database) -> str:
+        from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
+        from swarm.adapters.postgres.store.ingest import PostgresIntake  # noqa: PLC0415
+        from swarm.ports.sources import Reading  # noqa: PLC0415
+
         id_ = await swarm_named(database, swarm)
-        now = datetime.now(UTC)
-        signals = []
-        for number, citation in enumerate(dict.fromkeys(cite)):
-            digest = hashlib.sha256(f"{title}\0{citation}".encode()).hexdigest()
-            signals.append(
-                Signal(
-                    id=signal_id(id_, SOURCE, digest),
-                    source=SOURCE,
-                    external_id=digest,
-                    title=title.strip(),
-                    body=body,
-                    citation=citation,
-                    origin=me() if number == 0 else f"{me()}:{citation}",
-                    author=me(),
-                    external=False,
-                    trust=0.8,
-                    observed_at=now,
-                    content_hash=digest,
-                    mission_class=mission_class,
-                    repo=repo,
-                    paths=tuple(path),
-                    risk=Risk[risk],
-                    value=value,
-                )
-            )
-        reading = Reading(signals=tuple(signals), cursor="")
+        spec = (await Look(database).rows("swarms", id_))[0]["spec"]
+        if repo not in spec.get("delivery", {}).get("repoAllowlist", ()):
+            say(f"warning: {repo!r} is not in repoAllowlist, so it is never chosen as it stands")
+        reading = Reading(signals=tuple(_signals(id_, said)), cursor="")
         report = await PostgresIntake(database).ingest(id_, SOURCE, reading)
         if not report.new:
             return "nothing new: the same was said before"
@@ -98,6 +83,75 @@ def add(
         return f"{opened}\nnext: `swarmctl get needs` shows where it ranks"
 
     emit(ask(home, work))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statement:
+    """What a person said should change."""
+
+    title: str
+    repo: str
+    cited: tuple[str, ...]
+    paths: tuple[str, ...]
+    mission_class: str
+    risk: str
+    value: float
+    body: str
+
+
+def _refuse_odd(said: _Statement) -> None:
+    """Raise `Usage` for what no need can be made of."""
+    if said.risk not in RISKS:
+        raise Usage(f"--risk {said.risk[:20]!r} is none of {', '.join(RISKS)}")
+    if not said.title or len(said.title) > TITLE_MOST or len(said.body) > BODY_MOST:
+        raise Usage(f"a title has 1 to {TITLE_MOST} characters, a body at most {BODY_MOST}")
+    if not 0 < said.value <= VALUE_MOST:
+        raise Usage(f"--value is {said.value}; it is above zero, and at most {VALUE_MOST}")
+    if not CLASS.fullmatch(said.mission_class):
+        raise Usage(f"--class {said.mission_class[:60]!r}: use a-z, 0-9 and dashes, at most 63")
+    texts = (said.title, said.body, said.repo, *said.cited, *said.paths)
+    if any(visible(text) != text for text in texts):
+        raise Usage("a text holds control or invisible characters; write it without them")
+    if any(not text.strip() or len(text) > CITE_MOST for text in (*said.cited, said.repo)):
+        raise Usage(f"--cite and --repo have 1 to {CITE_MOST} characters")
+
+
+def _signals(swarm: SwarmId, said: _Statement) -> list[Signal]:
+    """One signal for each citation. Its origin is who stands behind it: a site, or the person."""
+    from swarm.core.ids import signal_id  # noqa: PLC0415
+    from swarm.core.nouns import Risk, Signal  # noqa: PLC0415
+
+    found = []
+    for citation in said.cited:
+        digest = hashlib.sha256(f"{said.title}\0{citation}".encode()).hexdigest()
+        found.append(
+            Signal(
+                id=signal_id(swarm, SOURCE, digest),
+                source=SOURCE,
+                external_id=digest,
+                title=said.title,
+                body=said.body,
+                citation=citation,
+                origin=_origin(citation),
+                author=me(),
+                external=False,
+                trust=TRUST,
+                observed_at=datetime.now(UTC),
+                content_hash=digest,
+                mission_class=said.mission_class,
+                repo=said.repo,
+                paths=said.paths,
+                risk=Risk[said.risk],
+                value=said.value,
+            )
+        )
+    return found
+
+
+def _origin(citation: str) -> str:
+    if citation.startswith(("https://", "http://")):
+        return (urlsplit(citation).hostname or me()).removeprefix("www.")
+    return me()
 
 
 @app.command
