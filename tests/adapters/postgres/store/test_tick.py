@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from swarm.adapters.postgres.store.desk.look import Look
+from swarm.adapters.postgres.store.desk.trails import Trails
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import (
     AskApproval,
@@ -99,6 +101,8 @@ async def test_one_swarm_is_serial(world, make):
     async with world.database.connection() as held, held.transaction():
         await held.execute("select 1 from swarm where id = %s for no key update", (world.swarm,))
         assert await world.ticks.tick(world.script, world.script.bind, "b") is None
+        agenda = await world.ticks.agenda()
+        assert (agenda.swarms, agenda.wait) == (False, None), "no reason to spin"
         await world.bell.ring(other)
         tick = await world.ticks.tick(world.script, world.script.bind, "b")
         assert tick.swarm == other
@@ -254,6 +258,72 @@ async def test_a_rejected_need_leaves_the_backlog(world, make):
     assert await tally(world) == await really_open(world) == 0
 
 
+async def test_a_rejection_that_evidence_overtook_is_refused_and_judged_again(world, make):
+    await world.need("n-1", signals=2)
+    await world.need("n-2")
+    old, good = (
+        RejectNeed(need=need, signals=1, reason="Uncited", detail="nothing", at=now())
+        for need in ("n-1", "n-2")
+    )
+    tick = await world.tick(make.nothing(records=(old, good)))
+    assert tick.refused == ((old, "NewEvidence"),)
+    assert tick.applied == (good,)
+    assert timedelta(0) < tick.due - tick.at <= timedelta(seconds=1)
+    assert await tally(world) == await really_open(world) == 1
+
+
+@pytest.mark.req("LOOP-11")
+async def test_facts_that_only_a_newer_release_knows_are_left_out(world, make):
+    """An absent fact makes a gate wait; a broken read would stop the whole swarm."""
+    mission = await world.open_mission("n-1", make.start_run)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    fact = make.run_ended(claim.order)
+    await world.orders.settle(claim, fact)
+    for number, body in enumerate(
+        ('{"kind": "quantum-proven", "id": "e-9"}', '{"kind": "run-ended", "shape": "other"}')
+    ):
+        await world.sql(
+            "insert into evidence (id, mission, swarm, kind, at, body)"
+            " values (%s, %s, %s, 'x', now(), %s)", f"e-{number}", mission, world.swarm, body,
+        )  # fmt: skip
+    await world.sql("update mission set version = version + 1, revision = revision + 1")
+    assert (await world.snapshot()).missions[0].facts == (fact,)
+    await world.sql(
+        "update evidence set body = (body::jsonb || '{\"novel\": 1}')::json where id = %s", fact.id
+    )
+    await world.sql("update mission set revision = revision + 1")
+    assert (await world.snapshot()).missions[0].facts == (fact,), "unknown fields are ignored"
+
+
+@pytest.mark.req("LOOP-11")
+async def test_a_spec_that_only_a_newer_release_can_read_stops_that_swarm_alone(world, make):
+    other = (await world.desk.apply(make.manifest("billing"))).swarm
+    await world.sql(
+        "update swarm set spec = spec || '{\"telepathy\": true}', generation = generation + 1"
+        " where id = %s", world.swarm,
+    )  # fmt: skip
+    await world.bell.ring(world.swarm)
+    tick = await world.ticks.tick(world.script, world.script.bind, "a")
+    assert tick.swarm == other
+    assert await world.ticks.tick(world.script, world.script.bind, "a") is None
+    assert "telepathy" in world.ticks.unreadable[world.swarm]
+    assert not (await world.ticks.agenda()).swarms, "no reason to spin"
+
+
+async def test_an_order_of_the_swarm_itself_is_settled_into_its_own_trail(world, make):
+    order = make.run_check("", commit="c1")
+    assert (await world.tick(make.nothing(orders=(order,)))).issued == (order,)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    await world.orders.settle(claim, make.check_ended(claim.order))
+    assert await world.one("select mission from evidence") == ""
+    trails = Trails(world.database)
+    count, fault = await trails.verify(world.swarm)
+    assert fault is None
+    kinds = [row["kind"] for row in await trails.since(world.swarm, chain=world.swarm)]
+    assert kinds == ["swarm.applied", "order.issued", "evidence.seen"]
+    assert count == 3
+
+
 async def test_a_standing_is_kept_and_only_written_when_it_changed(world, make):
     mission = await world.open_mission()
     standing = Standing(
@@ -316,6 +386,18 @@ async def test_an_agent_that_costs_more_than_reserved_is_still_counted(world, ma
     await world.tick(make.nothing(records=(settle(mission),)))
     budget = (await world.snapshot()).budget
     assert (budget.reserved, budget.spent, budget.left) == (0, 130, -30)
+    assert await Look(world.database).accounts() == []
+
+
+@pytest.mark.req("FAIL-5")
+async def test_figures_that_do_not_add_up_are_found(world, make):
+    """A slot that leaked would hold money for ever; the window is compared with live work."""
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    await world.open_mission("n-1", make.start_run, reserve=60)
+    assert await Look(world.database).accounts() == []
+    await world.sql("update mission set reserved = 0")
+    (found,) = await Look(world.database).accounts()
+    assert (found["reserved"], found["reserved_by_missions"]) == (60, 0)
 
 
 async def test_a_cap_may_be_lowered_below_what_is_spent(world, make):

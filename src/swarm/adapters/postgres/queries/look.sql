@@ -134,6 +134,17 @@ from evidence
 where (%(swarm)s::text is null or swarm = %(swarm)s) and starts_with(mission, %(like)s)
 order by seq desc limit %(limit)s
 
+-- name: accounts
+-- What a window says beside what its missions and its ledger add up to; they are written in the same
+-- transactions, so any difference is a fault.
+select b.namespace, b.name, b.window_start, b.reserved, b.spent,
+       (select coalesce(sum(m.reserved), 0) from mission m
+        where m.budget = b.id and m.ended_at is null)::bigint as reserved_by_missions,
+       (select coalesce(sum(l.amount), 0) from ledger l
+        where l.budget = b.id and l.kind = 'spend')::bigint as spent_by_ledger
+from budget b
+order by b.window_start desc, b.namespace, b.name limit %(limit)s
+
 -- name: by_prefix
 -- Ids are compared by bytes, so a prefix is a range of each primary key.
 select kind, id from (

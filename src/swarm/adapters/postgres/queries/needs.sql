@@ -44,6 +44,12 @@ update need set state = %(state)s, state_at = %(at)s, state_reason = %(reason)s,
   not_before = %(not_before)s
 where id = %(id)s
 
+-- name: reject
+update need n
+set state = 'rejected', state_at = %(at)s, state_reason = g.reason, not_before = null
+from unnest(%(ids)s::text[], %(reasons)s::text[]) as g (id, reason)
+where n.id = g.id
+
 -- name: count
 -- Last in its transaction, so that nobody waits long for these few rows.
 insert into tally as t (swarm, mission_class, open)

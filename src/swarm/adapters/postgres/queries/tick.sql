@@ -1,8 +1,14 @@
 -- One tick: lock the swarm's row, read everything, write everything, commit.
 
 -- name: agenda
-select exists (select from wake w join swarm s on s.id = w.swarm)
-         or exists (select from swarm where due_at <= now()) as swarms,
+-- A swarm that another controller ticks at this moment is no work for this one: whoever ticks looks
+-- again afterwards. SHARE meets the tick's lock, and is only taken where something is due.
+select exists (
+         select from (
+           select s.id from swarm s
+           where s.id <> all(%(unreadable)s::text[])
+             and (s.due_at <= now() or exists (select from wake w where w.swarm = s.id))
+           limit 1 for share of s skip locked) free) as swarms,
        exists (                                       -- the same conditions as orders.claim
          select from decision d join swarm s on s.id = d.swarm
          where d.due_at <= now() and array_position(%(kinds)s::text[], d.kind) is not null
@@ -11,7 +17,7 @@ select exists (select from wake w join swarm s on s.id = w.swarm)
              and not exists (select from frozen f
                              where f.swarm = d.swarm and f.lifted_at is null
                                and f.mission_class in ('*', d.mission_class))))) as orders,
-       (select min(due_at) from swarm where due_at is not null) - now() as swarm_wait,
+       (select min(due_at) from swarm where due_at > now()) - now() as swarm_wait,
        (select min(due_at) from decision where due_at > now()) - now() as order_wait
 
 -- name: take

@@ -32,7 +32,6 @@ _ORDER: tuple[type[Any], ...] = (
     GiveVerdict,
     UseApproval,
     Settle,
-    RejectNeed,
     MarkRequalified,
     LiftFreeze,
     OpenFreeze,
@@ -52,12 +51,18 @@ async def apply(writing: Writing, records: Sequence[Record]) -> None:
     def place(record: Record) -> tuple[bool, int]:
         return getattr(record, "mission", None) in opened, _ORDER.index(type(record))
 
-    for record in sorted(records, key=place):
-        why_not = await _HANDLERS[type(record)](writing, record)
-        if why_not is None:
-            writing.applied.append(record)
-        elif why_not:
-            writing.refused.append((record, why_not))
+    await _reject_needs(writing, [item for item in records if isinstance(item, RejectNeed)])
+    others = (item for item in records if not isinstance(item, RejectNeed))
+    for record in sorted(others, key=place):
+        _note(writing, record, await _HANDLERS[type(record)](writing, record))
+
+
+def _note(writing: Writing, record: Record, why_not: str | None) -> None:
+    """None: applied; a reason: refused; an empty one: nothing had to be written."""
+    if why_not is None:
+        writing.applied.append(record)
+    elif why_not:
+        writing.refused.append((record, why_not))
 
 
 async def _give_verdict(writing: Writing, record: GiveVerdict) -> str | None:
@@ -148,17 +153,26 @@ async def _drop_leftovers(writing: Writing, mission: str) -> None:
         writing.tell(mission, EventKind.ORDER_VOIDED, body)
 
 
-async def _reject_need(writing: Writing, record: RejectNeed) -> str | None:
-    row = writing.needs.get(record.need)
-    if row is None or row.state != "open":
-        return "" if row and row.state == "rejected" else "NeedNotOpen"
-    if row.signals != record.signals:
-        # Evidence came between the snapshot and this write; the next tick judges it as well.
-        return "NewEvidence"
-    await writing.move_need(record.need, "rejected", f"{record.reason}: {record.detail}")
-    body = {"need": record.need, "reason": record.reason, "detail": record.detail}
-    writing.tell(writing.swarm, EventKind.NEED_REJECTED, body)
-    return None
+async def _reject_needs(writing: Writing, records: Sequence[RejectNeed]) -> None:
+    """Many at once: a source that cites nothing brings hundreds."""
+    reasons: dict[str, str] = {}
+    for record in records:
+        row = writing.needs.get(record.need)
+        if row is None or row.state != "open":
+            there = row is not None and row.state == "rejected"
+            _note(writing, record, "" if there else "NeedNotOpen")
+        elif row.signals != record.signals:
+            # Evidence came between the snapshot and this write; the next tick judges it as well.
+            _note(writing, record, "NewEvidence")
+        else:
+            reasons[row.id] = shapes.plain(f"{record.reason}: {record.detail}")
+            writing.count_need(row, "rejected")
+            body = {"need": record.need, "reason": record.reason, "detail": record.detail}
+            writing.tell(writing.swarm, EventKind.NEED_REJECTED, body)
+            _note(writing, record, None)
+    if reasons:
+        values = {"ids": list(reasons), "reasons": list(reasons.values())}
+        await writing.run("needs", "reject", at=writing.now, **values)
 
 
 async def _open_freeze(writing: Writing, record: OpenFreeze) -> str | None:
@@ -259,7 +273,6 @@ _HANDLERS: dict[type[Any], Callable[[Writing, Any], Awaitable[str | None]]] = {
     GiveVerdict: _give_verdict,
     UseApproval: _use_approval,
     Settle: _settle,
-    RejectNeed: _reject_need,
     OpenFreeze: _open_freeze,
     LiftFreeze: _lift_freeze,
     MarkRequalified: _mark_requalified,

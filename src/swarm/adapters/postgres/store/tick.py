@@ -55,7 +55,10 @@ class PostgresTicks:
 
     async def agenda(self, kinds: Sequence[str] | None = None) -> Agenda:
         """What is due, in one read."""
-        asked = {"kinds": list(shapes.known_kinds() if kinds is None else kinds)}
+        asked = {
+            "kinds": list(shapes.known_kinds() if kinds is None else kinds),
+            "unreadable": list(self._unreadable),
+        }
 
         async def tx(connection: AsyncConnection[Any]) -> tuple[Any, ...]:
             found = await connection.execute(statements("tick")["agenda"], asked)

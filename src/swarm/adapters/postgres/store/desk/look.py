@@ -54,6 +54,16 @@ class Look:
         asked = {"swarm": swarm, "like": like, "state": state, "limit": limit}
         return await self._read(kind, asked)
 
+    async def accounts(self, limit: int = 100) -> list[Row]:
+        """Budget windows whose figures differ from their missions and ledger; none should."""
+        rows = await self._read("accounts", {"limit": limit})
+        return [
+            row
+            for row in rows
+            if (row["reserved"], row["spent"])
+            != (row["reserved_by_missions"], row["spent_by_ledger"])
+        ]
+
     async def swarm_id(self, namespace: str, name: str) -> str:
         """The id of a Swarm by name. Raises NotFound."""
         found = await self._read("swarm_named", {"namespace": namespace, "name": name})
