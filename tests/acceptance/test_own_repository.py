@@ -79,7 +79,6 @@ def until(folder, kind, ready, seconds=100):
             return rows
         if time.monotonic() > deadline:
             raise AssertionError(f"{kind} after {seconds} s: {rows}")
-        time.sleep(0.3)  # each look is a whole command; the loop asks as a person would
 
 
 def begin(folder):

@@ -130,9 +130,11 @@ async def outcomes(database, count, seconds=20.0):
         return await rows.fetchall()
 
     async with asyncio.timeout(seconds):
-        while len(found := await database.run(read)) < count:
+        while True:
+            found = await database.run(read)
+            if len(found) >= count:
+                return [tuple(row) for row in found]
             await asyncio.sleep(0.02)
-    return [tuple(row.values()) if isinstance(row, dict) else tuple(row) for row in found]
 
 
 @pytest.mark.req("LOOP-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from swarm.core.findings import Findings
 from swarm.core.ids import run_id
 from swarm.core.nouns import Brief, OutcomeKind
@@ -14,80 +16,80 @@ from swarm.core.snapshot import AgentBinding, Mission
 FAILURE_CHARACTERS = 8_000  #: the tail of a failing check that a fix attempt is shown
 
 
-def send(
-    room: str, mission: Mission, found: Findings, view: View, *, failure: str = "", base: str = ""
-) -> Saying:
-    """Order the next attempt, unless a freeze, a busy lane or a missing agent holds it back.
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One mission at the moment when an agent is sent, or is not.
 
-    failure: what the last attempt did wrong, for a fix.
-    base:    start over from this main commit instead of from the failing head.
+    room: the loop step that speaks.
     """
-    hold = view.freeze_over(mission)
-    if hold is not None:
-        return frozen(room, hold)
-    agent = _agent_of(mission, view)
-    if agent is None:
-        return Saying(
-            room=room,
-            reason=Reason.NO_AGENT,
-            detail=f"no agent is bound that takes {mission.mission_class!r}",
-            next_action="starts when swarm.toml binds one",
+
+    room: str
+    mission: Mission
+    found: Findings
+    view: View
+
+    def send(self, *, failure: str = "", base: str = "") -> Saying:
+        """Order the next attempt, unless a freeze, a busy lane or a missing agent holds it back.
+
+        failure: what the last attempt did wrong, for a fix.
+        base:    start over from this main commit instead of from the failing head.
+        """
+        mission, view = self.mission, self.view
+        hold = view.freeze_over(mission)
+        if hold is not None:
+            return frozen(self.room, hold)
+        agent = _agent_of(mission, view)
+        if agent is None:
+            return Saying(
+                room=self.room,
+                reason=Reason.NO_AGENT,
+                detail=f"no agent is bound that takes {mission.mission_class!r}",
+                next_action="starts when swarm.toml binds one",
+            )
+        attempt = len(self.found.runs)
+        lane = lane_of(attempt)
+        wait = _broke(self.room, agent, view) or _busy(self.room, lane, mission, view)
+        if wait is not None:
+            return wait
+        change = None if base else self.found.change
+        order = Orders(mission, view.snapshot).start_run(
+            attempt,
+            _brief(mission, attempt, failure),
+            base=change.head if change else base,
+            onto=change.base if change else base,
+            deadline=agent.deadline,
         )
-    lane = lane_of(len(found.runs))
-    if (wait := _broke(room, agent, view) or _busy(room, lane, mission, view)) is not None:
-        return wait
-    change = None if base else found.change
-    attempt = len(found.runs)
-    order = Orders(mission, view.snapshot).start_run(
-        attempt,
-        _brief(mission, attempt, failure),
-        base=change.head if change else base,
-        onto=change.base if change else base,
-        deadline=agent.deadline,
-    )
-    return Saying(
-        room=room,
-        reason=Reason.RUN_PENDING,
-        detail=f"{mission.agent} is asked, attempt {attempt}",
-        next_action="the agent starts",
-        orders=(order,),
-        holds=frozenset({lane}),
-    )
+        return Saying(
+            room=self.room,
+            reason=Reason.RUN_PENDING,
+            detail=f"{mission.agent} is asked, attempt {attempt}",
+            next_action="the agent starts",
+            orders=(order,),
+            holds=frozenset({lane}),
+        )
+
+    def fix(self, reason: Reason, failure: str, *, base: str = "") -> Saying:
+        """Another attempt that is shown the failure; after three of them, the mission failed."""
+        if retries.may_fix(len(self.found.runs)):
+            return self.send(failure=f"{reason}: {failure}", base=base)
+        return self.failed(Reason.RETRIES_SPENT, f"{reason}: {failure}")
+
+    def failed(self, reason: Reason, detail: str) -> Saying:
+        """The mission failed and counts; its need rests before it may be tried again."""
+        now = self.view.now
+        ending = Ending(
+            kind=OutcomeKind.FAILED,
+            reason=reason,
+            detail=detail,
+            counts=True,
+            retry_at=now + self.view.snapshot.installation.need_cooldown,
+        )
+        return settled(self.room, self.mission, self.found, now, ending)
 
 
 def lane_of(attempt: int) -> str:
     """The resource of agent work: at most one outstanding run per loop step (law 8)."""
     return "run:implement" if attempt == 0 else "run:verify"
-
-
-def fix(
-    room: str,
-    mission: Mission,
-    found: Findings,
-    view: View,
-    *,
-    reason: Reason,
-    failure: str,
-    base: str = "",
-) -> Saying:
-    """Another attempt that is shown the failure; after three of them, the mission failed."""
-    if retries.may_fix(len(found.runs)):
-        return send(room, mission, found, view, failure=f"{reason}: {failure}", base=base)
-    return failed(room, mission, found, view, Reason.RETRIES_SPENT, f"{reason}: {failure}")
-
-
-def failed(
-    room: str, mission: Mission, found: Findings, view: View, reason: Reason, detail: str
-) -> Saying:
-    """The mission failed and counts; its need rests before it may be tried again."""
-    ending = Ending(
-        kind=OutcomeKind.FAILED,
-        reason=reason,
-        detail=detail,
-        counts=True,
-        retry_at=view.now + view.snapshot.installation.need_cooldown,
-    )
-    return settled(room, mission, found, view.now, ending)
 
 
 def _agent_of(mission: Mission, view: View) -> AgentBinding | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarm.core import dispatch
+from swarm.core.dispatch import Dispatch, lane_of
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.findings import Findings
 from swarm.core.ids import order_key
@@ -24,17 +24,11 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     if (waiting := _at_work(mission, found)) is not None:
         return waiting
     if not found.runs:
-        return dispatch.send(ROOM, mission, found, view)
+        return Dispatch(ROOM, mission, found, view).send()
     last = found.runs[-1]
     if found.conflict is not None and not found.tried_since:
-        return dispatch.fix(
-            ROOM,
-            mission,
-            found,
-            view,
-            reason=Reason.MERGE_CONFLICT,
-            failure=found.conflict.detail,
-            base=found.conflict.onto,
+        return Dispatch(ROOM, mission, found, view).fix(
+            Reason.MERGE_CONFLICT, found.conflict.detail, base=found.conflict.onto
         )
     if last.result is RunResult.CHANGED:
         return Content()
@@ -46,7 +40,7 @@ def _at_work(mission: Mission, found: Findings) -> Saying | None:
     order = found.is_open(order_key(mission.id, "run", str(attempt)))
     if order is None:
         return None
-    lane = frozenset({dispatch.lane_of(attempt)})
+    lane = frozenset({lane_of(attempt)})
     if order.waits_because:
         return Saying(
             room=ROOM,
@@ -77,7 +71,7 @@ def _unhappy(mission: Mission, found: Findings, view: View, last: RunEnded) -> S
     timed_out = last.result is RunResult.TIMED_OUT
     reason = Reason.RUN_TIMED_OUT if timed_out else Reason.RUN_FAILED
     base = found.conflict.onto if found.conflict is not None else ""
-    return dispatch.fix(ROOM, mission, found, view, reason=reason, failure=last.detail, base=base)
+    return Dispatch(ROOM, mission, found, view).fix(reason, last.detail, base=base)
 
 
 def _nothing(mission: Mission, found: Findings, view: View, last: RunEnded) -> Saying:
@@ -88,7 +82,7 @@ def _nothing(mission: Mission, found: Findings, view: View, last: RunEnded) -> S
     """
     reason = Reason.RUN_PRODUCED_NOTHING
     if len(found.runs) > 1:
-        return dispatch.failed(ROOM, mission, found, view, reason, last.detail)
+        return Dispatch(ROOM, mission, found, view).failed(reason, last.detail)
     ending = Ending(kind=OutcomeKind.FAILED, reason=reason, detail=last.detail)
     return settled(ROOM, mission, found, view.now, ending)
 

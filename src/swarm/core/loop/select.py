@@ -45,33 +45,24 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
         return Selection(idle_reason=blocked, look_again=_window_ends(snapshot, [blocked]))
     slots = snapshot.installation.max_missions - open_missions
     occupied = overlap.Occupied(held)
-    window = snapshot.budget
-    left = window.left if window else 0
+    left = snapshot.budget.left if snapshot.budget else 0
     opened: list[OpenMission] = []
     rejected: list[RejectNeed] = []
     passed: list[tuple[NeedId, str, str]] = []
-    bias = dict(snapshot.class_bias)
-    dark = sum(source.dark_since is not None for source in snapshot.sources)
-    order = sorted(
-        snapshot.needs,
-        key=lambda need: (-(need.rank + bias.get(need.mission_class, 0.0)), need.id),
-    )
-    for need in order:
+    for need in _ranked(snapshot):
         if len(opened) >= slots:
             break
-        gate = discovery_quality.judge(need, snapshot.spec.discovery, dark, len(snapshot.sources))
+        gate = _gate(need, snapshot)
         if gate.answer is Answer.FAIL:
             rejected.append(_rejected(need, gate, snapshot))
             continue
-        why = refusal(need, snapshot, occupied)
-        if gate.answer is Answer.WAIT:
-            why = why or (Reason(gate.reason), gate.detail)
         agent = agent_for(need, snapshot)
         reserve = budget.reservation(agent) if agent else 0
-        if why is None and reserve > 0 and window is None:
-            why = (Reason.BUDGET_UNKNOWN, f"{snapshot.spec.risk.budget_ref!r} is bound to nothing")
-        if why is None and window is not None and reserve > max(0, left):
-            why = (Reason.BUDGET_EXHAUSTED, f"{reserve} of {left} micro-units would be reserved")
+        why = (
+            refusal(need, snapshot, occupied)
+            or _waits(gate)
+            or _cannot_pay(reserve, left, snapshot)
+        )
         if why is not None or agent is None:
             if len(passed) < PASSED_OVER_KEPT and why is not None:
                 passed.append((need.id, *why))
@@ -89,6 +80,34 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
         idle_reason=idle,
         look_again=_window_ends(snapshot, [reason for _, reason, _ in passed]),
     )
+
+
+def _ranked(snapshot: Snapshot) -> list[Need]:
+    """The needs, best first: static rank plus what was learned about their class."""
+    bias = dict(snapshot.class_bias)
+    return sorted(
+        snapshot.needs,
+        key=lambda need: (-(need.rank + bias.get(need.mission_class, 0.0)), need.id),
+    )
+
+
+def _gate(need: Need, snapshot: Snapshot) -> Verdict:
+    dark = sum(source.dark_since is not None for source in snapshot.sources)
+    return discovery_quality.judge(need, snapshot.spec.discovery, dark, len(snapshot.sources))
+
+
+def _waits(gate: Verdict) -> tuple[Reason, str] | None:
+    return (Reason(gate.reason), gate.detail) if gate.answer is Answer.WAIT else None
+
+
+def _cannot_pay(reserve: int, left: int, snapshot: Snapshot) -> tuple[Reason, str] | None:
+    """Why the window cannot carry the reservation; None if it can."""
+    if snapshot.budget is None:
+        name = snapshot.spec.risk.budget_ref
+        return (Reason.BUDGET_UNKNOWN, f"{name!r} is bound to nothing") if reserve > 0 else None
+    if reserve > max(0, left):
+        return Reason.BUDGET_EXHAUSTED, f"{reserve} of {left} micro-units would be reserved"
+    return None
 
 
 def _window_ends(snapshot: Snapshot, reasons: Iterable[str]) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from swarm.contract.verdict import Answer, Verdict
-from swarm.core import dispatch
+from swarm.core.dispatch import Dispatch
 from swarm.core.evidence import CheckEnded, CheckResult
 from swarm.core.findings import Findings
 from swarm.core.gates import code_quality
@@ -75,9 +75,7 @@ def _red(mission: Mission, found: Findings, view: View, change: Change, verdict:
     """Before a fix is paid for: is main itself red? Then the change did not break it."""
     ended = _first_bad(mission, found, view, change.head)
     if ended is None:  # silence beyond every deadline: nothing to show to an agent but that
-        return dispatch.fix(
-            ROOM, mission, found, view, reason=Reason.CHECK_NEVER_REPORTED, failure=verdict.detail
-        )
+        return Dispatch(ROOM, mission, found, view).fix(Reason.CHECK_NEVER_REPORTED, verdict.detail)
     on_base = code_quality.judge((ended.check,), change.base, found, view.snapshot)
     bad = _Bad(ended, change.base, on_base)
     if on_base.answer is Answer.WAIT:
@@ -85,7 +83,7 @@ def _red(mission: Mission, found: Findings, view: View, change: Change, verdict:
     if on_base.answer is Answer.FAIL and mission.kind is not MissionKind.REMEDIATE:
         return _main_is_red(mission, found, view, bad)
     failure = f"check {ended.check!r} on {ended.commit}:\n{ended.detail}"
-    return dispatch.fix(ROOM, mission, found, view, reason=Reason(verdict.reason), failure=failure)
+    return Dispatch(ROOM, mission, found, view).fix(Reason(verdict.reason), failure)
 
 
 def _ask_base(mission: Mission, found: Findings, view: View, bad: _Bad) -> Saying:

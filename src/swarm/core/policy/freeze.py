@@ -97,27 +97,29 @@ def opened_by(
     opened = []
     in_all, in_class = consecutive_failures(rows), consecutive_failures(rows, last.mission_class)
     if in_class >= limits.class_after:
-        opened.append(
-            _freeze(last, swarm, limits, last.mission_class, "RepeatedClassFailure", in_class)
-        )
+        why = ("RepeatedClassFailure", f"{in_class} in a row, the last one {last.mission}")
+        opened.append(_freeze(last, swarm, limits, last.mission_class, why))
     if in_all >= limits.swarm_after:
-        opened.append(_freeze(last, swarm, limits, EVERYTHING, "RepeatedMissionFailure", in_all))
+        why = ("RepeatedMissionFailure", f"{in_all} in a row, the last one {last.mission}")
+        opened.append(_freeze(last, swarm, limits, EVERYTHING, why))
     return tuple(opened)
 
 
 def slo_freeze(last: Settled, swarm: SwarmId, limits: Limits) -> Freeze:
     """Gate 6 failed: the class freezes at once."""
-    return _freeze(last, swarm, limits, last.mission_class, "SloRegressed", 1)
+    why = ("SloRegressed", f"{last.mission} made the service worse after full exposure")
+    return _freeze(last, swarm, limits, last.mission_class, why)
 
 
 def _freeze(
-    last: Settled, swarm: SwarmId, limits: Limits, scope: str, reason: str, row: int
+    last: Settled, swarm: SwarmId, limits: Limits, scope: str, why: tuple[str, str]
 ) -> Freeze:
+    reason, detail = why
     return Freeze(
         id=freeze_id(swarm, scope, f"{reason}:{last.mission}"),
         mission_class=scope,
         reason=reason,
-        detail=f"{row} in a row, the last one {last.mission}",
+        detail=detail,
         cause=last.mission,
         since=last.at,
         until=last.at + limits.duration,

@@ -154,7 +154,8 @@ run = ["{{python}}", "-m", "unittest", "-q"]
 run = ["{{python}}", "-P", "-m", "ruff", "check", "--isolated", "--select", "E9,F63,F7,F82", "."]
 
 [agents.tidy]
-run = ["{{python}}", "-P", "-m", "ruff", "check", "--isolated", "--fix", "--select", "{{rule}}", "{{paths}}"]
+run = ["{{python}}", "-P", "-m", "ruff", "check", "--isolated", "--fix",
+  "--select", "{{rule}}", "{{paths}}"]
 stdin = "none"
 result = "none"
 rules = ["F401"]
