@@ -106,7 +106,7 @@ def test_killed_again_and_again_every_mission_ends_as_it_would(tmp_path):
     # A run whose supervisor was not killed is never started twice, whoever asks again.
     assert len([run for run in runs if "utcnow" in run]) == 1, runs
     assert len([run for run in runs if run.endswith("slow")]) == 1, runs
-    (clone,) = home.clones.glob("*")
+    (clone,) = [path for path in home.clones.iterdir() if path.is_dir()]
     shown = subprocess.run(
         ["git", "-c", "safe.directory=*", "-C", str(clone), "log", "-p", "--format=%H", "main",
          "--", "orders/service.py"],

@@ -56,7 +56,7 @@ def demo(tmp_path_factory):
 
 
 def main_of(folder):
-    (clone,) = (folder / ".swarm" / "clones").glob("*")
+    (clone,) = [path for path in (folder / ".swarm" / "clones").iterdir() if path.is_dir()]
     refs = git(clone, "for-each-ref", "--format=%(refname)").splitlines()
     main = next(ref for ref in refs if ref.endswith("heads/main"))
     return clone, main
