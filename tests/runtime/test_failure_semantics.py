@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,7 +75,7 @@ def binding(_swarm, _spec):
 
 
 @asynccontextmanager
-async def swarm_at_work(dsn, world, made=None):
+async def swarm_at_work(dsn, world, made=None, bind=None):
     hands = Hands(
         runs=world, checks=world, forge=WorldForge(world), attestations=world,
         targets=world, metrics=world, channel=world,
@@ -87,7 +88,8 @@ async def swarm_at_work(dsn, world, made=None):
             bell=PostgresBell(database),
         )
         stop = asyncio.Event()
-        controller = Controller(store, hands, binding, "c1", now=lambda: datetime.now(UTC))
+        bind = bind or binding
+        controller = Controller(store, hands, bind, "c1", now=lambda: datetime.now(UTC))
         task = asyncio.create_task(controller.run(stop))
         try:
             yield database
@@ -256,3 +258,26 @@ async def test_a_quiet_swarm_writes_nothing(database_dsn):
         await asyncio.sleep(5)
         after = await database.run(written)
     assert after == before
+
+
+@pytest.mark.req("LOOP-11")
+async def test_an_upgrade_in_mid_mission_binds_it_to_the_new_rules(database_dsn):
+    """The old rules let R1 land by itself; the new ones ask. The mission is between the two."""
+    world = World()
+    world.delay = timedelta(seconds=1)
+    async with swarm_at_work(database_dsn, world) as database:
+        await add_need(database)
+        await until(database, "runs", lambda rows: rows and rows[0]["result"] == "changed")
+
+    def stricter(swarm, spec):
+        old = binding(swarm, spec)
+        asks = replace(old.installation, auto_execute=frozenset())
+        return replace(old, installation=asks, policy_hash="policy-2")
+
+    async with swarm_at_work(database_dsn, world, bind=stricter) as database:
+        (mission,) = await until(
+            database, "missions", lambda rows: [r for r in rows if r["reason"] == "ApprovalNeeded"]
+        )
+    assert mission["outcome"] == "open"
+    assert not [key for key in world.journal if "/land/" in key]
+    assert set(world.journal.values()) == {1}
