@@ -45,23 +45,22 @@ async def raw_difference(git: Git, old: str, new: str) -> tuple[RawEntry, ...]:
 
 
 async def touched_paths(
-    git: Git, old: str, new: str, rules: IntakeRules
+    git: Git, old: str, new: str, rules: IntakeRules, *, scan: bool
 ) -> tuple[TouchedPath, ...]:
     """The difference of two trees with sizes, and with text as far as the rules allow a patch.
 
     What is larger than the rules allow is never read: its size alone refuses it.
+    scan: whether added lines are searched for secrets, which takes seconds on a large patch.
     """
-    entries = await raw_difference(git, old, new)
+    entries = sorted(await raw_difference(git, old, new), key=lambda entry: entry.path)
     described = entries[:DESCRIBED]
-    wanted = [
-        object_id
-        for entry in described
-        for mode, object_id in ((entry.old_mode, entry.old_id), (entry.new_mode, entry.new_id))
-        if mode not in {0, SUBMODULE_MODE}
-    ]
-    sizes = await blob_sizes(git, wanted)
-    texts = await read_blobs(git, _affordable(sizes, rules))
-    found = await asyncio.to_thread(_describe, described, sizes, texts)
+    before = [entry.old_id for entry in described if entry.old_mode not in {0, SUBMODULE_MODE}]
+    after = [entry.new_id for entry in described if entry.new_mode not in {0, SUBMODULE_MODE}]
+    sizes = await blob_sizes(git, [*before, *after])
+    old_texts = await affordable_blobs(git, before, sizes, rules)
+    new_texts = await affordable_blobs(git, after, sizes, rules)
+    texts = (old_texts, new_texts)
+    found = await asyncio.to_thread(_describe, described, sizes, texts, scan=scan)
     beyond = [
         TouchedPath(path=entry.path, old_mode=entry.old_mode, new_mode=entry.new_mode)
         for entry in entries[DESCRIBED:]
@@ -70,7 +69,11 @@ async def touched_paths(
 
 
 def _describe(
-    entries: Sequence[RawEntry], sizes: Mapping[str, int], texts: Mapping[str, bytes]
+    entries: Sequence[RawEntry],
+    sizes: Mapping[str, int],
+    texts: tuple[Mapping[str, bytes], Mapping[str, bytes]],
+    *,
+    scan: bool,
 ) -> list[TouchedPath]:
     # In a thread: the secret rules take seconds on a patch of the largest allowed size.
     return [
@@ -81,21 +84,24 @@ def _describe(
                 new_mode=entry.new_mode,
                 size=sizes.get(entry.new_id, 0),
             ),
-            texts.get(entry.old_id),
-            texts.get(entry.new_id),
+            texts[0].get(entry.old_id),
+            texts[1].get(entry.new_id),
+            scan=scan,
         )
         for entry in entries
     ]
 
 
-def with_content(item: TouchedPath, old: bytes | None, new: bytes | None) -> TouchedPath:
-    """The same path with the text of both sides (None: absent or too large), scanned."""
+def with_content(
+    item: TouchedPath, old: bytes | None, new: bytes | None, *, scan: bool
+) -> TouchedPath:
+    """The same path with the text of both sides (None: absent or too large)."""
     if LINK_MODE in {item.old_mode, item.new_mode}:
         return item
     binary = new is not None and b"\0" in new
     old_text, new_text = _text(old), _text(new)
-    secrets = () if new_text is None else secrets_in(item.path, old_text or "", new_text)
-    return replace(item, binary=binary, old=old_text, new=new_text, secrets=secrets)
+    found = secrets_in(item.path, old_text or "", new_text) if scan and new_text else ()
+    return replace(item, binary=binary, old=old_text, new=new_text, secrets=found)
 
 
 def _text(data: bytes | None) -> str | None:
@@ -103,15 +109,17 @@ def _text(data: bytes | None) -> str | None:
     return None if data is None or b"\0" in data else data.decode("utf-8", "surrogateescape")
 
 
-def _affordable(sizes: dict[str, int], rules: IntakeRules) -> list[str]:
-    # Old sides count too: a base file of any size must not be read either. Twice the patch's
-    # allowance covers both sides of every patch that passes.
-    left, chosen = 2 * rules.max_bytes, []
-    for object_id, size in sizes.items():
-        if size <= rules.max_file_bytes and size <= left:
+async def affordable_blobs(
+    git: Git, ids: Sequence[str], sizes: Mapping[str, int], rules: IntakeRules
+) -> dict[str, bytes]:
+    """The contents that one side of a patch may have, in order, up to the rules' sizes."""
+    left, chosen = rules.max_bytes, []
+    for object_id in dict.fromkeys(ids):
+        size = sizes.get(object_id)
+        if size is not None and size <= min(left, rules.max_file_bytes):
             left -= size
             chosen.append(object_id)
-    return chosen
+    return await read_blobs(git, chosen)
 
 
 async def blob_sizes(git: Git, ids: Sequence[str]) -> dict[str, int]:

@@ -26,7 +26,7 @@ from swarm.adapters.local.git.commits import (
     write_commit,
 )
 from swarm.adapters.local.git.diff import changed_lines, touched_paths
-from swarm.adapters.local.git.errors import CommitUnknown, FolderUnreadable
+from swarm.adapters.local.git.errors import CommitUnknown, FolderUnreadable, GitFailed
 from swarm.adapters.local.git.survey import survey, write_tree
 from swarm.core.decision import StartRun
 from swarm.core.nouns import Change
@@ -75,6 +75,7 @@ async def take_change(
     root = await _root(clone, order, start)
     earlier = await clone.read(RUNS + order.run)
     if earlier:
+        await _show(clone, earlier, order)
         return Intake(change=await describe(clone, await read_commit(git, earlier), order.mission))
     rules = clone.settings.intake.rules(order.brief.allowed_paths)
     try:
@@ -89,11 +90,10 @@ async def take_change(
     tree = await write_tree(git, root.tree, taken) if taken.touched else root.tree
     if tree in {start.tree, root.tree}:
         return Intake()
-    # Judged once more from what git stored: the same rules over what will really be merged.
-    touched = await touched_paths(git, root.tree, tree, rules)
-    violations = await asyncio.to_thread(judge, touched, rules)
-    if violations:
-        return Intake(violations=violations)
+    # What git stored is what was judged, to the last path, mode and line; else nothing is made.
+    touched = await touched_paths(git, root.tree, tree, rules, scan=False)
+    if touched != taken.touched:
+        raise GitFailed(f"{folder} changed while it was read, or git stored something else")
     author = Author(name=clone.settings.author_name, email=clone.settings.author_email, at=at)
     trailers = ((MISSION, order.mission), (RUN, order.run), (ATTEMPT, str(order.attempt)))
     text = message(order.brief.goal, trailers)
@@ -108,7 +108,7 @@ async def describe(clone: PrivateClone, head: Commit, mission: str) -> Change:
     """The Change that a commit of ours is, with the facts that risk rules look at."""
     base = await read_commit(clone.git, head.parents[0])
     rules = clone.settings.intake.rules(())
-    touched = await touched_paths(clone.git, base.tree, head.tree, rules)
+    touched = await touched_paths(clone.git, base.tree, head.tree, rules, scan=False)
     return await as_change(clone, (base, head), touched, mission)
 
 

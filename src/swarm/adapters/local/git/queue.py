@@ -69,7 +69,7 @@ async def put_on_top(clone: PrivateClone, order: Restage) -> Put:
         return Put(change=None, detail="main already contains this change")
     # Only what was taken before may be touched now; a guarded path was allowed then or never.
     rules = clone.settings.intake.rules(change.paths)
-    touched = await touched_paths(git, onto.tree, merged.tree, rules)
+    touched = await touched_paths(git, onto.tree, merged.tree, rules, scan=True)
     violations = await asyncio.to_thread(judge, touched, rules)
     if violations:
         return Put(change=None, detail=str(violations[0]))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from swarm.adapters.local.git.diff import blob_sizes, read_blobs, with_content
+from swarm.adapters.local.git.diff import affordable_blobs, blob_sizes, with_content
 from swarm.adapters.local.git.errors import GitFailed
 from swarm.adapters.local.git.plumbing import Git
 from swarm.adapters.local.git.scratch import scratch
@@ -65,7 +65,8 @@ async def survey(git: Git, root: Path, tree: str, rules: IntakeRules) -> Survey:
     seen = await _walk(git, walk)
     differs = await asyncio.to_thread(_differing, root, tracked, seen.found)
     contents = await asyncio.to_thread(_contents, root, differs, seen.found, rules)
-    old = await _old_contents(git, [tracked[path].id for path in differs if path in tracked], rules)
+    ids = [tracked[path].id for path in differs[: rules.max_files] if path in tracked]
+    old = await affordable_blobs(git, ids, await blob_sizes(git, ids), rules)
     touched = await asyncio.to_thread(_describe, differs, (tracked, seen.found), (old, contents))
     return Survey(touched=touched, contents=contents, endless=seen.endless)
 
@@ -73,10 +74,10 @@ async def survey(git: Git, root: Path, tree: str, rules: IntakeRules) -> Survey:
 def _describe(
     differs: Sequence[str],
     sides: tuple[Mapping[str, Tracked], Mapping[str, Found]],
-    data: tuple[Mapping[str, bytes], Mapping[str, bytes]],
+    contents: tuple[Mapping[str, bytes], Mapping[str, bytes]],
 ) -> tuple[TouchedPath, ...]:
-    """Put both sides of each path together; `data` is old bytes by id and new bytes by path."""
-    (tracked, found), (old, new) = sides, data
+    """Put both sides of each path together; `contents` is old bytes by id, new bytes by path."""
+    (tracked, found), (old, new) = sides, contents
     touched = []
     for path in differs:
         before, now = tracked.get(path), found.get(path)
@@ -87,7 +88,8 @@ def _describe(
             size=now.size if now else 0,
             special=now.special if now else "",
         )
-        touched.append(with_content(item, old.get(before.id) if before else None, new.get(path)))
+        data = old.get(before.id) if before else None
+        touched.append(with_content(item, data, new.get(path), scan=True))
     return tuple(touched)
 
 
@@ -192,16 +194,6 @@ def _contents(
             contents[path] = read_below(root, now, now.size)
             left -= now.size
     return contents
-
-
-async def _old_contents(git: Git, ids: Sequence[str], rules: IntakeRules) -> dict[str, bytes]:
-    sizes = await blob_sizes(git, ids[: rules.max_files])
-    left, chosen = rules.max_bytes, []
-    for object_id, size in sizes.items():
-        if size <= min(left, rules.max_file_bytes):
-            left -= size
-            chosen.append(object_id)
-    return await read_blobs(git, chosen)
 
 
 async def write_tree(git: Git, base: str, taken: Survey) -> str:
