@@ -143,7 +143,10 @@ class Promote(_Order):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort(_Order):
-    """Take `revision` off the target and prove that `stable` answers. Protection."""
+    """Take `revision` off the target and prove that `stable` answers. Protection.
+
+    stable: empty when nobody knows yet what ran before; then what the target has on record.
+    """
 
     target: str
     repo: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from swarm.core.decision import OpenMission, Standing
 from swarm.core.ids import MissionId
@@ -37,7 +38,7 @@ class Holds:
         self._waiting: dict[str, deque[MissionId]] = {}
         self._judged: set[MissionId] = set()
         self._heirs: dict[MissionId, str] = {}
-        self._blocked: dict[MissionId, str] = {}
+        self._blocked: dict[str, list[MissionId]] = {}
         for mission in self._missions:
             if (standing := mission.standing) is None:
                 continue
@@ -58,10 +59,7 @@ class Holds:
     @property
     def unheard(self) -> bool:
         """True when something came free for a mission too late to judge it in this tick."""
-        return bool(self._heirs) or any(
-            self.held.get(resource) in {None, mission}
-            for mission, resource in self._blocked.items()
-        )
+        return bool(self._heirs)
 
     def to_judge(self, now: datetime) -> Iterator[Mission]:
         """Missions whose inputs moved, oldest first; then those whose resource came free."""
@@ -88,7 +86,7 @@ class Holds:
         if before is not None:
             self._leave(mission.id, before, holds)
         if not ended and standing.blocked_on is not None:
-            self._blocked[mission.id] = standing.blocked_on
+            self._blocked.setdefault(standing.blocked_on, []).append(mission.id)
 
     def expect(self, opened: OpenMission) -> None:
         """Count the paths of a mission that this very tick opens."""
@@ -121,11 +119,17 @@ class Holds:
         waiting = self._waiting.get(resource, deque())
         while waiting and waiting[0] in self._judged:
             waiting.popleft()
-        if not waiting:
+        first = [line[0] for line in (waiting, self._blocked.get(resource)) if line]
+        if not first:
             self.held.pop(resource, None)
             return
-        self.held[resource] = waiting[0]
-        self._heirs[waiting[0]] = resource
+        heir = first[0] if len(first) == 1 else min(first, key=self._ages.__getitem__)
+        self.held[resource] = heir
+        self._heirs[heir] = resource
+
+    @cached_property
+    def _ages(self) -> dict[MissionId, int]:
+        return {mission.id: age for age, mission in enumerate(self._missions)}
 
     def _moved(self, mission: Mission, now: datetime) -> bool:
         standing = mission.standing

@@ -17,10 +17,13 @@ from swarm.core.nouns import OutcomeKind
 from swarm.core.orders import Orders
 from swarm.core.reasons import Reason
 from swarm.core.saying import Ending, Saying, View, merge_queue, settled
-from swarm.core.snapshot import Mission
+from swarm.core.snapshot import Mission, OpenOrder
 
 #: Pause before a proof that failed is asked for again: a target needs seconds to come back.
 PROVE_EVERY = timedelta(seconds=15)
+#: A start that was begun is waited for, so that it does not come up after it was taken off; but
+#: a freeze may keep its answer away, and a freeze never holds protection back.
+SYNC_PATIENCE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,29 +100,37 @@ def _next_step(mission: Mission, found: Findings, view: View) -> _Step | None:
 def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | None:
     """What is left to do at one target; None once the old revision is proven to serve."""
     target = found.target(name)
-    if target.synced is None:
-        syncing = [o for o in found.open_orders.values() if o.begun and _is_sync(o.key, name)]
-        if syncing:
-            return _Step(doing=f"{name} is still starting it; then it is taken off")
-        return None
-    last = target.aborted
+    last, syncing = target.aborted, _syncing(name, found)
     if last is not None and last.proven:
         return None
+    if target.synced is None:
+        if syncing is None:
+            return None
+        if view.now < (patience := syncing.issued_at + SYNC_PATIENCE):
+            doing = f"{name} is still starting it; then it is taken off"
+            return _Step(doing=doing, look_again=patience)
     if last is not None and view.now < last.at + PROVE_EVERY:
         return _Step(doing=f"{name} is asked again", look_again=last.at + PROVE_EVERY)
-    stable = target.synced.stable
-    return _Step(
-        doing=f"{name} goes back to {stable[:8]}, proven by asking it",
-        orders=_tries(name, mission, found, view)[-1:],
-    )
+    order = _tries(name, mission, found, view)[-1]
+    back = order.stable[:8] or "what it ran before"
+    return _Step(doing=f"{name} goes back to {back}, proven by asking it", orders=(order,))
+
+
+def _syncing(name: str, found: Findings) -> OpenOrder | None:
+    """The order that starts the new revision at a target, once it was begun."""
+    for order in found.open_orders.values():
+        if order.kind == "sync" and order.begun and f"/sync/{name}/" in order.key:
+            return order
+    return None
 
 
 def _tries(name: str, mission: Mission, found: Findings, view: View) -> tuple[Abort, ...]:
     """The aborts of one target so far, and the one that comes next, each under its own key."""
     synced, landed = found.target(name).synced, found.landed
-    if synced is None or landed is None:
+    if landed is None:
         return ()
-    return Orders(mission, view.snapshot).aborts(name, landed.commit, synced.stable, found)
+    stable = synced.stable if synced is not None else ""
+    return Orders(mission, view.snapshot).aborts(name, landed.commit, stable, found)
 
 
 def _refusals(mission: Mission, found: Findings, view: View) -> dict[str, OrderRefused]:
@@ -157,10 +168,6 @@ def _ask_a_person(
         orders=(tell,),
         reason=Reason.ROLLBACK_REFUSED,
     )
-
-
-def _is_sync(key: str, name: str) -> bool:
-    return f"/sync/{name}/" in key
 
 
 def _denied(mission: Mission, found: Findings) -> tuple[tuple[str, str], ...]:

@@ -34,6 +34,7 @@ def judge(target: TargetFindings, step: int, limits: CanaryThresholds) -> Verdic
     ]
     try:
         judged = _JUDGE.judge(_series(target), looks, limits)
+        forecast = _forecast(looks, limits) if judged.answer is Answer.WAIT else ""
     except BadLooks as error:
         # Two versions may count in different buckets: that settles nothing, for this one alone.
         return Verdict(
@@ -41,11 +42,10 @@ def judge(target: TargetFindings, step: int, limits: CanaryThresholds) -> Verdic
             reason=Reason.CANARY_UNDECIDED,
             detail=f"the readings cannot be compared: {error.message}",
         )
-    waits = judged.answer is Answer.WAIT
     return Verdict(
         answer=judged.answer,
         reason=judged.reason,
-        detail=f"{judged.detail}{_forecast(looks, limits) if waits else ''}",
+        detail=f"{judged.detail}{forecast}",
         evidence=tuple(taken.id for taken in target.looks.get(step, ())),
         look_again=judged.look_again,
     )

@@ -77,11 +77,12 @@ def _unhappy(mission: Mission, found: Findings, view: View, last: RunEnded) -> S
 def _nothing(mission: Mission, found: Findings, view: View, last: RunEnded) -> Saying:
     """The agent ended well and changed nothing. Asking again would only burn the budget.
 
-    At the first attempt there was probably nothing left to change: no failure, and the need
-    waits for new evidence. At a fix it is one: the check is still red.
+    At the first attempt, or on top of a main that moved, there was probably nothing left to
+    change: no failure, and the need waits for new evidence. At a fix it is one: the check is
+    still red.
     """
     reason = Reason.RUN_PRODUCED_NOTHING
-    if len(found.runs) > 1:
+    if len(found.runs) > 1 and found.conflict is None:
         return Dispatch(ROOM, mission, found, view).failed(reason, last.detail)
     ending = Ending(kind=OutcomeKind.FAILED, reason=reason, detail=last.detail)
     return settled(ROOM, mission, found, view.now, ending)

@@ -49,10 +49,12 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
     opened: list[OpenMission] = []
     rejected: list[RejectNeed] = []
     passed: list[tuple[NeedId, str, str]] = []
+    policy = snapshot.spec.discovery
+    dark, named = len(snapshot.dark), len(policy.sources)
     for need in _ranked(snapshot):
         if len(opened) >= slots:
             break
-        gate = _gate(need, snapshot)
+        gate = discovery_quality.judge(need, policy, dark, named)
         if gate.answer is Answer.FAIL:
             rejected.append(_rejected(need, gate, snapshot))
             continue
@@ -89,11 +91,6 @@ def _ranked(snapshot: Snapshot) -> list[Need]:
         snapshot.needs,
         key=lambda need: (-(need.rank + bias.get(need.mission_class, 0.0)), need.id),
     )
-
-
-def _gate(need: Need, snapshot: Snapshot) -> Verdict:
-    dark = sum(source.dark_since is not None for source in snapshot.sources)
-    return discovery_quality.judge(need, snapshot.spec.discovery, dark, len(snapshot.sources))
 
 
 def _waits(gate: Verdict) -> tuple[Reason, str] | None:

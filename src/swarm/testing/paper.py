@@ -1,0 +1,262 @@
+"""A store on paper: what a real store promises about one swarm, in memory and under a turned clock.
+
+Keys are unique for ever, a tick is serial, forward orders wait under a freeze, shadow mode and
+another policy, and facts, answers and settled orders count a mission's version up. For tests that
+walk far: thousands of ticks a second, and every invariant can be looked at between two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from swarm.core.decision import (
+    AskApproval,
+    GiveVerdict,
+    Learn,
+    LiftFreeze,
+    MarkRequalified,
+    OpenFreeze,
+    OpenMission,
+    Plan,
+    Record,
+    RejectNeed,
+    Settle,
+    UseApproval,
+)
+from swarm.core.evidence import Fact, PersonSaid, RunEnded
+from swarm.core.ids import EvidenceId
+from swarm.core.nouns import Freeze, NeedState
+from swarm.core.snapshot import Mission, OpenOrder, Snapshot
+from swarm.testing.paper_rows import PaperOrder, PaperRows
+
+_ORDER = (
+    GiveVerdict, UseApproval, Settle, RejectNeed, MarkRequalified, LiftFreeze, OpenFreeze, Learn,
+    AskApproval, OpenMission,
+)  # fmt: skip
+_AFTER_REFUSAL = timedelta(seconds=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class PaperStore(PaperRows):
+    """The rows with a clock: ticks, orders, facts, and what people do.
+
+    refused: records that the state of the store did not allow, with the reason, for all ticks.
+    """
+
+    decide: Callable[[Snapshot], Plan]
+    refused: list[tuple[Record, str]] = field(default_factory=list)
+    due: datetime | None = None
+    woken: bool = True
+    ticks: int = 0
+    _policy: str = ""
+
+    def snapshot(self) -> Snapshot:
+        """Everything as a tick would read it now."""
+        resting = (n for n in self.needs.values() if n.state is NeedState.OPEN)
+        needs = tuple(n for n in resting if n.not_before is None or n.not_before <= self.now)
+        missions = tuple(self._with_orders(mission) for mission in self.missions.values())
+        return replace(
+            self.world, now=self.now, needs=needs, queued_needs=len(needs), missions=missions
+        )
+
+    def is_due(self) -> bool:
+        """Whether a tick would do anything now."""
+        return self.woken or (self.due is not None and self.due <= self.now)
+
+    def tick(self) -> Plan:
+        """Decide once and write it all down."""
+        self.ticks += 1
+        self.woken = False
+        self._lapse()
+        snapshot = self.snapshot()
+        plan = self.decide(snapshot)
+        opened = {record.id for record in plan.records if isinstance(record, OpenMission)}
+        refused = [
+            (record, why)
+            for record in sorted(plan.records, key=lambda record: _place(record, opened))
+            if (why := self.apply(record))
+        ]
+        self._issue(plan, refused, opened)
+        failed: set[str] = {_owner(record) for record, _ in refused}
+        for id_, standing in plan.standings:
+            if id_ in self.missions and id_ not in failed:
+                self.alter(id_, standing=standing)
+        for owner in failed & self.missions.keys():
+            self.advance(owner)
+        self.refused += refused
+        self.due = self._next_due(plan, bool(refused))
+        return plan
+
+    def claimable(self) -> list[PaperOrder]:
+        """Orders that a controller may take now, the longest waiting first."""
+        return [
+            row
+            for row in self.orders.values()
+            if not row.in_hand and row.due_at <= self.now and self.may(row)
+        ]
+
+    def may(self, row: PaperOrder) -> bool:
+        """Whether a forward order may be begun: no freeze, no shadow, the same policy."""
+        order, world = row.order, self.world
+        if not order.forward:
+            return True
+        if world.shadow or (order.policy_hash != world.policy_hash and not row.begun):
+            return False
+        return not any(hold.covers(order.mission_class) for hold in world.freezes)
+
+    def begin(self, row: PaperOrder) -> bool:
+        """Take an order in hand; False when it may not be begun any more."""
+        if self.orders.get(row.order.key) is not row or not self.may(row):
+            return False
+        row.begun = row.in_hand = True
+        return True
+
+    def settle(self, row: PaperOrder, fact: Fact) -> bool:
+        """Keep the fact; False when the order is gone."""
+        if self.orders.get(row.order.key) is not row:
+            return False
+        row.settled = True
+        del self.orders[row.order.key]  # its key stays taken
+        self._see(row.order.mission, fact)
+        return True
+
+    def postpone(self, row: PaperOrder, delay: timedelta, because: str = "") -> None:
+        """Give it back for later; `because` names lacking capacity."""
+        row.in_hand, row.due_at = False, self.now + delay
+        if because != row.waits_because:
+            row.waits_because, self.woken = because, True
+            self.advance(row.order.mission)
+
+    def say(self, mission: str, fact: PersonSaid) -> None:
+        """A person's word on an open mission."""
+        if mission in self.missions:
+            self._see(mission, fact)
+
+    def answer(self, question: str, *, granted: bool) -> None:
+        """Answer an open question."""
+        asked = self.questions[question]
+        if asked.state == "open":
+            asked.state = "granted" if granted else "denied"
+            asked.answer = replace(asked.answer, granted=granted, approver="alice", at=self.now)
+            self.woken = True
+            self.advance(asked.answer.mission)
+
+    def change(self, **over: object) -> None:
+        """Another shadow, policy, set of sources...: whatever people and settings decide."""
+        self.world = replace(self.world, **over)  # type: ignore[arg-type]
+        self.woken = True
+
+    def freeze(self, hold: Freeze) -> None:
+        """Hold a scope; an open freeze of the scope is extended."""
+        self.open_freeze(OpenFreeze(freeze=hold))
+        self.woken = True
+
+    def _with_orders(self, mission: Mission) -> Mission:
+        rows = [r for r in self.orders.values() if r.order.mission == mission.id]
+        orders = tuple(
+            OpenOrder(
+                key=row.order.key,
+                kind=row.order.kind,
+                issued_at=row.issued_at,
+                begun=row.begun,
+                waits_because=row.waits_because,
+                next_try=row.due_at if row.waits_because else None,
+            )
+            for row in rows
+        )
+        mine = [q for q in self.questions.values() if q.answer.mission == mission.id]
+        known = [q for q in mine if q.state in {"granted", "denied", "used"}]
+        asked = {
+            (q.answer.commit, q.answer.policy_hash)
+            for q in mine
+            if q.state in {"open", "granted", "denied", "used"}
+        }
+        return replace(
+            mission,
+            orders=orders,
+            approvals=tuple(q.answer for q in known),
+            asked=frozenset(asked),
+        )
+
+    def _see(self, mission: str, fact: Fact) -> None:
+        self.woken = True
+        if mission not in self.missions:
+            return
+        known = self.missions[mission]
+        self.alter(mission, facts=(*known.facts, fact))
+        self.advance(mission)
+        if isinstance(fact, RunEnded) and fact.cost and self.world.budget is not None:
+            kept, window = min(known.reserved, fact.cost), self.world.budget
+            self.alter(mission, reserved=known.reserved - kept)
+            spent = replace(window, reserved=window.reserved - kept, spent=window.spent + fact.cost)
+            self.world = replace(self.world, budget=spent)
+
+    def _lapse(self) -> None:
+        """Void what another policy decided, and questions that ran out or fell with it."""
+        policy = self.world.policy_hash
+        if policy != self._policy:
+            self._policy = policy
+            stale = [
+                key
+                for key, row in self.orders.items()
+                if row.order.forward and not row.begun and row.order.policy_hash != policy
+            ]
+            for key in stale:
+                self.keys.discard(key)
+                self.advance(self.orders.pop(key).order.mission)
+        for asked in self.questions.values():
+            other = asked.answer.policy_hash != policy
+            if asked.state in {"open", "granted"} and (
+                other or asked.answer.expires_at <= self.now
+            ):
+                asked.state = "void" if other else "expired"
+                self.advance(asked.answer.mission)
+
+    def _issue(
+        self, plan: Plan, refused: list[tuple[Record, str]], opened: Collection[str]
+    ) -> None:
+        denied = {r.approval.mission for r, _ in refused if isinstance(r, UseApproval)}
+        for order in plan.orders:
+            gone = order.mission in denied | self.ended.keys()
+            never = order.mission in opened and order.mission not in self.missions
+            if order.key not in self.keys and not never and not (order.forward and gone):
+                self.keys.add(order.key)
+                self.orders[order.key] = PaperOrder(order, self.now, self.now)
+
+    def _next_due(self, plan: Plan, refused: bool) -> datetime | None:  # noqa: FBT001
+        rests = [n.not_before for n in self.needs.values() if n.state is NeedState.OPEN]
+        times = [at for at in rests if at is not None and at > self.now]
+        times += [
+            asked.answer.expires_at
+            for asked in self.questions.values()
+            if asked.state in {"open", "granted"}
+        ]
+        if plan.look_again is not None:
+            times.append(plan.look_again)
+        if refused:
+            later = self.now + _AFTER_REFUSAL
+            return max(later, min(times)) if times else later
+        return min(times, default=None)
+
+
+def said(mission: str, word: str, at: datetime) -> PersonSaid:
+    """A person's word as a fact."""
+    return PersonSaid(
+        id=EvidenceId(f"e-{mission}-{word}-{at.isoformat()}"),
+        at=at,
+        said=word,  # type: ignore[arg-type]
+        by="alice",
+        reason="said so",
+    )
+
+
+def _place(record: Record, opened: Collection[str]) -> tuple[bool, int]:
+    return getattr(record, "mission", None) in opened, _ORDER.index(type(record))
+
+
+def _owner(record: Record) -> str:
+    if isinstance(record, GiveVerdict | AskApproval | Settle):
+        return record.mission
+    return record.approval.mission if isinstance(record, UseApproval) else ""
