@@ -16,6 +16,7 @@ import math
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
 
@@ -56,7 +57,7 @@ class Texts:
 
     def __init__(self, swarm: str, seed: int = 1) -> None:
         self._swarm, self._said = swarm, 0
-        self._rng = random.Random(seed)
+        self.rng = random.Random(seed)
         letters = random.Random(0)
         self.words = [
             "".join(letters.choices("etaoinshrdlcumwfgypbvk", k=letters.choice((3, 4, 5, 6, 7, 9))))
@@ -69,7 +70,7 @@ class Texts:
 
     def copy(self, text: str) -> str:
         words = text.split()
-        for place in self._rng.sample(range(len(words)), self._rng.randrange(1, 5)):
+        for place in self.rng.sample(range(len(words)), self.rng.randrange(1, 5)):
             words[place] = self._word()
         return " ".join(words)
 
@@ -84,7 +85,7 @@ class Texts:
         )  # fmt: skip
 
     def _word(self) -> str:
-        return self.words[bisect.bisect(self._weights, self._rng.random() * self._weights[-1])]
+        return self.words[bisect.bisect(self._weights, self.rng.random() * self._weights[-1])]
 
 
 def grams(text: str) -> set[str]:
@@ -173,70 +174,76 @@ async def exact(sizes: list[int], measured: int) -> None:
         )
 
 
+@dataclass
+class Copies:
+    """Readings of which three in ten signals are near copies, and what became of each."""
+
+    stood: Stand
+    texts: Texts
+    known: list[str]
+    times: list[float] = field(default_factory=list)
+    copies: int = 0
+    found: int = 0
+    originals: int = 0
+    wrong: int = 0
+
+    async def feed(self, number: int) -> None:
+        made = [self._one() for _ in range(BATCH)]
+        signals = [self.texts.signal(text) for text, _ in made]
+        reading = Reading(signals=tuple(signals), cursor=f"m{number}")
+        intake = PostgresIntake(self.stood.database)
+        begun = time.perf_counter()
+        await intake.ingest(self.stood.swarm, "feed", reading)
+        self.times.append(time.perf_counter() - begun)
+        rows = await self.stood.sql(
+            "select s.id, n.title from signal s join need n on n.id = s.need where s.id = any(%s)",
+            [signal.id for signal in signals],
+        )
+        titles = {str(id_): str(title) for id_, title in rows}
+        for (text, source), signal in zip(made, signals, strict=True):
+            self._count(text, source, titles[signal.id])
+
+    def _one(self) -> tuple[str, str | None]:
+        if self.texts.rng.random() < 0.3:
+            source = self.texts.rng.choice(self.known)
+            return self.texts.copy(source), source
+        return self.texts.fresh(), None
+
+    def _count(self, text: str, source: str | None, title: str) -> None:
+        if source is None:
+            self.originals += 1
+            self.wrong += title != text
+        elif kept(normal(text), normal(source)) >= 2 / 3:
+            self.copies += 1
+            self.found += kept(title, source) > 0.5
+
+
 async def alike(size: int, measured: int) -> None:
     head("Near-duplicate ingest")
     async with stand() as stood:
+        await yardstick(stood)
         intake, texts = PostgresIntake(stood.database), Texts(stood.swarm)
         known: list[str] = []
-        begun = time.perf_counter()
+        took = 0.0
         for start in range(0, size, BATCH):
             fresh = [texts.fresh() for _ in range(BATCH)]
             known += fresh
             reading = Reading(signals=tuple(map(texts.signal, fresh)), cursor=str(start))
-            report = await intake.ingest(stood.swarm, "feed", reading)
-        row(
-            f"{size:,} texts filled",
-            "",
-            f"{size / (time.perf_counter() - begun):,.0f}/s",
-            f"{report.merged} of the last thousand joined another",
-        )
-        rng = random.Random(9)
-        times, copies, found, wrong, originals = [], 0, 0, 0, 0
-        for start in range(measured):
-            made: list[tuple[str, str | None]] = []
-            for _ in range(BATCH):
-                if rng.random() < 0.3:
-                    source = rng.choice(known)
-                    made.append((texts.copy(source), source))
-                else:
-                    made.append((texts.fresh(), None))
-            signals = [texts.signal(text) for text, _ in made]
             begun = time.perf_counter()
-            await intake.ingest(
-                stood.swarm, "feed", Reading(signals=tuple(signals), cursor=f"m{start}")
-            )
-            times.append(time.perf_counter() - begun)
-            rows = await stood.sql(
-                "select s.id, n.title from signal s join need n on n.id = s.need"
-                " where s.id = any(%s)",
-                [signal.id for signal in signals],
-            )
-            title = dict(rows)
-            for (text, source), signal in zip(made, signals, strict=True):
-                if source is None:
-                    originals += 1
-                    wrong += title[signal.id] != text
-                elif kept(normal(text), normal(source)) >= 2 / 3:
-                    copies += 1
-                    found += kept(str(title[signal.id]), source) > 0.5
-        row(
-            f"{size:,} texts, 30 % near copies",
-            "5,000/s",
-            f"{BATCH / median(times):,.0f}/s",
-            f"p99 of a reading {quantile(times, 0.99) * 1e3:.0f} ms",
-        )
-        row(
-            "recall of copies with two thirds of their 5-grams",
-            ">= 0.97",
-            f"{found / copies:.3f}",
-            f"{copies:,} copies",
-        )
-        row(
-            "originals merged into something else",
-            "<= 1e-4",
-            f"{wrong / originals:.1e}",
-            f"{wrong} of {originals:,}",
-        )
+            await intake.ingest(stood.swarm, "feed", reading)
+            took += time.perf_counter() - begun
+        row(f"{size:,} texts filled", "", f"{size / took:,.0f}/s", "each one new and long")
+        run_ = Copies(stood, texts, known)
+        settle_memory()
+        for number in range(measured):
+            await run_.feed(number)
+        note = f"p99 of a reading {quantile(run_.times, 0.99) * 1e3:.0f} ms"
+        row(f"{size:,} texts, 30 % near copies", "5,000/s", f"{BATCH / median(run_.times):,.0f}/s",
+            note)  # fmt: skip
+        row("recall of copies with two thirds of their 5-grams", ">= 0.97",
+            f"{run_.found / run_.copies:.3f}", f"{run_.copies:,} copies")  # fmt: skip
+        row("originals merged with something else", "<= 1e-4",
+            f"{run_.wrong / run_.originals:.1e}", f"of {run_.originals:,}")  # fmt: skip
         await look_up(stood, texts, known)
         sizes = await stood.sql(
             "select pg_relation_size('likeness'), pg_relation_size('likeness_bands'),"

@@ -132,6 +132,19 @@ async def test_an_answer_is_bound_to_mission_commit_and_person(world, make, peop
     assert (actor, body["granted"], body["commit"]) == ("ann", True, "c1234567")
 
 
+@pytest.mark.req("FAIL-6")
+async def test_an_answer_whose_commit_was_lost_on_its_way_back_is_not_an_error(world, make, people):
+    """The transaction runs again; the person must hear yes, and not `nothing to answer`."""
+    mission = await world.open_mission()
+    await ask(world, make, mission)
+    first = await people.answer(mission, granted=True, reason="looks right")
+    assert await people.answer(mission, granted=True, reason="looks right") == first
+    assert len(await events(world, "approval.answered")) == 1
+    await ask(world, make, mission, commit="d7654321")
+    second = await people.answer(mission, granted=True, reason="looks right")
+    assert second.commit == "d7654321", "another question is no repetition"
+
+
 @pytest.mark.req("MODE-5")
 async def test_a_question_is_answered_once(world, make, people):
     mission = await world.open_mission()

@@ -10,9 +10,13 @@ set trail_seq = %(seq)s, trail_hash = %(hash)s, version = version + 1, revision 
 where id = %(id)s
 
 -- name: questions
-select id, commit, policy_hash, risk, question, asked_at, expires_at, expires_at <= now() as late
-from approval where mission = %(mission)s and state = 'open'
-order by asked_at desc, id for no key update
+-- Open ones, and what this person answered a moment ago: an answer whose commit was lost on its way
+-- back is given again, and must then not be told that there is nothing to answer.
+select id, commit, expires_at, state, expires_at <= now() as late
+from approval
+where mission = %(mission)s and (state = 'open'
+  or (approver, reason) = (%(by)s, %(reason)s) and answered_at > now() - interval '1 minute')
+order by state <> 'open', asked_at desc, id for no key update
 
 -- name: answer
 update approval

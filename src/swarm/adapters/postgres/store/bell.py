@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from swarm.adapters.postgres.database import Database
+from swarm.contract.errors import Unavailable
 from swarm.core.ids import SwarmId
 
 from .statements import statements
@@ -36,6 +38,10 @@ class PostgresBell:
 
 
 async def hint(database: Database, swarm: str) -> None:
-    """Notify the controllers, outside of every hot transaction: notifying serialises commits."""
-    async with database.connection() as connection:
-        await connection.execute("select pg_notify(%s, %s)", (CHANNEL, swarm))
+    """Notify the controllers, outside of every hot transaction: notifying serialises commits.
+
+    What it speaks of is committed already, and the poll finds it: a hint that fails is no failure.
+    """
+    with suppress(Unavailable):
+        async with database.connection() as connection:
+            await connection.execute("select pg_notify(%s, %s)", (CHANNEL, swarm))

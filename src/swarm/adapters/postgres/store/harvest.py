@@ -70,7 +70,7 @@ async def write_harvest(connection: AsyncConnection[Any], harvest: Harvest) -> N
     await _copy(
         connection,
         "copy_likeness",
-        ((need, list(bands), data) for need, (bands, data) in harvest.likeness.items()),
+        ((need, _numbers(bands), data) for need, (bands, data) in harvest.likeness.items()),
     )
     await _copy(connection, "copy_signals", _signal_rows(harvest))
     if harvest.aliases:
@@ -168,6 +168,10 @@ def _array(texts: Sequence[str]) -> str:
         return "{}"
     escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
     return '{"' + '","'.join(escaped) + '"}'
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _citation_row(need: NeedId, cited: Citation) -> tuple[Any, ...]:

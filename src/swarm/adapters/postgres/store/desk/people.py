@@ -89,9 +89,19 @@ class People:
         async def tx(connection: AsyncConnection[Any]) -> Answered:
             sql = statements("people")
             head = await self.lock_mission(connection, mission)
-            asked = await connection.execute(sql["questions"], {"mission": mission})
-            id_, at_commit = _question(mission, commit, await asked.fetchall())
+            about = {"mission": mission, "by": self._by, "reason": said}
+            asked = await (await connection.execute(sql["questions"], about)).fetchall()
             state = "granted" if granted else "denied"
+            # The first is an open one wherever there is one: only then is this no repetition.
+            if asked and asked[0][3] == state and asked[0][1].startswith(commit or ""):
+                return Answered(
+                    mission=mission,
+                    approval=asked[0][0],
+                    commit=asked[0][1],
+                    granted=granted,
+                    expires_at=asked[0][2],
+                )
+            id_, at_commit = _question(mission, commit, asked)
             kept = await connection.execute(
                 sql["answer"],
                 {"id": id_, "state": state, "by": self._by, "reason": said, "lasts": lasts},
@@ -267,9 +277,10 @@ def sentence(text: str) -> str:
 
 
 def _question(mission: str, commit: str | None, rows: list[tuple[Any, ...]]) -> tuple[str, str]:
-    standing = [row for row in rows if not row[7]]
+    questions = [row for row in rows if row[3] == "open"]
+    standing = [row for row in questions if not row[4]]
     if not standing:
-        why = "its question has expired" if rows else "it asks nothing"
+        why = "its question has expired" if questions else "it asks nothing"
         raise NothingToApprove(f"{mission}: {why}")
     id_, at_commit = standing[0][:2]
     if commit is not None and not at_commit.startswith(commit):
