@@ -52,7 +52,7 @@ def test(options: argparse.Namespace) -> int:
     folder = prepare("dev")
     command = [str(folder / "bin" / "python"), "-m", "pytest", "-n", str(options.workers)]
     # A file's tests stay together, because they share what is dear to make, such as a database.
-    command += ["--dist", "loadfile", *([] if options.all else ["-m", "not slow"])]
+    command += ["--dist", "loadfile", "-m", "not soak" if options.all else "not slow"]
     what = "all tests" if options.all else "the fast tests"
     what += " you named" if any(not word.startswith("-") for word in options.rest) else ""
     say(f"dev.py: {what}, {options.workers or 'one'} at a time")
