@@ -49,6 +49,7 @@ def test_data_below_a_private_home_is_kept_in_the_system_state(home, public_fold
     with EmbeddedServer(asked, system_state=system) as server:
         assert server.status().data.parent == system
         assert server.status().asked == asked
+        assert (server.status().data / "data-of").read_text() == f"{asked}\n"
         with psycopg.connect(server.dsn) as connection:
             connection.execute("create table kept as select 42 as n")
     with EmbeddedServer(asked, system_state=system) as server:

@@ -25,7 +25,7 @@ from .errors import (
     SocketFolderUnsafe,
 )
 from .locks import ServerLocks, prove_locks_hold
-from .reach import SYSTEM_STATE, claim_stand_in, reachable_folder
+from .reach import SYSTEM_STATE, claim_stand_in, reachable_folder, sign_stand_in
 
 PORT = 5432  #: only part of the socket's file name; the server listens on no network address
 DATABASE_USER = "swarm"
@@ -119,6 +119,8 @@ def make_places(layout: Layout) -> Layout:
         layout.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (layout.data, layout.data / "locks", layout.data / "log"):
             make_private(folder, layout.account)
+        if layout.data != layout.asked:
+            sign_stand_in(layout.asked, layout.data)
     except OSError as error:
         words = f"{error.filename or layout.data}: {error.strerror or error}"
         if error.errno in OUT_OF_SPACE:

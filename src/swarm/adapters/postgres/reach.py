@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SYSTEM_STATE = Path("/var/lib/swarm")
 
 _NOTE = "data-is-at"
+ASKED_AT = "data-of"
 
 
 def reachable_folder(asked: Path, account: ServerAccount, system_state: Path) -> Path:
@@ -62,6 +63,13 @@ def claim_stand_in(asked: Path, stand_in: Path) -> None:
             (asked / _NOTE).hardlink_to(name)  # never overwrites, unlike a rename
     finally:
         Path(name).unlink()
+
+
+def sign_stand_in(asked: Path, stand_in: Path) -> None:
+    """Say inside `stand_in` whose data it holds, for whoever wonders what may be deleted."""
+    sign = stand_in / ASKED_AT
+    if not sign.exists():
+        sign.write_text(f"{asked}\n", encoding="utf-8")
 
 
 def reachable_binaries(binaries: Binaries, account: ServerAccount, system_state: Path) -> Binaries:
