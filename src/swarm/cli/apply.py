@@ -38,8 +38,9 @@ def apply(
     if dry_run:
         from swarm.cli.diff import differences  # noqa: PLC0415
 
-        for line in differences(swarms, home):
-            emit(line)
+        for lines in differences(swarms, home).values():
+            for text in lines:
+                emit(text)
         return
 
     async def work(database: Database) -> list[str]:

@@ -3,61 +3,70 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import TYPE_CHECKING, Any
 
 from swarm.cli.desk import ask
 from swarm.cli.errors import EXIT_FAILED
 from swarm.cli.manifest import read_swarms
-from swarm.cli.options import File, Home
-from swarm.cli.output import as_yaml, emit
+from swarm.cli.options import File, Home, Output
+from swarm.cli.output import Form, as_yaml, emit, show, visible
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
     from swarm.contract.swarm import SwarmObject
 
 
-def diff(*, file: File, home: Home = None) -> int:
+def diff(*, file: File, output: Output = Form.TABLE, home: Home = None) -> int:
     """Compare a manifest with what is applied, after defaults. Changes nothing.
 
-    Exit status: 0 the same; 1 different; 2 and above an error.
+    Compared is the meaning: `60m` and `1h`, or another order of keys, are no difference. What a
+    name in it stands for on this machine is not compared.
+
+    Exit status: 0 the same; 1 different, or the manifest is refused; 2 wrong use.
 
     Example: swarmctl diff -f swarm.yaml
     """
-    lines = differences(read_swarms(file), home)
-    for line in lines:
-        emit(line)
-    return EXIT_FAILED if lines else 0
+    found = differences(read_swarms(file), home)
+    if output.for_people:
+        for lines in found.values():
+            for text in lines:
+                emit(visible(text))
+    else:
+        rows = [{"name": name, "lines": lines} for name, lines in found.items()]
+        show(rows, (), output, kind="Difference")
+    return EXIT_FAILED if found else 0
 
 
-def differences(swarms: list[SwarmObject], home: Home) -> list[str]:
-    """The unified difference of the defaulted specs; empty when apply would change nothing."""
-    from swarm.contract.defaults import defaulted_spec  # noqa: PLC0415
+def differences(swarms: list[SwarmObject], home: Home) -> dict[str, list[str]]:
+    """The unified difference of each Swarm whose meaning apply would change, by its name."""
+    from swarm.contract.canonical import canonical_spec  # noqa: PLC0415
 
     async def work(database: Database) -> dict[str, Any]:
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
 
-        rows = await Look(database).rows("swarms")
+        rows = await Look(database).rows("swarms", limit=10_000)
         return {f"{row['namespace']}/{row['name']}": row["spec"] for row in rows}
 
     live = ask(home, work)
-    found: list[str] = []
+    found: dict[str, list[str]] = {}
     for swarm in swarms:
-        known = live.get(f"{swarm.metadata.namespace}/{swarm.name}")
-        before = as_yaml(known).splitlines() if known else []
-        after = as_yaml(defaulted_spec(swarm)).splitlines()
-        found += difflib.unified_diff(
-            sorted_spec(known) if known else before,
-            sorted_spec(defaulted_spec(swarm)) if known else after,
+        name = f"{swarm.metadata.namespace}/{swarm.name}"
+        lines = difflib.unified_diff(
+            _sorted(live.get(name)),
+            _sorted(json.loads(canonical_spec(swarm.spec))),
             fromfile=f"live/{swarm.name}",
             tofile=f"file/{swarm.name}",
             lineterm="",
         )
+        if told := list(lines):
+            found[name] = told
     return found
 
 
-def sorted_spec(spec: Any) -> list[str]:
+def _sorted(spec: Any) -> list[str]:
     """A spec as lines in one fixed order: key order is no difference."""
-    return as_yaml(_ordered(spec)).splitlines()
+    return as_yaml(_ordered(spec)).splitlines() if spec else []
 
 
 def _ordered(value: Any) -> Any:

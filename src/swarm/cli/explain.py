@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterator
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -31,7 +30,12 @@ def explain(
     /,
     *,
     file: Annotated[
-        str, Parameter(name=["--file", "-f"], help="Print the defaulted manifest instead.")
+        str,
+        Parameter(
+            name=["--file", "-f"],
+            help="Print the defaulted manifest instead; - is standard input.",
+            allow_leading_hyphen=True,
+        ),
     ] = "",
     output: Output = Form.TABLE,
 ) -> None:
@@ -105,7 +109,7 @@ def _word(word: str, output: Form) -> None:
 
 
 def _code(code: str, output: Form) -> None:
-    for kind in _errors():
+    for kind in every_error():
         if kind.code == code:
             about = {
                 "code": code,
@@ -124,14 +128,17 @@ def _code(code: str, output: Form) -> None:
     raise NoSuchCode(f"no error has the code {code}")
 
 
-def _errors() -> Iterator[type[SwarmError]]:
+def every_error() -> list[type[SwarmError]]:
+    """Every error that this program can end with, in the order of their codes."""
     import swarm  # noqa: PLC0415 - the walk needs the package itself
 
     for module in pkgutil.walk_packages(swarm.__path__, prefix="swarm."):
         if module.name.endswith(".errors"):
             importlib.import_module(module.name)
-    stack = [SwarmError]
+    found, stack = set(), [SwarmError]
     while stack:
         kind = stack.pop()
-        yield kind
+        if kind.__module__.startswith("swarm."):
+            found.add(kind)
         stack.extend(kind.__subclasses__())
+    return sorted(found, key=lambda kind: kind.code)

@@ -17,7 +17,12 @@ LONGEST = timedelta(days=3_650)  #: of any span that people write: beyond, calen
 
 Output = Annotated[Form, Parameter(name=["--output", "-o"], help="Form of the output.")]
 File = Annotated[
-    str, Parameter(name=["--file", "-f"], help="Manifest to read; - is standard input.")
+    str,
+    Parameter(
+        name=["--file", "-f"],
+        help="Manifest to read; - is standard input.",
+        allow_leading_hyphen=True,
+    ),
 ]
 Home = Annotated[
     Path | None,

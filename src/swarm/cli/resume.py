@@ -33,7 +33,11 @@ def resume(
         str, Parameter(name="--class", help="Only the freeze of this class.")
     ] = "",
     token: Annotated[
-        str, Parameter(help="The reset token, where one is asked for; - reads standard input.")
+        str,
+        Parameter(
+            help="The reset token, where one is asked for; - reads standard input.",
+            allow_leading_hyphen=True,
+        ),
     ] = "",
     home: Home = None,
 ) -> None:

@@ -1,0 +1,147 @@
+"""A plain look is cheap: no driver, no models, no numerics; and both ways of reading agree."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.migrate import migrate
+from swarm.adapters.postgres.server import EmbeddedServer
+from swarm.adapters.postgres.store.desk.look import KINDS, Look
+from swarm.cli.glance import glance, positional
+from swarm.runtime.home import Home
+
+#: What no plain look may load: each costs more than the look itself.
+HEAVY = {
+    "asyncio", "cryptography", "httpx", "numpy", "psycopg",
+    "psycopg_binary", "pydantic", "pydantic_core", "pydantic_settings", "rich", "ssl", "structlog",
+    "yaml", "swarm.contract.swarm", "swarm.runtime.database", "swarm.runtime.settings",
+    "swarm.runtime.wiring", "swarm.adapters.postgres.database", "swarm.adapters.postgres.server",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory, database_server):
+    """An installation with an embedded server of its own, as `up` leaves it, with some rows."""
+    del database_server  # its template is made first: two first starts at once are slow
+    home = Home(tmp_path_factory.mktemp("embedded"))
+    home.file.write_text("")
+    home.make()
+    server = EmbeddedServer(home.database, server_options={"fsync": "off"})
+    server.start()
+    try:
+        migrate(server.dsn)
+        home.write_note({"pid": os.getpid(), "dsn": server.dsn})
+        yield home, server.dsn
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def rows(embedded, place):
+    """The same with a delivered mission, a freeze, an approval, a budget: rows of every kind."""
+    home, dsn = embedded
+    place.use(dsn)
+    if not place("get", "outcomes", "-o", "jsonl").out:
+        assert place.apply().code == 0
+        with place.working():
+            place.need("a harmless thing")
+            place.need("a dangerous thing", risk="R2")
+            place.wait_for("outcomes", lambda row: row["outcome"] == "delivered")
+            place.wait_for("approvals", lambda row: row["state"] == "open")
+        place("freeze", "--for", "1h", "--reason", "for the picture")
+    return home, dsn
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_both_ways_of_reading_give_the_same_rows(rows, kind):
+    """The socket gives JSON, the driver gives Python: instants, fractions and arrays must agree."""
+    home, dsn = rows
+    async with Database(dsn) as database:
+        slow = await Look(database).rows(kind, limit=50)
+    quick = glance(home.folder, kind, limit=50)
+    assert quick == slow
+    if kind not in {"rollouts", "spenders"}:
+        assert quick, f"no {kind}, so nothing was compared"
+    for one, other in zip(quick, slow, strict=True):
+        assert {key: type(value) for key, value in one.items()} == {
+            key: type(value) for key, value in other.items()
+        }
+
+
+def test_only_one_swarm_is_read_where_one_is_named(rows):
+    home, _ = rows
+    assert glance(home.folder, "missions", swarm="shop")
+    assert glance(home.folder, "missions", swarm="default/shop", state="delivered")
+
+
+def measured(home, *words, options=()):
+    environment = {**os.environ, "SWARM_HOME": str(home.folder), "PYTHONDONTWRITEBYTECODE": ""}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path.endswith("src"))
+    code = "from swarm.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, *options, "-c", code, *words],
+        capture_output=True, text=True, env=environment, check=True, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("get", "missions"), id="get"),
+        pytest.param(("get", "needs", "-o", "json"), id="get-json"),
+        pytest.param(("get", "mission", "m-", "-s", "shop"), id="get-of-one-swarm"),
+        pytest.param(("__complete", "approve", "m-"), id="completion"),
+        pytest.param(("version",), id="version"),
+    ],
+)
+def test_a_plain_look_loads_nothing_heavy(rows, words):
+    home, _ = rows
+    said = measured(home, *words, options=("-X", "importtime"))
+    loaded = set(re.findall(r"\| +([\w.]+)$", said.stderr, re.MULTILINE))
+    assert "swarm.cli.app" in loaded
+    if words[0] == "get":
+        assert "swarm.adapters.postgres.quick" in loaded, "the quick way was not taken"
+        assert said.stdout
+    assert not loaded & HEAVY
+
+
+def test_a_look_falls_back_to_the_driver_when_no_server_listens(rows, place):
+    """A note that outlived its controller must cost time, not the answer."""
+    home, dsn = rows
+    place.home.make()
+    place.home.write_note({"pid": 1, "dsn": dsn})
+    assert place("get", "swarms", "-o", "name").out == "swarm/shop\n"
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        pytest.param("a = %(x)s", ("a = $1", ["1"]), id="one"),
+        pytest.param("%(x)s %(y)s %(x)s", ("$1 $2 $1", ["1", None]), id="twice"),
+        pytest.param("5 %% 2", ("5 % 2", []), id="percent"),
+    ],
+)
+def test_named_values_become_numbered_ones(query, wanted):
+    assert positional(query, {"x": 1, "y": None}) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getloadavg()[0] > 1.5, reason="the machine is busy; see benchmarks/cli.py")
+def test_get_costs_less_than_150_ms_of_processor_time(rows):
+    import resource
+
+    home, _ = rows
+    spent = []
+    for _ in range(9):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        measured(home, "get", "missions")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert statistics.median(spent) < 0.150
