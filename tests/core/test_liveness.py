@@ -135,7 +135,7 @@ class World:
     def _refuse(self, order, common):
         return OrderRefused(**common, verb=order.kind, reason="NotHere", detail="refused")
 
-    def _fact(self, order, common):  # noqa: C901 - one arm per order
+    def _fact(self, order, common):  # noqa: C901, PLR0912 - one arm per order
         if not self.calm and self.rng.random() < 0.015:
             return self._refuse(order, common)
         match order:
@@ -588,7 +588,7 @@ class Life:
 @pytest.mark.req("LOOP-7")
 @pytest.mark.parametrize("seed", range(3))
 def test_every_mission_ends_and_every_freeze_lifts_once_the_world_is_calm(seed):
-    life = Life(seed, trouble=4 * HOUR).run()
+    life = Life(seed, trouble=2 * HOUR).run()
     assert not life.store.refused
 
 
