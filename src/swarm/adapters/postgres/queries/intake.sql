@@ -2,7 +2,12 @@
 -- deadlocks where sorted order makes none.
 
 -- name: lock_source
-select cursor, now() from source where swarm = %(swarm)s and name = %(name)s for no key update
+-- Readings of one swarm go side by side; one that met another while both made the same need tries
+-- again alone, or two busy sources could keep each other from ever getting through.
+select cursor, now(),
+       case when %(alone)s then pg_advisory_xact_lock(hashtextextended(swarm, 1))
+            else pg_advisory_xact_lock_shared(hashtextextended(swarm, 1)) end
+from source where swarm = %(swarm)s and name = %(name)s for no key update
 
 -- name: add_source
 insert into source (swarm, name) values (%(swarm)s, %(name)s) on conflict do nothing

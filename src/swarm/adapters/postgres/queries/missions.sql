@@ -75,6 +75,11 @@ from unnest(%(keys)s::text[], %(missions)s::text[], %(classes)s::text[], %(kinds
 on conflict (key) do nothing
 returning key
 
+-- name: lock_orders
+select key from decision
+where mission = any(%(ids)s::text[]) and settled_at is null and forward
+order by key for update
+
 -- name: drop_orders
 -- An ended mission begins nothing more; what protects goes on.
 delete from decision

@@ -6,6 +6,8 @@
 -- That lets claims and the like commit without waiting for the disk (`unhurried`): a crash may forget
 -- them, then the order is claimed again, and the first holder's fence does not fit any more. Facts
 -- always wait for the disk.
+--
+-- Whoever locks several orders locks them by key, and before their missions.
 
 -- name: claim
 -- array_position, not `= any`: guessed selectivities would make the planner sort everything that is
@@ -49,21 +51,30 @@ touched as (
 select count(*) from allowed
 
 -- name: give_back
-with given as (
-  select k.key, k.fence
-  from unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence))
+with held as (
+  select d.key
+  from decision d join unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence)
+    on d.key = k.key and d.fence = k.fence
+  where d.settled_at is null
+  order by d.key for no key update of d)
 update decision d
 set due_at = now(), owner = '', fence = d.fence + 1
-from given g
-where d.key = g.key and d.fence = g.fence and d.settled_at is null
+from held
+where d.key = held.key
 returning d.key
 
 -- name: heartbeat
-with unhurried as materialized (select set_config('synchronous_commit', 'off', true))
+with unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
+held as (
+  select d.key
+  from decision d join unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence)
+    on d.key = k.key and d.fence = k.fence
+  where d.settled_at is null
+  order by d.key for no key update of d)
 update decision d
 set due_at = now() + %(lease)s
-from unhurried, unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence)
-where d.key = k.key and d.fence = k.fence and d.settled_at is null
+from held, unhurried
+where d.key = held.key
 returning d.key
 
 -- name: settle
@@ -94,10 +105,16 @@ select key from done
 
 -- name: close
 -- Many at once: the fences first, then the heads, then everything that follows from them.
+with held as (
+  select d.key
+  from decision d join unnest(%(keys)s::text[], %(fences)s::bigint[]) as k (key, fence)
+    on d.key = k.key and d.fence = k.fence
+  where d.settled_at is null
+  order by d.key for no key update of d)
 update decision d
 set settled_at = now(), due_at = null, owner = '', reason = '', detail = '', capacity = false
-from unnest(%(keys)s::text[], %(fences)s::bigint[]) as g (key, fence)
-where d.key = g.key and d.fence = g.fence and d.settled_at is null
+from held
+where d.key = held.key
 returning d.key, d.mission, d.swarm, now()
 
 -- name: heads

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarm.contract.errors import Refused, Unavailable
+from swarm.contract.errors import Refused
 
 NOT_ALLOWED, NOT_FOUND, BY_POLICY, CONFLICT = 4, 5, 6, 7  #: exit codes of the command line
 
@@ -99,10 +99,3 @@ class TextRefused(Refused):
 
     code = "SWM341"
     remedy = "Write one sentence of at most 2,000 characters."
-
-
-class IngestBusy(Unavailable):
-    """Two readings kept making the same needs at the same time. Nothing was written."""
-
-    code = "SWM342"
-    remedy = "The next reading of the source begins at the same place; nothing is lost."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -19,12 +20,21 @@ from swarm.ports.store import IngestReport
 
 from . import shapes
 from .bell import hint
-from .errors import IngestBusy, StaleCursor
+from .errors import StaleCursor
 from .harvest import Harvest, write_harvest
 from .matching import Match, Text, match
 from .statements import statements
 
-_TRIES = 5
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """One reading, prepared outside of any transaction."""
+
+    swarm: SwarmId
+    source: str
+    cursor: str
+    after: str | None
+    texts: Sequence[Text]
 
 
 class PostgresIntake:
@@ -47,22 +57,23 @@ class PostgresIntake:
     async def ingest(
         self, swarm: SwarmId, source: str, reading: Reading, after: str | None = None
     ) -> IngestReport:
-        """Keep one reading. Raises StaleCursor, or IngestBusy when others keep being in the way."""
-        prepared = _prepare(swarm, reading.signals)
+        """Keep one reading. Raises StaleCursor."""
+        given = _Given(swarm, source, reading.cursor, after, _prepare(swarm, reading.signals))
 
-        async def tx(connection: AsyncConnection[Any]) -> IngestReport:
-            return await self._ingest(connection, swarm, source, reading.cursor, after, prepared)
+        async def together(connection: AsyncConnection[Any]) -> IngestReport:
+            return await self._ingest(connection, given, alone=False)
 
-        for _ in range(_TRIES):
-            try:
-                report = await self._database.run(tx)
-            except psycopg.errors.UniqueViolation:
-                # Another source made the same need at the same moment: now it is there to be found.
-                continue
-            if report.new:
-                await hint(self._database, swarm)
-            return report
-        raise IngestBusy(f"{source}: tried {_TRIES} times beside other readings")
+        async def alone(connection: AsyncConnection[Any]) -> IngestReport:
+            return await self._ingest(connection, given, alone=True)
+
+        try:
+            report = await self._database.run(together)
+        except psycopg.errors.UniqueViolation:
+            # Another source made the same need at the same moment: now it is there to be found.
+            report = await self._database.run(alone)
+        if report.new:
+            await hint(self._database, swarm)
+        return report
 
     async def source_failed(self, swarm: SwarmId, source: str, detail: str) -> bool:
         """Note that a source is dark; wakes the swarm when it was not before."""
@@ -106,44 +117,39 @@ class PostgresIntake:
         return changed
 
     async def _ingest(
-        self,
-        connection: AsyncConnection[Any],
-        swarm: SwarmId,
-        source: str,
-        cursor: str,
-        after: str | None,
-        prepared: Sequence[Text],
+        self, connection: AsyncConnection[Any], given: _Given, *, alone: bool
     ) -> IngestReport:
-        now = await self._lock_source(connection, swarm, source, after)
-        fresh = await self._unknown(connection, prepared)
-        harvest = Harvest(swarm=swarm, now=now)
+        now = await self._lock_source(connection, given, alone=alone)
+        fresh = await self._unknown(connection, given.texts)
+        harvest = Harvest(swarm=given.swarm, now=now)
         if fresh:
             matches = await match(connection, fresh)
             await self._grow(connection, harvest, fresh, matches)
             await write_harvest(connection, harvest)
-        place = {"swarm": swarm, "name": source, "cursor": cursor, "news": bool(fresh)}
-        await connection.execute(self._sql["advance"], place)
+        place = {"cursor": given.cursor, "news": bool(fresh)}
+        me = {"swarm": given.swarm, "name": given.source}
+        await connection.execute(self._sql["advance"], {**me, **place})
         return IngestReport(
             new=len(fresh),
-            repeated=len(prepared) - len(fresh),
+            repeated=len(given.texts) - len(fresh),
             opened=tuple(harvest.opened),
             merged=len(harvest.aliases),
             cited=harvest.cited,
         )
 
     async def _lock_source(
-        self, connection: AsyncConnection[Any], swarm: SwarmId, source: str, after: str | None
+        self, connection: AsyncConnection[Any], given: _Given, *, alone: bool
     ) -> datetime:
         """Be the only one who reads this source in; the database's clock."""
-        values = {"swarm": swarm, "name": source}
-        row = await (await connection.execute(self._sql["lock_source"], values)).fetchone()
+        me = {"swarm": given.swarm, "name": given.source, "alone": alone}
+        row = await (await connection.execute(self._sql["lock_source"], me)).fetchone()
         if row is None:
-            await connection.execute(self._sql["add_source"], values)
-            row = await (await connection.execute(self._sql["lock_source"], values)).fetchone()
+            await connection.execute(self._sql["add_source"], me)
+            row = await (await connection.execute(self._sql["lock_source"], me)).fetchone()
         if row is None:
-            raise StaleCursor(f"{source}: removed while it was read")
-        if after is not None and row[0] != after:
-            raise StaleCursor(f"{source}: somebody else has read on to {row[0][:80]!r}")
+            raise StaleCursor(f"{given.source}: removed while it was read")
+        if given.after is not None and row[0] != given.after:
+            raise StaleCursor(f"{given.source}: somebody else has read on to {row[0][:80]!r}")
         now: datetime = row[1]
         return now
 

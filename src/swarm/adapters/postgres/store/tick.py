@@ -184,6 +184,8 @@ async def _write(writing: Writing, plan: Plan) -> None:
         for id_, standing in plan.standings
         if id_ in known and known[id_].standing != standing
     ]
+    settled = {record.mission for record in plan.records if isinstance(record, Settle)}
+    await writing.lock_orders(settled - opened)
     await writing.lock_missions(
         {
             *_missions_of(plan),
@@ -192,7 +194,6 @@ async def _write(writing: Writing, plan: Plan) -> None:
         }
         - opened
     )
-    settled = {record.mission for record in plan.records if isinstance(record, Settle)}
     freed = {row.need for id_, row in writing.missions.items() if id_ in settled and row.need}
     await writing.lock_needs({*_needs_of(plan), *freed})
     await apply(writing, plan.records)

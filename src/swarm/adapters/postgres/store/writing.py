@@ -90,6 +90,12 @@ class Writing:
         """The tick's instant."""
         return self.snapshot.now
 
+    async def lock_orders(self, missions: Iterable[str]) -> None:
+        """Lock what missions that end leave behind: orders come before missions everywhere."""
+        wanted = sorted(missions)
+        if wanted:
+            await self.run("missions", "lock_orders", ids=wanted)
+
     async def lock_missions(self, ids: Iterable[str]) -> None:
         """Lock missions and learn the heads of their chains."""
         wanted = sorted(set(ids) - self.missions.keys() - {""})
