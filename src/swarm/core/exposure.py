@@ -16,7 +16,7 @@ from swarm.core.nouns import Risk
 from swarm.core.orders import Orders
 from swarm.core.policy import risk
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Saying, View, Word, frozen, verdict_record
+from swarm.core.saying import Content, Saying, View, Word, frozen, soonest, verdict_record
 from swarm.core.snapshot import Mission
 
 ROOM = "protect"
@@ -230,15 +230,13 @@ class Exposure:
         order: tuple[Order, ...] = ()
         if self.view.now >= due:
             order = (self.orders.take_look(self.name, self.revision, step, number),)
-        times = (verdict.look_again, due, until)
-        again = [at for at in times if at is not None and at > self.view.now]
         return Saying(
             room=ROOM,
             reason=Reason.SLO_PENDING if step == self.last else Reason.CANARY_PENDING,
             detail=f"{self.steps[step].set_weight} % of {self.name}: {verdict.detail}",
             next_action=f"look {number + 1} at {self.steps[step].set_weight} %",
             orders=order,
-            look_again=min(again, default=None),
+            look_again=soonest(self.view.now, verdict.look_again, due, until),
         )
 
     def _kept(self, gate: str, step: int, verdict: Verdict) -> tuple[GiveVerdict, ...]:

@@ -16,7 +16,7 @@ from swarm.core.ids import evidence_id
 from swarm.core.nouns import OutcomeKind
 from swarm.core.orders import Orders
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, merge_queue, settled
+from swarm.core.saying import Ending, Saying, View, merge_queue, settled, target_resources
 from swarm.core.snapshot import Mission, OpenOrder
 
 #: Pause before a proof that failed is asked for again: a target needs seconds to come back.
@@ -70,8 +70,8 @@ def holds(mission: Mission) -> tuple[str, ...]:
 
     Whoever landed behind it would carry its change to the target, proven or not.
     """
-    targets = mission.contract.targets
-    return (*(f"target:{name}" for name in targets), merge_queue(mission.repo)) if targets else ()
+    targets = sorted(target_resources(mission))
+    return (*targets, merge_queue(mission.repo)) if targets else ()
 
 
 def started(found: Findings) -> bool:

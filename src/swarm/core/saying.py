@@ -101,6 +101,11 @@ def target_resources(mission: Mission) -> frozenset[str]:
     return frozenset(f"target:{name}" for name in mission.contract.targets)
 
 
+def soonest(now: datetime, *times: datetime | None) -> datetime | None:
+    """The next of these times; what is past already wakes nobody and hides no later one."""
+    return min((at for at in times if at is not None and at > now), default=None)
+
+
 def merge_queue(repo: str) -> str:
     """The resource of landing on a repository's main: one mission at a time."""
     return f"queue:{repo}"

@@ -9,6 +9,7 @@ from swarm.core.evidence import CheckEnded, CheckResult
 from swarm.core.findings import Findings
 from swarm.core.orders import REBOUND_DIGITS
 from swarm.core.reasons import Reason
+from swarm.core.saying import soonest
 from swarm.core.snapshot import Mission, OpenOrder, Snapshot
 
 NAME = "code_quality"
@@ -41,13 +42,12 @@ def judge(checks: Sequence[str], commit: str, found: Findings, snapshot: Snapsho
     verdicts = [_one(check, commit, found, snapshot) for check in checks]
     worst = max(verdicts, key=lambda verdict: verdict.answer)
     evidence = tuple(item for verdict in verdicts for item in verdict.evidence)
-    times = [verdict.look_again for verdict in verdicts if verdict.look_again is not None]
     return Verdict(
         answer=worst.answer,
         reason=worst.reason,
         detail=worst.detail if worst.answer is not Answer.PASS else f"{len(checks)} checks green",
         evidence=evidence,
-        look_again=min(times, default=None),
+        look_again=soonest(snapshot.now, *(verdict.look_again for verdict in verdicts)),
     )
 
 

@@ -22,6 +22,7 @@ from swarm.core.saying import (
     frozen,
     merge_queue,
     settled,
+    soonest,
     target_resources,
     verdict_record,
 )
@@ -55,9 +56,9 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
         why = "; ".join((gate3.detail, *finding.why))
         return _ask(mission, change, view, finding.risk, why).recording(*record)
     word = _dark(finding.risk, view, answer) or _queue(mission, found, view, change, answer)
-    if answer is not None and answer.expires_at > view.now:
-        times = (word.look_again, answer.expires_at)
-        word = replace(word, look_again=min(at for at in times if at is not None))
+    if answer is not None:
+        again = soonest(view.now, word.look_again, answer.expires_at)
+        word = replace(word, look_again=again)
     return word.recording(*record)
 
 
