@@ -1,0 +1,256 @@
+"""Selecting: the best need that policy allows, and for every other one the reason (LOOP-5)."""
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from swarm.core.decide import decide
+from swarm.core.decision import OpenMission, RejectNeed
+from swarm.core.evidence import RunEnded, RunResult
+from swarm.core.ids import EvidenceId, FreezeId, MissionId, OrderKey, RunId
+from swarm.core.loop import select
+from swarm.core.nouns import Freeze, MissionKind, NeedState, OutcomeKind, Risk, Settled
+from swarm.core.policy import overlap
+from swarm.core.reasons import Reason
+from swarm.core.snapshot import AgentBinding, Budget, OpenOrder, SourceState
+from swarm.testing.builders import NOON, REPO, installation, mission, need, snapshot, spec
+
+HOUR = timedelta(hours=1)
+DELIVERY = {"repoAllowlist": [REPO], "requiredChecks": ["lint"]}
+FED = {"sources": [{"name": "feed"}]}
+
+
+def opened(snap):
+    records = decide(snap).records
+    return [r for r in records if isinstance(r, OpenMission) and r.kind is MissionKind.DELIVER]
+
+
+def passed_over(snap):
+    return {need: reason for need, reason, _ in decide(snap).selected}
+
+
+def window(**over):
+    fields = {"name": "b", "cap": 1_000, "reserved": 0, "spent": 0}
+    return Budget(**{**fields, **over}, window_ends=NOON + HOUR)
+
+
+def hold(scope="tidy"):
+    return Freeze(
+        id=FreezeId("f-1"), mission_class=scope, reason="Drill", detail="", cause="m-9",
+        since=NOON, until=NOON + HOUR,
+    )  # fmt: skip
+
+
+NOTHING_CAME_OF_IT = tuple(
+    RunEnded(
+        id=EvidenceId(f"e-{attempt}"),
+        at=NOON,
+        run=RunId(f"m-5-run-{attempt}"),
+        attempt=attempt,
+        result=RunResult.FAILED,
+    )
+    for attempt in range(4)
+)
+ENDED = Settled(
+    mission=MissionId("m-1"), mission_class="tidy", kind=MissionKind.DELIVER,
+    outcome=OutcomeKind.FAILED, counts_as_failure=True, at=NOON,
+)  # fmt: skip
+PAID = installation(agents=(AgentBinding(name="tidy", cost=100),))
+
+
+@pytest.mark.req("LOOP-5")
+@pytest.mark.req("LOOP-4")
+@pytest.mark.parametrize(
+    ("one", "over", "reason"),
+    [
+        pytest.param({"state": NeedState.TAKEN}, {}, Reason.ALREADY_OPEN, id="taken"),
+        pytest.param({"not_before": NOON + HOUR}, {}, Reason.NOT_BEFORE, id="resting"),
+        pytest.param({"own_rounds": 3}, {}, Reason.SELF_CAUSED_LOOP, id="our-own-doing"),
+        pytest.param({"repo": ""}, {}, Reason.NO_REPOSITORY, id="no-repository"),
+        pytest.param({"repo": "acme/x"}, {}, Reason.REPOSITORY_NOT_ALLOWED, id="not-allowed"),
+        pytest.param({}, {"freezes": (hold(),)}, Reason.FROZEN, id="class-frozen"),
+        pytest.param(
+            {"risk": Risk.R2},
+            {
+                "spec": spec(discovery=FED, delivery=DELIVERY),
+                "sources": (SourceState(name="feed", dark_since=NOON),),
+            },
+            Reason.DISCOVERY_DEGRADED,
+            id="a-source-is-dark",
+        ),
+        pytest.param(
+            {},
+            {"installation": installation(agents=(AgentBinding(name="x", classes=("docs",)),))},
+            Reason.NO_AGENT,
+            id="no-agent-for-the-class",
+        ),
+        pytest.param(
+            {},
+            {"installation": installation(agents=(AgentBinding(name="x", rules=("E501",)),))},
+            Reason.NO_AGENT,
+            id="no-agent-for-the-rule",
+        ),
+        pytest.param(
+            {}, {"missions": (mission(1),)}, Reason.REPOSITORY_BUSY, id="somebody-writes-there"
+        ),
+        pytest.param(
+            {},
+            {"installation": PAID, "budget": window(reserved=601)},
+            Reason.BUDGET_EXHAUSTED,
+            id="too-dear",
+        ),
+        pytest.param(
+            {}, {"installation": PAID, "budget": None}, Reason.BUDGET_UNKNOWN, id="no-budget-bound"
+        ),
+    ],
+)
+def test_a_need_that_is_passed_over_has_its_reason(one, over, reason):
+    wanted = need(1, **one)
+    snap = snapshot(needs=(wanted,), **over)
+    assert opened(snap) == []
+    assert passed_over(snap) == {wanted.id: reason}
+    assert decide(snap).idle_reason.startswith(reason)
+
+
+@pytest.mark.req("LOOP-5")
+@pytest.mark.parametrize(
+    ("over", "reason"),
+    [
+        pytest.param({"freezes": (hold("*"),)}, "Frozen", id="swarm-frozen"),
+        pytest.param(
+            {"installation": installation(max_missions=1), "missions": (mission(9),)},
+            "NoFreeSlot",
+            id="slots-full",
+        ),
+        pytest.param({"budget": window(spent=1_001)}, "BudgetExhausted", id="window-overdrawn"),
+        pytest.param(
+            {
+                "installation": installation(max_pending=1),
+                "missions": (
+                    mission(
+                        9,
+                        orders=(
+                            OpenOrder(
+                                key=OrderKey("m-9/run/0"),
+                                kind="start-run",
+                                issued_at=NOON,
+                                begun=False,
+                            ),
+                        ),
+                    ),
+                ),
+            },
+            "Backpressure",
+            id="a-pile-outside",
+        ),
+    ],
+)
+def test_when_nothing_at_all_may_begin_the_swarm_says_why_it_idles(over, reason):
+    snap = snapshot(needs=(need(1),), **over)
+    assert opened(snap) == []
+    assert decide(snap).idle_reason.startswith(reason)
+
+
+@pytest.mark.req("LOOP-5")
+def test_an_empty_backlog_is_told_too():
+    assert decide(snapshot()).idle_reason.startswith("NothingToDo")
+
+
+@pytest.mark.req("GATE-1")
+def test_what_gate_1_refuses_leaves_the_backlog_with_the_reason():
+    plan = decide(snapshot(needs=(need(1, citations=1),)))
+    (rejected,) = [r for r in plan.records if isinstance(r, RejectNeed)]
+    assert (rejected.need, rejected.reason) == ("n-1", "TooFewCitations")
+    assert plan.idle_reason.startswith("TooFewCitations: n-1")
+
+
+@pytest.mark.req("FAIL-4")
+@pytest.mark.parametrize(
+    ("risk", "opens"), [(Risk.R0, 1), (Risk.R1, 1), (Risk.R2, 0), (Risk.R3, 0)]
+)
+def test_an_outage_blocks_the_risky_and_no_other(risk, opens):
+    snap = snapshot(
+        needs=(need(1, risk=risk),),
+        spec=spec(discovery=FED, delivery=DELIVERY),
+        sources=(SourceState(name="feed", dark_since=NOON),),
+    )
+    assert len(opened(snap)) == opens
+
+
+@pytest.mark.req("FAIL-4")
+def test_a_source_that_the_spec_does_not_name_any_more_blocks_nothing():
+    gone = (SourceState(name="old-feed", dark_since=NOON),)
+    assert len(opened(snapshot(needs=(need(1, risk=Risk.R2),), sources=gone))) == 1
+
+
+@pytest.mark.req("LOOP-5")
+def test_the_best_come_first_and_the_slots_are_the_limit():
+    needs = tuple(need(number, value=float(number)) for number in range(1, 8))
+    found = opened(snapshot(needs=needs, installation=installation(max_missions=3)))
+    assert [record.need for record in found] == ["n-7", "n-6", "n-5"]
+
+
+@pytest.mark.req("LOOP-10")
+def test_what_was_learned_about_a_class_moves_it():
+    needs = (need(1, mission_class="docs"), need(2, mission_class="tidy"))
+    slots = installation(max_missions=1)
+    before = snapshot(needs=needs, installation=slots)
+    assert opened(before)[0].need == "n-1"
+    after = replace(before, class_bias=(("docs", -0.5), ("tidy", 0.5)))
+    assert opened(after)[0].need == "n-2"
+
+
+@pytest.mark.req("LOOP-5")
+def test_two_needs_that_write_to_the_same_place_do_not_begin_together():
+    needs = (need(1, paths=("src",)), need(2, paths=("src/a.py",)), need(3, paths=("docs",)))
+    assert {record.need for record in opened(snapshot(needs=needs))} == {"n-1", "n-3"}
+
+
+@pytest.mark.req("LOOP-5")
+def test_the_order_of_the_tuple_does_not_matter():
+    needs = [need(number, value=1.0 + number % 3) for number in range(1, 12)]
+    whole = decide(snapshot(needs=tuple(needs)))
+    for seed in range(5):
+        random.Random(seed).shuffle(needs)
+        assert decide(snapshot(needs=tuple(needs))) == whole
+
+
+@pytest.mark.req("FAIL-5")
+def test_the_swarm_looks_again_when_the_budget_window_turns():
+    for over in (
+        {"installation": PAID, "budget": window(reserved=900)},
+        {"budget": window(spent=2_000)},
+    ):
+        assert decide(snapshot(needs=(need(1),), **over)).look_again == NOON + HOUR
+
+
+@pytest.mark.req("LOOP-6")
+def test_the_contract_is_written_before_any_code_exists():
+    (record,) = opened(snapshot(needs=(need(1),)))
+    contract = record.contract
+    assert contract.checks == ("lint", "unit-tests")
+    assert contract.targets == ("orders",)
+    assert contract.allowed_paths == ("src/file1.py",)
+    assert (contract.error_increase, contract.latency_increase) == (0.2, 0.15)
+    assert len(contract.evidence_wanted) == 6
+    assert next(name for name, _ in record.rank_terms) == "value"
+
+
+@pytest.mark.req("LOOP-4")
+def test_why_prints_the_same_refusal():
+    snap = snapshot(freezes=(hold(),))
+    reason, detail = select.refusal(need(1), snap, overlap.Occupied({}))
+    assert (reason, detail) == (Reason.FROZEN, "tidy: Drill")
+
+
+@pytest.mark.req("FRZ-2")
+def test_a_freeze_that_an_ending_opens_binds_the_selection_of_the_same_tick():
+    """The mission below fails for the second time of its class: nothing of it is begun."""
+    failed = mission(5, facts=NOTHING_CAME_OF_IT, version=1)
+    history = (replace(ENDED, mission="m-old"),)
+    snap = snapshot(
+        missions=(failed,), needs=(need(1), need(2, mission_class="docs")), settled=history
+    )
+    assert [record.need for record in opened(snap)] == ["n-2"]
