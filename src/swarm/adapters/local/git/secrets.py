@@ -83,6 +83,9 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 
+#: What every rule's match holds: a long run of a token's characters, or a key file's own words.
+_TOKEN = re.compile(r"[A-Za-z0-9+/=_.-]{11}|PRIVATE KEY|PuTTY")
+
 #: Shorter values beside a keyword are words such as `basic` or `changed`.
 SHORTEST = 8
 
@@ -114,6 +117,13 @@ def _pieces(line: str) -> Iterator[str]:
 
 
 def _matches(path: str, line: str) -> Iterator[tuple[str, str]]:
+    if _TOKEN.search(line):
+        yield from _tokens(line)
+    if not _EXAMPLE.search(path.casefold()):
+        yield from _weaker(line)
+
+
+def _tokens(line: str) -> Iterator[tuple[str, str]]:
     for rule in _RULES:
         # The whole match, not its groups: some rules group only the first letters of a token.
         for expression in rule.denylist:
@@ -124,8 +134,6 @@ def _matches(path: str, line: str) -> Iterator[tuple[str, str]]:
             value = hit.group(0).strip(' \t"=:')
             if not value.isalpha():  # APACHEFOUNDATION has the form of a token, too
                 yield _ARTIFACTORY.secret_type, value
-    if not _EXAMPLE.search(path.casefold()):
-        yield from _weaker(line)
 
 
 def _weaker(line: str) -> Iterator[tuple[str, str]]:
