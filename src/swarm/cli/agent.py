@@ -116,8 +116,8 @@ def try_one(
         known = ", ".join(settings.agents) or "none"
         raise NotBound(f"no agent {name[:60]!r} is bound in {place.file}; bound are: {known}")
     chosen = _repository(settings, repo)
-    say(f"{name} works on a scratch clone of {chosen} ...")
     brief = _brief(goal, rule, tuple(path))
+    say(f"{name} works on a scratch clone of {chosen} ...")
     trial = asyncio.run(try_agent(settings, place, agent=name, repo=chosen, brief=brief))
     if output.for_people:
         _tell(trial)

@@ -63,6 +63,7 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
         "version": ("Print versions", ""),
     },
 }
+LINE_MOST = 1_000  #: characters of one line of an error
 _HELP = {"--help", "-h"}
 _FIRST_STEPS = "Start with `swarmctl demo`; then `cd your-repository && swarmctl init`."
 VERBS = tuple(verb for verbs in _TREE.values() for verb in verbs)
@@ -79,6 +80,7 @@ def make_app(arguments: Sequence[str] = ()) -> App:
         help="Ships software around the clock: one object, six machine gates, your machine.",
         version=f"swarmctl {__version__}",
         help_format="plaintext",
+        suppress_keyboard_interrupt=False,
     )
     if not arguments or _HELP.intersection(arguments):
         # Set only here: the formatters bring Rich along.
@@ -130,8 +132,8 @@ def run(arguments: list[str]) -> int:
     try:
         return _run(arguments)
     except SwarmError as error:
-        say(f"error {error.code}: {visible(error.message)}")
-        say(f"fix:  {visible(error.fix)}")
+        say(f"error {error.code}: {_fit(error.message)}")
+        say(f"fix:  {_fit(error.fix)}")
         say(f"more: {program()} explain {error.code}")
         return error.exit_code
     except KeyboardInterrupt:
@@ -141,6 +143,12 @@ def run(arguments: list[str]) -> int:
         # The reader left (`| head`): nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _fit(text: str) -> str:
+    """A message as it is, but for lines that nobody would read: a huge argument, a database's."""
+    lines = visible(text).splitlines()
+    return "\n".join(one if len(one) <= LINE_MOST else f"{one[:LINE_MOST]}…" for one in lines)
 
 
 def _run(arguments: list[str]) -> int:

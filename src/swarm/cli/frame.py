@@ -69,7 +69,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Movement:
     """One thing that changed. subject: a mission's id or a Swarm's name."""
 
     at: datetime
@@ -104,13 +104,13 @@ async def look_around(look: Look, swarm: str | None, before: Frame | None, now: 
     )
 
 
-def changes(before: Frame | None, after: Frame) -> list[Change]:
+def changes(before: Frame | None, after: Frame) -> list[Movement]:
     """What a person would want to know of, in a stable order; all of it at the first look."""
     found = []
     told = {one[0]: one[1:] for one in before.swarms} if before else {}
     for name, phase, words in after.swarms:
         if told.get(name) != (phase, words):
-            found.append(Change(at=after.at, subject=name, words=phase, detail=words))
+            found.append(Movement(at=after.at, subject=name, words=phase, detail=words))
     earlier = before.missions if before else {}
     for id_, seen in after.missions.items():
         old = earlier.get(id_)
@@ -118,15 +118,15 @@ def changes(before: Frame | None, after: Frame) -> list[Change]:
             found.append(_moved(after.at, seen))
     known = set(before.alerts) if before else set()
     new = [alert for alert in after.alerts if alert not in known]
-    found += [Change(at=after.at, subject="you", words=alert) for alert in new]
+    found += [Movement(at=after.at, subject="you", words=alert) for alert in new]
     return found
 
 
-def _moved(at: datetime, seen: Seen) -> Change:
+def _moved(at: datetime, seen: Seen) -> Movement:
     detail = f"{seen.reason}: {seen.detail}" if seen.detail else seen.reason
     if seen.next_action and seen.outcome == "open":
         detail = f"{detail}; next: {seen.next_action}"
-    return Change(at=at, subject=seen.id, words=seen.words, detail=detail, title=seen.title)
+    return Movement(at=at, subject=seen.id, words=seen.words, detail=detail, title=seen.title)
 
 
 def _seen(row: Mapping[str, Any], gates: list[dict[str, Any]]) -> Seen:

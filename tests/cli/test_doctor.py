@@ -1,0 +1,204 @@
+"""Doctor finds what was broken on purpose, and names what mends it."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+
+def git(folder, *words):
+    identity = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+    subprocess.run(["git", "-C", folder, *identity, *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def sound(place, tmp_path):
+    """An installation in which nothing is wrong but that no controller runs."""
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    git(repository, "init", "-q", "-b", "main")
+    (repository / "a.py").write_text("x = 1\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "first")
+    text = place.home.file.read_text()
+    place.home.file.write_text(text.replace("/nonexistent/shop", str(repository)))
+    place.home.manifest.write_text(place.manifest())
+    place.repository = repository
+    return place
+
+
+def findings(place, *words):
+    said = place("doctor", "-o", "json", *words)
+    return said.code, said.json["findings"]
+
+
+def faults(place, *words):
+    code, found = findings(place, *words)
+    bad = [f"{one['check']}: {one['message']}" for one in found if one["level"] == "fault"]
+    assert bool(bad) == (code == 1)
+    assert all(one["fix"] for one in found if one["level"] != "ok"), "a finding without a fix"
+    return bad
+
+
+def mend(place, before, after):
+    text = place.home.file.read_text()
+    assert before in text
+    place.home.file.write_text(text.replace(before, after))
+
+
+def test_a_sound_installation_has_no_fault(sound):
+    code, found = findings(sound)
+    assert code == 0, found
+    looked = {one["check"] for one in found}
+    assert {"python", "git", "ssh-keygen", "disk", "settings", "manifest", "names", "agent",
+            "check", "repository", "database", "controller"} <= looked  # fmt: skip
+    assert "0 faults" in sound("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        pytest.param("[checks.lint]", "[checks.other]",
+                     "names: shop: delivery.requiredChecks names 'lint'", id="check-not-bound"),
+        pytest.param("[budgets.default-budget]", "[budgets.other]",
+                     "names: shop: risk.budgetRef names 'default-budget'", id="budget-not-bound"),
+        pytest.param('[repositories."acme/shop"]', '[repositories."acme/other"]',
+                     "names: shop: delivery.repoAllowlist names 'acme/shop'", id="repo-not-bound"),
+        pytest.param('[agents.tidy]\nrun = ["true"]', '[agents.tidy]\nrun = ["no-such-program"]',
+                     "agent: tidy: 'no-such-program' is not a program", id="agent-not-installed"),
+        pytest.param('[checks.lint]\nrun = ["true"]', '[checks.lint]\nrun = ["no-such-program"]',
+                     "check: lint: 'no-such-program' is not a program", id="check-not-installed"),
+        pytest.param('[agents.tidy]\nrun = ["true"]\n', "", "agents: no agent is bound",
+                     id="no-agent"),
+        pytest.param("[agents.tidy]", '[agents.tidy]\nenv = ["NOT_SET_API_KEY"]',
+                     "agent: tidy: none of NOT_SET_API_KEY is set", id="key-not-set"),
+        pytest.param("[loop]", "[lop]", "settings: ", id="unknown-table"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_in_the_installation_file_is_found(sound, before, after, named):
+    mend(sound, before, after)
+    found = faults(sound)
+    assert [one for one in found if one.startswith(named)], found
+
+
+def test_sources_and_targets_that_the_spec_names_must_be_bound(sound):
+    delivery = {"repoAllowlist": ["acme/shop"], "requiredChecks": ["lint"],
+                "deploymentTargets": ["orders"]}  # fmt: skip
+    discovery = {"minCitations": 1, "sources": [{"name": "ruff"}]}
+    sound.home.manifest.write_text(sound.manifest(delivery=delivery, discovery=discovery))
+    found = faults(sound)
+    assert any("discovery.sources names 'ruff'" in one for one in found)
+    assert any("delivery.deploymentTargets names 'orders'" in one for one in found)
+
+
+def test_a_bad_manifest_is_found(sound):
+    sound.home.manifest.write_text(sound.manifest(mode="wild"))
+    assert any(one.startswith("manifest: ") and "spec.mode" in one for one in faults(sound))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "named"),
+    [
+        pytest.param(lambda path: git(path, "checkout", "-q", "--detach"), "HEAD is on no branch",
+                     id="detached"),
+        pytest.param(lambda path: (path / ".git").rename(path / "gone"),
+                     "cannot be read as a git repository", id="no-repository"),
+        pytest.param(lambda path: path.rename(path.with_name("moved")), "is no folder",
+                     id="moved-away"),
+    ],
+)  # fmt: skip
+def test_a_repository_that_cannot_be_followed_is_found(sound, break_it, named):
+    break_it(sound.repository)
+    assert any(one.startswith("repository: acme/shop") and named in one for one in faults(sound))
+
+
+def test_a_repository_without_a_commit_is_found(sound, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    git(empty, "init", "-q")
+    mend(sound, str(sound.repository), str(empty))
+    assert any("has no commit yet" in one for one in faults(sound))
+
+
+def test_a_main_that_went_its_own_way_is_found(sound):
+    """The private main has a commit of ours, and the user's branch one of his."""
+    assert not faults(sound, "--main")  # makes the private clone
+    clone = next(sound.home.clones.glob("*.git"))
+    tip = subprocess.run(["git", "-C", clone, "rev-parse", "main"], check=True,
+                         capture_output=True, text=True).stdout.strip()  # fmt: skip
+    identity = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+    ours = subprocess.run(
+        ["git", "-C", clone, *identity, "commit-tree", f"{tip}^{{tree}}", "-p", tip, "-m", "ours"],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    git(clone, "update-ref", "refs/heads/main", ours)
+    git(sound.repository, "commit", "-q", "--allow-empty", "-m", "his")
+    found = [one for one in findings(sound)[1] if one["level"] == "fault"]
+    assert any("each has commits that the other lacks" in one["message"] for one in found)
+    assert any("git pull" in one["fix"] for one in found)
+
+
+def test_a_main_that_fails_its_checks_is_found(sound):
+    mend(sound, '[checks.lint]\nrun = ["true"]', '[checks.lint]\nrun = ["false"]')
+    assert not faults(sound)
+    found = faults(sound, "--main")
+    assert any(one.startswith("main: acme/shop: lint is red on main") for one in found), found
+
+
+def test_uncommitted_work_is_a_note_and_no_fault(sound):
+    (sound.repository / "a.py").write_text("x = 2\n")
+    code, found = findings(sound)
+    assert code == 0
+    assert any("the working copy has changes" in one["message"] for one in found)
+
+
+def test_a_database_that_does_not_answer_is_found(sound):
+    sound.use("host=/nonexistent port=5432 user=swarm dbname=postgres")
+    assert any(one.startswith("database: ") for one in faults(sound))
+
+
+def test_a_swarm_without_a_controller_is_found(sound):
+    sound.apply()
+    assert any(one.startswith("controller: none is running") for one in faults(sound))
+
+
+def test_conditions_that_are_not_well_are_passed_on_with_their_remedy(sound):
+    """What the Swarm itself reports is not asked for a second time."""
+    sound.apply()
+    with sound.working():
+        sound.wait_for("swarms", lambda row: row["status"])
+    sound.sql(
+        "update swarm set status = jsonb_set(status, '{conditions,3}', "
+        """'{"type": "DiscoveryHealthy", "status": "False", "reason": "SourceDark",
+             "message": "ruff: it is gone"}')"""
+    )
+    found = [one for one in findings(sound)[1] if one["check"] == "swarm"]
+    dark = [one for one in found if "DiscoveryHealthy is False: ruff: it is gone" in one["message"]]
+    assert [one["level"] for one in dark] == ["fault"]
+    assert "swarmctl source test" in dark[0]["fix"]
+    told = sound("describe", "swarm").out
+    assert "!!  DiscoveryHealthy  False   SourceDark: ruff: it is gone" in told
+    assert "fix: `swarmctl source test NAME`" in told
+
+
+def test_a_folder_without_an_installation_is_found(verb, tmp_path, monkeypatch):
+    monkeypatch.delenv("SWARM_HOME", raising=False)
+    said = verb("doctor", "--home", tmp_path)
+    assert said.code == 1
+    assert "swarmctl init" in said.out
+
+
+def test_a_disk_that_is_full_is_found(sound, monkeypatch):
+    class Full:
+        f_bavail, f_frsize = 10, 4096
+
+    monkeypatch.setattr("swarm.cli.health_machine.os.statvfs", lambda _: Full)
+    assert any(one.startswith("disk: 0 MiB free") for one in faults(sound))
+
+
+def test_a_machine_without_git_or_keygen_is_told(sound, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = {one["check"]: one for one in findings(sound)[1]}
+    assert found["git"]["level"] == "fault"
+    assert found["ssh-keygen"]["level"] == "note"

@@ -1,0 +1,121 @@
+"""What was spent, what shadow mode would have done, and the daily review."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+
+def test_the_budget_says_what_was_spent_and_by_whom(shop, costly_world):
+    shop.world = costly_world(250_000)
+    text = shop.home.file.read_text()
+    shop.home.file.write_text(text.replace('[agents.tidy]', '[agents.tidy]\nexpected_cost = 100000'))
+    with shop.working():
+        shop.need("drop an unused import")
+        mission = shop.wait_for("missions", lambda row: row["outcome"] == "delivered")["id"]
+    window = shop("budget", "-o", "json").json["windows"][0]
+    assert (window["cap"], window["spent"], window["reserved"]) == (1_000_000, 250_000, 0)
+    assert window["left"] == 750_000
+    told = shop("budget").out
+    assert "default-budget\t1.00\t0.25\t0.00\t0.75" in told
+    assert "blocked: no" in told
+    assert f"{mission[:10]}      0.25  tidy  drop an unused import" in told
+    assert "dispatch goes on" in shop("describe", "budget").out
+
+
+@pytest.mark.req("FAIL-5")
+def test_a_spent_budget_reads_as_blocked(shop, costly_world):
+    shop.world = costly_world(1_000_000)
+    text = shop.home.file.read_text()
+    shop.home.file.write_text(text.replace('[agents.tidy]', '[agents.tidy]\nexpected_cost = 100000'))
+    with shop.working():
+        shop.need("drop an unused import")
+        shop.wait_for("missions", lambda row: row["outcome"] == "delivered")
+        shop.need("sweep the yard of old scripts")
+        off = shop.wait_for("swarms", lambda row: "BudgetExhausted" in str(row["status"]))
+    assert "blocked: yes" in shop("budget").out
+    told = shop("describe", "swarm").out
+    assert "BudgetAvailable   False   BudgetExhausted" in told
+    assert "fix: raise its cap in swarm.toml" in told
+    assert "BudgetExhausted" in shop("why").out
+    assert off["metadata"]["name"] == "shop"
+
+
+@pytest.mark.req("VAL-4")
+def test_the_shadow_report_counts_what_people_made_of_it(shop):
+    """Three recommendations: one is carried out afterwards, one turned down, one stays open."""
+    assert "in shadow mode" in shop("shadow", "start").out
+    assert "already" in shop("shadow", "start").out
+    titles = ("drop the old cipher", "sweep the yard of scripts", "rename the billing table")
+    with shop.working():
+        needs = [shop.need(title) for title in titles]
+        recommended = lambda: [  # noqa: E731 - read again at each look
+            row for row in shop("get", "outcomes", "-o", "json").json["items"]
+            if row["outcome"] == "recommended"
+        ]  # fmt: skip
+        shop.wait_for("outcomes", lambda _row: len(recommended()) == 3)
+        assert shop.sql("select count(*) from mission where not shadow") == [(0,)]
+        assert not shop.world.journal, "shadow mode acted"
+    shop("need", "reopen", needs[1], "--reason", "decide now")
+    assert shop("need", "reject", needs[1], "--reason", "not worth it").code == 0
+    shop("shadow", "stop")
+    shop.sql("update need set not_before = now() + interval '1 hour' where id = %s", needs[2])
+    shop("need", "reopen", needs[0], "--reason", "do it")
+    with shop.working():
+        shop.wait_for("missions", lambda row: row["outcome"] == "delivered")
+    report = shop("shadow", "report", "-o", "json").json
+    (row,) = report["classes"]
+    assert (row["risk"], row["recommended"], row["accepted"], row["turned_down"], row["open"]) == (
+        1, 3, 1, 1, 1,
+    )  # fmt: skip
+    assert row["precision"] == 0.5
+    assert report["verdict"].startswith("ready for limited lights-out: no, R1 has 2 of 10 answers")
+    told = shop("shadow", "report").out
+    assert "recommended 3, accepted 1, turned down 1, open 1; precision 0.50" in told
+    assert shop("shadow", "report", "--since", "1s", "-o", "json").json["classes"] != [row]
+
+
+def test_the_daily_report_begins_with_what_only_a_person_can_move(shop):
+    with shop.working():
+        shop.need("replace the broken cipher", "--path", "src/tls.py", risk="R2")
+        shop.need("drop an unused import", "--path", "src/a.py")
+        shop.wait_for("approvals", lambda row: row["state"] == "open")
+        shop.wait_for("outcomes", lambda row: row["outcome"] == "delivered")
+    shop("freeze", "--class", "docs", "--reason", "links are broken")
+    told = shop("report").lines
+    assert told[0].startswith("needs you: approve m-")
+    assert told[1].startswith("frozen:    docs until resumed: Person: links are broken")
+    assert "1 missions ended, 0.00 spent" in told
+    assert "1 missions are open" in told
+    assert shop("report", "-o", "json").json["outcomes"][0]["outcome"] == "delivered"
+
+
+def test_a_span_that_is_none_is_refused_by_name(shop):
+    for verb in (("report",), ("shadow", "report")):
+        said = shop(*verb, "--since", "a while")
+        assert said.code == 2
+        assert "--since 'a while'" in said.err
+    assert shop("report", "--since", "99999999h").code == 2
+
+
+@pytest.mark.req("LOOP-4")
+def test_why_of_an_idle_swarm_names_what_holds_each_need(shop):
+    """Nobody has to read the source to learn why nothing happens."""
+    with shop.working():
+        assert "no need is open" in shop.wait_for(
+            "swarms", lambda row: "NothingToDo" in str(row["status"]))["status"]["conditions"][1][
+            "message"]  # fmt: skip
+    shop.apply(discovery={"minCitations": 3})
+    need = shop.need("drop an unused import")
+    with shop.working():
+        shop.wait_for("needs", lambda row: row["state_reason"])
+    assert "TooFewCitations" in shop("why", need).out
+    assert shop("why").code == 0
+    assert "idle:" in shop("why", "shop").out
+    assert shop("why", "nowhere").code == 5
+
+
+def test_days_are_told_by_the_clock_of_the_store(shop):
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    assert shop("report", "-o", "json").json["since"] < begin.isoformat()

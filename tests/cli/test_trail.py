@@ -1,0 +1,160 @@
+"""Following what happened, and seeing when somebody changed it afterwards."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+EXIT_BAD_OUTCOME, EXIT_TIMEOUT, EXIT_INTERRUPTED = 3, 124, 130
+
+
+@pytest.fixture
+def delivered(shop):
+    """A shop with one delivered mission."""
+    with shop.working():
+        shop.need("drop an unused import")
+        row = shop.wait_for("missions", lambda row: row["outcome"] == "delivered")
+    shop.mission, shop.landed = row["id"], row["landed"]
+    return shop
+
+
+@pytest.mark.req("VAL-6")
+def test_trace_goes_from_signal_to_outcome_and_proves_it(delivered):
+    said = delivered("trace", delivered.mission)
+    assert said.code == 0
+    kinds = [line.split()[2] for line in said.lines if line[:5].strip().isdigit()]
+    assert kinds[0] == "mission.opened"
+    assert kinds[-1] == "mission.settled"
+    assert "signal  " in said.out
+    assert said.lines[-1].endswith("events, unbroken")
+    record = delivered("trace", delivered.mission, "-o", "json").json
+    assert record["broken"] is None
+    assert record["outcome"]["outcome"] == "delivered"
+    assert [event["seq"] for event in record["trail"]] == list(range(1, record["events"] + 1))
+
+
+@pytest.mark.req("VAL-6")
+def test_trace_takes_the_commit_that_landed(delivered):
+    assert delivered("trace", delivered.landed[:16]).lines[0].startswith(delivered.mission)
+    assert delivered("trace", "deadbeef").code == 5
+
+
+@pytest.mark.req("VAL-6")
+@pytest.mark.parametrize(
+    ("statement", "word"),
+    [
+        pytest.param(
+            "update trail set body = replace(body, 'delivered', 'rejected') where chain = %s"
+            " and kind = 'mission.settled'", "edited", id="an-event-was-edited",
+        ),
+        pytest.param("delete from trail where chain = %s and seq = 2", "removed", id="one-is-gone"),
+        pytest.param(
+            "update evidence set body = replace(body::text, 'green', 'red')::json"
+            " where mission = %s and kind = 'check-ended'", "edited", id="a-fact-was-edited",
+        ),
+        pytest.param(
+            "delete from trail where chain = %s and kind = 'mission.settled'", "cut",
+            id="the-end-is-cut",
+        ),
+    ],
+)  # fmt: skip
+def test_a_later_change_shows(delivered, statement, word):
+    assert delivered("audit", "verify").code == 0
+    assert delivered.sql(statement, delivered.mission)
+    traced = delivered("trace", delivered.mission)
+    assert traced.code == EXIT_BAD_OUTCOME
+    assert "BROKEN" in traced.lines[-1]
+    assert word in traced.lines[-1]
+    assert delivered("trace", delivered.mission, "-o", "json").json["broken"]
+    audited = delivered("audit", "verify", "-o", "json")
+    assert audited.code == EXIT_BAD_OUTCOME
+    assert len(audited.json["faults"]) == 1
+    assert delivered.mission in audited.json["faults"][0]
+
+
+def test_an_export_holds_every_event_with_its_hash(delivered):
+    said = delivered("audit", "export")
+    rows = [json.loads(line) for line in said.lines]
+    assert len(rows) == delivered.sql("select count(*) from trail")[0][0]
+    assert {"chain", "seq", "at", "kind", "actor", "body"} <= set(rows[0])
+    assert delivered("audit", "export", "--to", "2020-01-01T00:00:00+00:00").out == ""
+    assert delivered("audit", "export", "--from", "2030-01-01T00:00:00+00:00",
+                     "--to", "2029-01-01T00:00:00+00:00").code == 2  # fmt: skip
+
+
+def test_events_are_the_last_ones_oldest_first(delivered):
+    rows = delivered("events", "--limit", "5", "-o", "json").json["items"]
+    assert len(rows) == 5
+    of_one = [row["seq"] for row in rows if row["chain"] == delivered.mission]
+    assert of_one == sorted(of_one)
+    every = delivered("events", "shop", "--limit", "1000", "-o", "jsonl").lines
+    assert len(every) == delivered.sql("select count(*) from trail")[0][0]
+
+
+def test_following_shows_what_happens_next_and_ends_with_ctrl_c(delivered, start):
+    command = start("events", "-f", "-o", "jsonl", "--limit", "1")
+    first = json.loads(command.stdout.readline())
+    assert first["kind"] == "Event"
+    delivered("freeze", "--class", "docs", "--reason", "to be seen")
+    fresh = json.loads(command.stdout.readline())
+    assert fresh["event_kind"] == "freeze.opened"
+    assert fresh["body"]["detail"] == "to be seen"
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate(timeout=20)
+    assert command.returncode == EXIT_INTERRUPTED
+    assert err == b"interrupted\n"
+
+
+def test_watch_prints_one_line_per_change_when_piped(shop, start):
+    command = start("watch")
+    assert b"default/shop" in command.stdout.readline()
+    with shop.working():
+        shop.need("drop an unused import")
+        lines = []
+        while not lines or b"  delivered  " not in lines[-1]:
+            lines.append(command.stdout.readline())
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate(timeout=20)
+    assert command.returncode == EXIT_INTERRUPTED
+    assert err == b"interrupted\n"
+    assert len(set(lines)) == len(lines), "a line without a change"
+    assert any(b"(drop an unused import)" in line for line in lines)
+
+
+# --- wait ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        pytest.param("delivered", 0, id="the-state"),
+        pytest.param("ended", 0, id="any-end"),
+        pytest.param("failed", EXIT_BAD_OUTCOME, id="another-state"),
+        pytest.param("held", EXIT_BAD_OUTCOME, id="held-no-more"),
+        pytest.param("gate=2", 0, id="a-gate-by-number"),
+        pytest.param("gate=code_quality", 0, id="a-gate-by-name"),
+        pytest.param("gate=supply_chain", EXIT_BAD_OUTCOME, id="a-gate-that-nobody-configured"),
+        pytest.param("gate=7", 2, id="no-such-gate"),
+        pytest.param("sunday", 2, id="no-such-state"),
+    ],
+)
+def test_wait_ends_by_outcome(delivered, wanted, code):
+    """The world here signs nothing for a mission without a target, so Gate 4 never passes."""
+    delivered.sql("update verdict set configured = false where gate = 'supply_chain'")
+    said = delivered("wait", delivered.mission[:10], "--for", wanted)
+    assert said.code == code
+
+
+def test_wait_gives_up_in_time_and_says_what_it_stands_at(shop):
+    with shop.working():
+        shop.need("a dangerous thing", risk="R2")
+        question = shop.wait_for("approvals", lambda row: row["state"] == "open")
+        said = shop("wait", question["mission"], "--for", "delivered", "--timeout", "300ms")
+    assert said.code == EXIT_TIMEOUT
+    assert "waiting: ApprovalNeeded" in said.err
+    assert "it stands at ApprovalNeeded" in said.err
+    assert said.out == ""
+    assert shop("wait", question["mission"], "--timeout", "soon").code == 2
+    assert shop("wait", "m-nothing").code == 5
