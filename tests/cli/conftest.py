@@ -174,7 +174,6 @@ class Place:
             found = [row for row in rows if matches(row)]
             if found:
                 return found[0]
-            time.sleep(0.05)
         raise AssertionError(f"no such {kind} after {seconds} s: {rows}")
 
     @contextlib.contextmanager

@@ -9,7 +9,9 @@ import yaml
 @pytest.mark.req("API-2")
 def test_a_manifest_is_created_then_unchanged_then_configured(place):
     first = place.apply()
-    assert first.out == "swarm/shop created (assisted, 0 sources, 1 repository, 1 check, 0 targets)\n"
+    assert (
+        first.out == "swarm/shop created (assisted, 0 sources, 1 repository, 1 check, 0 targets)\n"
+    )
     assert "swarm/shop unchanged" in place.apply().out
     assert "swarm/shop configured" in place.apply(mode="lights-out").out
 
@@ -30,7 +32,15 @@ def test_diff_exits_by_whether_something_would_change(place):
     assert changed.code == 1
     assert "-mode: assisted" in changed.out
     assert "+mode: lights-out" in changed.out
-    assert place("diff", "-f", "-", given=place.manifest(), ).out == ""
+    assert (
+        place(
+            "diff",
+            "-f",
+            "-",
+            given=place.manifest(),
+        ).out
+        == ""
+    )
 
 
 def test_a_dry_run_changes_nothing(place):

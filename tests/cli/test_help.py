@@ -44,8 +44,10 @@ def test_every_parameter_is_explained(words, function):
     with_help = [
         name
         for name, one in inspect.signature(function, eval_str=True).parameters.items()
-        if not any(getattr(part, "help", None) for part in getattr(one.annotation, "__metadata__", ()))
-    ]  # fmt: skip
+        if not any(
+            getattr(part, "help", None) for part in getattr(one.annotation, "__metadata__", ())
+        )
+    ]
     assert not with_help, f"parameters without help: {with_help}"
 
 

@@ -10,7 +10,9 @@ import pytest
 def test_the_budget_says_what_was_spent_and_by_whom(shop, costly_world):
     shop.world = costly_world(250_000)
     text = shop.home.file.read_text()
-    shop.home.file.write_text(text.replace('[agents.tidy]', '[agents.tidy]\nexpected_cost = 100000'))
+    shop.home.file.write_text(
+        text.replace("[agents.tidy]", "[agents.tidy]\nexpected_cost = 100000")
+    )
     with shop.working():
         shop.need("drop an unused import")
         mission = shop.wait_for("missions", lambda row: row["outcome"] == "delivered")["id"]
@@ -28,7 +30,9 @@ def test_the_budget_says_what_was_spent_and_by_whom(shop, costly_world):
 def test_a_spent_budget_reads_as_blocked(shop, costly_world):
     shop.world = costly_world(1_000_000)
     text = shop.home.file.read_text()
-    shop.home.file.write_text(text.replace('[agents.tidy]', '[agents.tidy]\nexpected_cost = 100000'))
+    shop.home.file.write_text(
+        text.replace("[agents.tidy]", "[agents.tidy]\nexpected_cost = 100000")
+    )
     with shop.working():
         shop.need("drop an unused import")
         shop.wait_for("missions", lambda row: row["outcome"] == "delivered")

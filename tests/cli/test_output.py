@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -191,17 +192,16 @@ def seen_on_a_terminal(arguments, until=None, **environment):
     os.close(follower)
     got, deadline, told = b"", time.monotonic() + 60, False
     while time.monotonic() < deadline:
+        select.select([leader], [], [], 0.05)
         try:
             got += os.read(leader, 65536)
         except BlockingIOError:
-            time.sleep(0.01)
+            pass
         except OSError:
             break
         if until is not None and not told and until in got:
             command.send_signal(signal.SIGINT)
             told = True
-        if command.poll() is not None and until is None:
-            time.sleep(0.05)
     os.close(leader)
     return command.wait(10), got.decode()
 

@@ -67,7 +67,7 @@ def test_a_source_is_read_once_and_nothing_is_stored(workshop):
 
 
 def test_a_source_that_is_down_says_what_it_answered(workshop):
-    source(workshop, "import sys; sys.exit('the scanner is not licensed')")
+    source(workshop, "import sys; sys.stderr.write('the scanner is not licensed'); sys.exit(3)")
     said = workshop("source", "test", "finder")
     assert said.code == 1
     assert "the scanner is not licensed" in said.err
@@ -75,10 +75,13 @@ def test_a_source_that_is_down_says_what_it_answered(workshop):
 
 
 def test_what_a_hostile_source_says_is_shown_and_not_obeyed(workshop):
-    source(workshop, r"""
+    source(
+        workshop,
+        r"""
 import json
 print(json.dumps({"title": "red \u001b[31m alarm \u202e", "citation": "a.py:1"}))
-""")
+""",
+    )
     said = workshop("source", "test", "finder")
     assert said.code == 0
     assert not set(said.out) & set("\x1b\u202e")

@@ -31,6 +31,20 @@ RISKS = ("R0", "R1", "R2", "R3")
 CLASS = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What else is said about a need; all of it has a default."""
+
+    mission_class: Annotated[str, Parameter(name="--class", help="Mission class.")] = "by-hand"
+    risk: Annotated[str, Parameter(help="R0 to R3; a change can raise it.")] = "R1"
+    value: Annotated[float, Parameter(help="Value in points.")] = 5.0
+    body: Annotated[str, Parameter(help="More about it; quoted to the agent as data.")] = ""
+
+
+_ABOUT = About()
+
+
 @app.command
 def add(
     title: Annotated[str, Parameter(help="What should change, in one sentence.")],
@@ -43,10 +57,7 @@ def add(
         list[str], Parameter(help="A URL or path:line that supports it; may be repeated.")
     ],
     path: Annotated[list[str], Parameter(help="A path it is about; may be repeated.")] = [],  # noqa: B006 - cyclopts copies
-    mission_class: Annotated[str, Parameter(name="--class", help="Mission class.")] = "by-hand",
-    risk: Annotated[str, Parameter(help="R0 to R3; a change can raise it.")] = "R1",
-    value: Annotated[float, Parameter(help="Value in points.")] = 5.0,
-    body: Annotated[str, Parameter(help="More about it; quoted to the agent as data.")] = "",
+    about: About = _ABOUT,
     swarm: Swarm = "",
     home: Home = None,
 ) -> None:
@@ -61,9 +72,15 @@ def add(
     Example: swarmctl need add "drop Python 3.8" --repo acme/shop --cite setup.cfg:12
     """
     said = _Statement(
-        title=" ".join(title.split()), repo=repo, cited=tuple(dict.fromkeys(cite)),
-        paths=tuple(path), mission_class=mission_class, risk=risk, value=value, body=body,
-    )  # fmt: skip
+        title=" ".join(title.split()),
+        repo=repo,
+        cited=tuple(dict.fromkeys(cite)),
+        paths=tuple(path),
+        mission_class=about.mission_class,
+        risk=about.risk,
+        value=about.value,
+        body=about.body,
+    )
     _refuse_odd(said)
 
     async def work(database: Database) -> str:

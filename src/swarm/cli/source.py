@@ -56,24 +56,26 @@ def rows_of(place: Place, now: datetime) -> list[dict[str, Any]]:
     """Bound and named sources, with their standing."""
     from swarm.runtime.settings import load  # noqa: PLC0415 - pays for the settings only here
 
-    bound = load(place.file).sources
-    standing, named = _stored(place)
+    settings = load(place.file)
+    bound = settings.sources
+    never = settings.database.url == "embedded" and not place.database.exists()
+    standing, named = (None, {}) if never else _stored(place)
     rows = []
     for name in sorted({*bound, *named}):
-        settings = bound.get(name)
+        one = bound.get(name)
         row: dict[str, Any] = {
             "name": name,
-            "kind": settings.kind if settings else None,
-            "repo": settings.repo if settings else None,
-            "trust": settings.trust if settings else None,
-            "risk": f"R{settings.risk:d}" if settings else None,
-            "every": str(settings.every) if settings and settings.every else "as the Swarm says",
-            "origin": (settings.origin or name) if settings else None,
-            "mission_class": settings.mission_class if settings else None,
+            "kind": one.kind if one else None,
+            "repo": one.repo if one else None,
+            "trust": one.trust if one else None,
+            "risk": f"R{one.risk:d}" if one else None,
+            "every": str(one.every) if one and one.every else "as the Swarm says",
+            "origin": (one.origin or name) if one else None,
+            "mission_class": one.mission_class if one else None,
             "swarms": named.get(name, []),
-            "health": "NOT BOUND" if settings is None else "unknown",
+            "health": "NOT BOUND" if one is None else "unknown",
         }
-        if settings is not None and standing is not None:
+        if one is not None and standing is not None:
             row.update(_health(standing.get(name), now))
         rows.append(row)
     return rows
@@ -81,8 +83,6 @@ def rows_of(place: Place, now: datetime) -> list[dict[str, Any]]:
 
 def _stored(place: Place) -> tuple[dict[str, dict[str, Any]] | None, dict[str, list[str]]]:
     """What the store knows: standings by source, and which Swarms name a source."""
-    if not place.state.exists():
-        return None, {}
     try:
         known = {row["name"]: row for row in glance(place.folder, "sources", limit=1_000)}
         swarms = glance(place.folder, "swarms", limit=1_000)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from swarm.cli.columns import SHORT_ID, span
 from swarm.cli.desk import ask, swarm_named
-from swarm.cli.frame import Change, Frame, changes, look_around
+from swarm.cli.frame import Frame, Movement, changes, look_around
 from swarm.cli.gate_strip import glyphs
 from swarm.cli.options import Home, Output, SwarmName
 from swarm.cli.output import Form, as_json, colours, document, emit, interactive, say
@@ -70,7 +70,7 @@ def _lines(frame: Frame, before: Frame | None) -> None:
         emit(_line(change))
 
 
-def _line(change: Change) -> str:
+def _line(change: Movement) -> str:
     subject = change.subject[:SHORT_ID] if change.subject[1:2] == "-" else change.subject
     title = f"  ({change.title})" if change.title else ""
     detail = f"  {change.detail}" if change.detail else ""
@@ -81,7 +81,7 @@ def _documents(frame: Frame, before: Frame | None) -> None:
     for change in changes(before, frame):
         body = {"at": change.at, "subject": change.subject, "state": change.words,
                 "detail": change.detail, "title": change.title}  # fmt: skip
-        emit(as_json(document("Change", body), indent=None))
+        emit(as_json(document("Movement", body), indent=None))
 
 
 def _live(swarm: str, home: Home) -> None:

@@ -70,10 +70,12 @@ def need(number: int = 1, **over: Any) -> Need:
     fields.setdefault(
         "rank",
         ranking.static_rank(
-            value=fields["value"],
-            cost=fields["cost"],
-            confidence=fields["confidence"],
-            risk=fields["risk"],
+            ranking.worth(
+                value=fields["value"],
+                cost=fields["cost"],
+                confidence=fields["confidence"],
+                risk=fields["risk"],
+            ),
             heat=fields["heat"],
             first_seen=fields["first_seen"],
         ),

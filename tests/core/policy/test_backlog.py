@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from swarm.core.ids import NeedId, SignalId
 from swarm.core.nouns import NeedState, Risk, Signal
 from swarm.core.policy import ranking
-from swarm.core.policy.backlog import Circumstances, Citation, Known, confidence, grow, warm
+from swarm.core.policy.backlog import Circumstances, Citation, Kept, Known, confidence, grow, warm
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEEN = Circumstances(now=NOON)
@@ -36,6 +36,15 @@ def known(*signals, state=NeedState.OPEN, state_at=NOON):
         state_at=state_at,
         citations={cited.origin: cited for cited in growth.citations},
     )
+
+
+def kept(of):
+    need, origins = of.need, sorted(o for o, item in of.citations.items() if item.citation)
+    return Kept(
+        need.id, need.state, need.risk, need.value, need.cost, need.external, need.own_rounds,
+        need.heat, need.confidence, need.first_seen, need.last_seen, need.signals, origins,
+        [of.citations[origin].trust for origin in origins],
+    )  # fmt: skip
 
 
 def cited(origin, trust, citation="c"):
@@ -73,6 +82,7 @@ def test_one_origin_counts_once_with_its_strongest_claim():
     assert growth.need.origins == ("pytest", "ruff")
     assert growth.need.confidence == pytest.approx(1 - 0.3 * 0.5)
     assert growth.cited_anew == 2
+    assert growth.trusts == (0.5, 0.7), "of pytest and ruff, as the origins are sorted"
 
 
 def test_a_need_takes_the_highest_risk_value_and_cost_it_hears_of():
@@ -173,7 +183,9 @@ def test_two_readings_add_up_to_what_one_reading_says(claims, cut):
 def test_the_rank_is_the_static_one():
     need = grow(NEED, None, [said(1)], SEEN).need
     assert need.rank == ranking.static_rank(
-        value=1.0, cost=100_000, confidence=0.5, risk=Risk.R1, heat=need.heat, first_seen=NOON
+        ranking.worth(value=1.0, cost=100_000, confidence=0.5, risk=Risk.R1),
+        heat=need.heat,
+        first_seen=NOON,
     )
 
 
@@ -195,7 +207,7 @@ SAID = st.builds(
 def test_warming_is_growing_where_nothing_new_is_said(first, second, state):
     before = known(first, state=state)
     second = replace(second, id=SignalId("g-3"))
-    warmth, growth = warm(before, second, SEEN), grow(NEED, before, [second], SEEN)
+    warmth, growth = warm(kept(before), second, SEEN), grow(NEED, before, [second], SEEN)
     if warmth is None:
         return
     assert (growth.citations, growth.opened) == ((), False)
@@ -214,7 +226,7 @@ def test_warming_is_growing_where_nothing_new_is_said(first, second, state):
 
 
 def test_plain_repetition_is_warming():
-    assert warm(known(said(1)), said(2), SEEN) is not None
+    assert warm(kept(known(said(1))), said(2), SEEN) is not None
 
 
 @given(SAID)

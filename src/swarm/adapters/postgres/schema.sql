@@ -99,7 +99,7 @@ create table signal (
   at     timestamptz not null,                            -- when the source said it
   read_at timestamptz not null default now(),
   shape  smallint not null default 1,
-  body   jsonb not null                                   -- core.nouns.Signal
+  body   json not null                                    -- core.nouns.Signal
 );
 create index signal_need on signal (need);
 create index signal_read on signal (swarm, read_at);
@@ -129,7 +129,8 @@ create table need (
   repo          text not null,
   rule          text not null,
   paths         text[] not null,
-  origins       text[] not null,
+  origins       text[] not null,                          -- cited ones, sorted
+  trusts        float8[] not null default '{}',           -- of these, in the same order
   state_reason  text not null default '',
   title         text not null,
   body          text not null

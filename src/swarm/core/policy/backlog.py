@@ -51,12 +51,33 @@ class Growth(NamedTuple):
     """A need after new signals.
 
     citations: those that are new or stronger than before.    opened: it is open and was not.
+    trusts:    of the need's origins, in their order.
     """
 
     need: Need
     citations: tuple[Citation, ...]
     cited_anew: int
     opened: bool
+    trusts: tuple[float, ...]
+
+
+class Kept(NamedTuple):
+    """As much of a need as repetition asks about. trusts: of its cited origins, in their order."""
+
+    id: NeedId
+    state: NeedState
+    risk: Risk
+    value: float
+    cost: int
+    external: bool
+    own_rounds: int
+    heat: float
+    confidence: float
+    first_seen: datetime
+    last_seen: datetime
+    signals: int
+    origins: Sequence[str]
+    trusts: Sequence[float]
 
 
 class Warmth(NamedTuple):
@@ -117,12 +138,9 @@ def grow(
     fresh = _citations(before, signals, seen)
     need = known.need if known else None
     anew = sum(1 for item in fresh.values() if item.citation and _uncited(before, item.origin))
-    if fresh or need is None:
-        cited = [item for item in {**before, **fresh}.values() if item.citation]
-        origins = tuple(sorted(item.origin for item in cited))
-        sure = confidence(cited)
-    else:
-        origins, sure = need.origins, need.confidence
+    cited = sorted(item for item in {**before, **fresh}.values() if item.citation)
+    origins = tuple(item.origin for item in cited)
+    sure = confidence(cited)
     first = signals[0]
     opened = known is None or _reopens(known, signals, anew)
     heat = _heated(need.heat if need else None, signals, seen)
@@ -150,7 +168,9 @@ def grow(
         signals=(need.signals if need else 0) + len(signals),
         heat=heat,
         rank=ranking.static_rank(
-            value=value, cost=cost, confidence=sure, risk=risk, heat=heat, first_seen=first_seen
+            ranking.worth(value=value, cost=cost, confidence=sure, risk=risk),
+            heat=heat,
+            first_seen=first_seen,
         ),
         first_seen=first_seen,
         last_seen=said,
@@ -160,7 +180,8 @@ def grow(
         own_rounds=own,
         origins=origins,
     )
-    return Growth(need=grown, citations=tuple(fresh.values()), cited_anew=anew, opened=opened)
+    trusts = tuple(item.trust for item in cited)
+    return Growth(grown, tuple(fresh.values()), anew, opened, trusts)
 
 
 def _first(id_: NeedId, signal: Signal, seen: Circumstances) -> Growth:
@@ -187,10 +208,7 @@ def _first(id_: NeedId, signal: Signal, seen: Circumstances) -> Growth:
         signals=1,
         heat=heat,
         rank=ranking.static_rank(
-            value=value,
-            cost=signal.cost,
-            confidence=sure,
-            risk=signal.risk,
+            ranking.worth(value=value, cost=signal.cost, confidence=sure, risk=signal.risk),
             heat=heat,
             first_seen=seen.now,
         ),
@@ -202,38 +220,35 @@ def _first(id_: NeedId, signal: Signal, seen: Circumstances) -> Growth:
     citation = Citation(
         signal.origin, signal.citation, signal.source, signal.external, trust, signal.id, said
     )
-    return Growth(need, (citation,), int(cited), opened=True)
+    return Growth(need, (citation,), int(cited), opened=True, trusts=(trust,) if cited else ())
 
 
-def warm(known: Known, signal: Signal, seen: Circumstances) -> Warmth | None:
+def warm(kept: Kept, signal: Signal, seen: Circumstances) -> Warmth | None:
     """What a signal that says nothing new changes; None when it says more, or reopens the need.
 
-    The common case of a storm, at a third of the cost of `grow`, with the same result.
+    The common case of a storm, at a fraction of the cost of `grow`, with the same result.
     """
-    need, there = known.need, known.citations.get(signal.origin)
+    if signal.origin not in kept.origins:
+        return None
     trust = seen.trust_in(signal)
     if (
-        there is None
-        or (bool(signal.citation), trust) > (bool(there.citation), there.trust)
-        or need.state not in _UNMOVED
-        or signal.risk > need.risk
-        or _value(signal) > need.value
-        or signal.cost > need.cost
-        or signal.external > need.external
-        or seen.own_rounds.get(signal.id, 0) > need.own_rounds
+        (signal.citation and trust > kept.trusts[kept.origins.index(signal.origin)])
+        or kept.state not in _UNMOVED
+        or signal.risk > kept.risk
+        or _value(signal) > kept.value
+        or signal.cost > kept.cost
+        or signal.external > kept.external
+        or seen.own_rounds.get(signal.id, 0) > kept.own_rounds
     ):
         return None
     at = seen.said_at(signal)
-    heat = ranking.deposit(need.heat, at, max(WEIGHT_LEAST, trust))
+    heat = ranking.deposit(kept.heat, at, max(WEIGHT_LEAST, trust))
     rank = ranking.static_rank(
-        value=need.value,
-        cost=need.cost,
-        confidence=need.confidence,
-        risk=need.risk,
+        ranking.worth(value=kept.value, cost=kept.cost, confidence=kept.confidence, risk=kept.risk),
         heat=heat,
-        first_seen=need.first_seen,
+        first_seen=kept.first_seen,
     )
-    return Warmth(need.id, rank, heat, max(at, need.last_seen), need.signals + 1)
+    return Warmth(kept.id, rank, heat, max(at, kept.last_seen), kept.signals + 1)
 
 
 def _most(

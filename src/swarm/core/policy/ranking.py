@@ -57,18 +57,19 @@ def pheromone(heat: float, now: datetime) -> float:
     return math.exp(min(heat - seconds(now) / _TAU, 50.0))
 
 
-def static_rank(
-    *, value: float, cost: int, confidence: float, risk: Risk, heat: float, first_seen: datetime
-) -> float:
-    """The number the backlog is indexed by, in nats, rounded down to 1/16."""
-    raw = (
+def worth(*, value: float, cost: int, confidence: float, risk: Risk) -> float:
+    """What a need is worth apart from time, in nats: the terms that only new evidence moves."""
+    return (
         _clipped_log(value, *VALUE_RANGE)
         + _confidence_term(confidence)
         + _cost_term(cost)
         - RISK_PENALTY * risk
-        + heat
-        - seconds(first_seen) / _AGE
     )
+
+
+def static_rank(worth_of_it: float, *, heat: float, first_seen: datetime) -> float:
+    """The number the backlog is indexed by, in nats, rounded down to 1/16."""
+    raw = worth_of_it + heat - seconds(first_seen) / _AGE
     return math.floor(raw / QUANTUM) * QUANTUM
 
 

@@ -115,6 +115,34 @@ async def test_news_wake_the_swarm(world, intake):
     assert (await world.ticks.agenda()).swarms
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tab\there", "two\nlines", "carriage\rreturn", "back\\slash", "\\N", "\\.", 'quote"s',
+        "{braces}", "naïve – Ünïcode 🚀", "", "'; drop table need; --", "\\x41", "a\\\nb",
+    ],
+)  # fmt: skip
+async def test_any_text_comes_back_as_it_was(world, intake, text):
+    """Rows are sent in COPY's own format, where some characters mean something."""
+    signal = said(
+        world.swarm, 1, title=text, body=text, citation=f"c{text}", origin=f"o{text}",
+        paths=(f"src/{text}.py",), author=text, rule=f"F{text}",
+    )  # fmt: skip
+    await intake.ingest(world.swarm, "ruff", reading(signal))
+    (need,) = await needs(world)
+    assert (need.title, need.body, need.rule) == (text, text, f"F{text}")
+    assert (need.paths, need.origins) == ((f"src/{text}.py",), (f"o{text}",))
+    assert await world.sql("select origin, citation from citation") == [(f"o{text}", f"c{text}")]
+    assert (await world.one("select body from signal"))["author"] == text
+    again = said(
+        world.swarm, 2, origin=f"o{text}", paths=(f"src/{text}.py",), rule=f"F{text}",
+        source="other",
+    )  # fmt: skip
+    await intake.ingest(world.swarm, "other", reading(again))
+    (need,) = await needs(world)
+    assert need.signals == 2
+
+
 async def test_text_that_postgres_cannot_store_is_kept_readable(world, intake):
     odd = free_text(world.swarm, 1, "nul \0 and \ud800 half", "body \0")
     await intake.ingest(world.swarm, "feed", reading(odd))
@@ -241,9 +269,10 @@ async def test_the_rank_is_the_one_of_the_ranking_policy(world, intake):
     await intake.ingest(world.swarm, "ruff", reading(said(world.swarm, 1, value=3.0, cost=50_000)))
     (need,) = await needs(world)
     assert need.rank == ranking.static_rank(
-        value=3.0, cost=50_000, confidence=need.confidence, risk=Risk.R1, heat=need.heat,
+        ranking.worth(value=3.0, cost=50_000, confidence=need.confidence, risk=Risk.R1),
+        heat=need.heat,
         first_seen=need.first_seen,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.req("LOOP-4")

@@ -32,10 +32,16 @@ from (select place, bands::text::int[] as bands
 join likeness l on l.bands && q.bands
 
 -- name: lock_needs
+-- As much as repetition asks about; of the few that hear something new, the rest is read as well.
+select id, state, risk, value, cost, external, own_rounds, heat, confidence, first_seen, last_seen,
+  signals, origins, trusts
+from need where id = any(%(ids)s::text[]) order by id for no key update
+
+-- name: whole_needs
 select id, state_at, title, body, mission_class, repo, paths, rule, risk, value, cost, confidence,
   citations, cited, external, signals, heat, rank, first_seen, last_seen, state, not_before, rounds,
   own_rounds, origins
-from need where id = any(%(ids)s::text[]) order by id for no key update
+from need where id = any(%(ids)s::text[])
 
 -- name: citations
 select need, origin, citation, source, external, trust, signal, at
@@ -47,8 +53,8 @@ where m.id = any(%(ids)s::text[])
 
 -- name: copy_needs
 copy need (id, swarm, rank, heat, confidence, value, cost, first_seen, last_seen, signals,
-  citations, own_rounds, risk, cited, external, mission_class, repo, rule, paths, origins, title,
-  body) from stdin
+  citations, own_rounds, risk, cited, external, mission_class, repo, rule, paths, origins, trusts,
+  title, body) from stdin
 
 -- name: copy_citations
 copy citation (need, origin, citation, source, external, trust, signal, at) from stdin
@@ -64,13 +70,14 @@ update need n
 set rank = g.rank, heat = g.heat, confidence = g.confidence, value = g.value, cost = g.cost,
     last_seen = g.last_seen, signals = g.signals, citations = g.citations,
     own_rounds = g.own_rounds, risk = g.risk, cited = g.cited, external = g.external,
-    origins = array(select jsonb_array_elements_text(g.origins::jsonb))
+    origins = array(select jsonb_array_elements_text(g.origins::jsonb)),
+    trusts = g.trusts::float8[]
 from unnest(%(ids)s::text[], %(ranks)s::float8[], %(heats)s::float8[], %(confidences)s::float8[],
             %(values)s::float8[], %(costs)s::bigint[], %(lasts)s::timestamptz[], %(signals)s::int[],
             %(citations)s::int[], %(own)s::int[], %(risks)s::smallint[], %(cited)s::boolean[],
-            %(external)s::boolean[], %(origins)s::text[])
+            %(external)s::boolean[], %(origins)s::text[], %(trusts)s::text[])
      as g (id, rank, heat, confidence, value, cost, last_seen, signals, citations, own_rounds, risk,
-           cited, external, origins)
+           cited, external, origins, trusts)
 where n.id = g.id
 
 -- name: warm

@@ -14,7 +14,7 @@ from swarm.adapters.postgres.database import Database
 from swarm.core.ids import NeedId, SignalId, SwarmId, need_id
 from swarm.core.loop.normalize import comparable, fingerprint, is_finding, scope_of, text_of
 from swarm.core.nouns import Need, NeedState, Risk, Signal
-from swarm.core.policy.backlog import Circumstances, Citation, Known, grow, warm
+from swarm.core.policy.backlog import Circumstances, Citation, Kept, Known, grow, warm
 from swarm.ports.sources import Reading
 from swarm.ports.store import IngestReport
 
@@ -176,39 +176,49 @@ class PostgresIntake:
             need = matches[text.id].need
             said.setdefault(need, []).append(text.signal)
             harvest.signals.append((need, text.signal))
-        known = await self._known(connection, sorted(said))
+        rows = await _binary(connection, self._sql["lock_needs"], {"ids": sorted(said)})
         seen = await self._circumstances(connection, harvest, fresh)
+        moved = self._warm(harvest, rows, said, seen)
+        known = await self._known(connection, moved)
+        there = {row[0] for row in rows}
         for need in sorted(said):
-            before, signals = known.get(need), said[need]
-            if before is not None and len(signals) == 1:
-                warmth = warm(before, signals[0], seen)
-                if warmth is not None:
-                    harvest.warmed.append(warmth)
-                    continue
-            harvest.add(before, grow(need, before, signals, seen))
+            if need in known or need not in there:
+                harvest.add(known.get(need), grow(need, known.get(need), said[need], seen))
         for id_, found in matches.items():
             if found.need != id_ and not found.remembered:
                 harvest.aliases[id_] = found.need
             if found.signature is not None and found.need == id_:
                 harvest.likeness[id_] = (found.bands, found.signature)
 
+    def _warm(
+        self,
+        harvest: Harvest,
+        rows: Sequence[tuple[Any, ...]],
+        said: Mapping[NeedId, Sequence[Signal]],
+        seen: Circumstances,
+    ) -> list[NeedId]:
+        """Settle mere repetition; the needs that hear more than that."""
+        moved = []
+        for row in rows:
+            signals = said[row[0]]
+            warmth = warm(Kept(*row), signals[0], seen) if len(signals) == 1 else None
+            if warmth is None:
+                moved.append(row[0])
+            else:
+                harvest.warmed.append(warmth)
+        return moved
+
     async def _known(
         self, connection: AsyncConnection[Any], ids: list[NeedId]
     ) -> dict[NeedId, Known]:
-        rows = await _binary(connection, self._sql["lock_needs"], {"ids": ids})
-        if not rows:
+        """Whole needs with their citations; their rows are locked already."""
+        if not ids:
             return {}
+        rows = await _binary(connection, self._sql["whole_needs"], {"ids": ids})
         cited: dict[str, dict[str, Citation]] = {}
-        asked = {"ids": [row[0] for row in rows]}
-        for row in await _binary(connection, self._sql["citations"], asked):
-            cited.setdefault(row[0], {})[row[1]] = Citation(
-                origin=row[1], citation=row[2], source=row[3], external=row[4], trust=row[5],
-                signal=row[6], at=row[7],
-            )  # fmt: skip
-        return {
-            row[0]: Known(need=_need_of(row), state_at=row[1], citations=cited.get(row[0], {}))
-            for row in rows
-        }
+        for row in await _binary(connection, self._sql["citations"], {"ids": ids}):
+            cited.setdefault(row[0], {})[row[1]] = Citation(*row[1:])
+        return {row[0]: Known(_need_of(row), row[1], cited.get(row[0], {})) for row in rows}
 
     async def _circumstances(
         self, connection: AsyncConnection[Any], harvest: Harvest, fresh: Sequence[Text]
@@ -250,9 +260,10 @@ def _prepare(swarm: SwarmId, signals: Sequence[Signal]) -> list[Text]:
         words = None if is_finding(signal) else text_of(signal)
         alone = need_id(swarm, fingerprint(signal, words))
         if words is not None and comparable(words):
-            prepared.append(Text(signal, alone, words, f"{swarm}\x00{scope_of(signal)}"))
+            scope = f"{swarm}\x00{scope_of(signal)}"
+            prepared.append(Text(signal, alone, words, scope, finding=False))
         else:
-            prepared.append(Text(signal, alone, None, ""))
+            prepared.append(Text(signal, alone, None, "", finding=words is None))
     return prepared
 
 

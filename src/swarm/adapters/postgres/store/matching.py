@@ -23,12 +23,14 @@ class Text:
 
     id:    of the need it makes when it stands alone.
     words: the normalised text; None when only an equal one counts.
+    finding: known by rule and path.
     """
 
     signal: Signal
     id: NeedId
     words: str | None
     scope: str
+    finding: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,9 @@ class Match:
 async def match(connection: AsyncConnection[Any], texts: Sequence[Text]) -> Mapping[NeedId, Match]:
     """The need of every text, by the id that it would have alone."""
     ids = sorted({text.id for text in texts})
+    if all(text.finding for text in texts):
+        # A finding is never merged by likeness, so its need has no other name.
+        return {id_: Match(id_, remembered=True) for id_ in ids}
     found = await connection.execute(statements("intake")["resolve"], {"ids": ids})
     matches = {id_: Match(need, remembered=True) for id_, need in await found.fetchall()}
     words = {text.id: text for text in texts if text.id not in matches and text.words is not None}
