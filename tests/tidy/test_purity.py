@@ -40,7 +40,7 @@ WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 def standard(name: str) -> bool:
     """Whether a top-level module is part of Python."""
-    import sys  # noqa: PLC0415 -- beside its only use
+    import sys
 
     return name in sys.stdlib_module_names
 

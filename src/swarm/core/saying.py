@@ -113,6 +113,13 @@ def merge_queue(repo: str) -> str:
 
 def frozen(room: str, hold: Freeze) -> Saying:
     """The word of every room that would begin or promote something under a freeze."""
+    if hold is _SHADOW:
+        return Saying(
+            room=room,
+            reason=Reason.SHADOW,
+            detail=hold.detail,
+            next_action="goes on when shadow mode ends",
+        )
     until = f"until {hold.until:%Y-%m-%d %H:%M:%S} UTC" if hold.until else "until resumed"
     return Saying(
         room=room,
