@@ -1,0 +1,865 @@
+"""What happens to a mission when the world, people or settings change half-way."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core.decide import decide
+from swarm.core.decision import (
+    Abort,
+    AskApproval,
+    GiveVerdict,
+    Land,
+    Learn,
+    Notify,
+    OpenFreeze,
+    OpenMission,
+    Promote,
+    Restage,
+    Revert,
+    RunCheck,
+    Settle,
+    SetTraffic,
+    StartRun,
+    Sync,
+    TakeLook,
+    UseApproval,
+)
+from swarm.core.evidence import (
+    Aborted,
+    ArtifactJudged,
+    ArtifactResult,
+    CheckEnded,
+    CheckResult,
+    Landed,
+    LiveSeen,
+    LookTaken,
+    MainSeen,
+    OrderRefused,
+    Promoted,
+    Restaged,
+    Reverted,
+    RunEnded,
+    RunResult,
+    Synced,
+    TrafficSet,
+)
+from swarm.core.ids import ApprovalId, FreezeId, OrderKey, evidence_id, order_key, run_id
+from swarm.core.nouns import Approval, Freeze, MissionKind, OutcomeKind, Risk, Settled
+from swarm.core.rollout.counts import ArmCounts, LatencyHistogram, Look
+from swarm.core.snapshot import AgentBinding, Budget, OpenOrder, SourceState
+from swarm.testing.builders import NOON, REPO, TARGET, change, installation, mission, snapshot, spec
+from swarm.testing.paper import said
+from swarm.testing.states import State, build
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+HEAD, BASE = "head0001", "main0001"
+DELIVERY = {
+    "repoAllowlist": [REPO], "requiredChecks": ["lint"], "deploymentTargets": [TARGET],
+}  # fmt: skip
+FED = {"sources": [{"name": "feed"}]}
+
+
+class Evidence:
+    """Facts of one mission, each under the id of the order that it settles."""
+
+    def __init__(self, me=None):
+        self.me = me or mission(1, contract=replace(mission(1).contract, checks=("lint",)))
+        self.facts, self.at = [], NOON - HOUR
+
+    def _add(self, kind, *parts, **fields):
+        id_ = evidence_id(order_key(self.me.id, *parts))
+        self.at += SECOND
+        fields.setdefault("at", self.at)
+        self.facts.append(kind(id=id_, **fields))
+        return self
+
+    def ran(self, result=RunResult.CHANGED, made=None):
+        attempt = sum(isinstance(fact, RunEnded) for fact in self.facts)
+        if result is RunResult.CHANGED:
+            made = made or change(head=HEAD, base=BASE)
+        return self._add(
+            RunEnded, "run", str(attempt), run=run_id(self.me.id, attempt), attempt=attempt,
+            result=result, change=made,
+        )  # fmt: skip
+
+    def checked(self, result=CheckResult.GREEN, commit=HEAD, check="lint", **over):
+        return self._add(
+            CheckEnded, "check", commit, check, check=check, commit=commit, result=result, **over
+        )
+
+    def attested(self, result=ArtifactResult.VERIFIED):
+        return self._add(ArtifactJudged, "artifact", HEAD, commit=HEAD, result=result)
+
+    def green(self):
+        return self.ran().checked().attested()
+
+    def landed(self, *, landed=True, main=HEAD):
+        return self._add(
+            Landed, "land", HEAD, BASE, repo=REPO, commit=HEAD, landed=landed, main=main
+        )
+
+    def restaged(self, made=None, onto="main0002"):
+        return self._add(
+            Restaged,
+            "restage",
+            HEAD,
+            onto,
+            old_head=HEAD,
+            onto=onto,
+            change=made,
+            detail="conflict",
+        )
+
+    def synced(self, target=TARGET, *, healthy=True, stable=BASE):
+        return self._add(
+            Synced, "sync", target, HEAD, target=target, revision=HEAD, healthy=healthy,
+            stable=stable,
+        )  # fmt: skip
+
+    def exposed(self, step, percent, target=TARGET, **over):
+        return self._add(
+            TrafficSet, "traffic", target, HEAD, str(step), target=target, step=step,
+            percent=percent, **over,
+        )  # fmt: skip
+
+    def looked(self, look, step=0, number=0):
+        return self._add(
+            LookTaken, "look", TARGET, HEAD, f"{step}.{number}", target=TARGET, step=step,
+            number=number, look=look, at=look.observed_at,
+        )  # fmt: skip
+
+    def promoted(self, target=TARGET, revision=HEAD):
+        return self._add(Promoted, "promote", target, HEAD, target=target, revision=revision)
+
+    def aborted(self, *again, target=TARGET, proven=True, **over):
+        return self._add(
+            Aborted, "abort", target, HEAD, *again, target=target, revision=HEAD, serving=BASE,
+            proven=proven, **over,
+        )  # fmt: skip
+
+    def refused(self, verb, *parts, **over):
+        return self._add(
+            OrderRefused, verb, *parts, verb=verb, reason="NotHere", detail="no", **over
+        )
+
+    def reverted(self):
+        return self._add(
+            Reverted, "revert", HEAD, repo=REPO, undone=HEAD, commit="undo0001", reverted=True
+        )
+
+    def spoken(self, word, at=None):
+        self.facts.append(said(self.me.id, word, at or self.at + SECOND))
+        return self
+
+    def mission(self, **over):
+        facts = tuple(self.facts)
+        return replace(self.me, facts=facts, version=len(facts), **over)
+
+    def snapshot(self, **over):
+        fields = {"spec": spec(delivery=DELIVERY), "missions": (self.mission(),)}
+        return snapshot(**{**fields, **over})
+
+
+def orders(snap, kind):
+    return [order for order in decide(snap).orders if isinstance(order, kind)]
+
+
+def records(snap, kind):
+    return [record for record in decide(snap).records if isinstance(record, kind)]
+
+
+def standing(snap, id_="m-1"):
+    return dict(decide(snap).standings)[id_]
+
+
+def outcome(snap):
+    (settled,) = records(snap, Settle)
+    return settled.outcome.kind, settled.outcome.reason, settled.outcome.counts_as_failure
+
+
+def next_tick(snap, **over):
+    """The snapshot after this tick's orders were issued and its standings kept."""
+    plan = decide(snap)
+    stood = dict(plan.standings)
+    missions = tuple(
+        replace(
+            one,
+            standing=stood.get(one.id, one.standing),
+            orders=(
+                *one.orders,
+                *(
+                    OpenOrder(key=o.key, kind=o.kind, issued_at=snap.now, begun=True)
+                    for o in plan.orders
+                    if o.mission == one.id and o.key not in {known.key for known in one.orders}
+                ),
+            ),
+        )
+        for one in snap.missions
+    )
+    return replace(snap, missions=missions, **over)
+
+
+def hold(scope="tidy", **over):
+    fields = {
+        "id": FreezeId("f-1"), "mission_class": scope, "reason": "Drill", "detail": "",
+        "cause": "m-9", "since": NOON - HOUR, "until": NOON + HOUR,
+    }  # fmt: skip
+    return Freeze(**{**fields, **over})
+
+
+# --- waking ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("VAL-4")
+def test_the_end_of_shadow_mode_sends_a_held_mission_on():
+    held = next_tick(snapshot(missions=(mission(1),), shadow=True))
+    assert held.missions[0].standing.reason == "Shadow"
+    assert orders(replace(held, shadow=False), StartRun)
+
+
+@pytest.mark.req("FRZ-2")
+def test_a_freeze_whose_window_has_passed_does_not_make_the_swarm_spin():
+    """It holds until it is proven; the proof wakes, the clock does not."""
+    late = snapshot(missions=(mission(1),), freezes=(hold(until=NOON - MINUTE),))
+    late = replace(late, missions=(*late.missions, requalifying()))
+    plan = decide(late)
+    assert dict(plan.standings)["m-1"].reason == "Frozen"
+    assert plan.look_again > NOON
+
+
+def requalifying(**over):
+    contract = replace(mission(7).contract, checks=("lint",))
+    return mission(
+        7, kind=MissionKind.REQUALIFY, need=None, freeze="f-1", contract=contract, **over
+    )
+
+
+@pytest.mark.req("LOOP-1")
+def test_an_agent_without_capacity_is_waited_for_without_spinning_once_it_is_asked_again():
+    order = OpenOrder(
+        key=OrderKey("m-1/run/0"), kind="start-run", issued_at=NOON - MINUTE, begun=True,
+        waits_because="Quota", next_try=NOON - SECOND,
+    )  # fmt: skip
+    snap = snapshot(missions=(mission(1, orders=(order,)),))
+    assert standing(snap).reason == "Capacity"
+    assert decide(snap).look_again is None
+
+
+@pytest.mark.req("GATE-2")
+def test_a_check_that_stays_silent_is_noticed_though_nothing_happens():
+    """No fact, no event: the standing itself says when silence becomes the answer."""
+    asked = next_tick(Evidence().ran().snapshot())
+    again = asked.missions[0].standing.look_again
+    assert again == NOON + 45 * MINUTE
+    assert orders(replace(asked, now=again - SECOND), StartRun) == []
+    assert orders(replace(asked, now=again), StartRun)
+
+
+@pytest.mark.req("GATE-2")
+def test_a_silent_check_on_main_ends_the_mission_and_counts_for_nothing():
+    red = next_tick(Evidence().ran().checked(CheckResult.RED).snapshot())
+    assert red.missions[0].standing.look_again == NOON + 45 * MINUTE
+    silent = replace(red, now=NOON + 45 * MINUTE)
+    assert outcome(silent) == (OutcomeKind.FAILED, "MainIsRed", False)
+
+
+@pytest.mark.req("GATE-2")
+def test_a_late_green_for_a_head_that_was_given_up_changes_nothing():
+    late = (
+        Evidence().ran().checked(CheckResult.NEVER_REPORTED).checked(commit=BASE)
+        .ran(made=change(head="head0002", base=BASE)).checked()
+    )  # fmt: skip
+    (order,) = orders(late.snapshot(), RunCheck)
+    assert order.commit == "head0002"
+
+
+@pytest.mark.req("MODE-5")
+def test_an_approval_that_runs_out_is_looked_at_again_when_it_does():
+    snap = approved(Evidence().ran().checked(), expires_at=NOON + 7 * MINUTE)
+    assert standing(snap).reason == "ArtifactPending"
+    assert standing(snap).look_again == NOON + 7 * MINUTE
+
+
+def approved(evidence, **over):
+    fields = {
+        "id": ApprovalId("a-1"), "mission": "m-1", "commit": HEAD, "policy_hash": "policy-1",
+        "approver": "alice", "reason": "ok", "granted": True, "at": NOON - HOUR,
+        "expires_at": NOON + HOUR,
+    }  # fmt: skip
+    answer = Approval(**{**fields, **over})
+    me = evidence.mission(approvals=(answer,), risk=Risk.R2)
+    return evidence.snapshot(missions=(me,), spec=spec(mode="assisted", delivery=DELIVERY))
+
+
+@pytest.mark.req("MODE-5")
+def test_an_approval_used_for_a_landing_that_is_under_way_is_not_asked_for_again():
+    snap = approved(Evidence().green(), expires_at=NOON - SECOND)
+    assert records(snap, AskApproval)
+    landing = OpenOrder(
+        key=OrderKey(f"m-1/land/{HEAD}/{BASE}"), kind="land", issued_at=NOON, begun=True
+    )
+    under_way = replace(snap, missions=(replace(snap.missions[0], orders=(landing,)),))
+    assert records(under_way, AskApproval) == []
+    assert standing(under_way).reason == "MergeAllowed"
+
+
+# --- checks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("GATE-2")
+def test_a_check_that_was_bound_later_is_asked_once_more_per_policy():
+    unbound = (
+        Evidence()
+        .ran()
+        .checked(CheckResult.NOT_CONFIGURED)
+        .snapshot(installation=installation(checks=frozenset()))
+    )
+    assert standing(unbound).reason == "CheckNotConfigured"
+    assert orders(unbound, RunCheck) == []
+    bound = replace(unbound, installation=installation(), policy_hash="policy-2")
+    (again,) = orders(bound, RunCheck)
+    assert again.key != f"m-1/check/{HEAD}/lint"
+    (other,) = orders(replace(bound, policy_hash="policy-3"), RunCheck)
+    assert len({again.key, other.key, *(o.key for o in orders(bound, RunCheck))}) == 2
+
+
+@pytest.mark.req("MODE-6")
+def test_a_check_that_policy_adds_binds_a_mission_in_flight():
+    more = {**DELIVERY, "requiredChecks": ["lint", "unit-tests"]}
+    snap = Evidence().green().snapshot(spec=spec(delivery=more))
+    (order,) = orders(snap, RunCheck)
+    assert order.check == "unit-tests"
+    assert orders(snap, Land) == []
+
+
+@pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        pytest.param(RunResult.REFUSED, (OutcomeKind.REFUSED, "ChangeRefused", True), id="hostile"),
+        pytest.param(
+            RunResult.NOTHING, (OutcomeKind.FAILED, "RunProducedNothing", False), id="there-already"
+        ),
+    ],
+)
+def test_after_a_conflict_the_next_runs_own_result_counts(result, expected):
+    assert outcome(Evidence().green().restaged().ran(result).snapshot()) == expected
+
+
+@pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize("result", [None, RunResult.FAILED])
+def test_after_a_conflict_every_attempt_starts_from_the_main_that_moved(result):
+    evidence = Evidence().green().restaged()
+    if result is not None:
+        evidence.ran(result)
+    (order,) = orders(evidence.snapshot(), StartRun)
+    assert (order.base, order.attempt) == ("main0002", len(evidence.facts) - 3)
+
+
+# --- landing --------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("LOOP-8")
+def test_main_that_moved_twice_is_followed_twice():
+    second = change(head="head0002", base="main0002")
+    moved = Evidence().green().landed(landed=False, main="main0002").restaged(second)
+    moved._add(CheckEnded, "x", check="lint", commit="head0002", result=CheckResult.GREEN)
+    moved._add(ArtifactJudged, "y", commit="head0002", result=ArtifactResult.VERIFIED)
+    (land,) = orders(moved.snapshot(), Land)
+    assert (land.head, land.base) == ("head0002", "main0002")
+    moved._add(Landed, "z", repo=REPO, commit="head0002", landed=False, main="main0003")
+    (restage,) = orders(moved.snapshot(), Restage)
+    assert (restage.change.head, restage.onto) == ("head0002", "main0003")
+
+
+@pytest.mark.req("LOOP-8")
+def test_main_that_came_back_is_landed_on_under_a_key_of_its_own():
+    (first,) = orders(Evidence().green().snapshot(), Land)
+    (again,) = orders(Evidence().green().landed(landed=False, main=BASE).snapshot(), Land)
+    assert (again.head, again.base) == (first.head, first.base)
+    assert again.key != first.key
+
+
+@pytest.mark.req("LOOP-5")
+def test_a_restaged_change_keeps_its_place_while_it_is_checked_again():
+    second = change(head="head0002", base="main0002")
+    first = Evidence().green().landed(landed=False, main="main0002").restaged(second).mission()
+    other = Evidence(mission(2, contract=replace(mission(2).contract, checks=("lint",)))).green()
+    plan = decide(snapshot(spec=spec(delivery=DELIVERY), missions=(first, other.mission())))
+    stood = dict(plan.standings)
+    assert f"queue:{REPO}" in stood["m-1"].holds
+    assert stood["m-2"].reason == "QueuedBehind"
+
+
+LANDING = OpenOrder(
+    key=OrderKey(f"m-1/land/{HEAD}/{BASE}"), kind="land", issued_at=NOON, begun=True
+)
+
+
+@pytest.mark.req("LOOP-11")
+def test_a_cancel_waits_for_a_landing_that_was_begun():
+    """Ending now could lose a commit that is on main by the time the answer comes."""
+    begun = Evidence().green().spoken("cancel").mission(orders=(LANDING,))
+    snap = snapshot(spec=spec(delivery=DELIVERY), missions=(begun,))
+    assert records(snap, Settle) == []
+    assert standing(snap).next_action
+    not_yet = replace(begun, orders=(replace(LANDING, begun=False),))
+    assert outcome(replace(snap, missions=(not_yet,)))[0] is OutcomeKind.REJECTED
+
+
+@pytest.mark.req("LOOP-11")
+def test_what_landed_although_it_was_cancelled_goes_back():
+    cancelled = Evidence().green().spoken("cancel")
+    (order,) = orders(cancelled.landed().snapshot(), Revert)
+    assert order.commit == HEAD
+    missed = Evidence().green().spoken("cancel").landed(landed=False, main="main0002")
+    assert outcome(missed.snapshot())[:2] == (OutcomeKind.REJECTED, "Cancelled")
+
+
+@pytest.mark.req("VAL-2")
+@pytest.mark.parametrize("word", ["cancel", "reject", "rollback"])
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        pytest.param(Evidence, id="before-the-run"),
+        pytest.param(lambda: Evidence().ran(), id="while-checked"),
+        pytest.param(lambda: Evidence().green(), id="before-landing"),
+    ],
+)
+def test_a_word_against_a_mission_that_has_not_landed_ends_it(evidence, word):
+    kind, reason, counts = outcome(evidence().spoken(word).snapshot())
+    assert kind is OutcomeKind.REJECTED
+    assert reason == ("Rejected" if word == "reject" else "Cancelled")
+    assert not counts
+
+
+@pytest.mark.req("FAIL-2")
+@pytest.mark.parametrize("word", ["cancel", "reject", "rollback"])
+def test_a_word_against_a_landed_mission_takes_it_back_and_counts_for_nothing(word):
+    exposed = Evidence().green().landed().synced().exposed(0, 10).spoken(word)
+    assert orders(exposed.snapshot(), Abort)
+    assert orders(exposed.aborted().snapshot(), Revert)
+    assert outcome(exposed.reverted().snapshot()) == (OutcomeKind.ROLLED_BACK, "Cancelled", False)
+
+
+@pytest.mark.req("FAIL-4")
+def test_while_a_source_is_dark_nothing_risky_lands_that_nobody_looked_at():
+    dark = {
+        "sources": (SourceState(name="feed", dark_since=NOON),),
+        "spec": spec(discovery=FED, delivery=DELIVERY),
+    }
+    risky = Evidence().green().mission(risk=Risk.R2)
+    snap = Evidence().green().snapshot(missions=(risky,), **dark)
+    assert standing(snap).reason == "DiscoveryDegraded"
+    assert orders(snap, Land) == []
+    assert orders(replace(snap, sources=()), Land)
+    assert orders(Evidence().green().snapshot(**dark), Land)
+    looked_at = approved(Evidence().green())
+    assert orders(replace(looked_at, **dark), Land)
+
+
+@pytest.mark.req("GATE-4")
+def test_an_artifact_policy_that_is_not_there_fails_the_mission_and_counts_for_nothing():
+    nobody = Evidence().ran().checked().attested(ArtifactResult.NOT_CONFIGURED).snapshot()
+    assert outcome(nobody) == (OutcomeKind.FAILED, "ArtifactRefused", False)
+    refused = Evidence().ran().checked().attested(ArtifactResult.REFUSED).snapshot()
+    assert outcome(refused) == (OutcomeKind.FAILED, "ArtifactRefused", True)
+
+
+@pytest.mark.req("MODE-4")
+def test_what_the_installation_cannot_do_opens_no_repair():
+    refused = Evidence().ran().refused("run-check").snapshot()
+    assert outcome(refused) == (OutcomeKind.REFUSED, "OrderRefused", False)
+    assert records(refused, OpenMission) == []
+
+
+@pytest.mark.req("LOOP-4")
+def test_an_order_that_cannot_be_carried_out_says_so_in_the_standing():
+    waits = OpenOrder(
+        key=OrderKey(f"m-1/sync/{TARGET}/{HEAD}"), kind="sync", issued_at=NOON, begun=True,
+        waits_because="TargetLocked: busy",
+    )  # fmt: skip
+    landed = Evidence().green().landed().mission(orders=(waits,))
+    snap = snapshot(spec=spec(delivery=DELIVERY), missions=(landed,))
+    assert standing(snap).detail.endswith("sync waits: TargetLocked: busy")
+
+
+# --- the rollback saga ----------------------------------------------------------------------------
+
+
+def falling():
+    return Evidence().green().landed().synced().exposed(0, 10).spoken("rollback")
+
+
+@pytest.mark.req("LOOP-9")
+def test_an_abort_without_proof_is_ordered_again_until_it_is_proven():
+    unproven = falling().aborted(proven=False, at=NOON)
+    assert orders(unproven.snapshot(), Abort) == []
+    assert standing(unproven.snapshot()).look_again == NOON + 15 * SECOND
+    (again,) = orders(unproven.snapshot(now=NOON + 15 * SECOND), Abort)
+    (first,) = orders(falling().snapshot(), Abort)
+    assert again.key != first.key
+    unproven.aborted("again-1", proven=False, at=NOON + 20 * SECOND)
+    (third,) = orders(unproven.snapshot(now=NOON + MINUTE), Abort)
+    assert third.key not in {first.key, again.key}
+    proven = unproven.aborted("again-2", at=NOON + MINUTE)
+    assert orders(proven.snapshot(now=NOON + MINUTE), Abort) == []
+    assert orders(proven.snapshot(now=NOON + MINUTE), Revert)
+
+
+@pytest.mark.req("LOOP-9")
+def test_a_target_that_refuses_to_be_taken_back_waits_for_a_person_and_main_does_not():
+    stuck = falling().refused("abort", TARGET, HEAD)
+    assert orders(stuck.snapshot(), Revert)
+    stuck.reverted()
+    snap = stuck.snapshot()
+    assert standing(snap).reason == "RollbackRefused"
+    assert records(snap, Settle) == []
+    (told,) = orders(snap, Notify)
+    assert "refused" in told.text
+    (again,) = orders(stuck.spoken("retry").snapshot(), Abort)
+    assert again.key.endswith("again-1")
+    stuck.aborted("again-1")
+    assert outcome(stuck.snapshot())[0] is OutcomeKind.ROLLED_BACK
+
+
+@pytest.mark.req("LOOP-9")
+def test_who_gives_a_stuck_rollback_up_ends_it_as_failed_with_the_reason():
+    given_up = falling().refused("abort", TARGET, HEAD).reverted().spoken("cancel")
+    (settled,) = records(given_up.snapshot(), Settle)
+    assert settled.outcome.kind is OutcomeKind.FAILED
+    assert "refused to be taken back" in settled.outcome.detail
+
+
+@pytest.mark.req("LOOP-9")
+def test_a_start_that_was_begun_is_waited_for_before_it_is_taken_off_but_not_for_ever():
+    syncing = OpenOrder(
+        key=OrderKey(f"m-1/sync/{TARGET}/{HEAD}"), kind="sync", issued_at=NOON, begun=True
+    )
+    me = Evidence().green().landed().spoken("rollback").mission(orders=(syncing,))
+    snap = snapshot(spec=spec(delivery=DELIVERY), missions=(me,))
+    assert decide(snap).orders == ()
+    assert standing(snap).look_again == NOON + 10 * MINUTE
+    (abort,) = orders(replace(snap, now=NOON + 10 * MINUTE), Abort)
+    assert abort.stable == ""
+    never_begun = replace(me, orders=(replace(syncing, begun=False),))
+    assert orders(replace(snap, missions=(never_begun,)), Revert)
+
+
+@pytest.mark.req("FAIL-2")
+def test_a_failure_stays_a_failure_when_a_person_cancels_on_top_of_it():
+    failed = Verdict(answer=Answer.FAIL, reason="ErrorRateRegressed", detail="slow")
+    verdicts = (("progressive_rollout", f"{TARGET}@{HEAD}#10", failed),)
+    done = falling().spoken("cancel").aborted().reverted().mission(verdicts=verdicts)
+    snap = snapshot(spec=spec(delivery=DELIVERY), missions=(done,))
+    assert outcome(snap) == (OutcomeKind.ROLLED_BACK, "CanaryFailed", True)
+
+
+@pytest.mark.req("LOOP-9")
+def test_a_denied_revision_goes_back_under_that_reason_to_the_end():
+    denied = {"denied": frozenset({(TARGET, HEAD)})}
+    assert orders(Evidence().green().landed().snapshot(**denied), Revert)
+    done = Evidence().green().landed().reverted().snapshot(**denied)
+    assert outcome(done)[1] == "DigestDenied"
+
+
+@pytest.mark.req("FRZ-2")
+@pytest.mark.parametrize("held", [{"shadow": True}, {"freezes": (hold("*"),)}])
+def test_a_rollback_goes_on_under_a_freeze_and_in_shadow(held):
+    assert orders(falling().snapshot(**held), Abort)
+    assert orders(falling().aborted().snapshot(**held), Revert)
+
+
+# --- exposure -------------------------------------------------------------------------------------
+
+
+def arm(total, edges=(0.01, 0.1)):
+    latency = LatencyHistogram(edges=edges, cumulative=(total / 2, total), total=total)
+    return ArmCounts(total=total, bad=0.0, latency=latency)
+
+
+def look(at, total=1_000.0, percent=10, **over):
+    return Look(
+        observed_at=at, traffic_percent=percent, canary=arm(total, **over), stable=arm(9 * total)
+    )
+
+
+def rolling(**over):
+    return Evidence().green().landed().synced().exposed(0, 10, **over)
+
+
+@pytest.mark.req("FAIL-6")
+def test_a_canary_whose_metrics_stay_away_is_decided_at_its_longest_hold():
+    waiting = next_tick(rolling(at=NOON).snapshot())
+    assert orders(rolling(at=NOON).snapshot(), TakeLook)
+    assert waiting.missions[0].standing.look_again == NOON + 30 * MINUTE
+    assert orders(replace(waiting, now=NOON + 30 * MINUTE), Abort)
+
+
+@pytest.mark.req("MODE-2")
+def test_an_undecided_canary_is_watched_while_a_person_is_asked():
+    assisted = spec(mode="assisted", delivery=DELIVERY)
+    snap = rolling(at=NOON - 30 * MINUTE).snapshot(spec=assisted)
+    assert standing(snap).reason == "CanaryUndecided"
+    assert orders(snap, Notify)
+    assert orders(snap, TakeLook)
+
+
+@pytest.mark.req("GATE-5")
+def test_a_persons_promote_counts_for_the_step_it_was_said_at_and_no_other():
+    quick = {
+        **DELIVERY,
+        "rollout": {"steps": [{"setWeight": w, "pause": "0s"} for w in (10, 50, 100)]},
+    }
+    said_at_first = rolling(at=NOON - MINUTE).spoken("promote", NOON)
+    (order,) = orders(said_at_first.snapshot(spec=spec(delivery=quick)), SetTraffic)
+    assert order.percent == 50
+    said_at_first.exposed(1, 50, at=NOON + MINUTE)
+    snap = said_at_first.snapshot(spec=spec(delivery=quick), now=NOON + 2 * MINUTE)
+    assert orders(snap, SetTraffic) == []
+
+
+@pytest.mark.req("MODE-6")
+def test_new_rollout_steps_bind_a_rollout_in_flight():
+    """It stood at 30 % of 10/30/100; now the steps are 20/100, and it begins at 20 %."""
+    steps = [{"setWeight": 20, "pause": "0s"}, {"setWeight": 100, "pause": "0s"}]
+    shorter = spec(delivery={**DELIVERY, "rollout": {"steps": steps}})
+    snap = rolling().exposed(1, 30).snapshot(spec=shorter)
+    (order,) = orders(snap, SetTraffic)
+    assert (order.step, order.percent) == (0, 20)
+    assert order.key.endswith("again-1")
+    assert orders(snap, Promote) == []
+
+
+@pytest.mark.req("GATE-5")
+def test_the_same_look_twice_and_a_look_of_the_past_say_nothing_new():
+    first = look(NOON - 2 * MINUTE)
+    evidence = rolling(at=NOON - 3 * MINUTE).looked(first).looked(first, number=1)
+    evidence.looked(look(NOON - 150 * SECOND, 500.0), number=2)
+    (order,) = orders(evidence.snapshot(), TakeLook)
+    assert order.number == 3
+    assert standing(evidence.snapshot()).reason == "CanaryPending"
+
+
+@pytest.mark.req("GATE-5")
+def test_readings_that_do_not_fit_together_decide_nothing_and_stop_nobody_else():
+    odd = rolling(at=NOON - 3 * MINUTE).looked(look(NOON - 2 * MINUTE))
+    odd.looked(look(NOON - MINUTE, 2_000.0, edges=(0.02, 0.2)), number=1)
+    other = mission(2, repo="acme/docs", opened_at=NOON)
+    snap = odd.snapshot(missions=(odd.mission(), other))
+    (verdict,) = (r.verdict for r in records(snap, GiveVerdict) if r.gate == "progressive_rollout")
+    assert verdict.answer is Answer.INCONCLUSIVE
+    assert orders(snap, StartRun)
+
+
+@pytest.mark.req("LOOP-8")
+def test_a_target_that_runs_something_else_after_promotion_is_not_delivered():
+    full = Evidence().green().landed().synced()
+    assert outcome(full.promoted().snapshot())[0] is OutcomeKind.DELIVERED
+    other = Evidence().green().landed().synced().promoted(revision="other000")
+    assert orders(other.snapshot(), Abort)
+    short = Evidence().green().landed().synced().promoted(revision=HEAD[:7])
+    assert outcome(short.snapshot())[0] is OutcomeKind.DELIVERED
+
+
+@pytest.mark.req("LOOP-8")
+def test_a_target_that_runs_the_revision_already_reads_not_configured_never_passed():
+    snap = Evidence().green().landed().synced(stable=HEAD).snapshot()
+    assert outcome(snap)[0] is OutcomeKind.DELIVERED
+    gates = [r.verdict for r in records(snap, GiveVerdict) if r.gate.startswith(("prog", "post"))]
+    assert len(gates) == 2
+    assert not any(verdict.configured for verdict in gates)
+
+
+@pytest.mark.req("FAIL-7")
+@pytest.mark.parametrize("evidence", [Evidence().green().landed(), rolling()])
+def test_a_target_that_nobody_binds_any_more_is_waited_for(evidence):
+    snap = evidence.snapshot(installation=installation(targets=()))
+    assert standing(snap).reason == "TargetNotBound"
+    assert decide(snap).orders == ()
+
+
+@pytest.mark.req("LOOP-8")
+def test_a_rollout_holds_every_target_and_main_from_the_first_one_on():
+    """Who came between would be taken off the first target when the second one fails."""
+    both = {**DELIVERY, "deploymentTargets": [TARGET, "billing"]}
+    bound = installation(targets=((TARGET, REPO), ("billing", REPO)))
+    contract = replace(mission(1).contract, targets=(TARGET, "billing"), checks=("lint",))
+    evidence = Evidence(mission(1, contract=contract)).green().landed().synced().promoted()
+    snap = evidence.snapshot(spec=spec(delivery=both), installation=bound)
+    assert orders(snap, Sync)[0].target == "billing"
+    wanted = {f"target:{TARGET}", "target:billing", f"queue:{REPO}"}
+    assert standing(snap).holds == wanted
+
+
+# --- one after another ----------------------------------------------------------------------------
+
+
+def green_mission(number, opened_at):
+    contract = replace(mission(number).contract, checks=("lint",), targets=())
+    me = mission(number, contract=contract, opened_at=opened_at)
+    return Evidence(me).green()
+
+
+@pytest.mark.req("LOOP-8")
+def test_what_comes_free_goes_to_the_oldest_that_waits_and_not_to_who_comes_along():
+    first = green_mission(1, NOON - 3 * HOUR)
+    waiter = green_mission(2, NOON - 2 * HOUR)
+    latecomer = green_mission(3, NOON - HOUR)
+    fresh = replace(latecomer.mission(), facts=(), version=0)
+    snap = next_tick(
+        snapshot(spec=spec(delivery=DELIVERY), missions=(first.mission(), waiter.mission(), fresh))
+    )
+    assert snap.missions[1].standing.reason == "QueuedBehind"
+    landed = replace(snap.missions[0], facts=tuple(first.landed().facts), version=9, orders=())
+    arrived = replace(snap.missions[2], facts=tuple(latecomer.facts), version=9)
+    plan = decide(replace(snap, missions=(landed, snap.missions[1], arrived)))
+    assert [o.mission for o in plan.orders if isinstance(o, Land)] == ["m-2"]
+    assert dict(plan.standings)["m-3"].reason == "QueuedBehind"
+
+
+@pytest.mark.req("LOOP-5")
+def test_two_missions_whose_paths_meet_never_wait_for_each_other():
+    """A repair may meet a rival of its parent; the elder goes first."""
+    rival = mission(1, contract=replace(mission(1).contract, allowed_paths=("src",)))
+    repair = mission(
+        2, kind=MissionKind.REMEDIATE, opened_at=NOON + MINUTE,
+        contract=replace(mission(2).contract, allowed_paths=("src/a.py",)),
+    )  # fmt: skip
+    plan = decide(snapshot(missions=(repair, rival)))
+    assert [o.mission for o in plan.orders if isinstance(o, StartRun)] == ["m-1"]
+    later = next_tick(snapshot(missions=(repair, rival)))
+    idle = tuple(replace(one, orders=(), version=9) for one in later.missions)
+    assert [o.mission for o in decide(replace(later, missions=idle)).orders] == ["m-1"]
+
+
+# --- one tick, several endings --------------------------------------------------------------------
+
+
+def spent(number, **over):
+    """A mission whose four attempts failed; it ends when it is judged."""
+    evidence = Evidence(mission(number, **over))
+    for _ in range(4):
+        evidence.ran(RunResult.FAILED)
+    return evidence.mission()
+
+
+@pytest.mark.req("FRZ-1")
+@pytest.mark.req("FAIL-3")
+def test_two_failures_in_one_tick_are_two_failures_in_a_row():
+    plan = decide(snapshot(missions=(spent(1), spent(2))))
+    assert {r.freeze.mission_class for r in plan.records if isinstance(r, OpenFreeze)} == {"tidy"}
+
+
+@pytest.mark.req("LOOP-10")
+def test_two_lessons_in_one_tick_are_both_learned():
+    endings = (spent(1, mission_class="tidy"), spent(2, mission_class="docs"))
+    *_, last = (r for r in decide(snapshot(missions=endings)).records if isinstance(r, Learn))
+    assert dict(last.class_bias) == {"docs": -0.2, "tidy": -0.2}
+
+
+@pytest.mark.req("FAIL-5")
+def test_repairs_of_one_tick_share_what_is_left_of_the_budget():
+    bound = installation(agents=(AgentBinding(name="tidy", cost=100),))
+    window = Budget(name="b", cap=800, reserved=400, spent=0, window_ends=NOON + HOUR)
+    endings = (spent(1, mission_class="a"), spent(2, mission_class="b"))
+    plan = decide(snapshot(missions=endings, installation=bound, budget=window))
+    assert sum(r.reserve for r in plan.records if isinstance(r, OpenMission)) == 400
+
+
+@pytest.mark.req("FRZ-2")
+def test_a_freeze_that_opens_in_a_tick_halts_what_the_tick_had_begun():
+    """An approval is not used up for a landing that does not happen."""
+    history = (
+        Settled(
+            mission="m-0", mission_class="tidy", kind=MissionKind.DELIVER,
+            outcome=OutcomeKind.FAILED, counts_as_failure=True, at=NOON,
+        ),
+    )  # fmt: skip
+    ready = approved(Evidence().green())
+    assert orders(ready, Land)
+    snap = replace(ready, missions=(*ready.missions, spent(2)), settled=history)
+    assert records(snap, OpenFreeze)
+    assert orders(snap, Land) == []
+    assert records(snap, UseApproval) == []
+
+
+# --- money ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("FAIL-5")
+def test_an_overdrawn_window_pays_for_no_fix_until_it_turns():
+    bound = installation(agents=(AgentBinding(name="tidy", cost=100),))
+    over = Budget(name="b", cap=100, reserved=0, spent=101, window_ends=NOON + HOUR)
+    red = Evidence().ran().checked(CheckResult.RED).checked(commit=BASE)
+    snap = red.snapshot(installation=bound, budget=over)
+    assert standing(snap).reason == "BudgetExhausted"
+    assert standing(snap).look_again == NOON + HOUR
+    assert orders(snap, StartRun) == []
+    turned = replace(next_tick(snap), budget=replace(over, spent=0))
+    assert orders(turned, StartRun)
+
+
+# --- requalification ------------------------------------------------------------------------------
+
+
+@pytest.mark.req("FRZ-3")
+@pytest.mark.parametrize(
+    ("over", "why"),
+    [
+        pytest.param({"drifted": ((TARGET, "runs x"),)}, "runs x", id="a-target-drifted"),
+        pytest.param(
+            {"installation": installation(checks=frozenset())}, "swarm.toml", id="a-check-unbound"
+        ),
+        pytest.param(
+            {"spec": spec(delivery={**DELIVERY, "requiredChecks": []})}, "no proof", id="no-check"
+        ),
+    ],
+)
+def test_a_requalification_without_proof_fails_and_counts_for_nothing(over, why):
+    snap = build_requalification(**over)
+    (settled,) = records(snap, Settle)
+    assert settled.outcome.kind is OutcomeKind.FAILED
+    assert why in settled.outcome.detail
+    assert not settled.outcome.counts_as_failure
+
+
+def build_requalification(**over):
+    contract = replace(mission(7).contract, checks=("lint",))
+    evidence = Evidence(requalifying())
+    if over.get("spec") is not None:
+        evidence.me = replace(evidence.me, contract=replace(contract, checks=()))
+    evidence._add(MainSeen, "main", "0", repo=REPO, commit=BASE)
+    if "installation" not in over:
+        evidence.checked(commit=BASE)
+    evidence._add(
+        LiveSeen, "live", TARGET, "0", target=TARGET, stable=BASE, canary="", healthy=True
+    )
+    fields = {"freezes": (hold(until=NOON - MINUTE),), **over}
+    return evidence.snapshot(**fields)
+
+
+@pytest.mark.req("LOOP-5")
+def test_a_requalification_writes_nothing_and_is_in_nobodys_way():
+    whole = mission(1, contract=replace(mission(1).contract, allowed_paths=()))
+    snap = snapshot(missions=(requalifying(opened_at=NOON - HOUR), whole))
+    assert orders(snap, StartRun)
+
+
+# --- every state with a kept failure --------------------------------------------------------------
+
+
+@pytest.mark.req("GATE-5")
+@pytest.mark.parametrize("word", ["watching", "passed", "last", "slo-watching", "slo-held"])
+@pytest.mark.parametrize("mode", ["assisted", "lights-out"])
+def test_after_a_failing_verdict_nothing_is_promoted_whatever_comes_later(mode, word):
+    snap = build(State(mode=mode, rollout=word, artifact="verified"))
+    failed = Verdict(answer=Answer.FAIL, reason="ErrorRateRegressed")
+    me = replace(
+        snap.missions[0], verdicts=(("progressive_rollout", f"{TARGET}@{HEAD}#10", failed),)
+    )
+    plan = decide(replace(snap, missions=(me,)))
+    assert [order.kind for order in plan.orders] == ["abort"]
