@@ -6,8 +6,10 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
+from swarm.contract.swarm import SwarmSpec
 from swarm.core.evidence import (
     Aborted,
     ArtifactJudged,
@@ -109,11 +111,6 @@ def every_state() -> list[State]:
 
 def build(state: State) -> Snapshot:
     """The snapshot that this state describes; one mission, opened an hour ago."""
-    delivery = {
-        "repoAllowlist": [REPO],
-        "requiredChecks": [] if state.checks == "none-required" else ["lint"],
-        "deploymentTargets": [TARGET],
-    }
     allowed = frozenset({REPO, TARGET}) if state.r3_allowed else frozenset()
     bound = installation(
         attests=frozenset({REPO}) if state.attested else frozenset(),
@@ -121,13 +118,23 @@ def build(state: State) -> Snapshot:
         checks=frozenset() if state.checks == "unbound" else frozenset({"lint"}),
     )
     snap = snapshot(
-        spec=spec(mode=state.mode, delivery=delivery),
+        spec=_spec(state.mode, checks=() if state.checks == "none-required" else ("lint",)),
         installation=bound,
         shadow=state.shadow,
         freezes=_freezes(state),
         policy_hash="policy-1",
     )
     return replace(snap, missions=(_Evidence(state, snap).mission(),))
+
+
+@cache
+def _spec(mode: str, checks: tuple[str, ...]) -> SwarmSpec:
+    delivery = {
+        "repoAllowlist": [REPO],
+        "requiredChecks": list(checks),
+        "deploymentTargets": [TARGET],
+    }
+    return spec(mode=mode, delivery=delivery)
 
 
 def _freezes(state: State) -> tuple[Freeze, ...]:
