@@ -177,7 +177,9 @@ def _freeze_status(snapshot: Snapshot, plan: Plan) -> FreezeStatus | None:
     holds = _freezes(snapshot, plan)
     if not holds:
         return None
-    hold = max(holds, key=lambda item: (item.mission_class == freeze.EVERYTHING, item.since))
+    hold = max(
+        holds, key=lambda item: (item.mission_class == freeze.EVERYTHING, item.since, item.id)
+    )
     left = [item.text for item in freeze.checklist(hold, snapshot.now) if not item.done]
     scope = "everything" if hold.mission_class == freeze.EVERYTHING else hold.mission_class
     what = f"{hold.reason} ({scope}): {hold.detail}"

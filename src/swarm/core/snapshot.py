@@ -187,8 +187,5 @@ class Snapshot:
     def dark(self) -> tuple[str, ...]:
         """Sources that the spec names and that do not answer; a removed one harms nobody."""
         named = {source.name for source in self.spec.discovery.sources}
-        return tuple(
-            source.name
-            for source in self.sources
-            if source.dark_since is not None and source.name in named
-        )
+        dark = (source.name for source in self.sources if source.dark_since is not None)
+        return tuple(sorted(name for name in dark if name in named))

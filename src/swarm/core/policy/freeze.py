@@ -39,7 +39,7 @@ def holding(freezes: Sequence[Freeze], mission_class: str) -> Freeze | None:
     if not covering:
         return None
     endless = datetime.max.replace(tzinfo=covering[0].since.tzinfo)
-    return max(covering, key=lambda hold: hold.until or endless)
+    return max(covering, key=lambda hold: (hold.until or endless, hold.id))
 
 
 def checklist(hold: Freeze, now: datetime) -> tuple[Item, ...]:

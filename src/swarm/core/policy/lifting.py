@@ -14,7 +14,7 @@ from swarm.core.snapshot import Snapshot
 def records(snapshot: Snapshot) -> tuple[Record, ...]:
     """Freezes to lift, and requalification missions to open, at this instant."""
     found: list[Record] = []
-    for hold in snapshot.freezes:
+    for hold in sorted(snapshot.freezes, key=lambda hold: hold.id):
         if freeze.lifts_by_itself(hold, snapshot.now):
             found.append(LiftFreeze(freeze=hold.id, by="policy", at=snapshot.now))
         elif freeze.wants_requalification(hold, snapshot.now):
