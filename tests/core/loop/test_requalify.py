@@ -1,0 +1,156 @@
+"""From two failures to the lift: frozen, window, proof, and the next mission (FRZ-1 to FRZ-3)."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from swarm.core.decide import decide
+from swarm.core.decision import OpenMission, RunCheck, SeeLive, SeeMain, StartRun
+from swarm.core.evidence import CheckEnded, CheckResult, LiveSeen, MainSeen, RunEnded, RunResult
+from swarm.core.ids import evidence_id
+from swarm.core.nouns import MissionKind
+from swarm.testing.builders import NOON, REPO, installation, need, snapshot
+from swarm.testing.paper import PaperStore
+
+HOUR = timedelta(hours=1)
+
+
+class Story:
+    """A swarm whose agent always fails; main and targets answer as they are told."""
+
+    def __init__(self, *, red=False):
+        bound = installation(max_missions=1, need_cooldown=10 * HOUR)
+        self.store = PaperStore(world=snapshot(installation=bound), now=NOON, decide=decide)
+        self.red = red
+        self.asked = []
+
+    def need(self, number):
+        self.store.needs[f"n-{number}"] = need(number)
+        self.store.woken = True
+
+    def until(self, at):
+        """Live on until `at`, each order answered at once."""
+        for _ in range(2_000):
+            while self.store.is_due():
+                self.store.tick()
+            rows = [row for row in self.store.claimable() if self.store.begin(row)]
+            for row in rows:
+                self.store.settle(row, self.answer(row.order))
+            if not rows and not self.store.is_due():
+                if self.store.due is None or self.store.due > at:
+                    self.store.now = at
+                    return self
+                self.store.now = max(self.store.now, self.store.due)
+        raise AssertionError("it never came to rest")
+
+    def answer(self, order):
+        self.asked.append(order)
+        common = {"id": evidence_id(order.key), "at": self.store.now, "source": "story"}
+        match order:
+            case StartRun():
+                return RunEnded(
+                    **common, run=order.run, attempt=order.attempt, result=RunResult.FAILED
+                )
+            case SeeMain():
+                return MainSeen(**common, repo=REPO, commit="main0001")
+            case RunCheck():
+                result = CheckResult.RED if self.red else CheckResult.GREEN
+                return CheckEnded(**common, check=order.check, commit=order.commit, result=result)
+            case SeeLive():
+                return LiveSeen(
+                    **common, target=order.target, stable="main0001", canary="", healthy=True
+                )
+        raise AssertionError(order)
+
+    def scopes(self):
+        return {hold.mission_class for hold in self.store.world.freezes}
+
+
+def frozen_class(**over):
+    """A swarm whose class `tidy` is frozen after a mission and its repair failed."""
+    story = Story(**over)
+    story.need(1)
+    story.until(NOON + timedelta(seconds=1))
+    assert story.scopes() == {"tidy"}
+    return story
+
+
+@pytest.mark.req("FRZ-1")
+@pytest.mark.req("FAIL-3")
+def test_a_mission_and_its_repair_that_fail_freeze_their_class():
+    story = frozen_class()
+    kinds = [settle.outcome.counts_as_failure for settle in story.store.ended.values()]
+    assert kinds == [True, True]
+    runs = [order for order in story.asked if isinstance(order, StartRun)]
+    assert len(runs) == 8
+
+
+@pytest.mark.req("FRZ-2")
+@pytest.mark.req("FRZ-3")
+def test_the_freeze_lifts_after_its_window_and_its_proof_and_work_goes_on():
+    story = frozen_class()
+    story.need(2)
+    story.until(NOON + HOUR - timedelta(seconds=1))
+    assert story.store.missions == {}, "nothing is begun, nothing is proven before the window"
+    story.asked.clear()
+    story.until(NOON + HOUR + timedelta(seconds=1))
+    asked = [type(order).__name__ for order in story.asked]
+    assert asked[:5] == ["SeeMain", "RunCheck", "RunCheck", "SeeLive", "StartRun"]
+    # And as it is the third failure in a row, with no delivery between, everything freezes.
+    assert story.scopes() == {"*"}
+
+
+@pytest.mark.req("FRZ-3")
+def test_while_main_is_red_the_freeze_holds_and_is_tried_once_an_hour():
+    story = frozen_class(red=True)
+    story.asked.clear()
+    story.until(NOON + 5 * HOUR + timedelta(minutes=1))
+    assert story.scopes() == {"tidy"}
+    tries = [order for order in story.asked if isinstance(order, SeeMain)]
+    assert len(tries) == 5
+    assert len({order.mission for order in tries}) == 5
+    story.red = False
+    story.until(NOON + 6 * HOUR + timedelta(minutes=1))
+    assert story.scopes() == set()
+
+
+@pytest.mark.req("FRZ-3")
+def test_a_proof_that_a_new_failure_took_away_is_asked_for_again():
+    """The freeze was extended; its id stays, and its first try must not stand in the way."""
+    story = frozen_class(red=True)
+    story.until(NOON + HOUR + timedelta(minutes=1))
+    (hold,) = story.store.world.freezes
+    story.store.freeze(replace(hold, cause="alice", until=NOON + 3 * HOUR))
+    story.red = False
+    story.until(NOON + 3 * HOUR - timedelta(seconds=1))
+    assert story.scopes() == {"tidy"}
+    story.until(NOON + 3 * HOUR + timedelta(seconds=1))
+    assert story.scopes() == set()
+
+
+@pytest.mark.req("FRZ-3")
+def test_a_token_that_policy_asks_for_keeps_a_proven_freeze_closed():
+    story = frozen_class()
+    held = tuple(replace(hold, needs_token=True) for hold in story.store.world.freezes)
+    story.store.change(freezes=held)
+    story.until(NOON + 5 * HOUR)
+    (hold,) = story.store.world.freezes
+    assert hold.requalified is not None
+    story.store.change(freezes=(replace(hold, needs_token=False),))
+    story.until(NOON + 5 * HOUR + timedelta(seconds=1))
+    assert story.scopes() == set()
+
+
+@pytest.mark.req("LOOP-1")
+@pytest.mark.req("API-7")
+def test_a_frozen_swarm_with_nothing_to_do_is_quiet():
+    """It wakes for the window and the rounds, and for nothing else."""
+    story = frozen_class(red=True)
+    before = story.store.ticks
+    story.until(NOON + 5 * HOUR + timedelta(minutes=1))
+    rounds = 5
+    assert story.store.ticks - before <= rounds * 8
+    kinds = {m.kind for m in story.store.missions.values()}
+    assert kinds <= {MissionKind.REQUALIFY}
+    assert not any(isinstance(record, OpenMission) for record, _ in story.store.refused)
