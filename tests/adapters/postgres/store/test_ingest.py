@@ -119,7 +119,7 @@ async def test_news_wake_the_swarm(world, intake):
     "text",
     [
         "tab\there", "two\nlines", "carriage\rreturn", "back\\slash", "\\N", "\\.", 'quote"s',
-        "{braces}", "naïve – Ünïcode 🚀", "", "'; drop table need; --", "\\x41", "a\\\nb",
+        "{braces}", "naïve Ünïcode 🚀", "", "'; drop table need; --", "\\x41", "a\\\nb",
     ],
 )  # fmt: skip
 async def test_any_text_comes_back_as_it_was(world, intake, text):

@@ -11,7 +11,7 @@ select exists (
            limit 1 for share of s skip locked) free) as swarms,
        exists (                                       -- the same conditions as orders.claim
          select from decision d join swarm s on s.id = d.swarm
-         where d.due_at <= now() and array_position(%(kinds)s::text[], d.kind) is not null
+         where d.due_at <= now() and position(',' || d.kind || ',' in %(kinds)s) > 0
            and (not d.forward or (
              d.policy_hash = s.policy_hash and not s.shadow and s.deleted_at is null
              and not exists (select from frozen f

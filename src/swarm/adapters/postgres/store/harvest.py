@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import AsyncConnection
-from pydantic_core import PydanticSerializationError
 
 from swarm.core.ids import NeedId, SwarmId
 from swarm.core.nouns import Signal
@@ -176,7 +175,14 @@ def _likeness_line(need: NeedId, found: tuple[tuple[int, ...], bytes]) -> str:
 
 def _signal_line(harvest: Harvest, need: NeedId, signal: Signal) -> str:
     at = signal.observed_at.isoformat()
-    return _line(signal.id, harvest.swarm, need, signal.source, at, _json_of(signal))
+    return _line(
+        signal.id,
+        harvest.swarm,
+        need,
+        signal.source,
+        at,
+        shapes.dump(shapes.signal_adapter(), signal),
+    )
 
 
 def _line(*fields: str) -> str:
@@ -214,12 +220,3 @@ def _texts(texts: Sequence[str]) -> str:
 
 def _numbers(numbers: Sequence[float]) -> str:
     return "{" + ",".join(map(repr, numbers)) + "}"
-
-
-def _json_of(signal: Signal) -> str:
-    # The fast way fits nearly every signal; the other one mends what Postgres cannot store.
-    try:
-        text = shapes.signal_adapter().dump_json(signal).decode()
-    except PydanticSerializationError:
-        return shapes.dump(shapes.signal_adapter(), signal)
-    return shapes.storable(text) if "\\u0000" in text else text

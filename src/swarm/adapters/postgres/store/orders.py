@@ -18,7 +18,7 @@ from swarm.ports.store import Claim
 
 from . import shapes, single
 from .errors import OrderHeld, StaleFence
-from .settling import settle_many, written_of
+from .settling import Written, settle_many, written_of
 from .statements import statements
 
 LEASE_LONGEST = timedelta(minutes=5)  #: a lease that ends later proves that the clock was set back
@@ -41,9 +41,9 @@ class PostgresOrders:
     ) -> tuple[Claim, ...]:
         """Take due orders. See the port; `lease` is at most LEASE_LONGEST."""
         asked = {
-            "kinds": list(shapes.known_kinds() if kinds is None else kinds),
+            "kinds": shapes.kinds_text(kinds),
             "limit": limit,
-            "lease": min(lease, LEASE_LONGEST),
+            "lease": min(lease, LEASE_LONGEST).total_seconds(),
             "owner": controller,
         }
         taken = await single.rows(self._database, self._sql["claim"], asked)
@@ -64,7 +64,7 @@ class PostgresOrders:
 
     async def heartbeat(self, claims: Sequence[Claim], lease: timedelta) -> tuple[Claim, ...]:
         """Extend the leases; the claims that are lost come back."""
-        asked = {**_fenced(claims), "lease": min(lease, LEASE_LONGEST)}
+        asked = {**_fenced(claims), "lease": min(lease, LEASE_LONGEST).total_seconds()}
         kept = await self._keys("heartbeat", asked)
         return tuple(claim for claim in claims if claim.order.key not in kept)
 
@@ -75,21 +75,22 @@ class PostgresOrders:
 
     async def settle_all(self, facts: Sequence[tuple[Claim, Fact]]) -> tuple[Claim, ...]:
         """Settle many in one transaction; the claims whose fence was stale come back."""
-        if not facts:
-            return ()
-        written = [written_of(claim, fact) for claim, fact in facts]
+        closed = await self._close([written_of(claim, fact) for claim, fact in facts])
+        return tuple(claim for claim, _ in facts if claim.order.key not in closed)
+
+    async def _close(self, written: Sequence[Written]) -> set[str]:
+        """Settle all of these or none; the keys of the orders that were closed."""
+        if not written:
+            return set()
         if len(written) == 1 and written[0].simple:
             asked = {**written[0].parameters, "actor": self._actor}
-            closed = {
-                key for (key,) in await single.rows(self._database, self._sql["settle"], asked)
-            }
-        else:
+            rows = await single.rows(self._database, self._sql["settle"], asked)
+            return {key for (key,) in rows}
 
-            async def tx(connection: AsyncConnection[Any]) -> set[str]:
-                return await settle_many(connection, written, self._actor)
+        async def tx(connection: AsyncConnection[Any]) -> set[str]:
+            return await settle_many(connection, written, self._actor)
 
-            closed = await self._database.run(tx)
-        return tuple(claim for claim, _ in facts if claim.order.key not in closed)
+        return await self._database.run(tx)
 
     async def postpone(self, claim: Claim, later: Later) -> None:
         """Give the order back for later. Raises StaleFence."""
@@ -97,7 +98,7 @@ class PostgresOrders:
         asked = {
             "key": claim.order.key,
             "fence": claim.fence,
-            "delay": later.delay,
+            "delay": later.delay.total_seconds(),
             "reason": shapes.plain(later.reason) or "Later",
             "detail": shapes.plain(later.detail)[:_WORDS],
             "capacity": later.capacity,
@@ -124,7 +125,7 @@ class PostgresOrders:
 
     async def heal(self) -> int:
         """Make owned orders due whose lease ends impossibly late. Returns how many."""
-        asked = {"longest": LEASE_LONGEST}
+        asked = {"longest": LEASE_LONGEST.total_seconds()}
         return len(await single.rows(self._database, self._sql["heal"], asked))
 
     async def _keys(self, name: str, asked: dict[str, Any]) -> set[str]:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from swarm.contract.verdict import Verdict
 from swarm.core import evidence
@@ -91,6 +92,11 @@ def known_kinds() -> tuple[str, ...]:
     return tuple(_kind_of(member) for member in get_args(Order))
 
 
+def kinds_text(kinds: Sequence[str] | None = None) -> str:
+    """Kinds of orders as the statements take them; None is all that this program knows."""
+    return _ALL_KINDS if kinds is None else f",{','.join(kinds)},"
+
+
 def read_facts(text: str | None) -> tuple[Fact, ...]:
     """Facts from a JSON array; those of unknown kinds or broken shape are left out."""
     if not text:
@@ -102,8 +108,13 @@ def read_facts(text: str | None) -> tuple[Fact, ...]:
 
 
 def dump(adapter: TypeAdapter[Any], value: Any) -> str:
-    """The canonical JSON text of a value, storable: no NUL, no lone surrogate."""
-    return storable(canonical(adapter.dump_python(value, mode="json")))
+    """The JSON text of a value, storable: no NUL, no lone surrogate."""
+    try:
+        text = adapter.dump_json(value).decode()
+    except PydanticSerializationError:
+        # A lone surrogate somewhere: the long way keeps the rest.
+        return storable(canonical(adapter.dump_python(value, mode="json")))
+    return storable(text) if _NUL in text else text
 
 
 def storable(text: str) -> str:
@@ -163,3 +174,6 @@ def _without_nul(value: Any) -> Any:
 def known_facts() -> tuple[str, ...]:
     """The kinds of facts that this program can read."""
     return tuple(_kind_of(member) for member in get_args(evidence.Fact))
+
+
+_ALL_KINDS = f",{','.join(known_kinds())},"

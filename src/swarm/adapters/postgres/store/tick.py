@@ -56,7 +56,7 @@ class PostgresTicks:
     async def agenda(self, kinds: Sequence[str] | None = None) -> Agenda:
         """What is due, in one read."""
         asked = {
-            "kinds": list(shapes.known_kinds() if kinds is None else kinds),
+            "kinds": shapes.kinds_text(kinds),
             "unreadable": list(self._unreadable),
         }
 
