@@ -188,7 +188,7 @@ def _first(id_: NeedId, signal: Signal, seen: Circumstances) -> Growth:
     """The need that one signal makes: the other common case, spelled out."""
     said, trust, value = seen.said_at(signal), seen.trust_in(signal), _value(signal)
     cited = bool(signal.citation)
-    sure = trust if cited else 0.0
+    sure = 1.0 - (1.0 - trust) if cited else 0.0  # to the last bit what `confidence` gives
     heat = ranking.deposit(None, said, max(WEIGHT_LEAST, trust))
     need = Need(
         id=id_,
