@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 SERVICE, CLOCK = Path("orders/service.py"), Path("orders/clock.py")
-DELAY_SECONDS = 0.25
+DELAY_SECONDS = 1.0
 
 
 def slow(root: Path) -> None:
-    """The injected bad patch: every list of orders takes 250 ms longer. All tests stay green."""
+    """The injected bad patch: every list of orders takes one second longer. All tests stay green."""
     path = root / SERVICE
     line = '    if path.startswith("/orders"):\n'
     delay = f"        await asyncio.sleep({DELAY_SECONDS})  # injected by the demo\n"

@@ -54,7 +54,7 @@ spec:
 
 # What the third mission answers to is real; what the second one answers to says that it is not.
 SAYINGS = """\
-{{"id": "slow-1", "title": "Injected by the demo: try a 250 ms delay in the order list", \
+{{"id": "slow-1", "title": "Injected by the demo: try a delay of one second in the order list", \
 "body": "A deliberately bad change, to see the canary catch it.", "rule": "DEMO-SLOW", \
 "paths": ["orders/service.py"], "citation": "orders/service.py:17@{commit}"}}
 """
