@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,9 @@ import psycopg
 import pytest
 import structlog
 
+import swarm
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.store.bell import PostgresBell
 from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.tick import PostgresTicks
@@ -34,6 +37,7 @@ from swarm.runtime.controller import Controller, Store
 from swarm.runtime.hands import Hands
 from swarm.runtime.home import Home
 from swarm.runtime.settings import load
+from swarm.testing.database import DisposableDatabases
 from swarm.testing.world import World, WorldForge
 
 REPO = "acme/shop"
@@ -117,8 +121,6 @@ def process(*arguments, **given) -> subprocess.Popen:
 
 
 def _source() -> str:
-    import swarm
-
     return str(Path(swarm.__file__).parent.parent)
 
 
@@ -166,8 +168,6 @@ class Place:
 
     def wait_for(self, kind, matches, seconds=20.0) -> dict:
         """The first row of a kind that matches, once there is one."""
-        import time
-
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             rows = call("get", kind, "-o", "json").json["items"]
@@ -234,7 +234,7 @@ class CostlyWorld(World):
         return Done(fact=dataclasses.replace(done.fact, cost=self.cost))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def quiet_controller():
     """What a controller logs does not belong to the output of a verb in the same process."""
     with Path(os.devnull).open("w") as nowhere:
@@ -251,6 +251,22 @@ def place(tmp_path, database_dsn, monkeypatch):
     made = Place(home=Home(tmp_path), dsn=database_dsn)
     made.use(database_dsn)
     return made
+
+
+@pytest.fixture(scope="module")
+def lasting_shop(tmp_path_factory, database_server):
+    """An installation with one Swarm applied, for all tests of a module that leave it as it is."""
+    folder = tmp_path_factory.mktemp("lasting")
+    with (
+        DisposableDatabases(database_server.dsn, migrate).prepared() as dsn,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        environment.setenv("SWARM_HOME", str(folder))
+        environment.delenv("NO_COLOR", raising=False)
+        made = Place(home=Home(folder), dsn=dsn)
+        made.use(dsn)
+        assert made.apply().code == 0
+        yield made
 
 
 @pytest.fixture

@@ -98,8 +98,8 @@ BAD = [
     ("words", "code", "named"),
     [pytest.param(*row, id=" ".join(row[0])[:60].replace("\x1b", "ESC")) for row in BAD],
 )
-def test_bad_input_is_refused_by_name(shop, words, code, named):
-    said = shop(*words)
+def test_bad_input_is_refused_by_name(lasting_shop, words, code, named):
+    said = lasting_shop(*words)
     assert said.code == code, said.err
     if not code:
         return

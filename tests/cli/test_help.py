@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import re
@@ -39,16 +40,23 @@ def test_help_says_what_it_does_how_it_ends_and_shows_an_example(verb, words, fu
     assert f"swarmctl {' '.join(words)}" in example, "the example shows another verb"
 
 
+def metadata(parameter):
+    """What `Annotated` says about a parameter."""
+    return getattr(parameter.annotation, "__metadata__", ())
+
+
 @pytest.mark.parametrize(("words", "function"), EVERY)
 def test_every_parameter_is_explained(words, function):
-    with_help = [
+    asked = dict(inspect.signature(function, eval_str=True).parameters)
+    for name, one in list(asked.items()):
+        if dataclasses.is_dataclass(one.annotation):
+            asked |= inspect.signature(asked.pop(name).annotation, eval_str=True).parameters
+    mute = [
         name
-        for name, one in inspect.signature(function, eval_str=True).parameters.items()
-        if not any(
-            getattr(part, "help", None) for part in getattr(one.annotation, "__metadata__", ())
-        )
+        for name, one in asked.items()
+        if not any(getattr(part, "help", "") for part in metadata(one))
     ]
-    assert not with_help, f"parameters without help: {with_help}"
+    assert not mute, f"{' '.join(words)}: parameters without help: {mute}"
 
 
 def test_a_bare_call_prints_the_help(verb):

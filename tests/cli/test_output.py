@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from swarm.cli.output import API_VERSION, line, visible
+from swarm.contract.swarm import API_VERSION as OBJECTS
 
 HOSTILE = "evil\x1b[31m red \u202etxet\u202c \u200bhidden\u2066 \x07 end"
 
@@ -50,9 +51,10 @@ READING = [
 ]
 
 
-@pytest.fixture
-def story(shop):
-    """A shop with a delivered mission, a freeze and an event log."""
+@pytest.fixture(scope="module")
+def story(lasting_shop):
+    """A shop with a delivered mission, a freeze and an event log; only its titles are changed."""
+    shop = lasting_shop
     with shop.working():
         shop.need("drop an unused import")
         shop.wait_for("missions", lambda row: row["outcome"] == "delivered")
@@ -84,8 +86,6 @@ def test_every_reading_verb_speaks_every_form(story):
 
 
 def test_the_version_is_that_of_the_object(verb):
-    from swarm.contract.swarm import API_VERSION as OBJECTS
-
     assert OBJECTS == API_VERSION
 
 
@@ -158,7 +158,9 @@ def test_a_reader_that_leaves_early_is_no_error(story, start):
 
 def test_a_head_that_closes_leaves_no_trace(story):
     script = f"{sys.executable} -m swarm.cli get orders -o jsonl | head -1; echo ${{PIPESTATUS[0]}}"
-    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        ["bash", "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
     assert ran.stdout.splitlines()[-1] == "0"
     assert ran.stderr == ""
 

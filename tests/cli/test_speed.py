@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_a_plain_look_loads_nothing_heavy(rows, words):
 
 def test_a_look_falls_back_to_the_driver_when_no_server_listens(rows, place):
     """A note that outlived its controller must cost time, not the answer."""
-    home, dsn = rows
+    _, dsn = rows
     place.home.make()
     place.home.write_note({"pid": 1, "dsn": dsn})
     assert place("get", "swarms", "-o", "name").out == "swarm/shop\n"
@@ -135,8 +136,6 @@ def test_named_values_become_numbered_ones(query, wanted):
 @pytest.mark.slow
 @pytest.mark.skipif(os.getloadavg()[0] > 1.5, reason="the machine is busy; see benchmarks/cli.py")
 def test_get_costs_less_than_150_ms_of_processor_time(rows):
-    import resource
-
     home, _ = rows
     spent = []
     for _ in range(9):

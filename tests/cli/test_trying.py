@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -29,14 +30,10 @@ def workshop(place, tmp_path):
 
 
 def agent(workshop, code):
-    import json
-
     workshop.settings(AGENT.replace("{code}", json.dumps(code)))
 
 
 def source(workshop, code, form="jsonl"):
-    import json
-
     run = json.dumps([sys.executable, "-c", code])
     workshop.settings(
         f'[sources.finder]\nkind = "command"\nformat = "{form}"\nrepo = "acme/shop"\nrun = {run}\n'
@@ -91,7 +88,7 @@ def test_sources_are_listed_with_health_and_who_names_them(workshop):
     source(workshop, SAYS)
     workshop.apply(discovery={"sources": [{"name": "finder"}, {"name": "ghost"}]})
     rows = {row["name"]: row for row in workshop("source", "list", "-o", "json").json["items"]}
-    assert rows["finder"]["health"] == "new"
+    assert rows["finder"]["health"] == "no news yet"
     assert rows["finder"]["swarms"] == ["default/shop"]
     assert rows["ghost"]["health"] == "NOT BOUND"
     workshop.sql("update source set dark_since = now() - interval '3 hours', detail = 'gone'"

@@ -149,9 +149,9 @@ def _sources(row: dict[str, Any], now: datetime) -> Iterable[str]:
             news = (
                 f"last news {span(one['last_news'], now)} ago"
                 if one["last_news"]
-                else "no news yet"
+                else "no news yet, and not dark"
             )
-            yield f"  {line(name)}: answers, {news}"
+            yield f"  {line(name)}: {news}"
 
 
 def _money(row: dict[str, Any], now: datetime) -> Iterable[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from swarm.adapters.postgres.store.desk.look import Look
 
 GATES_MOST = 500
+ENDINGS_READ = 50  #: more do not end between two looks
 ENDED_KEPT = 5  #: missions that ended while somebody watched and stay in sight
 
 
@@ -60,12 +61,14 @@ class Frame:
     swarms:   (name, phase, a sentence on what it does or why it is idle).
     missions: open ones by id, and the last few that ended while we watched.
     alerts:   what only a person can move.
+    endings:  missions that had ended, as far back as one look reaches.
     """
 
     at: datetime
     swarms: tuple[tuple[str, str, str], ...]
     missions: Mapping[str, Seen]
     alerts: tuple[str, ...]
+    endings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +88,16 @@ async def look_around(look: Look, swarm: str | None, before: Frame | None, now: 
     found = await look.rows("missions", swarm, state="open", limit=100)
     known = {row["id"] for row in found}
     earlier = before.missions if before else {}
-    for id_, seen in earlier.items():
-        if id_ not in known and seen.outcome == "open":
+    endings = [row["mission"] for row in await look.rows("outcomes", swarm, limit=ENDINGS_READ)]
+    for id_ in reversed(endings):
+        # Ended since the last look; perhaps it was not even open then.
+        if before is not None and id_ not in before.endings and id_ not in known:
             found += await look.rows("missions", like=id_, limit=1)
     missions = {}
     for row in found:
         gates = await look.rows("gates", like=row["id"], limit=GATES_MOST)
         missions[row["id"]] = _seen(row, gates)
-    over = [seen for seen in earlier.values() if seen.outcome != "open" and seen.id not in known]
+    over = [seen for seen in earlier.values() if seen.outcome != "open" and seen.id not in missions]
     missions.update({seen.id: seen for seen in over[-ENDED_KEPT:]})
     approvals = await look.rows("approvals", swarm, state="open")
     freezes = await look.rows("freezes", swarm, state="open")
@@ -101,6 +106,7 @@ async def look_around(look: Look, swarm: str | None, before: Frame | None, now: 
         swarms=tuple(_swarm(row) for row in rows),
         missions=missions,
         alerts=(*(_asked(row) for row in approvals), *(_frozen(row) for row in freezes)),
+        endings=frozenset(endings),
     )
 
 
