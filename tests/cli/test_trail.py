@@ -107,6 +107,7 @@ def test_following_shows_what_happens_next_and_ends_with_ctrl_c(delivered, start
     assert err == b"interrupted\n"
 
 
+@pytest.mark.slow
 def test_watch_prints_one_line_per_change_when_piped(shop, start):
     command = start("watch")
     assert b"default/shop" in command.stdout.readline()
