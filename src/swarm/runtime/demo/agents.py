@@ -14,7 +14,7 @@ DELAY_SECONDS = 1.0
 
 
 def slow(root: Path) -> None:
-    """The injected bad patch: every list of orders takes one second longer. All tests stay green."""
+    """The injected bad patch: every list takes a second longer, and tests stay green."""
     path = root / SERVICE
     line = '    if path.startswith("/orders"):\n'
     delay = f"        await asyncio.sleep({DELAY_SECONDS})  # injected by the demo\n"
