@@ -1,0 +1,1 @@
+"""The quant runtime contract: what regime it is, and how much capital may follow. Pure."""
