@@ -87,9 +87,14 @@ def make_app(arguments: Sequence[str] = ()) -> App:
         app.help_formatter = "default" if colours() else "plain"
         app.help_epilogue = None if verb in VERBS else _FIRST_STEPS
         _unwrap(verb)
+    alone = verb in VERBS and not _HELP.intersection(arguments)
     for order, (title, verbs) in enumerate(_TREE.items()):
+        if alone and verb not in verbs:
+            continue  # nothing asks for the others
         group = Group(title, sort_key=order)
         for number, (name, (words, place)) in enumerate(verbs.items()):
+            if alone and name != verb:
+                continue
             app.command(
                 f"swarm.cli.{place or f'{name}:{name}'}",
                 name=name,

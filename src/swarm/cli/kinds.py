@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from swarm.cli.columns import Kind, columns
 from swarm.cli.errors import Usage
 
@@ -184,6 +182,8 @@ def kind_named(word: str) -> Kind:
     for kind in KINDS:
         if word.lower() in {kind.name, kind.single.lower(), kind.short}:
             return kind
+    import difflib  # noqa: PLC0415 - only a slip pays for it
+
     names = [kind.name for kind in KINDS]
     near = difflib.get_close_matches(word.lower(), names, n=1)
     meant = f"; did you mean {near[0]}?" if near else ""

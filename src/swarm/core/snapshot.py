@@ -110,6 +110,7 @@ class OpenOrder:
     """An order that was issued and not settled: decisions sent but not yet seen count.
 
     waits_because: why it could not be carried out yet (capacity); empty while it is under way.
+    begun_at:      when it was first begun; where nobody noted it, `issued_at` stands in for it.
     """
 
     key: OrderKey
@@ -118,6 +119,7 @@ class OpenOrder:
     begun: bool
     waits_because: str = ""
     next_try: datetime | None = None
+    begun_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,7 +102,7 @@ class PaperStore(PaperRows):
         order, world = row.order, self.world
         if not order.forward:
             return True
-        if world.shadow or (order.policy_hash != world.policy_hash and not row.begun):
+        if world.shadow or (order.policy_hash != world.policy_hash and row.begun_at is None):
             return False
         return not any(hold.covers(order.mission_class) for hold in world.freezes)
 
@@ -110,7 +110,7 @@ class PaperStore(PaperRows):
         """Take an order in hand; False when it may not be begun any more."""
         if self.orders.get(row.order.key) is not row or not self.may(row):
             return False
-        row.begun = row.in_hand = True
+        row.begun_at, row.in_hand = row.begun_at or self.now, True
         return True
 
     def settle(self, row: PaperOrder, fact: Fact) -> bool:
@@ -160,7 +160,8 @@ class PaperStore(PaperRows):
                 key=row.order.key,
                 kind=row.order.kind,
                 issued_at=row.issued_at,
-                begun=row.begun,
+                begun=row.begun_at is not None,
+                begun_at=row.begun_at,
                 waits_because=row.waits_because,
                 next_try=row.due_at if row.waits_because else None,
             )
@@ -201,7 +202,7 @@ class PaperStore(PaperRows):
             stale = [
                 key
                 for key, row in self.orders.items()
-                if row.order.forward and not row.begun and row.order.policy_hash != policy
+                if row.order.forward and row.begun_at is None and row.order.policy_hash != policy
             ]
             for key in stale:
                 self.keys.discard(key)

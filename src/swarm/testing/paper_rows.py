@@ -37,7 +37,7 @@ class PaperOrder:
     order: Order
     issued_at: datetime
     due_at: datetime
-    begun: bool = False
+    begun_at: datetime | None = None
     settled: bool = False
     waits_because: str = ""
     in_hand: bool = False

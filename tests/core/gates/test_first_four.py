@@ -123,6 +123,20 @@ def test_gate_2_never_fails_a_change_for_a_machine_without_capacity():
     verdict = checked(None, GREEN, orders=(waits,))
     assert (verdict.answer, verdict.look_again) == (Answer.WAIT, NOON + MINUTE)
     assert "Quota" in verdict.detail
+    lost = replace(waits, next_try=NOON - 45 * MINUTE)
+    assert checked(None, GREEN, orders=(lost,)).reason == "CheckNeverReported"
+
+
+@pytest.mark.req("GATE-2")
+def test_gate_2_counts_silence_from_when_the_check_was_begun():
+    """An order that stood in a line for hours was not silent; nobody had asked it yet."""
+    stood = order("lint", begun_for=600 * MINUTE, begun=False)
+    verdict = checked(None, GREEN, orders=(stood,))
+    assert (verdict.answer, verdict.look_again) == (Answer.WAIT, NOON + 30 * MINUTE)
+    begun = replace(stood, begun=True, begun_at=NOON - 44 * MINUTE)
+    assert checked(None, GREEN, orders=(begun,)).answer is Answer.WAIT
+    late = replace(begun, begun_at=NOON - 45 * MINUTE)
+    assert checked(None, GREEN, orders=(late,)).answer is Answer.FAIL
 
 
 @pytest.mark.req("GATE-2")

@@ -72,17 +72,21 @@ def _one(check: str, commit: str, found: Findings, snapshot: Snapshot) -> Verdic
 
 
 def _under_way(check: str, commit: str, order: OpenOrder, snapshot: Snapshot) -> Verdict:
-    if order.waits_because:
-        # The check could not be asked; that is the installation's trouble, not the change's.
+    deadline = snapshot.installation.check_deadline
+    began = max(order.begun_at or order.issued_at, order.next_try or order.issued_at)
+    silent_from = began + deadline * GRACE
+    if not order.begun or (order.waits_because and snapshot.now < silent_from):
+        # It could not be asked yet; that is the installation's trouble, not the change's.
+        why = f"cannot run: {order.waits_because}" if order.waits_because else "waits for its turn"
+        again = soonest(snapshot.now, order.next_try, silent_from) or snapshot.now + deadline
         return Verdict(
             answer=Answer.WAIT,
             reason=Reason.CHECKS_PENDING,
-            detail=f"{check} cannot run: {order.waits_because}",
-            look_again=order.next_try,
+            detail=f"{check} {why}",
+            look_again=again,
         )
-    silent_from = order.issued_at + snapshot.installation.check_deadline * GRACE
     if snapshot.now >= silent_from:
-        detail = f"{check} has not reported since {order.issued_at:%H:%M:%S}"
+        detail = f"{check} has not reported since {began:%H:%M:%S}"
         return Verdict(answer=Answer.FAIL, reason=Reason.CHECK_NEVER_REPORTED, detail=detail)
     return Verdict(
         answer=Answer.WAIT,

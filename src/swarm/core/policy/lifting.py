@@ -41,7 +41,7 @@ def _requalification(hold: Freeze, snapshot: Snapshot) -> OpenMission | None:
     repo = _repo(hold, snapshot)
     if repo is None:
         return None
-    id_ = _round_id(hold, _round(hold, snapshot))
+    id_ = _round_id(hold, snapshot)
     if any(item.mission == id_ for item in snapshot.settled):
         return None  # this round was tried; the next one begins by itself
     bound = dict(snapshot.installation.targets)
@@ -75,10 +75,15 @@ def _requalification(hold: Freeze, snapshot: Snapshot) -> OpenMission | None:
     )
 
 
-def _round_id(hold: Freeze, number: int) -> MissionId:
-    """A freeze that was extended keeps its id: the window's end tells its rounds apart."""
+def _round_id(hold: Freeze, snapshot: Snapshot) -> MissionId:
+    """The try of this round.
+
+    A freeze that is extended keeps its id, and policy may change how long a round is: the window's
+    end and that length tell the tries apart.
+    """
     end = hold.until.astimezone(UTC).isoformat() if hold.until else "open-ended"
-    return mission_id(f"{hold.id}@{end}", number)
+    every = snapshot.spec.risk.freeze_duration.total_seconds()
+    return mission_id(f"{hold.id}@{end}/{every}", _round(hold, snapshot))
 
 
 def _repo(hold: Freeze, snapshot: Snapshot) -> str | None:

@@ -19,6 +19,7 @@ select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission
    where a.mission = m.id and a.state in ('open', 'granted', 'denied', 'used'))::text,
   (select json_agg(json_build_object(
       'key', d.key, 'kind', d.kind, 'issued_at', d.issued_at, 'begun', d.begun_at is not null,
+      'begun_at', d.begun_at,
       -- Work under way is no waiting: only what cannot be asked, or has no capacity, says why.
       'waits_because', case when d.capacity then d.reason || ': ' || d.detail else '' end,
       'next_try', case when d.capacity then d.due_at end) order by d.issued_at, d.key)
