@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from swarm.cli.down import stop
-from swarm.cli.up import running_pid, start
 from swarm.contract.errors import SwarmError
+from swarm.runtime.background import running_pid, start, stop
 from swarm.runtime.demo import sample
 from swarm.runtime.demo.story import Story
 from swarm.runtime.wiring import stop_local

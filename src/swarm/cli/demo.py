@@ -12,10 +12,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from swarm.cli.down import stop
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.output import emit, say
-from swarm.cli.up import start
+from swarm.runtime.background import start, stop
 from swarm.runtime.demo import sample
 from swarm.runtime.demo.sample import port_of
 from swarm.runtime.demo.story import EXPECTED, Story

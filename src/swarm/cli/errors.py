@@ -33,13 +33,6 @@ class NoSuchCode(Refused):
     exit_code = EXIT_NOT_FOUND
 
 
-class NotRunning(Unavailable):
-    """No controller is running for this installation."""
-
-    code = "SWM704"
-    remedy = "Start one with `swarmctl up`."
-
-
 class FileUnreadable(Refused):
     """A file that was named, or that belongs to the installation, cannot be read or written."""
 

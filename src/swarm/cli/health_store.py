@@ -11,8 +11,8 @@ from swarm.cli.columns import SHORT_ID, span
 from swarm.cli.describe_swarm import remedy, well
 from swarm.cli.finding import Finding, fault, note, ok
 from swarm.cli.output import line
-from swarm.cli.up import running_pid
 from swarm.contract.errors import SwarmError
+from swarm.runtime.background import running_pid
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

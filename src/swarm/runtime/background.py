@@ -1,0 +1,98 @@
+"""The controller as a background process of an installation: start it, find it, stop it.
+
+Light to import: a plain look asks only whether one runs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from swarm.runtime.errors import AlreadyRunning, ControllerFailed
+from swarm.runtime.home import Home
+
+READY_WITHIN = 60.0  #: seconds; a first start makes a database, on a slow disk in a few
+ENDS_WITHIN = 30.0
+
+
+def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
+    """Start a controller in the background and wait until it works.
+
+    environment: what it is given instead of ours.
+    Raises `AlreadyRunning`, or `ControllerFailed` with what it said last.
+    """
+    if running_pid(place) is not None:
+        raise AlreadyRunning(f"pid {running_pid(place)} works for {place.folder}")
+    place.make()
+    said = place.logs / "controller.out"
+    place.note.unlink(missing_ok=True)
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "swarm.runtime.supervise", str(place.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            env=environment,
+        )
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline:
+        if place.read_note().get("pid") == process.pid:
+            return
+        if process.poll() is not None:
+            raise ControllerFailed(_last_words(said), remedy=f"The whole log: {said}")
+        time.sleep(0.02)
+    raise ControllerFailed(f"it is not ready after {READY_WITHIN:.0f} s; its log: {said}")
+
+
+def stop(place: Home) -> bool:
+    """End the controller and wait for it; False when none ran.
+
+    Raises `ControllerFailed` if it hangs.
+    """
+    pid = running_pid(place)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + ENDS_WITHIN
+    while time.monotonic() < deadline:
+        if running_pid(place) != pid:
+            return True
+        time.sleep(0.02)
+    raise ControllerFailed(
+        f"pid {pid} did not end within {ENDS_WITHIN:.0f} s",
+        remedy=f"End it with `kill -9 {pid}`; nothing is lost by that.",
+    )
+
+
+def running_pid(place: Home) -> int | None:
+    """The pid of the installation's controller, if it lives; pids of strangers do not count."""
+    pid = place.read_note().get("pid")
+    if not isinstance(pid, int):
+        return None
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return pid if _signals(pid) else None
+    return pid if b"swarm" in words else None
+
+
+def _signals(pid: int) -> bool:
+    """Whether a process of this number exists, where there is no /proc to look at."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _last_words(said: Path) -> str:
+    text = said.read_text(encoding="utf-8", errors="replace").strip()
+    return text[-2_000:] or "it ended without a word"
