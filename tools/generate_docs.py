@@ -48,6 +48,7 @@ ROOMS = {
     "SWM5": "Feeds: what is read over HTTP",
     "SWM6": "The runtime: what keeps it going",
     "SWM7": "The command line",
+    "SWM8": "The regime runtime: what the market does",
 }
 
 

@@ -20,6 +20,7 @@ HOMES = {
     "SWM5": "swarm.adapters.feeds.",
     "SWM6": "swarm.runtime.",
     "SWM7": "swarm.cli.",
+    "SWM8": "swarm.regime.",
 }
 #: The exit codes of the command line, by meaning; 2 is a wrong call, which only the CLI can know.
 EXIT_CODES = {1, 3, 4, 5, 6, 7, 124, 130}
