@@ -1,0 +1,107 @@
+"""Compiled or not, and whatever the processor: the same bits. And never stale machine code."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import swarm.regime
+from swarm.regime import elementary, kernel
+
+pytestmark = pytest.mark.req("REG-2")
+ROOM = Path(swarm.regime.__file__).parent
+
+BITS = """
+import hashlib, numpy as np
+from swarm.regime import elementary as e
+from swarm.regime.kernel import compiled
+@compiled
+def run(x, out):
+    for i in range(x.size):
+        out[i, 0] = e.dexp(x[i])
+        out[i, 1] = e.dlog(abs(x[i]))
+        out[i, 2] = e.dlog1p(abs(x[i]))
+        out[i, 3] = e.logistic(x[i])
+        out[i, 4] = e.dlgamma(abs(x[i]) + 1e-3)
+    return e.lane_sum(x, x.size) + e.dlogsumexp(x, x.size)
+x = np.random.default_rng(5).normal(0, 1, 1500) * 10.0 ** np.linspace(-12, 2.8, 1500)
+out = np.zeros((x.size, 5))
+total = run(x, out)
+print(hashlib.sha256(out.tobytes() + np.float64(total).tobytes()).hexdigest())
+"""
+
+
+def run(code, *, path=(), **environment):
+    given = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=given, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+#: Neither AVX nor fused multiply-add; then AVX2 with it; then AVX-512 where the processor has it.
+TARGETS = [
+    pytest.param({"NUMBA_DISABLE_JIT": "1"}, id="plain-python"),
+    pytest.param({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}, id="generic"),
+    pytest.param({"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}, id="avx2"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_gives_the_same_bits(target, tmp_path):
+    assert run(BITS, NUMBA_CACHE_DIR=str(tmp_path), **target) == run(BITS)
+
+
+WITHOUT_NUMBA = "import sys; sys.modules['numba'] = None\n"
+
+
+def test_without_numba_the_same_source_runs_as_it_is():
+    code = WITHOUT_NUMBA + (
+        "from swarm.regime import kernel, elementary\n"
+        "assert kernel.numba is None\n"
+        "print(type(elementary.dexp).__name__, float(elementary.dexp(1.0)).hex())"
+    )
+    assert run(code) == f"function {float(elementary.dexp(1.0)).hex()}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(kernel.numba is None, reason="nothing is compiled here")
+def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(tmp_path):
+    """numba itself looks only at the file of the outer one, and would go on with the old."""
+    copy = tmp_path / "inner"
+    shutil.copytree(ROOM, copy / "swarm" / "regime", ignore=shutil.ignore_patterns("__pycache__"))
+    room = copy / "swarm" / "regime"
+    (copy / "swarm" / "__init__.py").touch()
+    (room / "low.py").write_text(
+        "from swarm.regime.kernel import compiled\n@compiled\ndef low(x):\n    return x + 1.0\n"
+    )
+    (room / "high.py").write_text(
+        "from swarm.regime.kernel import compiled\nfrom swarm.regime.low import low\n"
+        "@compiled\ndef high(x):\n    return low(x)\n"
+    )
+    code = (
+        "from swarm.regime.high import high; print(high(1.0), sum(high.stats.cache_hits.values()))"
+    )
+    path = [str(copy)]
+    assert run(code, path=path) == "2.0 0"
+    assert run(code, path=path) == "2.0 1", "nothing was kept on disk"
+    (room / "low.py").write_text(
+        "from swarm.regime.kernel import compiled\n@compiled\ndef low(x):\n    return x + 2.0\n"
+    )
+    assert run(code, path=path) == "3.0 0"
+
+
+@pytest.mark.skipif(kernel.numba is None, reason="nothing is compiled here")
+def test_where_no_file_backs_the_source_kernels_still_compile():
+    code = (
+        "from swarm.regime.kernel import compiled\n"
+        "made = {'compiled': compiled}\n"
+        "exec(compile('@compiled\\ndef f(x):\\n    return x * 2.0', '<nowhere>', 'exec'), made)\n"
+        "print(made['f'](2.0))"
+    )
+    assert run(code) == "4.0"
