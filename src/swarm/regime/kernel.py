@@ -1,0 +1,51 @@
+"""One decorator: a kernel is compiled where numba is installed, and runs as plain Python elsewhere.
+
+Both give the same bits, because a kernel uses nothing but IEEE + - * / and square root, comparisons,
+integers, and `swarm.regime.elementary`. So `fastmath` (which may reorder and contract) and parallel
+loops are never asked for. With `NUMBA_DISABLE_JIT=1` the plain functions run although numba is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+numba: Any
+try:
+    import numba
+except ImportError:  # the extra `regime` is not installed
+    numba = None
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _sources() -> str:
+    """What all kernels are made of, as one digest."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCES = _sources()
+
+
+def compiled(function: F) -> F:
+    """The function as machine code, compiled at its first call and kept on disk; or as it is.
+
+    numba keeps machine code until the *file of that function* changes. A kernel that has another
+    file's kernel built into it would go on with the old one after an upgrade, and two machines of
+    one version would differ in their bits; so the stamp here is that of all kernels together.
+    Where nothing can be kept on disk, each process compiles anew.
+    """
+    if numba is None:
+        return function
+    try:
+        made: Any = numba.njit(cache=True, error_model="numpy")(function)
+    except RuntimeError:  # no folder to keep it in can be written
+        made = numba.njit(error_model="numpy")(function)
+    if kept := getattr(getattr(made, "_cache", None), "_cache_file", None):
+        kept._source_stamp = _SOURCES  # noqa: SLF001 - numba has no public place; a test holds it
+    return made  # type: ignore[no-any-return]
