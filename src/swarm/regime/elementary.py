@@ -26,6 +26,7 @@ _SHIFT_BITS = 0x4338000000000000
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 _EXPONENT_MASK = -(1 << 52)
 _TWO_54 = 18014398509481984.0
+_LEAST_EXPONENT, _MOST_EXPONENT = -707.0, 709.782712893384
 _LEAST_NORMAL = 2.2250738585072014e-308
 _HALF_LN_2PI = 0.9189385332046728
 _STIRLING_FROM = 10.0
@@ -55,8 +56,8 @@ def dexp(x: float) -> float:
     # 2**(k - 1), and once more times two: 2**1024 is no number.
     bits = np.float64(shifted).view(np.int64) - _SHIFT_BITS
     value: float = grown * np.int64((bits + 1022) << 52).view(np.float64) * 2.0
-    value = 0.0 if x < -707.0 else value
-    value = np.inf if x > 709.782712893384 else value
+    value = 0.0 if x < _LEAST_EXPONENT else value
+    value = np.inf if x > _MOST_EXPONENT else value
     return value if x == x else x  # noqa: PLR0124 - only NaN differs from itself
 
 
@@ -87,7 +88,7 @@ def dlog(x: float) -> float:
 def dlog1p(x: float) -> float:
     """log(1 + x) with the relative precision kept near 0: less than 3 ulp off; x above -1."""
     one = 1.0 + x
-    if one == 1.0 or one == np.inf:
+    if one in (1.0, np.inf):
         return x
     return dlog(one) + (x - (one - 1.0)) / one
 
@@ -138,7 +139,7 @@ def lane_sum(values: Array, count: int) -> float:
 
 @compiled
 def dlogsumexp(values: Array, count: int) -> float:
-    """Log of the sum of e to the first `count` values; -inf when there are none, or all are -inf."""
+    """Log of the sum of e to the first `count` values; -inf when none is above -inf."""
     most = -np.inf
     for i in range(count):
         most = max(most, values[i])

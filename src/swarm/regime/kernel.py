@@ -1,8 +1,9 @@
 """One decorator: a kernel is compiled where numba is installed, and runs as plain Python elsewhere.
 
-Both give the same bits, because a kernel uses nothing but IEEE + - * / and square root, comparisons,
-integers, and `swarm.regime.elementary`. So `fastmath` (which may reorder and contract) and parallel
-loops are never asked for. With `NUMBA_DISABLE_JIT=1` the plain functions run although numba is there.
+Both give the same bits, because a kernel uses nothing but IEEE + - * / and square root,
+comparisons, integers, and `swarm.regime.elementary`. So `fastmath` (which may reorder and contract)
+and parallel loops are never asked for. With `NUMBA_DISABLE_JIT=1` the plain functions run although
+numba is there.
 """
 
 from __future__ import annotations
