@@ -25,7 +25,6 @@ from swarm.adapters.local.targets import LocalTargets
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.bell import PostgresBell
 from swarm.adapters.postgres.store.ingest import PostgresIntake
-from swarm.adapters.postgres.store.missions import PostgresMissions
 from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmSpec
@@ -37,7 +36,6 @@ from swarm.runtime.binding import Bindings
 from swarm.runtime.controller import Keeper, Store
 from swarm.runtime.hands import Hands
 from swarm.runtime.home import Home
-from swarm.runtime.job_keeper import JobKeeper
 from swarm.runtime.settings import Settings, load
 from swarm.runtime.source_keeper import SourceKeeper
 from swarm.runtime.target_keeper import TargetKeeper
@@ -90,15 +88,13 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     forge = LocalForge(settings.repositories, home.clones)
     targets = LocalTargets(settings.targets, forge, home.services)
     hidden = (home.file, home.database, home.logs, home.services)
-    runs = LocalRuns(
-        settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden
-    )
-    checks = LocalChecks(
-        settings.checks, forge, home.jobs / "checks", on_finished=news.about, hidden=hidden
-    )
     hands = Hands(
-        runs=runs,
-        checks=checks,
+        runs=LocalRuns(
+            settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden
+        ),
+        checks=LocalChecks(
+            settings.checks, forge, home.jobs / "checks", on_finished=news.about, hidden=hidden
+        ),
         forge=forge,
         attestations=LocalAttestations(settings.attestations, forge, home.jobs / "attest"),
         targets=targets,
@@ -107,10 +103,7 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     )
     specs = Specs(database)
     checkouts = Checkouts(forge, home.jobs / "readings")
-    keepers: list[Keeper] = [
-        SourceKeeper(specs, BoundSources(settings, checkouts), intake, now),
-        JobKeeper((runs, checks), PostgresMissions(database)),
-    ]
+    keepers: list[Keeper] = [SourceKeeper(specs, BoundSources(settings, checkouts), intake, now)]
     if settings.targets:
         repos = {target: one.repo for target, one in settings.targets.items()}
         keepers.append(TargetKeeper(repos, targets, checkouts, intake, specs))

@@ -220,6 +220,27 @@ def test_gate_3_asks_allowlist_guard_and_people(repo, guarded, ruling, answer, e
         assert verdict.evidence == ("a-1",)
 
 
+@pytest.mark.req("REG-10")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/swarm/regime/controls/pretrade.py",
+        "src/swarm/REGIME/limits/limit_set.py",
+        "src/swarm/runtime/trading/kill.py",
+        "desk/limit-set-7.json",
+        "desk/limit-set.sig",
+        "roster.json",
+    ],
+)
+@pytest.mark.parametrize("where", ["paths", "guarded"])
+def test_gate_3_lets_no_mission_touch_the_trading_controls(path, where):
+    """Not in any mode, and not with an approval: control 25, direct and exclusive control."""
+    made = change(**{where: (path,)})
+    for ruling, answer in [(AUTOMATIC, None), (ASK, said())]:
+        verdict = merge_policy.judge(mission(1), made, snapshot(), ruling, answer)
+        assert (verdict.answer, verdict.reason) == (Answer.FAIL, "ExclusiveControl")
+
+
 # --- Gate 4 ---------------------------------------------------------------------------------------
 
 

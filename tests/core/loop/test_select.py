@@ -70,6 +70,12 @@ PAID = installation(agents=(AgentBinding(name="tidy", cost=100),))
         pytest.param({"own_rounds": 3}, {}, Reason.SELF_CAUSED_LOOP, id="our-own-doing"),
         pytest.param({"repo": ""}, {}, Reason.NO_REPOSITORY, id="no-repository"),
         pytest.param({"repo": "acme/x"}, {}, Reason.REPOSITORY_NOT_ALLOWED, id="not-allowed"),
+        pytest.param(
+            {"paths": ("docs/a.md", "src/swarm/Regime/Controls/pretrade.py")},
+            {},
+            Reason.EXCLUSIVE_CONTROL,
+            id="trading-controls",
+        ),
         pytest.param({}, {"freezes": (hold(),)}, Reason.FROZEN, id="class-frozen"),
         pytest.param(
             {"risk": Risk.R2},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.nouns import Approval, Change
+from swarm.core.policy import exclusive
 from swarm.core.policy.approval import Permission, Ruling
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
@@ -27,6 +28,12 @@ def judge(
             answer=Answer.FAIL,
             reason=Reason.REPOSITORY_NOT_ALLOWED,
             detail=f"{mission.repo!r} is not in spec.delivery.repoAllowlist",
+        )
+    if (path := exclusive.touched((*change.paths, *change.guarded))) is not None:
+        return Verdict(
+            answer=Answer.FAIL,
+            reason=Reason.EXCLUSIVE_CONTROL,
+            detail=f"{path!r} is changed by people alone, whoever approves",
         )
     if answer is not None and not answer.granted:
         return Verdict(

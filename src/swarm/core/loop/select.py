@@ -11,7 +11,7 @@ from swarm.core.decision import OpenMission, RejectNeed
 from swarm.core.gates import discovery_quality
 from swarm.core.ids import MissionId, NeedId, mission_id
 from swarm.core.nouns import MissionKind, Need, NeedState, Risk, ValidationContract
-from swarm.core.policy import backpressure, budget, freeze, overlap, ranking
+from swarm.core.policy import backpressure, budget, exclusive, freeze, overlap, ranking
 from swarm.core.policy.freeze import EVERYTHING
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import AgentBinding, Snapshot
@@ -122,10 +122,8 @@ def refusal(
         return Reason.NOT_BEFORE, f"rests until {need.not_before:%Y-%m-%d %H:%M} UTC"
     if need.own_rounds >= OWN_ROUNDS_MAX:
         return Reason.SELF_CAUSED_LOOP, f"our own work caused it {need.own_rounds} times"
-    if not need.repo:
-        return Reason.NO_REPOSITORY, "it names no repository that could be changed"
-    if need.repo not in snapshot.spec.delivery.repo_allowlist:
-        return Reason.REPOSITORY_NOT_ALLOWED, f"{need.repo!r} is not in delivery.repoAllowlist"
+    if (why := _out_of_bounds(need, snapshot)) is not None:
+        return why
     hold = freeze.holding(snapshot.freezes, need.mission_class)
     if hold is not None:
         return Reason.FROZEN, f"{hold.mission_class}: {hold.reason}"
@@ -136,6 +134,17 @@ def refusal(
     meets = occupied.meets(need.repo, need.paths)
     if meets is not None:
         return Reason.REPOSITORY_BUSY, f"{meets[0]} writes to the same paths"
+    return None
+
+
+def _out_of_bounds(need: Need, snapshot: Snapshot) -> tuple[Reason, str] | None:
+    """Why what the need names may not be changed at all."""
+    if not need.repo:
+        return Reason.NO_REPOSITORY, "it names no repository that could be changed"
+    if need.repo not in snapshot.spec.delivery.repo_allowlist:
+        return Reason.REPOSITORY_NOT_ALLOWED, f"{need.repo!r} is not in delivery.repoAllowlist"
+    if (path := exclusive.touched(need.paths)) is not None:
+        return Reason.EXCLUSIVE_CONTROL, f"{path!r} is changed by people alone"
     return None
 
 

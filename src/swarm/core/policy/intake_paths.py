@@ -61,6 +61,12 @@ GUARDS: tuple[tuple[str, str], ...] = (
     ("**/renovate.json*", "dependency bot rules"),
     ("**/.renovaterc*", "dependency bot rules"),
     ("**/.mergify.yml", "merge rules"),
+    ("**/regime/controls/**", "trading controls"),
+    ("**/regime/limits/**", "trading limits"),
+    ("**/runtime/trading/**", "trading controls"),
+    ("**/limit-set*.json", "trading limits"),
+    ("**/limit-set*.sig", "trading limits"),
+    ("**/roster*.json", "who may change trading limits"),
     ("**/swarm.toml", "our own rules"),
     ("**/swarm.y*ml", "our own rules"),
 )

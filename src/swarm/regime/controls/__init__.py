@@ -1,0 +1,1 @@
+"""Pre-trade and emergency controls: a gate before every order, and how to stop."""
