@@ -33,6 +33,9 @@ union all
 select 'function', proname, pg_get_functiondef(oid) from pg_proc
 where pronamespace = 'swarm'::regnamespace
 union all
+select 'trigger', tgrelid::regclass || '.' || tgname, pg_get_triggerdef(oid) from pg_trigger
+where not tgisinternal and tgfoid = 'swarm.append_only'::regproc
+union all
 select 'options', relname, array_to_string(reloptions, ',') from pg_class
 where relnamespace = 'swarm'::regnamespace and reloptions is not null
 order by 1, 2, 3
