@@ -25,7 +25,7 @@ Open = Annotated[
 def cancel(mission: Open, /, *, reason: Reason, home: Home = None) -> None:
     """End a mission. What it exposed already is rolled back first.
 
-    An agent or a check that is at work is left to end by itself; nothing of it is taken.
+    Its agents and checks are ended within seconds, and nothing of them is taken.
 
     Exit status: 0 noted; 5 not found; 7 it has ended.
 

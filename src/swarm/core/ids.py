@@ -49,6 +49,11 @@ def run_id(mission: MissionId, attempt: int) -> RunId:
     return RunId(f"{mission}-run-{attempt}")
 
 
+def mission_of(name: str) -> MissionId:
+    """The mission of a run's id or of an order's key."""
+    return MissionId(name.partition("/")[0].partition("-run-")[0])
+
+
 def freeze_id(swarm: SwarmId, scope: str, cause: str) -> FreezeId:
     """The id of a freeze: the same cause freezes the same scope once."""
     return FreezeId(f"f-{_short(swarm, scope, cause)}")

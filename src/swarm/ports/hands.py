@@ -26,7 +26,7 @@ from swarm.core.decision import (
     Sync,
     TakeLook,
 )
-from swarm.core.ids import RunId
+from swarm.core.ids import OrderKey, RunId
 from swarm.ports.reply import Reply
 
 
@@ -37,7 +37,10 @@ class Runs(Protocol):
         """Start the run if it does not exist; Done(RunEnded) once it has ended."""
 
     async def stop(self, run: RunId) -> None:
-        """End a run and everything it started. Stopping what is not there is success."""
+        """End a run and everything it started. Stopping what is not there is success.
+
+        It is nobody's failure: a run that is asked for again begins anew, as the same attempt.
+        """
 
 
 class Checks(Protocol):
@@ -45,6 +48,9 @@ class Checks(Protocol):
 
     async def check(self, order: RunCheck) -> Reply:
         """Start the check if it does not exist; Done(CheckEnded) once it has reported."""
+
+    async def stop(self, key: OrderKey) -> None:
+        """End a check and everything it started, as `Runs.stop` does."""
 
 
 class Forge(Protocol):

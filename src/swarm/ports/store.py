@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.decision import Order, Plan, Record
 from swarm.core.evidence import Fact
-from swarm.core.ids import NeedId, SwarmId
+from swarm.core.ids import MissionId, NeedId, SwarmId
 from swarm.core.phase import Figures
 from swarm.core.snapshot import Installation, Snapshot
 from swarm.ports.reply import Later
@@ -202,6 +202,13 @@ class Intake(Protocol):
 
     async def saw_drift(self, swarm: SwarmId, drifted: Mapping[str, str]) -> bool:
         """Note what targets run that Git does not say, by target. True when that changed."""
+
+
+class Missions(Protocol):
+    """Which promises still stand. Needed by: the keeper of jobs."""
+
+    async def open_among(self, missions: Sequence[MissionId]) -> frozenset[MissionId]:
+        """Those of `missions` that are open and whose swarm is not deleted. Reads only."""
 
 
 class Bell(Protocol):

@@ -29,6 +29,9 @@ class Event(StrEnum):
     ORDER_POSTPONED = "order.postponed"  #: not yet, or could not ask; it is tried again
     ORDER_REFUSED = "order.refused"  #: the world said no
     ORDER_FAILED = "order.failed"  #: a port raised what no port may raise; it is tried again
+    JOB_STOPPED = "job.stopped"  #: an agent or check of a mission that had ended was ended too
+    JOB_REMOVED = "job.removed"  #: what an old job left was removed from this machine
+    JOBS_UNSEEN = "jobs.unseen"  #: jobs or their missions could not be looked at; again soon
     FREEZE_OPENED = "freeze.opened"  #: a scope is held
     FREEZE_PROVEN = "freeze.proven"  #: a frozen scope requalified
     FREEZE_LIFTED = "freeze.lifted"  #: the hold ended

@@ -111,6 +111,7 @@ async def try_checks(
 ) -> list[CheckEnded]:
     """Run required checks on the tip of a repository's main, one after another."""
     found: list[CheckEnded] = []
+    begun: list[RunCheck] = []
     async with _scratch(home) as folder:
         news = asyncio.Event()
         forge, checks = wiring.scratch_checks(settings, home, folder, lambda _key: news.set())
@@ -118,10 +119,14 @@ async def try_checks(
             tip = await forge.clone(repo).follow()
             for name in names:
                 order = _check(repo, name, tip)
+                begun.append(order)
                 fact = await _until_done(partial(checks.check, order), news)
                 assert isinstance(fact, CheckEnded)  # noqa: S101 - what the port promises
                 found.append(fact)
         finally:
+            # Also after Ctrl-C: the folder that they work in goes now.
+            for order in begun:
+                await checks.stop(order.key)
             checks.close()
     return found
 

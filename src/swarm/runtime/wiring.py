@@ -25,6 +25,7 @@ from swarm.adapters.local.targets import LocalTargets
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.bell import PostgresBell
 from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.adapters.postgres.store.missions import PostgresMissions
 from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmSpec
@@ -36,6 +37,7 @@ from swarm.runtime.binding import Bindings
 from swarm.runtime.controller import Keeper, Store
 from swarm.runtime.hands import Hands
 from swarm.runtime.home import Home
+from swarm.runtime.job_keeper import JobKeeper
 from swarm.runtime.settings import Settings, load
 from swarm.runtime.source_keeper import SourceKeeper
 from swarm.runtime.target_keeper import TargetKeeper
@@ -88,13 +90,15 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     forge = LocalForge(settings.repositories, home.clones)
     targets = LocalTargets(settings.targets, forge, home.services)
     hidden = (home.file, home.database, home.logs, home.services)
+    runs = LocalRuns(
+        settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden
+    )
+    checks = LocalChecks(
+        settings.checks, forge, home.jobs / "checks", on_finished=news.about, hidden=hidden
+    )
     hands = Hands(
-        runs=LocalRuns(
-            settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden
-        ),
-        checks=LocalChecks(
-            settings.checks, forge, home.jobs / "checks", on_finished=news.about, hidden=hidden
-        ),
+        runs=runs,
+        checks=checks,
         forge=forge,
         attestations=LocalAttestations(settings.attestations, forge, home.jobs / "attest"),
         targets=targets,
@@ -103,7 +107,10 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     )
     specs = Specs(database)
     checkouts = Checkouts(forge, home.jobs / "readings")
-    keepers: list[Keeper] = [SourceKeeper(specs, BoundSources(settings, checkouts), intake, now)]
+    keepers: list[Keeper] = [
+        SourceKeeper(specs, BoundSources(settings, checkouts), intake, now),
+        JobKeeper((runs, checks), PostgresMissions(database)),
+    ]
     if settings.targets:
         repos = {target: one.repo for target, one in settings.targets.items()}
         keepers.append(TargetKeeper(repos, targets, checkouts, intake, specs))

@@ -49,7 +49,7 @@ from swarm.core.evidence import (
     Synced,
     TrafficSet,
 )
-from swarm.core.ids import RunId, evidence_id
+from swarm.core.ids import OrderKey, RunId, evidence_id
 from swarm.core.nouns import Change
 from swarm.core.rollout.counts import ArmCounts, LatencyHistogram, Look
 from swarm.ports.reply import Done, Reply
@@ -115,7 +115,7 @@ class World:
             ),
         )
 
-    async def stop(self, run: RunId) -> None:
+    async def stop(self, name: RunId | OrderKey) -> None:
         """Nothing runs, so nothing has to be stopped."""
 
     async def check(self, order: RunCheck) -> Reply:

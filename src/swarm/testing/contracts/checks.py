@@ -13,6 +13,7 @@ from swarm.core.decision import RunCheck
 from swarm.core.evidence import CheckEnded, CheckResult
 from swarm.core.ids import evidence_id
 from swarm.ports.hands import Checks
+from swarm.ports.reply import Done
 from swarm.testing.contracts.asking import fact
 
 LARGEST_DETAIL = 8 * 1024
@@ -33,6 +34,9 @@ class ChecksWorld(Protocol):
 
     def effects(self, kind: str) -> int:
         """How often this kind's command was really started, asked of the world itself."""
+
+    def alive(self) -> int:
+        """How many processes of checks are alive on this machine."""
 
 
 async def _ended(world: ChecksWorld, kind: str) -> CheckEnded:
@@ -103,3 +107,19 @@ class ChecksContract:
         assert 0 < len(ended.detail.encode()) <= LARGEST_DETAIL
         hidden = [c for c in ended.detail if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"}]
         assert set(hidden) <= {"\n", "\t"}
+
+    async def test_stopping_ends_everything_and_is_success_when_nothing_is_there(
+        self, world: ChecksWorld
+    ) -> None:
+        """Twice, and before it was started, too. It is no answer: asked again, it begins anew."""
+        port, order = world.port(), world.order("endless")
+        await port.stop(order.key)
+        assert not isinstance(await port.check(order), Done)
+        await port.stop(order.key)
+        await port.stop(order.key)
+        for _ in range(100):
+            if world.alive() == 0:
+                break
+            await asyncio.sleep(0.05)
+        assert world.alive() == 0
+        assert (await _ended(world, "endless")).result is CheckResult.NEVER_REPORTED

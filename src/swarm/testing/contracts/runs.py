@@ -134,3 +134,12 @@ class RunsContract:
         await port.stop(order.run)
         await port.stop(order.run)
         assert await _none_alive(world)
+
+    @pytest.mark.req("FAIL-1")
+    async def test_being_stopped_is_no_failure_of_the_run(self, world: RunsWorld) -> None:
+        """Asked for again, it begins anew as the same attempt and ends in its own way."""
+        port, order = world.port(), world.order("endless")
+        await port.run(order)
+        await port.stop(order.run)
+        ended = await _ended(world, "endless")
+        assert (ended.result, ended.attempt) == (RunResult.TIMED_OUT, order.attempt)

@@ -317,6 +317,46 @@ async def test_sweeping_ends_what_nobody_wants_and_keeps_its_work(world):
     assert "+new" in patch
 
 
+@pytest.mark.req("FAIL-1")
+async def test_a_stopped_run_begins_anew_as_the_same_attempt_and_not_for_ever(world):
+    mark = world.tmp / "now"
+    world.define("slow", f"test -e {mark} || sleep 300; echo 'VALUE = 8' > src/value.py")
+    port, order = world.port(), world.order("slow")
+    for times in range(1, 4):
+        await port.run(order)
+        while world.effects("slow") < times:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
+        await port.stop(order.run)
+    mark.touch()
+    ended = await fact(port.run, order)
+    assert (ended.result, ended.attempt) == (RunResult.CHANGED, 0)
+    assert world.effects("slow") == 4
+
+
+async def test_a_run_that_is_stopped_again_and_again_fails_in_the_end(world, monkeypatch):
+    monkeypatch.setattr("swarm.adapters.local.agents.verdict.MOST_STOPPED", 2)
+    world.define("slow", "sleep 300")
+    port, order = world.port(), world.order("slow")
+    for times in range(1, 3):
+        await port.run(order)
+        while world.effects("slow") < times:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
+        await port.stop(order.run)
+    ended = await fact(port.run, order)
+    assert (ended.result, world.effects("slow")) == (RunResult.FAILED, 2)
+    assert "stopped 2 times" in ended.detail
+
+
+async def test_what_is_alive_is_named_with_its_mission(world):
+    world.define("slow", "sleep 300")
+    port, order = world.port(), world.order("slow")
+    assert port.at_work() == {}
+    await port.run(order)
+    assert world.port().at_work() == {order.run: order.mission}
+    await port.stop(order.run)
+    assert port.at_work() == {}
+
+
 CONTROLLER = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])

@@ -68,6 +68,20 @@ class World:
     def effects(self, kind: str) -> int:
         return self.log.read_text().split().count(kind)
 
+    def pids(self) -> list[int]:
+        found = []
+        for pid in kernel.all_pids():
+            try:
+                environ = Path(f"/proc/{pid}/environ").read_bytes()
+            except OSError:
+                continue
+            if f"SWARM_JOB={self.tmp}".encode() in environ and kernel.start_time(pid):
+                found.append(pid)
+        return found
+
+    def alive(self) -> int:
+        return len(self.pids())
+
 
 @pytest.fixture
 def world(tmp_path):
@@ -75,13 +89,8 @@ def world(tmp_path):
     yield made
     for port in made.open:
         port.close()
-    for pid in kernel.all_pids():
-        try:
-            environ = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            continue
-        if f"SWARM_JOB={tmp_path}".encode() in environ:
-            kernel.send(pid, signal.SIGKILL)
+    for pid in made.pids():
+        kernel.send(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -297,7 +297,7 @@ async def test_a_check_whose_supervisor_is_always_killed_never_reported(world):
             os.kill(record["pid"], signal.SIGKILL)
         await asyncio.sleep(0.05)
     assert said.fact.result is CheckResult.NEVER_REPORTED
-    assert "killed from outside 3 times" in said.fact.detail
+    assert "killed from outside 3 times and stopped 0 times" in said.fact.detail
 
 
 async def test_checkouts_are_gone_once_a_check_has_ended(world):

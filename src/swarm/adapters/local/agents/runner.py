@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ from swarm.adapters.local.process.spec import Ended, JobSpec, JobState, Limits, 
 from swarm.contract.errors import Refused, SwarmError
 from swarm.core.decision import StartRun
 from swarm.core.evidence import RunEnded, RunResult
-from swarm.core.ids import RunId, evidence_id
+from swarm.core.ids import MissionId, RunId, evidence_id, mission_of
 from swarm.core.reasons import Reason
 from swarm.ports.reply import Done, Later, No, Reply
 
@@ -100,6 +100,14 @@ class LocalRuns:
     async def stop(self, run: RunId) -> None:
         """End a run and everything it started. Stopping what is not there is success."""
         await self.jobs.stop(run)
+
+    def at_work(self) -> Mapping[str, MissionId]:
+        """Runs that are alive on this machine, each with its mission."""
+        return {run: mission_of(run) for run in self.jobs.at_work()}
+
+    def known(self) -> Sequence[str]:
+        """Ids of all runs that lie here."""
+        return self.jobs.known()
 
     async def _step(self, order: StartRun, settings: AgentSettings, job: JobFolder) -> Reply:
         state = await self.jobs.state(order.run)
@@ -181,6 +189,8 @@ class LocalRuns:
         assert state.result is not None  # noqa: S101 - that is what FINISHED means
         assert state.folder is not None  # noqa: S101
         job = self.jobs.job(order.run)
+        if state.result.ended is Ended.STOPPED:
+            return await self._stopped(order, settings, job, state)
         told = await asyncio.to_thread(account.report_in, state.folder, settings, state.result)
         judged = verdict.judge(
             state.result,
@@ -194,9 +204,21 @@ class LocalRuns:
                 return await self._again(order, settings, job, state, judged.detail)
             why = f"CostCapExceeded: {spent} micro-units spent without a result: {judged.detail}"
             judged = Judged(meaning=Meaning.FAILED, detail=why)
-        if state.result.ended is Ended.STOPPED and (note := job.outcome("stopping")):
-            judged = replace(judged, detail=str(note["why"]))
         return await self._settle(order, settings, judged)
+
+    async def _stopped(
+        self, order: StartRun, settings: AgentSettings, job: JobFolder, state: JobState
+    ) -> Reply:
+        """It was ended, and it is asked for all the same: it begins anew, unless it cost too much.
+
+        An installation that was shut down, or a machine; the mission still wants the work.
+        """
+        note = job.outcome("stopping") or {}
+        times = sum(1 for one in job.history() if one and one.ended is Ended.STOPPED)
+        if note or times >= verdict.MOST_STOPPED:
+            why = str(note.get("why") or f"it was stopped {times} times")
+            return await self._settle(order, settings, Judged(meaning=Meaning.FAILED, detail=why))
+        return await self._start(order, settings, job, state)
 
     async def _again(
         self,

@@ -15,6 +15,9 @@ from swarm.adapters.local.process.spec import Ended, JobResult
 #: A run whose supervisor is killed this often has failed; somebody does it on purpose.
 MOST_VANISHED = 3
 
+#: One that is stopped and asked for again this often ends: nobody may keep it going for ever.
+MOST_STOPPED = 10
+
 
 class Meaning(StrEnum):
     """What to do about a run that ended."""
@@ -60,7 +63,7 @@ def judge(result: JobResult, report: Report, *, busy: tuple[int, ...], own_progr
     if ended is Ended.SIGNALLED:
         return Judged(meaning=Meaning.FAILED, detail=f"ended by signal {result.signal}")
     if ended is Ended.STOPPED:
-        return Judged(meaning=Meaning.FAILED, detail="Stopped: somebody ended this run")
+        return Judged(meaning=Meaning.AGAIN, detail="it was stopped from outside")
     if result.exit_code in busy or report.trouble is Trouble.CAPACITY:
         why = report.detail or f"exit code {result.exit_code}"
         return Judged(meaning=Meaning.AGAIN, detail=why)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from swarm.adapters.local.process.spec import JobSpec, Limits, Phase
 from swarm.contract.errors import SwarmError
 from swarm.core.decision import RunCheck
 from swarm.core.evidence import CheckEnded, CheckResult
-from swarm.core.ids import evidence_id
+from swarm.core.ids import MissionId, OrderKey, evidence_id, mission_of
 from swarm.core.reasons import Reason
 from swarm.ports.reply import Done, Later, No, Reply
 
@@ -90,6 +90,21 @@ class LocalChecks:
         except (SwarmError, OSError) as error:
             why = f"{error.message}. {error.fix}" if isinstance(error, SwarmError) else str(error)
             return self._pause(self.jobs.job(order.key), why)
+
+    async def stop(self, key: OrderKey) -> None:
+        """End a check and everything it started. Stopping what is not there is success."""
+        await self.jobs.stop(key)
+
+    def at_work(self) -> Mapping[str, MissionId]:
+        """Checks of missions that are alive on this machine, each with its mission.
+
+        One on a base serves every mission there, so it is nobody's.
+        """
+        return {key: mission_of(key) for key in self.jobs.at_work() if not key.startswith(_BASE)}
+
+    def known(self) -> Sequence[str]:
+        """Keys of all checks of missions that lie here."""
+        return [key for key in self.jobs.known() if not key.startswith(_BASE)]
 
     async def _check(self, order: RunCheck, settings: CheckSettings) -> Reply:
         tree = await self._tree(order.repo, order.commit)

@@ -14,6 +14,9 @@ from swarm.adapters.local.process.spec import Ended, JobResult
 #: A check whose supervisor is killed this often never reports; somebody does it on purpose.
 MOST_VANISHED = 3
 
+#: One that is stopped and asked for again this often never reports either.
+MOST_STOPPED = 10
+
 
 class Next(StrEnum):
     """What comes after the runs so far."""
@@ -58,10 +61,12 @@ def judge(history: list[JobResult | None], reruns: int, *, own_program: bool) ->
     if not history:
         return Trial(next=Next.RUN)
     last = history[-1]
-    lost = sum(1 for result in history if result is None or result.ended is Ended.STOPPED)
+    vanished = sum(1 for result in history if result is None)
+    stopped = sum(1 for result in history if result is not None and result.ended is Ended.STOPPED)
     if last is None or last.ended is Ended.STOPPED:
-        why = f"it was killed from outside {lost} times"
-        return Trial(next=Next.SILENT if lost >= MOST_VANISHED else Next.RUN, why=why)
+        why = f"it was killed from outside {vanished} times and stopped {stopped} times"
+        lost = vanished >= MOST_VANISHED or stopped >= MOST_STOPPED
+        return Trial(next=Next.SILENT if lost else Next.RUN, why=why)
     if last.ended is Ended.TIMED_OUT:
         return Trial(next=Next.SILENT, why=last.detail, reds=len(reds))
     if last.ended is Ended.NOT_STARTED:

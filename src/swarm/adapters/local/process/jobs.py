@@ -19,7 +19,7 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
 from swarm.adapters.local.process import kernel, launch, orphans
-from swarm.adapters.local.process.folder import JobFolder, lock_handle, read_json
+from swarm.adapters.local.process.folder import JobFolder, is_locked, lock_handle, read_json
 from swarm.adapters.local.process.spec import JobSpec, JobState, Phase
 from swarm.adapters.local.process.watch import Watch
 
@@ -27,6 +27,7 @@ Prepare = Callable[[Path], Awaitable[JobSpec]]
 """Makes the spec of a new generation, given its empty folder; may fill `work/` below it."""
 
 _STOP_PATIENCE = 15.0
+_SLOTS = ".slots"
 
 
 class Jobs:
@@ -91,7 +92,7 @@ class Jobs:
             replaceable = state.phase in {Phase.ABSENT, Phase.FINISHED, Phase.VANISHED}
             if not replaceable or state.generation != after:
                 return state
-            slot = self._take_slot()
+            slot = self._take_slot(key)
             if slot is None and self._slots is not None:
                 self._waiting.add(key)
                 return replace(state, phase=Phase.NO_SLOT)
@@ -112,14 +113,28 @@ class Jobs:
             asyncio.get_running_loop().call_soon(self._ended, key)
         return state
 
-    def _take_slot(self) -> int | None:
-        folder = self.folder / ".slots"
+    def _take_slot(self, key: str) -> int | None:
+        folder = self.folder / _SLOTS
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in range(self._slots or 0):
             handle = lock_handle(folder / str(number))
             if handle is not None:
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, key.encode(), 0)
                 return handle
         return None
+
+    def at_work(self) -> list[str]:
+        """Keys of the jobs that run now, as the slots they hold say; one look at each slot.
+
+        A job that is being started is among them, perhaps before there is anything to stop.
+        """
+        taken = [path for path in (self.folder / _SLOTS).glob("*") if is_locked(path)]
+        return [key for path in sorted(taken) if (key := path.read_text(encoding="utf-8"))]
+
+    def known(self) -> list[str]:
+        """Keys of all jobs that lie here, alive or not."""
+        return [path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("*/key"))]
 
     @asynccontextmanager
     async def hold(self, key: str) -> AsyncIterator[JobFolder | None]:
@@ -157,8 +172,7 @@ class Jobs:
         which stores what must not be lost and says True; without that it is left in place.
         """
         removed = []
-        for path in sorted(self.folder.glob("*/key")):
-            key = path.read_text(encoding="utf-8")
+        for key in self.known():
             job = self.job(key)
             if not wanted(key):
                 await self.stop(key)

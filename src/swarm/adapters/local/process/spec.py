@@ -23,7 +23,7 @@ class Ended(StrEnum):
     EXITED = "exited"  #: by itself, with an exit code
     SIGNALLED = "signalled"  #: by a signal that the supervisor did not send
     TIMED_OUT = "timed-out"  #: its wall time was over
-    STOPPED = "stopped"  #: somebody asked for it
+    STOPPED = "stopped"  #: we asked for it, or the machine went down; nobody's failure
     OUTPUT_LIMIT = "output-limit"  #: it printed more than it may
     PROCESS_LIMIT = "process-limit"  #: it ran more processes at a time than it may
     DISK_LIMIT = "disk-limit"  #: it wrote more than it may

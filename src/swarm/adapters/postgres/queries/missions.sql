@@ -3,6 +3,11 @@
 -- name: open
 select id, revision from mission where swarm = %(swarm)s and ended_at is null order by opened_at, id
 
+-- name: open_among
+-- Which of these still want their work done. A deleted swarm's missions want nothing any more.
+select m.id from mission m join swarm s on s.id = m.swarm
+where m.id = any(%(ids)s::text[]) and m.ended_at is null and s.deleted_at is null
+
 -- name: load
 -- One statement, so that a mission, its version and its facts are of one instant.
 select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission_class, m.risk,
