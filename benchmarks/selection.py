@@ -19,6 +19,7 @@ from swarm.adapters.postgres.store.statements import statements
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.core.decide import decide
 from swarm.core.policy import ranking
+from swarm.core.policy.citation import TRUSTED_FROM
 from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.store import Binding
 
@@ -71,7 +72,10 @@ async def top(stood: Stand, limit: int, rounds: int) -> list[float]:
     rng = random.Random(1)
     async with stood.database.connection() as connection:
         for _ in range(rounds):
-            asked = {"swarm": stood.swarm, "limit": limit, "most": ranking.BIAS_MAX}
+            asked = {
+                "swarm": stood.swarm, "limit": limit, "most": ranking.BIAS_MAX,
+                "trusted": TRUSTED_FROM,
+            }  # fmt: skip
             await connection.execute(
                 "update learned set class_bias = jsonb_build_array(jsonb_build_array('class-1', "
                 "%s::float8))", (rng.uniform(-1, 1),)

@@ -71,7 +71,8 @@ def test_a_later_change_shows(delivered, statement, word):
     audited = delivered("audit", "verify", "-o", "json")
     assert audited.code == EXIT_BAD_OUTCOME
     assert len(audited.json["faults"]) == 1
-    assert delivered.mission in audited.json["faults"][0]
+    assert audited.json["faults"][0]["chain"] == delivered.mission
+    assert audited.json["faults"][0]["kind"] == word
 
 
 def test_an_export_holds_every_event_with_its_hash(delivered):

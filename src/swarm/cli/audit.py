@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from swarm.cli.desk import ask, swarm_named
+from swarm.cli.desk import ask, home_of, swarm_named
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.options import Home, Output, Swarm
 from swarm.cli.output import Form, as_json, emit, line, show_one
@@ -22,9 +23,11 @@ When = Annotated[datetime | None, Parameter(help="A time such as 2026-03-01T00:0
 
 @app.command
 def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None) -> int:
-    """Recompute every hash chain of a Swarm. An edited, removed or reordered event is named.
+    """Recompute every hash chain of a Swarm and check it against what was sealed and published.
 
-    Repairs nothing: what was there before an edit is not known here.
+    The first event that was edited, cut, removed, moved or rolled back is named. What happened
+    since the last seal is only held by its own chain. Repairs nothing: what was there before an
+    edit is not known here.
 
     Exit status: 0 unbroken; 3 broken; 5 no such Swarm.
 
@@ -33,18 +36,30 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
 
     async def work(database: Database) -> Any:
         from swarm.adapters.postgres.store.desk.trails import Trails  # noqa: PLC0415
+        from swarm.adapters.postgres.store.seals import PostgresSeals  # noqa: PLC0415
+        from swarm.runtime.wiring import notary  # noqa: PLC0415 - imports the whole runtime
 
-        return await Trails(database).verify_all(await swarm_named(database, swarm))
+        id_ = await swarm_named(database, swarm)
+        found = await Trails(database).verify_all(id_)
+        return found, await PostgresSeals(database, notary(home_of(home))).verify(id_)
 
-    found = ask(home, work)
-    faults = [str(fault) for fault in found.faults]
+    found, (seals, broken) = ask(home, work)
+    known = {fault.chain for fault in found.faults}  # a chain that is broken anyway is told once
+    faults = [*found.faults, *(fault for fault in broken if fault.chain not in known)]
     if not output.for_people:
-        body = {"chains": found.chains, "events": found.events, "faults": faults}
+        body = {
+            "chains": found.chains,
+            "events": found.events,
+            "seals": seals,
+            "faults": [{**asdict(fault), "kind": str(fault.kind)} for fault in faults],
+        }
         show_one("AuditVerdict", body, output)
     else:
         for fault in faults:
-            emit(f"broken: {line(fault)}")
-        emit(f"{found.chains} chains, {found.events} events, {len(faults)} faults")
+            emit(
+                f"broken: {line(f'{fault.chain} at seq {fault.seq}: {fault.kind}: {fault.detail}')}"
+            )
+        emit(f"{found.chains} chains, {found.events} events, {seals} seals, {len(faults)} faults")
     return EXIT_BAD_OUTCOME if faults else EXIT_DONE
 
 

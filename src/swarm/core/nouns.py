@@ -80,7 +80,8 @@ class Signal:
 class Need:
     """A reason to change something, merged from signals that say the same.
 
-    citations:   independent origins that can be looked up.
+    citations:   independent origins that can be looked up.   heard: all that can be looked up.
+    anchored:    one of the independent ones is our own or from a trusted tier.
     heat:        ln of the pheromone sum relative to the fixed epoch (see loop.normalize).
     rank:        the static sort key (see loop.select); waiting never changes the order.
     rounds:      missions already opened for it; the next one has this round number.
@@ -110,6 +111,8 @@ class Need:
     rounds: int = 0
     own_rounds: int = 0
     origins: tuple[str, ...] = ()
+    heard: int = 0
+    anchored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

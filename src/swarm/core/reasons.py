@@ -11,6 +11,8 @@ class Reason(StrEnum):
     # Gate 1
     ENOUGH_EVIDENCE = "EnoughEvidence"  #: citations and confidence reach what the swarm asks
     TOO_FEW_CITATIONS = "TooFewCitations"  #: fewer independent origins than minCitations
+    CITATIONS_NOT_INDEPENDENT = "CitationsNotIndependent"  #: origins that repeat one text are one
+    NOT_ANCHORED = "NotAnchored"  #: R2 and R3 need a citation of our own or from a trusted tier
     UNCITED = "Uncited"  #: nothing that can be looked up supports the claim
     LOW_CONFIDENCE = "LowConfidence"  #: confidence is below minConfidence
     # Selection

@@ -57,6 +57,9 @@ class FaultKind(StrEnum):
     MOVED = "moved"  #: events were put into another order
     CUT = "cut"  #: the newest events are missing: the head knows more
     HEAD = "head"  #: the events hold together, but not with the head
+    REWRITTEN = "rewritten"  #: what is there holds together, and is not what was sealed
+    UNSIGNED = "unsigned"  #: a seal bears no signature of a key that is known here
+    ROLLED_BACK = "rolled-back"  #: the database is older than what was published from it
 
 
 class Event(NamedTuple):

@@ -15,6 +15,8 @@ class Event(StrEnum):
     SOURCE_READ = "source.read"  #: a source brought something new
     SOURCE_DARK = "source.dark"  #: a source stopped answering
     SOURCE_BACK = "source.back"  #: a dark source answers again
+    TRAIL_SEALED = "trail.sealed"  #: what happened was signed and written down outside
+    SEAL_REFUSED = "seal.refused"  #: it could not be; the trail is not sealed meanwhile
     TARGET_DRIFTED = "target.drifted"  #: a target runs what Git does not say
     TARGET_SETTLED = "target.settled"  #: a drifted target runs what Git says again
     NEED_REJECTED = "need.rejected"  #: Gate 1 refused a need

@@ -52,6 +52,11 @@ class Home:
         return self.state / "services"
 
     @property
+    def seals(self) -> Path:
+        """The key that seals are signed with, and the seals as they were published."""
+        return self.state / "seals"
+
+    @property
     def logs(self) -> Path:
         """Logs of the controller, and the owner channel."""
         return self.state / "logs"

@@ -37,6 +37,21 @@ class DatabaseSettings(SettingsBlock):
     )
 
 
+class SealSettings(SettingsBlock):
+    """How often the trail is sealed, and who gets to hear of it."""
+
+    every: _Long = Field(
+        default=timedelta(minutes=1),
+        description="Pause between two seals. Where nothing happened, none is made.",
+    )
+    channel: str = Field(
+        default="",
+        max_length=253,
+        description="Channel that is told each seal, so that a copy is out of reach of whoever"
+        " administers this machine. Empty: only the file in .swarm/seals.",
+    )
+
+
 class BudgetSettings(SettingsBlock):
     """What the name in `spec.risk.budgetRef` may spend."""
 

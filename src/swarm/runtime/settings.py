@@ -29,6 +29,7 @@ from swarm.runtime.policy_settings import (
     DatabaseSettings,
     LoopSettings,
     RiskSettings,
+    SealSettings,
     SloSettings,
 )
 
@@ -87,6 +88,9 @@ class Settings(BaseSettings):
     risk: RiskSettings = Field(default=RiskSettings(), description="How risk is told.")
     canary: CanarySettings = Field(default=CanarySettings(), description="Limits of Gate 5.")
     slo: SloSettings = Field(default=SloSettings(), description="Limits of Gate 6.")
+    seals: SealSettings = Field(
+        default=SealSettings(), description="How the trail is made tamper-evident."
+    )
     loop: LoopSettings = Field(default=LoopSettings(), description="How much happens at once.")
 
     @classmethod

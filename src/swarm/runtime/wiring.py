@@ -19,6 +19,7 @@ from swarm.adapters.local.attest.attestations import LocalAttestations
 from swarm.adapters.local.channel import LocalChannel
 from swarm.adapters.local.checks.runner import LocalChecks
 from swarm.adapters.local.git.forge import LocalForge
+from swarm.adapters.local.notary import LocalNotary
 from swarm.adapters.local.sources import build as local
 from swarm.adapters.local.sources.checkout import Checkouts
 from swarm.adapters.local.targets import LocalTargets
@@ -27,9 +28,11 @@ from swarm.adapters.postgres.store.bell import PostgresBell
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.missions import PostgresMissions
 from swarm.adapters.postgres.store.orders import PostgresOrders
+from swarm.adapters.postgres.store.seals import PostgresSeals
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
+from swarm.ports.seals import Notary
 from swarm.ports.source_settings import Place
 from swarm.ports.sources import Source
 from swarm.ports.store import BindingOf
@@ -38,6 +41,7 @@ from swarm.runtime.controller import Keeper, Store
 from swarm.runtime.hands import Hands
 from swarm.runtime.home import Home
 from swarm.runtime.job_keeper import JobKeeper
+from swarm.runtime.seal_keeper import SealKeeper
 from swarm.runtime.settings import Settings, load
 from swarm.runtime.source_keeper import SourceKeeper
 from swarm.runtime.target_keeper import TargetKeeper
@@ -89,7 +93,7 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     news = News(orders)
     forge = LocalForge(settings.repositories, home.clones)
     targets = LocalTargets(settings.targets, forge, home.services)
-    hidden = (home.file, home.database, home.logs, home.services)
+    hidden = (home.file, home.database, home.logs, home.services, home.seals)
     runs = LocalRuns(
         settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden
     )
@@ -114,6 +118,8 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     if settings.targets:
         repos = {target: one.repo for target, one in settings.targets.items()}
         keepers.append(TargetKeeper(repos, targets, checkouts, intake, specs))
+    seals = PostgresSeals(database, notary(home))
+    keepers.append(SealKeeper(seals, settings.seals.every, hands.channel, settings.seals.channel))
     return Parts(
         store=Store(ticks=PostgresTicks(database), orders=orders, bell=PostgresBell(database)),
         hands=hands,
@@ -175,6 +181,11 @@ class BoundSources:
         return settings.quiet_after if settings is not None else None
 
 
+def notary(home: Home) -> Notary:
+    """Who signs this installation's seals, and where they are published."""
+    return LocalNotary(home.seals)
+
+
 def private_clones(settings: Settings, home: Home) -> LocalForge:
     """The installation's repositories and their private clones."""
     return LocalForge(settings.repositories, home.clones)
@@ -191,7 +202,7 @@ def scratch_runs(
 ) -> tuple[LocalForge, LocalRuns]:
     """Agents on clones of their own below `folder`: nothing of the installation is written."""
     forge = LocalForge(settings.repositories, folder / "clones")
-    hidden = (home.file, home.database, home.logs, home.services)
+    hidden = (home.file, home.database, home.logs, home.services, home.seals)
     runs = LocalRuns(
         settings.agents, forge, folder / "runs", on_finished=on_finished, hidden=hidden
     )
@@ -203,7 +214,7 @@ def scratch_checks(
 ) -> tuple[LocalForge, LocalChecks]:
     """Checks whose jobs and results lie below `folder`, on the installation's private clones."""
     forge = LocalForge(settings.repositories, home.clones)
-    hidden = (home.file, home.database, home.logs, home.services)
+    hidden = (home.file, home.database, home.logs, home.services, home.seals)
     checks = LocalChecks(
         settings.checks, forge, folder / "checks", on_finished=on_finished, hidden=hidden
     )

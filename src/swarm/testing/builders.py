@@ -67,6 +67,8 @@ def need(number: int = 1, **over: Any) -> Need:
         "origins": ("ruff", "reference-search"),
     }
     fields.update(over)
+    fields.setdefault("heard", fields["citations"])
+    fields.setdefault("anchored", not fields["external"])
     fields.setdefault(
         "rank",
         ranking.static_rank(

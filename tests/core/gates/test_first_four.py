@@ -10,7 +10,7 @@ from swarm.core.evidence import ArtifactJudged, ArtifactResult, CheckEnded, Chec
 from swarm.core.findings import read
 from swarm.core.gates import code_quality, discovery_quality, merge_policy, supply_chain
 from swarm.core.ids import ApprovalId, EvidenceId, OrderKey
-from swarm.core.nouns import Approval
+from swarm.core.nouns import Approval, Risk
 from swarm.core.policy.approval import Permission, Ruling
 from swarm.core.snapshot import OpenOrder
 from swarm.testing.builders import NOON, REPO, change, installation, mission, need, snapshot, spec
@@ -36,6 +36,11 @@ AUTOMATIC = Ruling(permission=Permission.AUTOMATIC, why="R1 runs by itself")
         ({"confidence": 0.7499}, Answer.FAIL, "LowConfidence"),
         ({"citations": 1, "confidence": 0.1}, Answer.FAIL, "TooFewCitations"),
         ({"external": True}, Answer.PASS, "EnoughEvidence"),
+        ({"citations": 1, "heard": 2}, Answer.FAIL, "CitationsNotIndependent"),
+        ({"citations": 1, "heard": 1}, Answer.FAIL, "TooFewCitations"),
+        ({"risk": Risk.R2, "anchored": False}, Answer.FAIL, "NotAnchored"),
+        ({"risk": Risk.R1, "anchored": False}, Answer.PASS, "EnoughEvidence"),
+        ({"risk": Risk.R3}, Answer.PASS, "EnoughEvidence"),
     ],
 )
 def test_gate_1_asks_for_citations_and_confidence(fields, answer, reason):

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarm.contract.verdict import Answer
+from swarm.core.gates import discovery_quality
 from swarm.core.ids import NeedId, SignalId
 from swarm.core.nouns import NeedState, Risk, Signal
 from swarm.core.policy import ranking
-from swarm.core.policy.backlog import Circumstances, Citation, Kept, Known, confidence, grow, warm
+from swarm.core.policy.backlog import Circumstances, Kept, Known, grow, warm
+from swarm.testing.builders import spec
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEEN = Circumstances(now=NOON)
@@ -47,32 +50,120 @@ def kept(of):
     )  # fmt: skip
 
 
-def cited(origin, trust, citation="c"):
-    return Citation(
-        origin=origin, citation=citation, source=origin, external=False, trust=trust,
-        signal=SignalId("g"), at=NOON,
-    )  # fmt: skip
-
-
 @pytest.mark.req("LOOP-4")
 @pytest.mark.parametrize(
     ("trusts", "expected"),
-    [([], 0.0), ([0.5], 0.5), ([0.5, 0.6], 0.8), ([0.5, 0.5, 0.5], 0.875), ([1.0, 0.1], 1.0)],
+    [([0.5], 0.5), ([0.5, 0.6], 0.8), ([0.5, 0.5, 0.5], 0.875), ([1.0, 0.1], 1.0)],
 )
 def test_confidence_joins_independent_origins(trusts, expected):
-    found = confidence(cited(f"o{index}", trust) for index, trust in enumerate(trusts))
-    assert found == pytest.approx(expected)
+    signals = [said(index, f"o{index}", trust=trust) for index, trust in enumerate(trusts)]
+    assert grow(NEED, None, signals, SEEN).need.confidence == pytest.approx(expected)
 
 
 @pytest.mark.req("GATE-1")
 def test_what_cannot_be_looked_up_adds_no_confidence():
-    assert confidence([cited("a", 0.9, citation="")]) == 0.0
+    need = grow(NEED, None, [said(1, trust=0.9, citation=""), said(2, citation="")], SEEN).need
+    assert (need.confidence, need.citations, need.cited, need.heard) == (0.0, 0, False, 0)
 
 
-@given(st.lists(st.floats(0, 1), max_size=6), st.floats(0, 1))
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.floats(0, 1))
 def test_more_evidence_never_makes_less_confident(trusts, one_more):
-    some = [cited(f"o{index}", trust) for index, trust in enumerate(trusts)]
-    assert confidence([*some, cited("new", one_more)]) >= confidence(some) - 1e-12
+    some = [said(index, f"o{index}", trust=trust) for index, trust in enumerate(trusts)]
+    more = [*some, said(99, "new", trust=one_more)]
+    before, after = grow(NEED, None, some, SEEN).need, grow(NEED, None, more, SEEN).need
+    assert after.confidence >= before.confidence - 1e-12
+
+
+STORY = (
+    "The parser of release 4.2 reads one byte past the end of its buffer when a header has no"
+    " colon, and a peer that sends such a header can make the service answer with an old request."
+)
+OWN_WORDS = (
+    "We saw memory of earlier requests in replies after upgrading to 4.2; malformed headers without"
+    " a separator trigger it every time, and going back to 4.1 made it stop on all three hosts."
+)
+
+
+def told(number, origin, body=STORY, **given):
+    """What a site outside says."""
+    return said(
+        number, origin, external=True, title="Leak in 4.2", body=body,
+        citation=f"https://{origin}/1", **given,
+    )  # fmt: skip
+
+
+def grown(known_need, *signals):
+    """Grow as the store does: it hands over what the citing signals said."""
+    return grow(NEED, known_need, signals, SEEN)
+
+
+def remembered(growth, *signals):
+    return Known(
+        need=growth.need,
+        state_at=NOON,
+        citations={cited.origin: cited for cited in growth.citations},
+        texts={signal.id: f"{signal.title}\n{signal.body}" for signal in signals},
+    )
+
+
+@pytest.mark.req("LOOP-3")
+@pytest.mark.req("GATE-1")
+def test_two_mirrors_of_one_article_are_one_citation_of_a_need():
+    """T2: another domain with the same article proves nothing more."""
+    copy = STORY.replace("an old request", "an older request")
+    first = told(1, "news.example", observed_at=NOON - timedelta(hours=1))
+    need = grown(None, first, told(2, "mirror.example", copy)).need
+    assert (need.citations, need.heard) == (1, 2)
+    assert need.origins == ("news.example",)
+    assert need.confidence == pytest.approx(0.5)
+    verdict = discovery_quality.judge(need, spec().discovery)
+    assert (verdict.answer, verdict.reason) == (Answer.FAIL, "CitationsNotIndependent")
+    assert verdict.detail.startswith("1 of 2 (news.example)")
+
+
+@pytest.mark.req("LOOP-3")
+def test_a_mirror_that_comes_later_is_known_by_what_the_first_said():
+    first = told(1, "news.example")
+    before = remembered(grown(None, first), first)
+    assert grown(before, told(2, "mirror.example")).need.citations == 1
+    other = grown(before, told(3, "blog.example", OWN_WORDS)).need
+    assert (other.citations, other.origins) == (2, ("blog.example", "news.example"))
+
+
+@pytest.mark.req("LOOP-3")
+def test_a_text_that_nobody_remembers_lets_no_other_count_beside_it():
+    """Absence of evidence: whether the new one repeats the forgotten one cannot be said."""
+    before = remembered(grown(None, told(1, "news.example")))
+    need = grown(before, told(2, "blog.example", OWN_WORDS)).need
+    assert (need.citations, need.heard) == (1, 2)
+
+
+@pytest.mark.req("GATE-1")
+def test_a_mirror_reopens_no_rejected_need_and_an_own_report_does():
+    first = told(1, "news.example")
+    rejected = remembered(grown(None, first), first)
+    rejected = rejected._replace(need=replace(rejected.need, state=NeedState.REJECTED))
+    mirror = grown(rejected, told(2, "mirror.example", trust=0.7))
+    assert (mirror.opened, mirror.need.origins) == (False, ("mirror.example",))
+    assert grown(rejected, told(3, "blog.example", OWN_WORDS)).opened
+
+
+@pytest.mark.req("GATE-1")
+@pytest.mark.parametrize(
+    ("risk", "trusts", "reason"),
+    [
+        pytest.param(Risk.R1, (0.6, 0.6), "EnoughEvidence", id="r1-does-not-ask"),
+        pytest.param(Risk.R2, (0.6, 0.6), "NotAnchored", id="r2-asks"),
+        pytest.param(Risk.R3, (0.79, 0.79), "NotAnchored", id="just-below-the-tier"),
+        pytest.param(Risk.R2, (0.6, 0.8), "EnoughEvidence", id="one-of-the-tier"),
+    ],
+)
+def test_what_is_risky_needs_one_source_of_a_trusted_tier(risk, trusts, reason):
+    signals = (
+        told(1, "news.example", trust=trusts[0], risk=risk),
+        told(2, "blog.example", OWN_WORDS, trust=trusts[1], risk=risk),
+    )
+    assert discovery_quality.judge(grown(None, *signals).need, spec().discovery).reason == reason
 
 
 @pytest.mark.req("GATE-1")

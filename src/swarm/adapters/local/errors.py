@@ -35,3 +35,21 @@ class WebhookFailed(Unavailable):
         "Check `webhook` and `secret_env` of the channel in swarm.toml. "
         "The message is sent again by itself until `give_up_after`."
     )
+
+
+class SealKeyUnusable(Refused):
+    """The key that seals are signed with cannot be used, or others may read it."""
+
+    code: ClassVar[str] = "SWM404"
+    remedy: ClassVar[str] = (
+        "Restore .swarm/seals/seal.key with mode 600. A new one is only made where there is none."
+    )
+
+
+class SealsUnwritable(Unavailable):
+    """A seal could not be written down outside of the database."""
+
+    code: ClassVar[str] = "SWM405"
+    remedy: ClassVar[str] = (
+        "Make room on the disk or mend the folder's rights; it is written at the next turn."
+    )

@@ -39,6 +39,17 @@ create table trail (
 );
 create index trail_tail on trail (swarm, tx);
 
+create table seal (
+  swarm     text collate "C" not null,                    -- no reference: a seal outlives its swarm
+  seq       bigint not null check (seq > 0),
+  at        timestamptz not null,
+  body      text not null,                                -- canonical JSON: these bytes are signed
+  leaves    text not null,                                -- [[chain, seq, hash], ...] of the root
+  key       text not null,                                -- fingerprint of who signed
+  signature bytea not null check (octet_length(signature) = 64),
+  primary key (swarm, seq)
+);
+
 -- ------------------------------------------------------------------------------------- the swarm
 
 create table swarm (
@@ -133,7 +144,9 @@ create table need (
   trusts        float8[] not null default '{}',           -- of these, in the same order
   state_reason  text not null default '',
   title         text not null,
-  body          text not null
+  body          text not null,
+  heard         int,                                      -- origins that can be looked up
+  anchored      boolean                                   -- one is ours or of a trusted tier
 ) with (fillfactor = 80);
 -- With the id behind the rank, equal ranks have one order, and cutting the list stays cheap; with
 -- not_before beside it, needs that rest are left out without reading them.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from swarm.contract.discovery import Discovery
 from swarm.contract.verdict import Answer, Verdict
-from swarm.core.nouns import Need
-from swarm.core.policy.citation import degraded
+from swarm.core.nouns import Need, Risk
+from swarm.core.policy.citation import TRUSTED_FROM, degraded
 from swarm.core.reasons import Reason
 
 NAME = "discovery_quality"
@@ -19,6 +19,12 @@ def judge(need: Need, policy: Discovery, dark: int = 0, sources: int = 0) -> Ver
     """
     if need.citations == 0 or not need.cited:
         return _fail(Reason.UNCITED, "nothing that can be looked up supports it")
+    if need.citations < policy.min_citations <= need.heard:
+        return _fail(
+            Reason.CITATIONS_NOT_INDEPENDENT,
+            f"{need.citations} of {need.heard} ({', '.join(need.origins)}); the others say it in"
+            f" the same words, and {policy.min_citations} independent ones are wanted",
+        )
     if need.citations < policy.min_citations:
         return _fail(
             Reason.TOO_FEW_CITATIONS,
@@ -29,6 +35,12 @@ def judge(need: Need, policy: Discovery, dark: int = 0, sources: int = 0) -> Ver
         return _fail(
             Reason.LOW_CONFIDENCE,
             f"confidence {need.confidence:.2f} is below {policy.min_confidence:.2f}",
+        )
+    if need.risk >= Risk.R2 and not need.anchored:
+        return _fail(
+            Reason.NOT_ANCHORED,
+            f"this is R{need.risk:d} and no citation is of our own or of a source trusted"
+            f" {TRUSTED_FROM} or more",
         )
     weaker = degraded(need.confidence, dark, sources)
     if weaker < policy.min_confidence:

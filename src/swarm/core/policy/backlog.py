@@ -8,14 +8,16 @@ is one citation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from swarm.core.ids import NeedId, SignalId
 from swarm.core.nouns import Need, NeedState, Risk, Signal
 from swarm.core.policy import ranking
+from swarm.core.policy.citation import Claim, Grounds, anchors, ground
 
 LOOK_BACK = timedelta(days=7)  #: an older saying heats as if it were a week old
 WEIGHT_LEAST = 1e-3  #: a deposit's weight is a trust; zero has no logarithm
@@ -24,7 +26,9 @@ _UNMOVED = (NeedState.OPEN, NeedState.TAKEN)  #: states that no signal changes
 
 
 class Citation(NamedTuple):
-    """What one independent origin says for a need. Repeats of one origin are one citation.
+    """What one origin says for a need. Repeats of one origin are one citation.
+
+    Whether it is independent of the others depends on them, so that is weighed with all at hand.
 
     citation: what can be looked up; empty when nothing can.
     trust:    of the claim after learning, in [0, 1]; the highest seen of this origin.
@@ -40,18 +44,23 @@ class Citation(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A need that is there already, with its citations by origin."""
+    """A need that is there already, with its citations by origin.
+
+    texts: what the signals behind external citations say; absent: nobody knows any more.
+    """
 
     need: Need
     state_at: datetime
     citations: Mapping[str, Citation]
+    texts: Mapping[SignalId, str] = MappingProxyType({})
 
 
 class Growth(NamedTuple):
     """A need after new signals.
 
-    citations: those that are new or stronger than before.    opened: it is open and was not.
-    trusts:    of the need's origins, in their order.
+    citations:  those that are new or stronger than before.    opened: it is open and was not.
+    cited_anew: independent origins that did not count before.
+    trusts:     of the need's origins, in their order.
     """
 
     need: Need
@@ -112,18 +121,6 @@ class Circumstances:
         return max(self.now - LOOK_BACK, min(self.now, signal.observed_at))
 
 
-def confidence(citations: Iterable[Citation]) -> float:
-    """How sure the cited origins make us: 1 - prod(1 - trust), origins being independent.
-
-    What cannot be looked up adds nothing. Source: noisy-or, Pearl 1988, section 4.3.2.
-    """
-    doubt = 1.0
-    for cited in citations:
-        if cited.citation:
-            doubt *= 1.0 - cited.trust
-    return 1.0 - doubt
-
-
 def grow(
     id_: NeedId, known: Known | None, signals: Sequence[Signal], seen: Circumstances
 ) -> Growth:
@@ -137,12 +134,10 @@ def grow(
     before = known.citations if known else {}
     fresh = _citations(before, signals, seen)
     need = known.need if known else None
-    anew = sum(1 for item in fresh.values() if item.citation and _uncited(before, item.origin))
-    cited = sorted(item for item in {**before, **fresh}.values() if item.citation)
-    origins = tuple(item.origin for item in cited)
-    sure = confidence(cited)
+    grounds = _grounds({**before, **fresh}, known.texts if known else {}, signals)
+    anew = len(set(grounds.origins).difference(need.origins if need else ()))
     first = signals[0]
-    opened = known is None or _reopens(known, signals, anew)
+    opened = known is None or _reopens(known, signals, grounds.citations)
     heat = _heated(need.heat if need else None, signals, seen)
     risk, value, cost, own, said, external = _most(signals, seen)
     if need is not None:
@@ -161,14 +156,16 @@ def grow(
         risk=risk,
         value=value,
         cost=cost,
-        confidence=sure,
-        citations=len(origins),
-        cited=bool(origins),
+        confidence=grounds.confidence,
+        citations=grounds.citations,
+        cited=grounds.citations > 0,
+        heard=grounds.heard,
+        anchored=grounds.anchored,
         external=external,
         signals=(need.signals if need else 0) + len(signals),
         heat=heat,
         rank=ranking.static_rank(
-            ranking.worth(value=value, cost=cost, confidence=sure, risk=risk),
+            ranking.worth(value=value, cost=cost, confidence=grounds.confidence, risk=risk),
             heat=heat,
             first_seen=first_seen,
         ),
@@ -178,10 +175,9 @@ def grow(
         not_before=None if opened or need is None else need.not_before,
         rounds=need.rounds if need else 0,
         own_rounds=own,
-        origins=origins,
+        origins=grounds.origins,
     )
-    trusts = tuple(item.trust for item in cited)
-    return Growth(grown, tuple(fresh.values()), anew, opened, trusts)
+    return Growth(grown, tuple(fresh.values()), anew, opened, grounds.trusts)
 
 
 def _first(id_: NeedId, signal: Signal, seen: Circumstances) -> Growth:
@@ -204,6 +200,8 @@ def _first(id_: NeedId, signal: Signal, seen: Circumstances) -> Growth:
         confidence=sure,
         citations=int(cited),
         cited=cited,
+        heard=int(cited),
+        anchored=cited and anchors(trust, external=signal.external),
         external=signal.external,
         signals=1,
         heat=heat,
@@ -269,7 +267,30 @@ def _most(
     )
 
 
-def _reopens(known: Known, signals: Sequence[Signal], cited_anew: int) -> bool:
+def words_of(title: str, body: str) -> str:
+    """The words of a signal by which a mirror of it is known."""
+    return f"{title}\n{body}".strip()
+
+
+def _grounds(
+    citations: Mapping[str, Citation], texts: Mapping[SignalId, str], signals: Sequence[Signal]
+) -> Grounds:
+    """What all citations of a need amount to together."""
+    now = {signal.id: words_of(signal.title, signal.body) for signal in signals if signal.external}
+    return ground(
+        Claim(
+            origin=cited.origin,
+            citation=cited.citation,
+            external=cited.external,
+            trust=cited.trust,
+            text=now.get(cited.signal) or texts.get(cited.signal, ""),
+            at=cited.at,
+        )
+        for cited in citations.values()
+    )
+
+
+def _reopens(known: Known, signals: Sequence[Signal], citations: int) -> bool:
     """Whether new evidence makes a closed need a need again.
 
     Rejected: only another independent citation. Done: only what was said after it was done, for
@@ -277,7 +298,7 @@ def _reopens(known: Known, signals: Sequence[Signal], cited_anew: int) -> bool:
     """
     state = known.need.state
     if state is NeedState.REJECTED:
-        return cited_anew > 0
+        return citations > known.need.citations
     if state is NeedState.DONE:
         return any(signal.observed_at > known.state_at for signal in signals)
     return state is NeedState.EXPIRED
@@ -303,11 +324,6 @@ def _citations(
                 at=seen.said_at(signal),
             )
     return fresh
-
-
-def _uncited(before: Mapping[str, Citation], origin: str) -> bool:
-    known = before.get(origin)
-    return known is None or not known.citation
 
 
 def _heated(heat: float | None, signals: Sequence[Signal], seen: Circumstances) -> float:

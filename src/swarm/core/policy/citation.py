@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from swarm.core import likeness
 from swarm.core.policy.cleaning import Flag
@@ -42,6 +43,7 @@ class Counts(StrEnum):
     MIRROR = "mirror"  #: an external text that repeats one that counts
     UNCITED = "uncited"  #: nothing that could be looked up
     SURPLUS = "surplus"  #: there are more claims than are weighed
+    FORGOTTEN = "forgotten"  #: its text is gone, so nobody can say whether it repeats another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Claim:
 
     origin:   registrable domain or tool.   citation: what can be looked up; empty: nothing.
     trust:    in [0, 1], after `worth` and what was learned about the source.
-    text:     title and body, cleaned.      at: when it was said.
+    text:     title and body, cleaned; empty when it was forgotten.    at: when it was said.
     """
 
     origin: str
@@ -75,13 +77,16 @@ class Term:
 class Grounds:
     """What the citations of a need amount to, with every term that led there.
 
-    confidence: in [0, 1].   citations: independent ones.   origins: theirs, sorted.
+    confidence: in [0, 1].   citations: independent ones.   origins, trusts: theirs, sorted.
+    heard:      origins that can be looked up, independent or not.
     anchored:   one of them is of our own or from a trusted tier, as R2 and R3 ask.
     """
 
     confidence: float
     citations: int
     origins: tuple[str, ...]
+    trusts: tuple[float, ...]
+    heard: int
     anchored: bool
     terms: tuple[Term, ...]
 
@@ -110,7 +115,10 @@ def ground(claims: Iterable[Claim]) -> Grounds:
     lowers a need's citations by repeating what others say. Cost: O(n * 64) comparisons of 128
     numbers, and 20 us per 200 characters once per claim.
     """
-    ordered = sorted(claims, key=lambda c: (-c.trust, c.at, c.origin, c.citation, c.text))
+    ordered = sorted(
+        claims,
+        key=lambda c: (_forgotten(c), -c.trust, c.at, c.origin, c.citation, c.external, c.text),
+    )
     texts = _Texts([claim.text for claim in ordered])
     kept: dict[str, Claim] = {}
     heard: list[int] = []
@@ -121,6 +129,8 @@ def ground(claims: Iterable[Claim]) -> Grounds:
             counts = Counts.UNCITED
         elif claim.origin in kept:
             counts, of = Counts.SAME_ORIGIN, claim.origin
+        elif _forgotten(claim) and heard:
+            counts = Counts.FORGOTTEN
         elif claim.external and (said := texts.mirror(index, heard)) is not None:
             counts, of = Counts.MIRROR, ordered[said].origin
         elif len(kept) >= MOST_CLAIMS:
@@ -133,10 +143,12 @@ def ground(claims: Iterable[Claim]) -> Grounds:
             heard.append(index)
         terms.append(Term(origin=claim.origin, trust=claim.trust, counts=counts, of=of))
     return Grounds(
-        confidence=confidence(claim.trust for claim in kept.values()),
+        confidence=confidence(kept[origin].trust for origin in sorted(kept)),
         citations=len(kept),
         origins=tuple(sorted(kept)),
-        anchored=any(not c.external or c.trust >= TRUSTED_FROM for c in kept.values()),
+        trusts=tuple(kept[origin].trust for origin in sorted(kept)),
+        heard=len({claim.origin for claim in ordered if claim.citation}),
+        anchored=any(anchors(claim.trust, external=claim.external) for claim in kept.values()),
         terms=tuple(terms),
     )
 
@@ -147,6 +159,11 @@ def confidence(trusts: Iterable[float]) -> float:
     for trust in trusts:
         doubt *= 1.0 - min(1.0, max(0.0, trust))
     return 1.0 - doubt
+
+
+def anchors(trust: float, *, external: bool) -> bool:
+    """Whether a claim is of our own or from a trusted tier, as R2 and R3 ask for one (T2)."""
+    return not external or trust >= TRUSTED_FROM
 
 
 def degraded(confidence: float, dark: int, sources: int) -> float:
@@ -167,19 +184,27 @@ def explain(grounds: Grounds, wanted: int) -> str:
         if term.counts is Counts.MIRROR
         else f"{term.origin} is {term.counts}"
         for term in grounds.terms
-        if term.counts in {Counts.MIRROR, Counts.UNCITED}
+        if term.counts in {Counts.MIRROR, Counts.UNCITED, Counts.FORGOTTEN}
     ]
     return f"{said} ({'; '.join(others[:5])})" if others else said
 
 
+def _forgotten(claim: Claim) -> bool:
+    return claim.external and not claim.text
+
+
 class _Texts:
-    """Some texts, prepared once for being compared with each other."""
+    """Some texts, prepared once for being compared with each other, and only if they are."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._plain = [" ".join(text[:TEXT_MOST].casefold().split()) for text in texts]
         self._long = [len(text) >= MIRROR_FROM for text in self._plain]
-        known = [text if long else "" for text, long in zip(self._plain, self._long, strict=True)]
-        self._signatures = likeness.signatures(known)
+
+    @cached_property
+    def _signatures(self) -> likeness.Signatures:
+        return likeness.signatures(
+            [text if long else "" for text, long in zip(self._plain, self._long, strict=True)]
+        )
 
     def mirror(self, index: int, others: Sequence[int]) -> int | None:
         """The first of `others` whose words text `index` repeats; None when it repeats none."""

@@ -255,6 +255,55 @@ async def test_citations_count_independent_origins_not_repeats(world, intake):
     assert need.confidence == pytest.approx(1 - 0.5 * 0.2)
 
 
+STORY = (
+    "The parser of release 4.2 reads one byte past the end of its buffer when a header has no"
+    " colon, and a peer that sends such a header can make the service answer with an old request."
+)
+
+
+def told(swarm, number, domain, body=STORY, **given):
+    """What a site outside says about one rule and file, so that all of it is one need."""
+    return said(
+        swarm, number, source=domain.partition(".")[0], origin=domain, external=True, body=body,
+        title="Leak in 4.2", citation=f"https://{domain}/1", **given,
+    )  # fmt: skip
+
+
+@pytest.mark.req("LOOP-3")
+@pytest.mark.req("GATE-1")
+async def test_mirrors_are_one_citation_in_one_reading_and_over_many(world, intake):
+    """T2: the store remembers what each origin said, also for the mirror that comes last."""
+    at_once = [told(world.swarm, 1, "news.example"), told(world.swarm, 2, "mirror.example")]
+    await intake.ingest(world.swarm, "feeds", reading(*at_once))
+    (need,) = await needs(world)
+    assert (need.citations, need.heard, need.anchored) == (1, 2, False)
+    third = told(world.swarm, 3, "third.example", STORY.replace("old request", "old answer"))
+    report = await intake.ingest(world.swarm, "feeds", reading(third, cursor="2"))
+    (need,) = await needs(world)
+    assert (need.citations, need.heard, report.cited) == (1, 3, 0)
+    assert need.confidence == pytest.approx(0.5)
+    own = told(
+        world.swarm, 4, "blog.example", "Malformed headers without a separator show us memory of"
+        " earlier requests since the upgrade; going back to 4.1 stopped it on all three hosts.",
+    )  # fmt: skip
+    await intake.ingest(world.swarm, "feeds", reading(own, cursor="3"))
+    (need,) = await needs(world)
+    assert (need.citations, need.heard, need.signals) == (2, 4, 4)
+    assert need.confidence == pytest.approx(0.75)
+    tool = said(world.swarm, 5)
+    await intake.ingest(world.swarm, "ruff", reading(tool, cursor="4"))
+    (need,) = await needs(world)
+    assert (need.citations, need.anchored) == (3, True)
+
+
+@pytest.mark.req("GATE-1")
+async def test_a_need_of_an_older_release_is_read_as_far_as_it_is_known(world, intake):
+    await intake.ingest(world.swarm, "ruff", reading(said(world.swarm, 1)))
+    await world.sql("update need set heard = null, anchored = null")
+    (need,) = await needs(world)
+    assert (need.heard, need.anchored) == (1, True)
+
+
 @pytest.mark.req("LOOP-10")
 async def test_learned_trust_weighs_new_claims(world, make, intake):
     learned = Learn(class_bias=(), source_trust=(("ruff", 0.5),), cause="m-1")

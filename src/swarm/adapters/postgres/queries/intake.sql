@@ -40,12 +40,22 @@ from need where id = any(%(ids)s::text[]) order by id for no key update
 -- name: whole_needs
 select id, state_at, title, body, mission_class, repo, paths, rule, risk, value, cost, confidence,
   citations, cited, external, signals, heat, rank, first_seen, last_seen, state, not_before, rounds,
-  own_rounds, origins
+  own_rounds, origins, coalesce(heard, citations), coalesce(anchored, false)
 from need where id = any(%(ids)s::text[])
 
 -- name: citations
 select need, origin, citation, source, external, trust, signal, at
 from citation where need = any(%(ids)s::text[])
+
+-- name: said
+-- What external citations say, as far as it is still known: the strongest of a flood are enough.
+select c.need, c.signal, s.body ->> 'title', s.body ->> 'body'
+from unnest(%(ids)s::text[]) as asked (need)
+cross join lateral (
+  select need, signal from citation
+  where need = asked.need and external and citation <> ''
+  order by trust desc, at limit %(most)s) c
+join signal s on s.id = c.signal
 
 -- name: own_rounds
 select m.id, coalesce(n.own_rounds, 0) from mission m left join need n on n.id = m.need
@@ -54,7 +64,7 @@ where m.id = any(%(ids)s::text[])
 -- name: copy_needs
 copy need (id, swarm, rank, heat, confidence, value, cost, first_seen, last_seen, signals,
   citations, own_rounds, risk, cited, external, mission_class, repo, rule, paths, origins, trusts,
-  title, body) from stdin
+  heard, anchored, title, body) from stdin
 
 -- name: copy_citations
 copy citation (need, origin, citation, source, external, trust, signal, at) from stdin
@@ -71,13 +81,14 @@ set rank = g.rank, heat = g.heat, confidence = g.confidence, value = g.value, co
     last_seen = g.last_seen, signals = g.signals, citations = g.citations,
     own_rounds = g.own_rounds, risk = g.risk, cited = g.cited, external = g.external,
     origins = array(select jsonb_array_elements_text(g.origins::jsonb)),
-    trusts = g.trusts::float8[]
+    trusts = g.trusts::float8[], heard = g.heard, anchored = g.anchored
 from unnest(%(ids)s::text[], %(ranks)s::float8[], %(heats)s::float8[], %(confidences)s::float8[],
             %(values)s::float8[], %(costs)s::bigint[], %(lasts)s::timestamptz[], %(signals)s::int[],
             %(citations)s::int[], %(own)s::int[], %(risks)s::smallint[], %(cited)s::boolean[],
-            %(external)s::boolean[], %(origins)s::text[], %(trusts)s::text[])
+            %(external)s::boolean[], %(origins)s::text[], %(trusts)s::text[], %(heard)s::int[],
+            %(anchored)s::boolean[])
      as g (id, rank, heat, confidence, value, cost, last_seen, signals, citations, own_rounds, risk,
-           cited, external, origins, trusts)
+           cited, external, origins, trusts, heard, anchored)
 where n.id = g.id
 
 -- name: warm

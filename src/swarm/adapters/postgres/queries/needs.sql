@@ -23,7 +23,12 @@ chosen as (
   limit %(limit)s)
 select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, n.value, n.cost,
   n.confidence, n.citations, n.cited, n.external, n.signals, n.heat, n.rank, n.first_seen,
-  n.last_seen, n.state, n.not_before, n.rounds, n.own_rounds, n.origins
+  n.last_seen, n.state, n.not_before, n.rounds, n.own_rounds, n.origins,
+  n.heard,
+  -- Of a need that an older release wrote, nobody has said it yet.
+  coalesce(n.anchored, exists (
+    select from citation k
+    where k.need = n.id and k.citation <> '' and (not k.external or k.trust >= %(trusted)s)))
 from chosen c join need n on n.id = c.id
 order by c.score desc, c.id
 

@@ -99,3 +99,14 @@ class TextRefused(Refused):
 
     code = "SWM341"
     remedy = "Write one sentence of at most 2,000 characters."
+
+
+class DatabaseRolledBack(Refused):
+    """More seals were published than the database knows: it is older than it was, or another."""
+
+    code = "SWM342"
+    remedy = (
+        "Run `swarmctl audit verify`; it names the first seal that is missing. If you restored a"
+        " backup yourself, move the named file of .swarm/seals aside and keep it."
+    )
+    exit_code = CONFLICT

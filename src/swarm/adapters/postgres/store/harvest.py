@@ -112,6 +112,8 @@ async def _update_needs(connection: AsyncConnection[Any], harvest: Harvest) -> N
             "external": [need.external for need in needs],
             "origins": [json.dumps(need.origins) for need in needs],
             "trusts": [_numbers(growth.trusts) for growth in harvest.grown],
+            "heard": [need.heard for need in needs],
+            "anchored": [need.anchored for need in needs],
         }
         warmth = [
             Warmth(need.id, need.rank, need.heat, need.last_seen, need.signals) for need in needs
@@ -157,7 +159,8 @@ def _need_line(swarm: SwarmId, growth: Growth) -> str:
         str(need.cost), need.first_seen.isoformat(), need.last_seen.isoformat(),
         str(need.signals), str(need.citations), str(need.own_rounds), str(int(need.risk)),
         _TRUTH[need.cited], _TRUTH[need.external], need.mission_class, need.repo, need.rule,
-        _texts(need.paths), _texts(need.origins), _numbers(growth.trusts), need.title, need.body,
+        _texts(need.paths), _texts(need.origins), _numbers(growth.trusts), str(need.heard),
+        _TRUTH[need.anchored], need.title, need.body,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from swarm.adapters.postgres.database import Database
 from swarm.core.ids import NeedId, SignalId, SwarmId, need_id
 from swarm.core.loop.normalize import comparable, fingerprint, is_finding, scope_of, text_of
 from swarm.core.nouns import Need, NeedState, Risk, Signal
-from swarm.core.policy.backlog import Circumstances, Citation, Kept, Known, grow, warm
+from swarm.core.policy.backlog import Circumstances, Citation, Kept, Known, grow, warm, words_of
 from swarm.ports.sources import Reading
 from swarm.ports.store import IngestReport
 
@@ -24,6 +24,8 @@ from .errors import StaleCursor
 from .harvest import Harvest, write_harvest
 from .matching import Match, Text, match
 from .statements import statements
+
+TEXTS_MOST = 256  #: external citations of one need whose words are compared; more do not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,14 @@ class PostgresIntake:
         cited: dict[str, dict[str, Citation]] = {}
         for row in await _binary(connection, self._sql["citations"], {"ids": ids}):
             cited.setdefault(row[0], {})[row[1]] = Citation(*row[1:])
-        return {row[0]: Known(_need_of(row), row[1], cited.get(row[0], {})) for row in rows}
+        texts: dict[str, dict[SignalId, str]] = {}
+        asked = {"ids": ids, "most": TEXTS_MOST}
+        for need, signal, title, body in await _binary(connection, self._sql["said"], asked):
+            texts.setdefault(need, {})[signal] = words_of(title, body)
+        return {
+            row[0]: Known(_need_of(row), row[1], cited.get(row[0], {}), texts.get(row[0], {}))
+            for row in rows
+        }
 
     async def _circumstances(
         self, connection: AsyncConnection[Any], harvest: Harvest, fresh: Sequence[Text]
@@ -274,5 +283,5 @@ def _need_of(row: tuple[Any, ...]) -> Need:
         confidence=row[11], citations=row[12], cited=row[13], external=row[14], signals=row[15],
         heat=row[16], rank=row[17], first_seen=row[18], last_seen=row[19],
         state=NeedState(row[20]), not_before=row[21], rounds=row[22], own_rounds=row[23],
-        origins=tuple(row[24]),
+        origins=tuple(row[24]), heard=row[25], anchored=row[26],
     )  # fmt: skip

@@ -15,6 +15,7 @@ from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
 from swarm.core.nouns import Freeze, MissionKind, Need, NeedState, OutcomeKind, Risk, Settled
 from swarm.core.phase import Figures
+from swarm.core.policy.citation import TRUSTED_FROM
 from swarm.core.policy.ranking import BIAS_MAX
 from swarm.core.snapshot import Budget, Mission, Snapshot, SourceState
 from swarm.ports.store import Binding, BudgetTerms
@@ -30,6 +31,7 @@ _FREEZE_FIELDS = (
     "needs_token", "by",
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEST = {"most": BIAS_MAX, "trusted": TRUSTED_FROM}
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ class Snapshots:
             open_ = await connection.execute(missions["open"], me)
             best = await connection.execute(
                 needs["best"],
-                {**me, "limit": 0 if row.deleted else NEEDS_READ, "most": BIAS_MAX},
+                {**me, "limit": 0 if row.deleted else NEEDS_READ, **_BEST},
                 binary=True,  # two hundred rows of times and arrays: a third of the time
             )
             queued = await connection.execute(needs["queued"], me)
@@ -179,6 +181,8 @@ def need_of(row: tuple[Any, ...]) -> Need:
         heat=row[15], rank=row[16], first_seen=row[17], last_seen=row[18],
         state=NeedState(row[19]), not_before=row[20], rounds=row[21], own_rounds=row[22],
         origins=tuple(row[23]),
+        # Null in a row that an older release wrote.
+        heard=row[11] if row[24] is None else row[24], anchored=bool(row[25]),
     )  # fmt: skip
 
 

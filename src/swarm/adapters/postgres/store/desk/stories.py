@@ -15,6 +15,7 @@ from swarm.adapters.postgres.store.errors import NotFound
 from swarm.adapters.postgres.store.snapshots import need_of
 from swarm.adapters.postgres.store.statements import statements
 from swarm.core.policy import ranking
+from swarm.core.policy.citation import TRUSTED_FROM
 
 SIGNALS_SHOWN = 50
 
@@ -26,6 +27,7 @@ _NEED_COLUMNS = (
     "id", "title", "body", "mission_class", "repo", "paths", "rule", "risk", "value", "cost",
     "confidence", "citations", "cited", "external", "signals", "heat", "rank", "first_seen",
     "last_seen", "state", "not_before", "rounds", "own_rounds", "origins",
+    "heard", "anchored",
 )  # fmt: skip
 
 
@@ -97,7 +99,10 @@ class Stories:
         async def tx(connection: AsyncConnection[Any]) -> Row:
             lessons = await _rows(connection, "learned", {"swarm": swarm, "limit": 2})
             now = await _now(connection)
-            asked = {"swarm": swarm, "limit": limit * 4, "most": ranking.BIAS_MAX}
+            asked = {
+                "swarm": swarm, "limit": limit * 4, "most": ranking.BIAS_MAX,
+                "trusted": TRUSTED_FROM,
+            }  # fmt: skip
             found = await connection.execute(statements("needs")["best"], asked)
             needs = [need_of(row) for row in await found.fetchall()]
             views = []
