@@ -46,7 +46,7 @@ def decide(snapshot: Snapshot) -> Plan:
     standings: list[tuple[MissionId, Standing]] = []
     known, ended = snapshot, 0  # what one ending brings about binds whatever comes after it
     for mission in holds.to_judge(snapshot.now):
-        word = judge(mission, View(snapshot=known, held=holds.held))
+        word = judge(mission, holds.view(known))
         standing = _standing(mission, word, snapshot.now, epoch)
         settle = next((record for record in word.records if isinstance(record, Settle)), None)
         holds.update(mission, standing, ended=settle is not None)
@@ -61,7 +61,8 @@ def decide(snapshot: Snapshot) -> Plan:
     opened = [record for record in records if isinstance(record, OpenMission)]
     for mission_opened in opened:
         holds.expect(mission_opened)
-    selection = select.choose(known, holds.held, len(snapshot.missions) - ended + len(opened))
+    open_missions = len(snapshot.missions) - ended + len(opened)
+    selection = select.choose(known, holds.occupied, open_missions)
     records.extend(selection.rejected)
     for opening in selection.opened:
         records.extend(learn.recommended(opening, known) if known.shadow else (opening,))

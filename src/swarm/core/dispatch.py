@@ -8,7 +8,7 @@ from swarm.core.findings import Findings
 from swarm.core.ids import run_id
 from swarm.core.nouns import Brief, OutcomeKind
 from swarm.core.orders import Orders
-from swarm.core.policy import overlap, retries
+from swarm.core.policy import retries
 from swarm.core.reasons import Reason
 from swarm.core.saying import Ending, Saying, View, frozen, settled
 from swarm.core.snapshot import AgentBinding, Mission
@@ -118,10 +118,11 @@ def _busy(room: str, lane: str, mission: Mission, view: View) -> Saying | None:
     reason, resource = Reason.RUN_PENDING, lane
     if other is None:
         # Only elders are waited for: where paths meet both ways, two would wait for ever.
-        elders = view.elders(mission)
-        before = {what: owner for what, owner in view.held.items() if owner in elders}
-        occupied = overlap.Occupied(before, mission.id)
-        met = occupied.meets(mission.repo, mission.contract.allowed_paths)
+        met = view.occupied.meets(
+            mission.repo,
+            mission.contract.allowed_paths,
+            lambda owner: view.elder(owner, mission.id),
+        )
         if met is None:
             return None
         other, resource = met

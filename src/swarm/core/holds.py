@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 
 from swarm.core.decision import OpenMission, Standing
 from swarm.core.ids import MissionId
 from swarm.core.nouns import MissionKind
 from swarm.core.policy import overlap
-from swarm.core.snapshot import Mission
+from swarm.core.saying import View
+from swarm.core.snapshot import Mission, Snapshot
 
 
 def path_resources(mission: Mission) -> frozenset[str]:
@@ -31,7 +33,8 @@ class Holds:
 
     def __init__(self, missions: Sequence[Mission], epoch: str) -> None:
         self.held: dict[str, MissionId] = {}
-        self._missions = sorted(missions, key=lambda mission: (mission.opened_at, mission.id))
+        self.occupied = overlap.Occupied(self.held)
+        self._missions = sorted(missions, key=attrgetter("opened_at", "id"))
         self._epoch = epoch
         self._standings: dict[MissionId, Standing] = {}
         self._claims: dict[str, list[MissionId]] = {}
@@ -39,17 +42,27 @@ class Holds:
         self._judged: set[MissionId] = set()
         self._heirs: dict[MissionId, str] = {}
         self._blocked: dict[str, list[MissionId]] = {}
-        for mission in self._missions:
-            if (standing := mission.standing) is None:
-                continue
-            self._standings[mission.id] = standing
-            for resource in standing.holds:
-                self._take(resource, mission.id)
-            if standing.blocked_on is not None:
-                self._waiting.setdefault(standing.blocked_on, deque()).append(mission.id)
+        self._read()
         for resource in self._waiting:
             if resource not in self.held:
                 self._pass_on(resource)
+
+    def _read(self) -> None:
+        """Take over all standings: ten thousand at each tick, so without a call for each."""
+        held, standings, waiting = self.held, self._standings, self._waiting
+        for mission in self._missions:
+            if (standing := mission.standing) is None:
+                continue
+            id_ = mission.id
+            standings[id_] = standing
+            for resource in standing.holds:
+                if held.setdefault(resource, id_) != id_:
+                    self._take(resource, id_)
+            if (wanted := standing.blocked_on) is not None:
+                if wanted in waiting:
+                    waiting[wanted].append(id_)
+                else:
+                    waiting[wanted] = deque((id_,))
 
     @property
     def standings(self) -> Iterable[Standing]:
@@ -61,14 +74,25 @@ class Holds:
         """True when something came free for a mission too late to judge it in this tick."""
         return bool(self._heirs)
 
+    def view(self, snapshot: Snapshot) -> View:
+        """What a room may read while one mission is judged."""
+        return View(snapshot=snapshot, held=self.held, occupied=self.occupied, elder=self.elder)
+
     def to_judge(self, now: datetime) -> Iterator[Mission]:
         """Missions whose inputs moved, oldest first; then those whose resource came free."""
         waiting: list[tuple[Mission, str]] = []
+        epoch = self._epoch
         for mission in self._missions:
-            if self._moved(mission, now):
+            standing = mission.standing
+            if (
+                standing is None
+                or standing.version != mission.version
+                or standing.epoch != epoch
+                or ((again := standing.look_again) is not None and again <= now)
+            ):
                 yield mission
-            elif mission.standing is not None and mission.standing.blocked_on is not None:
-                waiting.append((mission, mission.standing.blocked_on))
+            elif (wanted := standing.blocked_on) is not None:
+                waiting.append((mission, wanted))
         for mission, resource in waiting:
             if self.held.get(resource) in {None, mission.id}:
                 yield mission
@@ -97,6 +121,7 @@ class Holds:
 
     def _take(self, resource: str, mission: MissionId) -> None:
         if self.held.setdefault(resource, mission) == mission:
+            self.occupied.took(resource)
             return
         claims = self._claims.setdefault(resource, [])
         if mission not in claims:  # rare: a repair writes where its parent's rival does
@@ -127,15 +152,11 @@ class Holds:
         self.held[resource] = heir
         self._heirs[heir] = resource
 
+    def elder(self, one: MissionId, other: MissionId) -> bool:
+        """True when `one` was opened before `other`; what this tick opens is nobody's elder."""
+        ages = self._ages
+        return one in ages and ages[one] < ages[other]
+
     @cached_property
     def _ages(self) -> dict[MissionId, int]:
         return {mission.id: age for age, mission in enumerate(self._missions)}
-
-    def _moved(self, mission: Mission, now: datetime) -> bool:
-        standing = mission.standing
-        return (
-            standing is None
-            or standing.version != mission.version
-            or standing.epoch != self._epoch
-            or (standing.look_again is not None and standing.look_again <= now)
-        )

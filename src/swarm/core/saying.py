@@ -5,7 +5,7 @@ Also the `View`: the snapshot plus who holds what, which is all that a room may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from swarm.core.decision import GiveVerdict, Order, Record, Settle
 from swarm.core.findings import Findings
 from swarm.core.ids import FreezeId, MissionId
 from swarm.core.nouns import Freeze, Outcome, OutcomeKind
-from swarm.core.policy import freeze
+from swarm.core.policy import freeze, overlap
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
 
@@ -32,10 +32,15 @@ _SHADOW = Freeze(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The snapshot and the resources that other missions hold while this one is judged."""
+    """The snapshot and the resources that other missions hold while this one is judged.
+
+    occupied: the paths among them.    elder: whether one mission was opened before another.
+    """
 
     snapshot: Snapshot
     held: Mapping[str, MissionId]
+    occupied: overlap.Occupied
+    elder: Callable[[MissionId, MissionId], bool]
 
     @property
     def now(self) -> datetime:
@@ -46,12 +51,6 @@ class View:
         """The other mission that holds a resource, if one does."""
         owner = self.held.get(resource)
         return None if owner == mission.id else owner
-
-    def elders(self, mission: Mission) -> frozenset[MissionId]:
-        """Missions that were opened before this one. Cost: one pass over the open missions."""
-        mine = (mission.opened_at, mission.id)
-        known = self.snapshot.missions
-        return frozenset(other.id for other in known if (other.opened_at, other.id) < mine)
 
     def freeze_over(self, mission: Mission) -> Freeze | None:
         """The freeze, or shadow mode, that holds this mission's forward steps back."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import OpenMission, RejectNeed
 from swarm.core.gates import discovery_quality
-from swarm.core.ids import MissionId, NeedId, mission_id
+from swarm.core.ids import NeedId, mission_id
 from swarm.core.nouns import MissionKind, Need, NeedState, Risk, ValidationContract
 from swarm.core.policy import backpressure, budget, exclusive, freeze, overlap, ranking
 from swarm.core.policy.freeze import EVERYTHING
@@ -38,13 +38,15 @@ class Selection:
 PASSED_OVER_KEPT = 20
 
 
-def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int) -> Selection:
-    """Fill the free slots, best need first. Cost: one pass over the needs until slots are full."""
+def choose(snapshot: Snapshot, occupied: overlap.Occupied, open_missions: int) -> Selection:
+    """Fill the free slots, best need first; `occupied` counts what is opened here from then on.
+
+    Cost: one pass over the needs until slots are full.
+    """
     blocked = _nothing_at_all(snapshot, open_missions)
     if blocked is not None:
         return Selection(idle_reason=blocked, look_again=_window_ends(snapshot, [blocked]))
     slots = snapshot.installation.max_missions - open_missions
-    occupied = overlap.Occupied(held)
     left = snapshot.budget.left if snapshot.budget else 0
     opened: list[OpenMission] = []
     rejected: list[RejectNeed] = []
@@ -86,11 +88,13 @@ def choose(snapshot: Snapshot, held: Mapping[str, MissionId], open_missions: int
 
 def _ranked(snapshot: Snapshot) -> list[Need]:
     """The needs, best first: static rank plus what was learned about their class."""
-    bias = dict(snapshot.class_bias)
-    return sorted(
-        snapshot.needs,
-        key=lambda need: (-(need.rank + bias.get(need.mission_class, 0.0)), need.id),
-    )
+    bias, needs = dict(snapshot.class_bias), snapshot.needs
+    scored = [
+        (-(need.rank + bias.get(need.mission_class, 0.0)), need.id, place)
+        for place, need in enumerate(needs)
+    ]
+    scored.sort()
+    return [needs[place] for _, _, place in scored]
 
 
 def _waits(gate: Verdict) -> tuple[Reason, str] | None:
