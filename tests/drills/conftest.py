@@ -12,6 +12,7 @@ import pytest
 
 from swarm.adapters.local.process import kernel
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.server import EmbeddedServer
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.people import People
 from swarm.runtime.home import Home
@@ -54,7 +55,8 @@ class Installation:
     """
 
     def __init__(self, folder, url):
-        self.folder, self.url = folder, url
+        self.folder = folder
+        self._url = url
         self.log = folder / "started.log"
         self.log.touch()
         self.repo = ScratchRepository(folder / "shop")
@@ -63,20 +65,36 @@ class Installation:
         home.mkdir()
         self.home = Home(home)
         self.home.manifest.write_text(MANIFEST)
-        self.tables = [SETTINGS.format(url=url, repo=self.repo.path)]
+        self._head = SETTINGS.format(url=url, repo=self.repo.path)
+        self._tables = {}
+        self.sources = {}
         for name in ("one", "two"):
             (folder / f"{name}.jsonl").touch()
-            self.table(
-                f"sources.{name}", kind="command", run=["cat", f"{folder}/{name}.jsonl"],
-                workdir=str(folder), repo="acme/shop", mission_class="tidy", risk="R1",
-                every="10s",
-            )  # fmt: skip
+            self.sources[name] = {
+                "kind": "command", "run": ["cat", f"{folder}/{name}.jsonl"],
+                "workdir": str(folder), "repo": "acme/shop", "mission_class": "tidy",
+                "risk": "R1", "every": "10s",
+            }  # fmt: skip
+            self._tables[f"sources.{name}"] = self.sources[name]
+
+    @property
+    def url(self):
+        """Where the database is; an embedded one's as its controller says."""
+        return self._url if self._url != "embedded" else self.home.read_note()["dsn"]
 
     def table(self, name, **fields):
         """One more table of the installation file."""
-        lines = [f"{field} = {json.dumps(value)}" for field, value in fields.items()]
-        self.tables.append("\n".join([f"[{name}]", *lines, ""]))
-        self.home.file.write_text("\n".join(self.tables))
+        self._tables[name] = fields
+
+    def write(self):
+        """The installation file, as it is said by now."""
+        lines = [self._head]
+        for name, fields in self._tables.items():
+            lines += [
+                f"[{name}]",
+                *(f"{key} = {json.dumps(value)}" for key, value in fields.items()),
+            ]
+        self.home.file.write_text("\n".join([*lines, ""]))
 
     def agent(self, name, shell, **more):
         """An agent that logs its start and may write to the log's folder."""
@@ -119,6 +137,7 @@ class Installation:
     @asynccontextmanager
     async def serving(self):
         """A controller of this installation at work in this process."""
+        self.write()
         stop = asyncio.Event()
         task = asyncio.create_task(serve(self.home, stop))
         try:
@@ -163,6 +182,16 @@ def installation(tmp_path, database_dsn):
     yield made
     for pid in made.alive():
         kernel.send(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def embedded(tmp_path):
+    """The same on an embedded server of its own, started by its controller."""
+    made = Installation(tmp_path, "embedded")
+    yield made
+    for pid in made.alive():
+        kernel.send(pid, signal.SIGKILL)
+    EmbeddedServer(made.home.database).stop()
 
 
 @pytest.fixture(autouse=True)

@@ -98,6 +98,7 @@ sys.exit(main(sys.argv[1]))
 @contextlib.contextmanager
 def controller(installation):
     """A controller in a process of its own, which is killed without a word."""
+    installation.write()
     process = subprocess.Popen([sys.executable, "-c", CONTROLLER, str(installation.home.folder)])
     try:
         yield process

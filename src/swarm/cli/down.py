@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from swarm.cli.columns import SHORT_ID, stamp
 from swarm.cli.desk import home_of
 from swarm.cli.options import Home
-from swarm.cli.output import emit, say
+from swarm.cli.output import emit, say, visible
 from swarm.runtime.background import stop
+
+if TYPE_CHECKING:
+    from swarm.runtime.work_left import Left
 
 
 def down(
     *,
+    now: Annotated[
+        bool, Parameter(help="End agents and checks under way too; they begin anew after `up`.")
+    ] = False,
     keep_services: Annotated[
         bool, Parameter(help="Leave local services running behind their proxies.")
     ] = False,
@@ -21,10 +28,11 @@ def down(
 ) -> None:
     """Stop the controller, local services, and the database if nobody else uses it.
 
-    Agents and checks under way finish by themselves, and the next `swarmctl up` takes up what
-    they came to. Nothing is lost. Exit status: 0 stopped.
+    Nothing new is begun. Agents and checks under way finish by themselves, within the time that
+    is told, and the next `swarmctl up` takes up what they came to. With --now they are ended;
+    that counts as nobody's failure. Nothing is lost either way. Exit status: 0 stopped.
 
-    Example: swarmctl down
+    Example: swarmctl down --now
     """
     place = home_of(home)
     stopped = stop(place)
@@ -32,5 +40,22 @@ def down(
         from swarm.runtime.wiring import stop_local  # noqa: PLC0415 - imports the whole runtime
 
         stop_local(place)
+    from swarm.runtime.work_left import end_work, work_left  # noqa: PLC0415 - asyncio and all
+
+    left = end_work(place.jobs) if now else work_left(place.jobs)
     emit(f"stopped {place.folder}" if stopped else f"nothing was running for {place.folder}")
+    for job in left:
+        say(_sentence(job, ended=now))
+    if left and not now:
+        say("`swarmctl down --now` ends what is still at work")
     say("everything is kept; `swarmctl up` goes on where it stood")
+
+
+def _sentence(job: Left, *, ended: bool) -> str:
+    mission, _, rest = job.key.partition("/")
+    name = f"{job.what} {visible(mission[: SHORT_ID + 6])}"
+    name += f" {visible(rest.rpartition('/')[2])}" if rest else ""
+    if ended:
+        return f"ended: {name}"
+    until = f"until {stamp(job.until)} at the latest" if job.until else "just starting"
+    return f"still at work: {name}, {until}"

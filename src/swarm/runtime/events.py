@@ -12,6 +12,7 @@ class Event(StrEnum):
     CONTROLLER_STOPPED = "controller.stopped"  #: it gave its orders back and ended
     STORE_LOST = "store.lost"  #: the database cannot be asked; nothing is decided meanwhile
     STORE_FOUND = "store.found"  #: the database answers again
+    STORE_UNTENDED = "store.untended"  #: regular care of the store failed; again in a minute
     SOURCE_READ = "source.read"  #: a source brought something new
     SOURCE_DARK = "source.dark"  #: a source stopped answering
     SOURCE_BACK = "source.back"  #: a dark source answers again

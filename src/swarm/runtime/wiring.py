@@ -28,6 +28,7 @@ from swarm.adapters.postgres.store.bell import PostgresBell
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.missions import PostgresMissions
 from swarm.adapters.postgres.store.orders import PostgresOrders
+from swarm.adapters.postgres.store.retain import retain
 from swarm.adapters.postgres.store.seals import PostgresSeals
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmSpec
@@ -38,12 +39,14 @@ from swarm.ports.sources import Source
 from swarm.ports.store import BindingOf
 from swarm.runtime.binding import Bindings
 from swarm.runtime.controller import Keeper, Store
+from swarm.runtime.database import server_of
 from swarm.runtime.hands import Hands
 from swarm.runtime.home import Home
 from swarm.runtime.job_keeper import JobKeeper
 from swarm.runtime.seal_keeper import SealKeeper
 from swarm.runtime.settings import Settings, load
 from swarm.runtime.source_keeper import SourceKeeper
+from swarm.runtime.store_keeper import StoreKeeper
 from swarm.runtime.target_keeper import TargetKeeper
 
 
@@ -114,6 +117,7 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     keepers: list[Keeper] = [
         SourceKeeper(specs, BoundSources(settings, checkouts), intake, now),
         JobKeeper((runs, checks), PostgresMissions(database)),
+        _store_keeper(home, database, orders),
     ]
     if settings.targets:
         repos = {target: one.repo for target, one in settings.targets.items()}
@@ -127,6 +131,16 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
         keepers=keepers,
         news=news,
     )
+
+
+def _store_keeper(home: Home, database: Database, orders: PostgresOrders) -> StoreKeeper:
+    server = server_of(home)
+
+    async def tidy() -> None:
+        await retain(database)
+        await orders.heal()
+
+    return StoreKeeper(server.look_after if server is not None else None, tidy)
 
 
 class Specs:
@@ -224,8 +238,8 @@ def scratch_checks(
 def stop_local(home: Home) -> None:
     """End the local services of an installation whose controller has ended.
 
-    Agents and checks under way are left to finish: they are bounded in time, and the next
-    controller takes up what they came to. Ending them would look like their failure.
+    Agents and checks under way are left to `work_left`: they are bounded in time, and the next
+    controller takes up what they came to.
     """
     if not home.file.exists():
         return

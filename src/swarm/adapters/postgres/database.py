@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, sql
+
+from swarm.contract.errors import SwarmError
 
 from .connect import connect_async, describe
 from .errors import DatabaseUnavailable
@@ -106,6 +108,7 @@ class Database:
 
         An empty payload comes first and after each reconnection: hints may have been missed, so
         look. It is only a hint in any case; the reader needs a slow poll behind it.
+        Who listens notices first when the server is gone, so an embedded one is brought back here.
         """
         pause = _FIRST_PAUSE
         while True:
@@ -124,6 +127,9 @@ class Database:
             except psycopg.Error as error:
                 if classify(error) is not Failure.LOST:
                     raise translate(error, f"listening on {describe(self.dsn)}") from error
+                # Why it cannot be brought back is told to those who ask it something.
+                with suppress(SwarmError):
+                    await self._after_loss(self._patience)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             pause = min(pause * 2, _LONGEST_PAUSE)
 
