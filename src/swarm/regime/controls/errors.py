@@ -24,3 +24,19 @@ class OverrideRefused(Refused):
 
     code = "SWM867"
     remedy = "A risk officer verifies and a supervisor authorises, for this order alone, anew."
+
+
+class UnwindImpossible(Refused):
+    """An unwind policy would sell without bound, or never."""
+
+    code = "SWM868"
+    remedy = (
+        "Give a share of the volume between 1 and 1,000,000 ppm and a slice of one lot or more."
+    )
+
+
+class AssessmentInvalid(Refused):
+    """An assessment's period is empty or turned round."""
+
+    code = "SWM869"
+    remedy = "Give the first instant of the period and the first one after it."
