@@ -26,8 +26,9 @@ _SHIFT_BITS = 0x4338000000000000
 _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 _EXPONENT_MASK = -(1 << 52)
 _TWO_54 = 18014398509481984.0
-_LEAST_EXPONENT, _MOST_EXPONENT = -707.0, 709.782712893384
 _LEAST_NORMAL = 2.2250738585072014e-308
+#: Where `dexp` gives 0, and where the largest double is left behind.
+_LEAST, _MOST = -707.0, 709.782712893384
 _HALF_LN_2PI = 0.9189385332046728
 _STIRLING_FROM = 10.0
 
@@ -39,10 +40,69 @@ def dexp(x: float) -> float:
     Below -707 it would soon leave the normal numbers, where it is rounded twice; nothing here
     needs to tell 1e-307 from nothing.
     """
-    held = min(max(x, -707.0), 709.79)
-    shifted = held * _PER_LN2 + _SHIFT
+    r, half_power = _exp_parts(min(max(x, _LEAST), 709.79))
+    value = _exp_series(r) * half_power * 2.0
+    value = 0.0 if x < _LEAST else value
+    value = np.inf if x > _MOST else value
+    return value if x == x else x  # noqa: PLR0124 - only NaN differs from itself
+
+
+@compiled
+def dlog(x: float) -> float:
+    """The natural logarithm: less than 1 ulp off; -inf of 0, NaN below it and of NaN."""
+    tiny = x < _LEAST_NORMAL
+    k, f = _log_parts(x * _TWO_54 if tiny else x)
+    s = f / (2.0 + f)
+    value = _log_joined(k - 54.0 if tiny else k, f, s, _log_series(s * s))
+    value = -np.inf if x == 0.0 else value
+    value = np.nan if x < 0.0 else value
+    return value if x < np.inf else x  # infinity and NaN are their own logarithms
+
+
+@compiled
+def exp_row(values: Array, count: int, out: Array, spare: Array) -> None:
+    """`dexp` of the first `count` values, none above 0: the same bits in 60 % of the time.
+
+    A processor has some sixty instructions in flight, one vector's worth of `dexp`, and waits for
+    the last of them; in two short loops it works on several vectors at once.
+    """
+    for i in range(count):
+        out[i], spare[i] = _exp_parts(max(values[i], _LEAST))
+    for i in range(count):
+        value = _exp_series(out[i]) * spare[i] * 2.0
+        out[i] = value if values[i] >= _LEAST else 0.0
+
+
+@compiled
+def log_row(values: Array, count: int, out: Array, spare: Array, more: Array) -> None:
+    """`dlog` of the first `count` values, all positive normal numbers, in half the time."""
+    for i in range(count):
+        spare[i], more[i] = _log_parts(values[i])
+    for i in range(count):
+        out[i] = more[i] / (2.0 + more[i])
+    _log_rest(out, spare, more, count)
+
+
+@compiled
+def _log_rest(out: Array, k: Array, f: Array, count: int) -> None:
+    """The end of `log_row`; out holds s, and then the logarithms."""
+    for i in range(count):
+        out[i] = _log_joined(k[i], f[i], out[i], _log_series(out[i] * out[i]))
+
+
+@compiled
+def _exp_parts(x: float) -> tuple[float, float]:
+    """R and 2**(k - 1) so that x = k log 2 + r; not 2**k, because 2**1024 is no number."""
+    shifted = x * _PER_LN2 + _SHIFT
     k = shifted - _SHIFT
-    r = (held - k * _LN2_HIGH) - k * _LN2_LOW
+    bits = np.float64(shifted).view(np.int64) - _SHIFT_BITS
+    power: float = np.int64((bits + 1022) << 52).view(np.float64)
+    return (x - k * _LN2_HIGH) - k * _LN2_LOW, power
+
+
+@compiled
+def _exp_series(r: float) -> float:
+    """E to the r for |r| <= log(2)/2."""
     r2 = r * r
     r4 = r2 * r2
     low = (0.5000000000000001 + r * 0.16666666666666669) + r2 * (
@@ -52,36 +112,33 @@ def dexp(x: float) -> float:
         2.4801521295954376e-05 + r * 2.7557268459997064e-06
     )
     top = 2.7620088445409746e-07 + r * 2.510038549551032e-08
-    grown = 1.0 + (r + r2 * (low + r4 * (mid + r4 * top)))
-    # 2**(k - 1), and once more times two: 2**1024 is no number.
-    bits = np.float64(shifted).view(np.int64) - _SHIFT_BITS
-    value: float = grown * np.int64((bits + 1022) << 52).view(np.float64) * 2.0
-    value = 0.0 if x < _LEAST_EXPONENT else value
-    value = np.inf if x > _MOST_EXPONENT else value
-    return value if x == x else x  # noqa: PLR0124 - only NaN differs from itself
+    return 1.0 + (r + r2 * (low + r4 * (mid + r4 * top)))
 
 
 @compiled
-def dlog(x: float) -> float:
-    """The natural logarithm: less than 1 ulp off; -inf of 0, NaN below it and of NaN."""
-    tiny = x < _LEAST_NORMAL
-    bits = np.float64(x * _TWO_54 if tiny else x).view(np.int64)
+def _log_parts(x: float) -> tuple[float, float]:
+    """K and f so that x = 2**k (1 + f), with 1 + f from sqrt(1/2) to sqrt(2)."""
+    bits = np.float64(x).view(np.int64)
     above = bits - _SQRT_HALF_BITS
     k: float = np.int64((above >> 52) + _SHIFT_BITS).view(np.float64) - _SHIFT
-    k = k - 54.0 if tiny else k
-    f = np.int64(bits - (above & _EXPONENT_MASK)).view(np.float64) - 1.0
-    s = f / (2.0 + f)
-    z = s * s
+    return k, np.int64(bits - (above & _EXPONENT_MASK)).view(np.float64) - 1.0
+
+
+@compiled
+def _log_series(z: float) -> float:
+    """(2 artanh(s) - 2 s) / s with z = s s, for s = f / (2 + f)."""
     z2 = z * z
     low = 0.666666666666667 + z * 0.39999999999899444
     mid = 0.2857142862600327 + z * 0.22222211130259878
     top = (0.18182889455674947 + z * 0.15331710618210773) + z2 * 0.14616585424888623
-    rest = z * (low + z2 * (mid + z2 * top))
+    return z * (low + z2 * (mid + z2 * top))
+
+
+@compiled
+def _log_joined(k: float, f: float, s: float, rest: float) -> float:
+    """K log 2 + log(1 + f), the small parts first."""
     half = 0.5 * f * f
-    value: float = k * _LN2_HIGH - ((half - (s * (half + rest) + k * _LN2_LOW)) - f)
-    value = -np.inf if x == 0.0 else value
-    value = np.nan if x < 0.0 else value
-    return value if x < np.inf else x  # infinity and NaN are their own logarithms
+    return k * _LN2_HIGH - ((half - (s * (half + rest) + k * _LN2_LOW)) - f)
 
 
 @compiled
@@ -139,7 +196,7 @@ def lane_sum(values: Array, count: int) -> float:
 
 @compiled
 def dlogsumexp(values: Array, count: int) -> float:
-    """Log of the sum of e to the first `count` values; -inf when none is above -inf."""
+    """Log of the sum of e to the first `count` values; -inf of none, or of all -inf."""
     most = -np.inf
     for i in range(count):
         most = max(most, values[i])

@@ -1,9 +1,8 @@
-"""One decorator: a kernel is compiled where numba is installed, and runs as plain Python elsewhere.
+"""One decorator: a kernel is compiled where numba is installed, and is plain Python elsewhere.
 
 Both give the same bits, because a kernel uses nothing but IEEE + - * / and square root,
 comparisons, integers, and `swarm.regime.elementary`. So `fastmath` (which may reorder and contract)
-and parallel loops are never asked for. With `NUMBA_DISABLE_JIT=1` the plain functions run although
-numba is there.
+and parallel loops are never asked for. With `NUMBA_DISABLE_JIT=1` plain Python runs in any case.
 """
 
 from __future__ import annotations
@@ -23,10 +22,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _sources() -> str:
-    """What all kernels are made of, as one digest."""
+    """What all kernels are made of, as one digest: every file that has one."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
+        if b"@compiled" in (source := path.read_bytes()):
+            digest.update(source)
     return digest.hexdigest()
 
 
