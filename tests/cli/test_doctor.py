@@ -202,3 +202,16 @@ def test_a_machine_without_git_or_keygen_is_told(sound, monkeypatch, tmp_path):
     found = {one["check"]: one for one in findings(sound)[1]}
     assert found["git"]["level"] == "fault"
     assert found["ssh-keygen"]["level"] == "note"
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_a_command_that_is_to_have_no_network_is_looked_at(sound, monkeypatch, can):
+    monkeypatch.setattr("swarm.runtime.wiring.can_cut_network", lambda: can)
+    mend(sound, '[agents.tidy]\nrun = ["true"]', '[agents.tidy]\nrun = ["true"]\nnetwork = "none"')
+    bad = faults(sound)
+    assert [one for one in bad if one.startswith("network: agents.tidy")] == (
+        [] if can else ["network: agents.tidy: this machine lets no command be cut off"
+                        " from the network"]
+    )  # fmt: skip
+    looked = {one["check"]: one["level"] for one in findings(sound)[1]}
+    assert looked["network"] == ("ok" if can else "fault")

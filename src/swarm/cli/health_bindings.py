@@ -46,6 +46,30 @@ def commands(settings: Settings) -> Iterator[Finding]:
         else:
             yield ok("target", f"{name}: port {target.port}, runs {target.repo}")
     yield from _sources(settings)
+    yield from _network(settings)
+
+
+def _network(settings: Settings) -> Iterator[Finding]:
+    """Whether those that are to have no network can be cut off from it here."""
+    cut = [
+        f"{table}.{name}"
+        for table, bound in (("agents", settings.agents), ("checks", settings.checks))
+        for name, one in bound.items()
+        if one.network == "none"
+    ]
+    if not cut:
+        return
+    from swarm.runtime.wiring import can_cut_network  # noqa: PLC0415 - imports the whole runtime
+
+    if can_cut_network():
+        yield ok("network", f"cut off from it: {', '.join(cut)}")
+        return
+    yield fault(
+        "network",
+        f"{', '.join(cut)}: this machine lets no command be cut off from the network",
+        "Allow user namespaces (sysctl user.max_user_namespaces, or your container's seccomp"
+        ' profile), or set `network = "host"` there and block egress outside.',
+    )
 
 
 def _unbound(settings: Settings, name: str, spec: Spec) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from swarm.adapters.local.channel import LocalChannel
 from swarm.adapters.local.checks.runner import LocalChecks
 from swarm.adapters.local.git.forge import LocalForge
 from swarm.adapters.local.notary import LocalNotary
+from swarm.adapters.local.process import network
 from swarm.adapters.local.sources import build as local
 from swarm.adapters.local.sources.checkout import Checkouts
 from swarm.adapters.local.targets import LocalTargets
@@ -233,6 +234,11 @@ def scratch_checks(
         settings.checks, forge, folder / "checks", on_finished=on_finished, hidden=hidden
     )
     return forge, checks
+
+
+def can_cut_network() -> bool:
+    """Whether agents and checks here can be cut off from the network, as `network = "none"` asks."""
+    return network.can_cut()
 
 
 def stop_local(home: Home) -> None:

@@ -224,6 +224,15 @@ async def test_what_is_missing_is_told_before_anything_is_spent(world, settings,
     assert not list((world.tmp / "runs").rglob("supervisor.json"))
 
 
+async def test_an_agent_that_cannot_be_cut_off_is_not_started(world, monkeypatch):
+    monkeypatch.setattr("swarm.adapters.local.process.preflight.can_cut", lambda: False)
+    world.define("offline", "true", network="none")
+    said = await world.port().run(world.order("offline"))
+    assert isinstance(said, Later)
+    assert (said.capacity, world.effects("offline")) == (True, 0)
+    assert "cut off from the network" in said.detail
+
+
 async def test_an_agent_that_nobody_bound_waits_with_its_reason(world):
     said = await world.port().run(world.order("who"))
     assert isinstance(said, Later)

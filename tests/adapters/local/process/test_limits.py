@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import sys
 import time
 from datetime import timedelta
@@ -12,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from swarm.adapters.local.process import confine
+from swarm.adapters.local.process import confine, network
 from swarm.adapters.local.process.jobs import Jobs
-from swarm.adapters.local.process.spec import Confine, Ended, Limits, Phase
+from swarm.adapters.local.process.spec import Confine, Ended, Limits, Network, Phase
 
 QUICK = timedelta(seconds=0.3)
 
@@ -178,6 +180,61 @@ async def test_hidden_files_and_foreign_environments_cannot_be_read(jobs, tmp_pa
 async def test_a_command_cannot_kill_its_supervisor(jobs, ended):
     state = await ended(jobs, "k", "sh", "-c", "kill -9 $PPID && exit 1; exit 0")
     assert (state.phase, state.result.exit_code) == (Phase.FINISHED, 0)
+
+
+needs_namespaces = pytest.mark.skipif(
+    not network.can_cut(), reason="no network namespaces are allowed here"
+)
+
+#: Reaches this machine's own loopback, then a name server outside, then talks to itself.
+REACHES = """
+import socket, sys
+def reach(port, host="127.0.0.1"):
+    try:
+        socket.create_connection((host, port), 2).close()
+        return "reached"
+    except OSError as error:
+        return type(error).__name__
+print(reach(int(sys.argv[1])), reach(53, "192.0.2.1"))
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+try:
+    udp.sendto(b"secret", ("192.0.2.1", 53)); print("sent")
+except OSError as error:
+    print(type(error).__name__)
+own = socket.create_server(("127.0.0.1", 0))
+print(reach(own.getsockname()[1]))
+"""
+
+
+@needs_namespaces
+@pytest.mark.req("OWN-1")
+async def test_a_command_without_network_reaches_nothing_but_itself(jobs, ended):
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        port = str(here.getsockname()[1])
+        argv = (sys.executable, "-c", REACHES, port)
+        state = await ended(jobs, "cut", *argv, network=Network.NONE)
+        plain = await ended(jobs, "plain", sys.executable, "-c", REACHES, port)
+    said = (state.folder / "stdout").read_text().split()
+    assert (state.result.exit_code, state.result.network) == (0, "none")
+    assert said == ["ConnectionRefusedError", "OSError", "OSError", "reached"]
+    assert (plain.folder / "stdout").read_text().split()[0] == "reached"
+    assert plain.result.network == "host"
+
+
+@needs_namespaces
+async def test_a_command_without_network_keeps_its_files_and_dies_with_its_supervisor(
+    jobs, tmp_path, prepare, until_ended, marked
+):
+    line = "id -u; touch made; exec sleep 300"
+    state = await jobs.ensure("k", prepare("sh", "-c", line, network=Network.NONE))
+    made = state.folder / "work/made"
+    while not made.exists():  # noqa: ASYNC110 - another process makes it
+        await asyncio.sleep(0.02)
+    assert made.stat().st_uid == os.getuid()
+    record = json.loads((state.folder / "supervisor.json").read_text())
+    os.kill(record["pid"], signal.SIGKILL)
+    assert (await until_ended(jobs, "k")).phase is Phase.VANISHED
+    assert await marked(tmp_path) == []
 
 
 async def test_an_idle_watch_costs_nothing(tmp_path, prepare):

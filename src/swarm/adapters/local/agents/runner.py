@@ -143,7 +143,7 @@ class LocalRuns:
             return Later(delay=left, reason=Reason.CAPACITY, detail=why, capacity=True)
         env = environment.build(settings.env, settings.path)
         own = settings.own_credentials
-        missing = preflight.missing(settings.run[0], env, own, self.jobs.folder)
+        missing = preflight.missing(settings.run[0], env, own, self.jobs.folder, settings.network)
         if not missing and settings.model_keys and not any(n in env for n in settings.model_keys):
             missing = f"none of {', '.join(settings.model_keys)} is set in the environment"
         if missing:
@@ -181,6 +181,7 @@ class LocalRuns:
                 processes=settings.processes,
             ),
             confine=settings.confine,
+            network=settings.network,
             writable=settings.writable,
             hidden=self._hidden,
         )

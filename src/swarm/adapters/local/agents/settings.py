@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from swarm.adapters.local.process import command, environment
-from swarm.adapters.local.process.spec import Confine
+from swarm.adapters.local.process.spec import Confine, Network
 from swarm.contract.rules import Span
 from swarm.ports.source_settings import ClassName, SettingsBlock
 
@@ -133,6 +133,12 @@ class AgentSettings(SettingsBlock):
         description="Whether the kernel keeps it inside its clone, HOME and TMPDIR, away from"
         " credential files and from other processes (Landlock): `auto` where it can, `require`"
         " or do not run it, `off` never.",
+    )
+    network: Network = Field(
+        default=Network.HOST,
+        description="`none` leaves it a loopback of its own and no other network, so that nothing it"
+        " read can be sent away: right for every command that asks no model. `host` is what this"
+        " machine reaches. Where the machine cannot do it, `none` does not run it at all.",
     )
     writable: tuple[Path, ...] = Field(
         default=(),

@@ -149,7 +149,8 @@ class LocalChecks:
             return Later(delay=left, reason=Reason.CAPACITY, detail=why, capacity=True)
         env = environment.build(settings.env, settings.path)
         own = settings.own_credentials
-        if missing := preflight.missing(settings.run[0], env, own, self.jobs.folder):
+        missing = preflight.missing(settings.run[0], env, own, self.jobs.folder, settings.network)
+        if missing:
             return self._pause(job, missing, generation=state.generation)
 
         async def prepare(generation: Path) -> JobSpec:
@@ -183,6 +184,7 @@ class LocalChecks:
             env=env,
             limits=Limits(processes=settings.processes),
             confine=settings.confine,
+            network=settings.network,
             tree=work,
             writable=settings.writable,
             hidden=self._hidden,

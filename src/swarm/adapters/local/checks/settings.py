@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from swarm.adapters.local.process import command, environment
-from swarm.adapters.local.process.spec import Confine
+from swarm.adapters.local.process.spec import Confine, Network
 from swarm.contract.rules import Span
 from swarm.ports.source_settings import SettingsBlock
 
@@ -88,6 +88,12 @@ class CheckSettings(SettingsBlock):
         default=Confine.AUTO,
         description="Whether the kernel keeps it inside its checkout, HOME and TMPDIR (Landlock):"
         " `auto` where it can, `require` or not at all, `off` never.",
+    )
+    network: Network = Field(
+        default=Network.HOST,
+        description="`none` leaves it a loopback of its own and no other network: code that an agent"
+        " wrote runs in a check. `host` is what this machine reaches. Where the machine cannot do"
+        " it, `none` does not run it at all.",
     )
     writable: tuple[Path, ...] = Field(
         default=(),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from swarm.adapters.local.process import confine, kernel
+from swarm.adapters.local.process import confine, kernel, network
 
 
 def _open_stdin(path: str | None) -> int:
@@ -70,6 +70,8 @@ def _become(spec: Mapping[str, Any], go: int, report: int, streams: tuple[int, i
     try:
         os.setsid()
         os.umask(0o022)
+        if spec.get("network") == "none":
+            network.cut()  # first: it forgets what is set below
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != supervisor:
             os._exit(127)  # it died just before we asked to die with it

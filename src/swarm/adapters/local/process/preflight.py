@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from swarm.adapters.local.process import environment
-from swarm.adapters.local.process.spec import Limits
+from swarm.adapters.local.process.network import can_cut
+from swarm.adapters.local.process.spec import Limits, Network
+
+CANNOT_CUT = "this machine lets no command be cut off from the network"
 
 
 def is_of_the_repository(program: str) -> bool:
@@ -18,7 +21,11 @@ def is_of_the_repository(program: str) -> bool:
 
 
 def missing(
-    program: str, env: Mapping[str, str], own_credentials: Sequence[str], folder: Path
+    program: str,
+    env: Mapping[str, str],
+    own_credentials: Sequence[str],
+    folder: Path,
+    network: Network = Network.HOST,
 ) -> str:
     """What is missing, in one sentence that says what would mend it; "" when nothing is.
 
@@ -29,6 +36,8 @@ def missing(
         return f"{program!r} is not a program on PATH; install it, or set `path` to its folder"
     if leaked := environment.leaked_values(env, own_credentials):
         return f"{', '.join(leaked)} holds a credential; take it out of `env`"
+    if network is Network.NONE and not can_cut():
+        return f"{CANNOT_CUT}, and `network` is 'none'"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     disk = os.statvfs(folder)
     free, least = disk.f_bavail * disk.f_frsize, 2 * Limits().free_bytes

@@ -39,6 +39,13 @@ class Confine(StrEnum):
     OFF = "off"  #: never
 
 
+class Network(StrEnum):
+    """What a command reaches over the network."""
+
+    HOST = "host"  #: what this machine reaches
+    NONE = "none"  #: a loopback of its own and nothing else (Linux)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one job may use. Bytes and counts; the grace lies between SIGTERM and SIGKILL.
@@ -86,6 +93,7 @@ class JobSpec:
     stdin: Path | None = None
     limits: Limits = field(default_factory=Limits)
     confine: Confine = Confine.AUTO
+    network: Network = Network.HOST
     writable: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
 
@@ -103,6 +111,7 @@ class JobSpec:
             "stdin": str(self.stdin) if self.stdin else None,
             "limits": limits,
             "confine": str(self.confine),
+            "network": str(self.network),
             "writable": [str(path) for path in self.writable],
             "hidden": [str(path) for path in self.hidden],
         }
@@ -117,6 +126,7 @@ class JobResult:
     printed:    bytes it printed on both streams; more than was kept means a cut in the middle.
     leftover:   processes that were still alive when the command ended, all killed.
     confined:   what kept it inside its folders ("landlock-7"), empty when nothing did.
+    network:    "none" when it was cut off from every network, else "host".
     detail:     why it was not started, or which limit it broke.
     """
 
@@ -131,6 +141,7 @@ class JobResult:
     printed: int = 0
     leftover: int = 0
     confined: str = ""
+    network: str = "host"
     detail: str = ""
 
     @classmethod

@@ -229,6 +229,7 @@ class Supervision:
             "printed": sum(capture.printed for capture in self.captures),
             "leftover": leftover,
             "confined": self.confined,
+            "network": self.spec.get("network", "host"),
             "detail": self.detail,
         }
 
