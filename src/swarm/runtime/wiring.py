@@ -237,7 +237,7 @@ def scratch_checks(
 
 
 def can_cut_network() -> bool:
-    """Whether agents and checks here can be cut off from the network, as `network = "none"` asks."""
+    """Whether `network = "none"` of agents and checks can be kept on this machine."""
     return network.can_cut()
 
 

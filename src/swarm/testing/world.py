@@ -62,6 +62,7 @@ class World:
     bad_errors: extra share of bad requests of every new version, 0..1.
     journal:    how often each order's effect really happened (1, whatever was repeated).
     asked:      how often each order was asked for.
+    facts:      what came of each order, by its key.
     """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -73,7 +74,7 @@ class World:
         self.stable: dict[str, str] = {}
         self.journal: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
-        self._facts: dict[str, Fact] = {}
+        self.facts: dict[str, Fact] = {}
         self._exposed: dict[str, tuple[int, datetime]] = {}
         self._born = now()
 
@@ -81,11 +82,11 @@ class World:
         self.asked[order.key] += 1
         if self.delay:
             await asyncio.sleep(self.delay.total_seconds())
-        if order.key not in self._facts:
+        if order.key not in self.facts:
             self.journal[order.key] += 1
             common = {"id": evidence_id(order.key), "at": self.now(), "source": "world"}
-            self._facts[order.key] = make(common)
-        return Done(fact=self._facts[order.key])
+            self.facts[order.key] = make(common)
+        return Done(fact=self.facts[order.key])
 
     def tip(self, repo: str) -> str:
         """Where a repository's main stands."""
@@ -221,8 +222,10 @@ class World:
         )
 
     async def abort(self, order: Abort) -> Reply:
-        """The stable version answers."""
+        """The stable version answers, also where another one was promoted meanwhile."""
         self._exposed.pop(order.target, None)
+        if order.stable:
+            self.stable[order.target] = order.stable
         return await self._once(
             order,
             lambda common: Aborted(

@@ -14,6 +14,8 @@ Asked = TypeVar("Asked")
 
 #: Suites do not wait as long as an adapter asks for; asking too early must be harmless anyway.
 _SHORT = timedelta(milliseconds=50)
+WITHIN = timedelta(seconds=60)
+PAPER = "a world of paper has nothing that could be so"
 
 
 async def answer(
@@ -35,7 +37,7 @@ async def answer(
 async def fact(
     ask: Callable[[Asked], Awaitable[Reply]],
     order: Asked,
-    within: timedelta = timedelta(seconds=60),
+    within: timedelta = WITHIN,
 ) -> Fact:
     """The fact of the final answer, which must be Done."""
     said = await answer(ask, order, within)

@@ -104,6 +104,18 @@ def kill(pid):
         os.kill(pid, signal.SIGKILL)
 
 
+async def _get_from(port):
+    async with httpcore.AsyncConnectionPool() as pool:
+        response = await pool.request("GET", f"http://127.0.0.1:{port}/")
+        return response.content.decode() if response.status == 200 else str(response.status)
+
+
+@pytest.fixture
+def get_from():
+    """What answers a request to this port: a revision, or a status that is not 200."""
+    return _get_from
+
+
 @pytest.fixture(scope="session")
 def bench_class():
     return Bench

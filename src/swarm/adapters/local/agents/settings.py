@@ -136,8 +136,8 @@ class AgentSettings(SettingsBlock):
     )
     network: Network = Field(
         default=Network.HOST,
-        description="`none` leaves it a loopback of its own and no other network, so that nothing it"
-        " read can be sent away: right for every command that asks no model. `host` is what this"
+        description="`none` leaves it a loopback of its own and no other network, so that nothing"
+        " it read can be sent away: right for every command that asks no model. `host` is what this"
         " machine reaches. Where the machine cannot do it, `none` does not run it at all.",
     )
     writable: tuple[Path, ...] = Field(

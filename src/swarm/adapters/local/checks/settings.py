@@ -91,9 +91,9 @@ class CheckSettings(SettingsBlock):
     )
     network: Network = Field(
         default=Network.HOST,
-        description="`none` leaves it a loopback of its own and no other network: code that an agent"
-        " wrote runs in a check. `host` is what this machine reaches. Where the machine cannot do"
-        " it, `none` does not run it at all.",
+        description="`none` leaves it a loopback of its own and no other network: code that an"
+        " agent wrote runs in a check. `host` is what this machine reaches. Where the machine"
+        " cannot do it, `none` does not run it at all.",
     )
     writable: tuple[Path, ...] = Field(
         default=(),

@@ -1,0 +1,66 @@
+"""The promises of targets and metrics, kept by real processes behind a real proxy."""
+
+import asyncio
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from swarm.adapters.local.git.forge import LocalForge
+from swarm.adapters.local.git.settings import RepositorySettings
+from swarm.adapters.local.service import detached
+from swarm.adapters.local.service.versions import free_port
+from swarm.adapters.local.targets import LocalTargets, TargetSettings
+from swarm.testing.contracts.targets import TargetsContract
+from swarm.testing.repository import ScratchRepository
+
+SAMPLE = Path(__file__).with_name("sample_service.py")
+
+
+class ServiceWorld:
+    """One service whose three revisions are commits of a real repository."""
+
+    target, repo, real = "orders", "app", True
+
+    def __init__(self, folder, get):
+        self._folder, self._get = folder, get
+        source = ScratchRepository(folder / "app")
+        files = {"sample_service.py": SAMPLE.read_text()}
+        self.old = source.commit({**files, "behaviour.json": "{}"}, "old")
+        self.sick = source.commit({"behaviour.json": json.dumps({"unhealthy": True})}, "sick")
+        self.new = source.commit({"behaviour.json": json.dumps({"tidy": True})}, "new")
+        self._forge = LocalForge({"app": RepositorySettings(path=source.path)}, folder / "data")
+        self.settings = TargetSettings(
+            name="orders", repo="app", port=free_port(),
+            run=(sys.executable, "sample_service.py", "--port", "{port}"),
+            health_path="/healthz", version_path="/version",
+            start_within=timedelta(seconds=10), stop_within=timedelta(seconds=3),
+        )  # fmt: skip
+
+    def port(self):
+        return LocalTargets({"orders": self.settings}, self._forge, self._folder / "services")
+
+    async def served(self):
+        answers = await asyncio.gather(*(self._get(self.settings.port) for _ in range(40)))
+        return set(answers)
+
+    def processes(self):
+        return len(detached.marked(f"{self._folder / 'services' / 'orders' / 'service'}#"))
+
+
+class TestLocalTargets(TargetsContract):
+    @pytest.mark.slow
+    async def test_a_sick_revision_is_a_fact_and_takes_no_traffic(self, world):
+        """It is waited for as long as a start may take."""
+        await super().test_a_sick_revision_is_a_fact_and_takes_no_traffic(world)
+
+    @pytest.fixture
+    async def world(self, tmp_path, get_from):
+        made = ServiceWorld(tmp_path, get_from)
+        await made._forge.clone("app").follow()
+        await made.port().ensure("orders", made.old)
+        yield made
+        await made.port().stop()
+        assert made.processes() == 0
