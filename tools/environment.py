@@ -311,8 +311,13 @@ def follow(process: subprocess.Popen[str], what: str, expected: int) -> list[str
 
 
 def clean_environment() -> dict[str, str]:
-    """Our environment without what would make the new Python look elsewhere."""
+    """Our environment without what would make the new Python look elsewhere, or start slowly.
+
+    Many container images forbid bytecode to stay small. Here nothing is compiled at installation,
+    so that each of thousands of processes would compile all that it imports, again and again.
+    """
     drop = {
+        "PYTHONDONTWRITEBYTECODE",
         "PYTHONHOME",
         "PYTHONPATH",
         "PIP_REQUIRE_HASHES",

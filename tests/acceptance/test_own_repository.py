@@ -97,6 +97,10 @@ def test_a_finding_becomes_a_cited_need_and_a_merged_change(repository):
         repository, "missions", lambda rows: [r for r in rows if r["outcome"] != "open"]
     )
     assert mission["outcome"] == "delivered", mission
+    assert "it has no deployment target" in mission["detail"], "nobody saw it serve"
+    looked = swarmctl(repository, "doctor")
+    assert looked.returncode == 0, looked.stdout
+    assert "never started" not in looked.stdout, "as root the data may lie elsewhere"
     (need,) = listed(repository, "needs")
     said = swarmctl(repository, "why", need["id"])
     assert "app/calc.py:1@" in said.stdout
@@ -176,6 +180,21 @@ def test_a_detached_head_is_told_with_its_remedy(repository):
     assert made.returncode == 0
     assert "HEAD is detached" in made.stderr
     assert "branch" in made.stderr
+    up = swarmctl(repository, "up")
+    assert up.returncode == 0
+    assert "cannot follow local/shop: HEAD is on no branch" in up.stderr
+    assert "fix:  Check a branch out" in up.stderr
+    assert listed(repository, "missions") == []
+
+
+def test_a_repository_without_a_commit_is_told_to_make_one(tmp_path):
+    git(tmp_path, "init", "-q")
+    (tmp_path / "calc.py").write_text(UNTIDY)
+    made = swarmctl(tmp_path, "init")
+    assert made.returncode == 5
+    assert "has no commit yet" in made.stderr
+    assert "git commit" in made.stderr
+    assert not (tmp_path / "swarm.toml").exists()
 
 
 def test_outside_a_repository_init_names_the_way_in(tmp_path):

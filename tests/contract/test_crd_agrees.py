@@ -122,10 +122,10 @@ def verdict_of_the_types(written):
 
 
 @pytest.mark.parametrize(
-    "stride", [7, pytest.param(1, marks=pytest.mark.slow)], ids=["every-seventh", "every-one"]
+    "stride", [29, pytest.param(1, marks=pytest.mark.slow)], ids=["one-in-29", "every-one"]
 )
 def test_every_odd_value_in_every_place_gets_one_verdict(server, stride):
-    """The fast form takes every seventh value, beginning elsewhere at each place."""
+    """The fast form takes one value in 29, beginning elsewhere at each place."""
     accepted = refused = 0
     for number, path in enumerate(PLACES):
         for value in ODD[number % stride :: stride]:

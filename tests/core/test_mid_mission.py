@@ -674,6 +674,30 @@ def test_a_target_that_runs_the_revision_already_reads_not_configured_never_pass
     assert not any(verdict.configured for verdict in gates)
 
 
+@pytest.mark.req("LOOP-8")
+@pytest.mark.parametrize(
+    ("targets", "evidence", "told"),
+    [
+        pytest.param([TARGET], Evidence().green().landed().synced().promoted(), "live and proven",
+                     id="promoted"),
+        pytest.param([TARGET], Evidence().green().landed().synced(stable=HEAD),
+                     "nothing was exposed or observed", id="ran-it-already"),
+        pytest.param([], Evidence().green().landed(), "on main; it has no deployment target",
+                     id="no-target"),
+    ],
+)  # fmt: skip
+def test_delivered_claims_no_more_than_was_seen(targets, evidence, told):
+    """Absence of evidence is never a pass: without a target nobody saw it serve."""
+    contract = replace(mission(1).contract, targets=tuple(targets), checks=("lint",))
+    snap = evidence.snapshot(
+        spec=spec(delivery={**DELIVERY, "deploymentTargets": targets}),
+        missions=(replace(evidence.mission(), contract=contract),),
+    )
+    (settled,) = records(snap, Settle)
+    assert settled.outcome.kind is OutcomeKind.DELIVERED
+    assert told in settled.outcome.detail
+
+
 @pytest.mark.req("FAIL-7")
 @pytest.mark.parametrize("evidence", [Evidence().green().landed(), rolling()])
 def test_a_target_that_nobody_binds_any_more_is_waited_for(evidence):

@@ -101,22 +101,6 @@ def rollout(state, forward):
     }[state.rollout]
 
 
-def moves(state):
-    """What decide really does, in the same words."""
-    plan = decide(build(state))
-    settled = [record for record in plan.records if isinstance(record, Settle)]
-    if settled:
-        outcome = settled[0].outcome
-        return f"ends:{outcome.kind}:{'counts' if outcome.counts_as_failure else 'free'}"
-    if any(isinstance(record, AskApproval) for record in plan.records):
-        return "ask"
-    kinds = {order.kind for order in plan.orders if order.kind != "notify"}
-    standing = dict(plan.standings)["m-1"]
-    if standing.reason == "Frozen":
-        return "held" if not kinds & FORWARD else f"moved although held: {kinds}"
-    return kinds.pop() if len(kinds) == 1 else ("wait" if not kinds else str(sorted(kinds)))
-
-
 PARTS = [(mode, risk) for mode in ("assisted", "lights-out") for risk in Risk]
 
 
@@ -124,10 +108,19 @@ PARTS = [(mode, risk) for mode in ("assisted", "lights-out") for risk in Risk]
 @pytest.mark.req("MODE-2")
 @pytest.mark.req("MODE-3")
 @pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize(
+    "stride", [11, pytest.param(1, marks=pytest.mark.slow)], ids=["one-in-eleven", "every-one"]
+)
 @pytest.mark.parametrize(("mode", "risk"), PARTS, ids=str)
-def test_every_state_moves_as_the_document_says(mode, risk):
-    """And law 9: whatever waits says why and what happens next by itself."""
+def test_every_state_moves_as_the_document_says(mode, risk, stride):
+    """And law 9: whatever waits says why and what happens next by itself.
+
+    The fast form begins at another state in each part; 11 divides no dimension of the space, so
+    that it meets every value of each.
+    """
     states = [s for s in every_state() if (s.mode, s.risk) == (mode, risk)]
+    assert len(states) == 32 * 109
+    states = states[PARTS.index((mode, risk)) :: stride] if stride > 1 else states
     wrong, example, silent = Counter(), {}, []
     for state in states:
         plan = decide(build(state))
@@ -139,7 +132,6 @@ def test_every_state_moves_as_the_document_says(mode, risk):
     lines = [f"{n} x should {s}, does {d}: {example[s, d]}" for (s, d), n in wrong.items()]
     assert not wrong, "\n".join(lines)
     assert not silent, silent[:3]
-    assert len(states) == 32 * 109
 
 
 def move(plan):

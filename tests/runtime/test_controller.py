@@ -160,6 +160,7 @@ async def test_a_bad_version_is_rolled_back_and_repaired_once(database_dsn):
     assert world.stable[TARGET] == "main0000"
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-4")
 async def test_two_controllers_share_the_work_and_nothing_happens_twice(database_dsn):
     world = World()

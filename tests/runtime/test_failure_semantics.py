@@ -176,6 +176,7 @@ async def test_a_freeze_stops_promotion_within_a_second_and_lets_the_rollback_fi
     assert not [row for row in begun if row["begun_at"] > frozen_at + timedelta(seconds=1)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("FRZ-3")
 async def test_resume_refuses_until_the_window_and_the_requalification(database_dsn):
     world = World()
@@ -232,6 +233,7 @@ async def test_an_agent_without_quota_backs_off_and_counts_for_nothing(database_
     assert freezes == []
 
 
+@pytest.mark.slow
 @pytest.mark.req("API-7")
 async def test_a_quiet_swarm_writes_nothing(database_dsn):
     """No row of any table is inserted, changed or removed while nothing happens."""

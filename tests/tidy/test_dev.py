@@ -147,18 +147,21 @@ def made(tmp_path_factory):
     return house
 
 
+@pytest.mark.slow
 def test_the_first_run_makes_everything_and_says_so(made):
     assert made.first.stdout == "ran ['demo', '0'] the locked one\n"
     for told in ("made .venv", "locked packages: done", "swarmctl in place: done", "next:"):
         assert told in made.first.stderr
 
 
+@pytest.mark.slow
 def test_the_second_run_installs_nothing(made):
     result = made.run("demo", "0")
     assert result.returncode == 0
     assert "install" not in result.stderr
 
 
+@pytest.mark.slow
 def test_arguments_and_exit_codes_pass_through(made):
     result = made.run("demo", "--fast", "--headless", "3")
     assert result.returncode == 3
@@ -166,6 +169,7 @@ def test_arguments_and_exit_codes_pass_through(made):
     assert "ended with exit code 3" in result.stderr
 
 
+@pytest.mark.slow
 def test_an_edit_of_the_package_counts_at_once(made):
     sample = made.root / "src" / "sample.py"
     sample.write_text(SAMPLE.replace("ran", "edited"))
@@ -175,6 +179,7 @@ def test_an_edit_of_the_package_counts_at_once(made):
         sample.write_text(SAMPLE)
 
 
+@pytest.mark.slow
 def test_a_changed_lock_is_installed(made):
     sha256 = hashlib.sha256((made.wheels / WHEEL).read_bytes()).hexdigest()
     made.lock(sha256, note="newer")
@@ -193,6 +198,7 @@ def test_a_file_with_another_hash_is_refused(house):
     assert house.run("demo", "0").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "to_group", "code"),
     [

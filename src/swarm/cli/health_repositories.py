@@ -43,6 +43,14 @@ def repositories(settings: Settings, place: Home) -> Iterator[Finding]:
             yield note("repository", said, "Commit them when missions shall build on them.")
 
 
+def broken(settings: Settings) -> Iterator[Finding]:
+    """What keeps bound repositories from being followed; looks at no clone, so it is quick."""
+    for name, repository in settings.repositories.items():
+        found = _read(name, repository.path.expanduser().absolute(), repository.branch)
+        if found is not None:
+            yield found
+
+
 def mains(
     settings: Settings, place: Home, specs: dict[str, dict[str, list[str]]]
 ) -> Iterator[Finding]:

@@ -26,11 +26,13 @@ _UP = "Start it: `swarmctl up`."
 
 def stored(place: Home) -> tuple[Stored | None, list[Finding]]:
     """What the store holds, and findings about reaching it; None when it cannot be asked."""
+    from swarm.adapters.postgres.layout import lay_out  # noqa: PLC0415
     from swarm.runtime.database import EMBEDDED, joined, named  # noqa: PLC0415
 
     try:
         url, _ = named(place)
-        if url == EMBEDDED and not (place.database / "cluster").exists():
+        # Not in our own folder: as root the data may lie elsewhere, where the server can reach it.
+        if url == EMBEDDED and not lay_out(place.database).cluster.exists():
             return None, [note("database", "the embedded database was never started", _UP)]
 
         async def ask() -> Stored:

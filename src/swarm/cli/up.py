@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,6 +11,9 @@ from swarm.cli.options import Home
 from swarm.cli.output import emit, say
 from swarm.runtime.background import start
 from swarm.runtime.errors import SettingsMissing
+
+if TYPE_CHECKING:
+    from swarm.runtime.home import Home as Place
 
 
 def up(
@@ -37,6 +40,17 @@ def up(
         return main(str(place.folder))
     start(place)
     emit(f"controller of {place.folder} is working, pid {place.read_note().get('pid')}")
+    _tell_what_stands_still(place)
     say("next: `swarmctl watch` shows it, `swarmctl get needs` what it found")
     say("      `swarmctl down` stops it")
     return 0
+
+
+def _tell_what_stands_still(place: Place) -> None:
+    """A controller that works is no use to a repository that it cannot follow; say so now."""
+    from swarm.cli.health_repositories import broken  # noqa: PLC0415 - git, on this path alone
+    from swarm.runtime.settings import load  # noqa: PLC0415
+
+    for finding in broken(load(place.file)):
+        say(f"but it cannot follow {finding.message}")
+        say(f"fix:  {finding.fix}")

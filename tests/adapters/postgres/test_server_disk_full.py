@@ -1,7 +1,6 @@
 """A full disk, on a small file system of its own."""
 
 import os
-import signal
 
 import psycopg
 import pytest
@@ -67,7 +66,7 @@ async def test_a_full_disk_is_a_typed_error_and_work_resumes_by_itself(public_fo
 
 
 @pytest.mark.req("FAIL-6")
-def test_with_its_log_stuck_the_server_comes_up_on_the_ballast(public_folder, small_disk):
+def test_with_its_log_stuck_the_server_comes_up_on_the_ballast(public_folder, small_disk, kill):
     with small_disk(public_folder, 500) as disk:
         server = EmbeddedServer(disk / "data").start()
         assert server.status().ballast_bytes == BALLAST_BYTES
@@ -76,8 +75,7 @@ def test_with_its_log_stuck_the_server_comes_up_on_the_ballast(public_folder, sm
             connection.execute("create table counter as select 0 as n")
         download = fill(disk)
         acknowledged = write_log_until_it_fails(server.dsn)
-        for pid in server_processes(server.layout):
-            os.kill(pid, signal.SIGKILL)
+        kill(server_processes(server.layout))
         server.start()
         assert server.status().ballast_bytes == 0, "given up to come up"
         with psycopg.connect(server.dsn) as connection:

@@ -9,7 +9,10 @@ from swarm.adapters.postgres.server import EmbeddedServer
 @pytest.mark.req("LOOP-11")
 @pytest.mark.parametrize(
     "cluster_exists",
-    [pytest.param(False, id="no-cluster"), pytest.param(True, id="stopped-server")],
+    [
+        pytest.param(False, id="no-cluster", marks=pytest.mark.slow),
+        pytest.param(True, id="stopped-server"),
+    ],
 )
 def test_of_eight_racing_processes_one_starts_and_seven_adopt(
     cluster_exists, public_folder, made_server, start_program
@@ -29,6 +32,7 @@ def test_of_eight_racing_processes_one_starts_and_seven_adopt(
     assert server_processes(layout) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-11")
 def test_processes_that_come_and_go_never_meet_a_stopping_server(data_folder, start_program):
     """Leaving and joining overlap: each must get a server that answers, or start one."""

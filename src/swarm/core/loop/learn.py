@@ -29,9 +29,14 @@ GATE_FAILURES = {
 def delivered(mission: Mission, found: Findings, view: View) -> Saying:
     """No room has anything left to say: the mission is delivered."""
     where = found.landed.commit[:8] if found.landed else "nothing"
-    ending = Ending(
-        kind=OutcomeKind.DELIVERED, reason=Reason.DELIVERED, detail=f"{where} is live and proven"
-    )
+    targets = found.targets.values()
+    if any(target.promoted for target in targets):
+        shown = "is live and proven"
+    elif targets:
+        shown = "is what the target ran already; nothing was exposed or observed"
+    else:
+        shown = "is on main; it has no deployment target"
+    ending = Ending(kind=OutcomeKind.DELIVERED, reason=Reason.DELIVERED, detail=f"{where} {shown}")
     return settled(ROOM, mission, found, view.now, ending)
 
 

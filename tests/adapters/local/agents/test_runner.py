@@ -392,7 +392,10 @@ asyncio.run(main())
 
 
 @pytest.mark.req("OWN-3", "LOOP-11")
-@pytest.mark.parametrize("after", [0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.5])
+@pytest.mark.parametrize(
+    "after",
+    [0.75, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.45, 0.6, 0.9, 1.05, 1.2, 1.5))],
+)
 async def test_kill_9_of_the_controller_at_any_time_runs_the_agent_once(world, after):
     world.define("slow", "sleep 0.3; echo 'VALUE = 2' > src/value.py")
     argv = json.dumps(list(world.agents["slow"].run))

@@ -115,6 +115,7 @@ async def test_what_a_command_leaves_running_is_ended(place, trust):
     assert not _lives(int(pid.read_text()))
 
 
+@pytest.mark.slow
 async def test_two_controllers_at_once_make_one_tag_and_one_envelope(place, trust, program):
     place.now = datetime.now(UTC)
     replies = await asyncio.gather(*(place.judge(trust()) for _ in range(3)))
@@ -132,6 +133,7 @@ async def test_a_repeated_signature_is_the_same_tag_object(place):
     assert await sign.sign_tag(git, place.commit, key, "t/1", who) == one
 
 
+@pytest.mark.slow
 async def test_a_signer_killed_at_any_moment_is_repeated(place, trust):
     """Each kill falls a little later; the last run is left alone."""
     place.now = datetime.now(UTC)

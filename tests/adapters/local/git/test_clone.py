@@ -239,6 +239,7 @@ async def test_output_beyond_the_limit_is_not_kept(world):
         await world.forge.clone("app").git.run("rev-list", "--all", "--objects", limit=10)
 
 
+@pytest.mark.slow
 async def test_eight_processes_make_one_clone(repo, tmp_path):
     script = f"""
 import asyncio, pathlib
@@ -268,6 +269,7 @@ async def test_a_lock_file_that_a_killed_git_left_is_removed(world, run_git):
     assert run_git(world.clone, "rev-parse", "main^") == head
 
 
+@pytest.mark.slow
 async def test_tidying_packs_everything_and_loses_nothing(world, run_git):
     kept = [
         (await world.change({f"f{n}.py": f"F = {n}\n"}, mission=f"m-{n}")).change for n in range(3)

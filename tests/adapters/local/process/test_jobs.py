@@ -127,6 +127,7 @@ async def test_a_job_survives_kill_9_of_its_controller_and_is_adopted(jobs, tmp_
     second.close()
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3")
 async def test_kill_9_at_any_instant_of_a_start_runs_the_command_once(jobs, tmp_path, prepare):
     """The controller dies 0 to 300 ms after its own start, again and again, on one key each."""

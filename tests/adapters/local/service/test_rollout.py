@@ -58,6 +58,7 @@ async def test_an_abort_proves_that_the_old_version_serves(target):
     assert len(target.processes()) == 2
 
 
+@pytest.mark.slow
 async def test_an_abort_after_promotion_brings_the_old_version_back(target):
     await target.up()
     await target.canary(100)
@@ -80,6 +81,7 @@ async def test_an_abort_without_a_good_version_says_so(target):
         await target.service.abort("undo", OLD, THIRD)
 
 
+@pytest.mark.slow
 async def test_an_abort_restarts_a_stable_version_that_died_meanwhile(target):
     await target.up()
     await target.canary(50)
@@ -88,6 +90,7 @@ async def test_an_abort_restarts_a_stable_version_that_died_meanwhile(target):
     assert (proof.serving, proof.proven) == (OLD, True)
 
 
+@pytest.mark.slow
 async def test_an_abort_is_not_proven_while_another_revision_must_serve(target):
     await target.up()
     await target.canary(50)
@@ -96,6 +99,7 @@ async def test_an_abort_is_not_proven_while_another_revision_must_serve(target):
     assert "and " + THIRD in proof.detail
 
 
+@pytest.mark.slow
 async def test_no_request_is_lost_while_versions_change(target):
     """Open requests end at the version that took them."""
     await target.up()
@@ -175,20 +179,27 @@ async def test_a_share_outside_0_to_100_is_refused(target, percent):
         await target.service.set_traffic(percent, "k")
 
 
-@pytest.mark.parametrize("revision", ["", "../up", "a b", "-x", "a/b"])
-async def test_a_revision_that_is_no_name_is_refused(target, revision):
+async def test_a_revision_that_is_no_name_is_refused(target):
     await target.up()
-    with pytest.raises(BadTarget, match="is no revision"):
-        await target.service.start_canary(revision, target.checkout(NEW), "k")
+    for revision in ("", "../up", "a b", "-x", "a/b"):
+        with pytest.raises(BadTarget, match="is no revision"):
+            await target.service.start_canary(revision, target.checkout(NEW), "k")
 
 
 @pytest.mark.parametrize(
     ("behaviour", "says"),
     [
-        pytest.param({"unhealthy": True}, "/healthz gave status 503", id="never-healthy"),
+        pytest.param(
+            {"unhealthy": True},
+            "/healthz gave status 503",
+            id="never-healthy",
+            marks=pytest.mark.slow,
+        ),
         pytest.param({"exit_at_start": True}, "DATABASE_URL", id="ends-at-start"),
         pytest.param({"claims": "d" * 40}, f"says it is {'d' * 40}", id="is-another-revision"),
-        pytest.param({"claims": ""}, "does not say which revision", id="names-none"),
+        pytest.param(
+            {"claims": ""}, "does not say which revision", id="names-none", marks=pytest.mark.slow
+        ),
     ],
 )
 @pytest.mark.req("LOOP-8")
@@ -225,6 +236,7 @@ async def test_a_taken_public_port_is_named(make):
         other.close()
 
 
+@pytest.mark.slow
 async def test_a_version_whose_port_was_taken_gets_another(target):
     await target.up()
     done = await target.canary(steal_port=True)

@@ -144,6 +144,7 @@ async def test_controllers_that_tick_one_swarm_at_once_decide_one_after_another(
     assert await world.one("select count(distinct need) from mission") == sum(opened)
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-5")
 async def test_eight_swarms_on_one_budget_stop_exactly_at_its_cap(world, make, database_dsn):
     """Each reserves 7 of 1,000 as often as it can: 142 missions, not one more."""
