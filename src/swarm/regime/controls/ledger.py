@@ -68,6 +68,7 @@ class Ledger:
         self.strategy_venues: defaultdict[str, set[str]] = defaultdict(set)
         self.latches: dict[str, happened.Tripped] = {}
         self.kills: dict[str, happened.Killed] = {}
+        self.lifted: set[str] = set()
         self.breaks: dict[str, happened.Broken] = {}
         self.doubts: dict[str, tuple[str, ...]] = {}
         self.symbol_beats: defaultdict[str, Beats] = defaultdict(Beats)
@@ -122,6 +123,10 @@ class Ledger:
         self._instruments = dict(limits.instruments)
         for symbol in {symbol for _, symbol in self.accounts.cells} | set(self.prices):
             self._value(symbol)
+
+    def has_execution(self, order: str, execution: str) -> bool:
+        """Whether this trade was counted."""
+        return (order, execution) in self._executions
 
     def known_latch(self, strategy: str) -> happened.Tripped | None:
         """The latch that holds a strategy."""
@@ -252,6 +257,7 @@ class Ledger:
     def _kill_lifted(self, event: happened.KillLifted) -> None:
         self._use(event.nonce)
         self.kills.pop(event.kill, None)
+        self.lifted.add(event.kill)
 
     def _broken(self, event: happened.Broken) -> None:
         self.breaks[event.broken] = event

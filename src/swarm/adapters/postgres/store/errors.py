@@ -110,3 +110,26 @@ class DatabaseRolledBack(Refused):
         " backup yourself, move the named file of .swarm/seals aside and keep it."
     )
     exit_code = CONFLICT
+
+
+class ChainBroken(Refused):
+    """A chain of gate records was changed, cut or mixed up after it was written."""
+
+    code = "SWM345"
+    remedy = "Stop trading; restore the database from a backup and compare it from that record on."
+    exit_code = BY_POLICY
+
+
+class RecordUnreadable(Refused):
+    """A gate record is of a kind or shape that this release does not know."""
+
+    code = "SWM346"
+    remedy = "Run the release that wrote it, or a newer one; no record is ever skipped."
+
+
+class RecordRefused(Refused):
+    """An order was accepted before, or a token was used before. Nothing was written."""
+
+    code = "SWM347"
+    remedy = "None is needed for an order; a token is asked for anew."
+    exit_code = CONFLICT

@@ -1,0 +1,1 @@
+"""What the trading controls remember: the chain of records, limit sets, evidence, assessments."""

@@ -1,0 +1,1 @@
+"""The order path and the kill switch: the gate's decisions carried out, and nothing else."""

@@ -1,0 +1,97 @@
+"""What the order path holds while it runs: ledger, limits, venues, and records not yet written."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from swarm.contract.errors import Unavailable
+from swarm.ports.gate_records import Decided, GateRecord, GateRecords
+from swarm.ports.venue import Venue
+from swarm.regime.controls.decision import Ruling
+from swarm.regime.controls.events import Broken, Killed, LedgerEvent, Sent
+from swarm.regime.controls.ledger import Ledger
+from swarm.regime.limits.in_force import LimitsInForce
+from swarm.regime.limits.instrument import SECOND
+from swarm.regime.limits.people import Roster
+from swarm.runtime.trading.kill_file import KillFile
+
+
+@dataclass(slots=True, kw_only=True)
+class TradingState:
+    """One order path. clock: integer nanoseconds UTC.
+
+    horizon_ns: after so long an order that the venue does not know is not on its way any more.
+    cursors:    the number of the last report that was taken in, by venue.
+    sent_ns:    when each order was dispatched, for those that may still be on their way.
+    unwritten:  records that hold already and are still to be written.
+    """
+
+    limits: LimitsInForce
+    roster: Roster
+    venues: Mapping[str, Venue]
+    records: GateRecords
+    kill_file: KillFile
+    clock: Callable[[], int]
+    horizon_ns: int = 5 * SECOND
+    ledger: Ledger = field(default_factory=Ledger)
+    cursors: dict[str, int] = field(default_factory=dict)
+    sent_ns: dict[str, int] = field(default_factory=dict)
+    unwritten: list[tuple[int, GateRecord]] = field(default_factory=list)
+    opened: bool = False
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def see(self, event: LedgerEvent) -> None:
+        """Take in what is only known for now: prices, sessions, measures. Not recorded."""
+        self.ledger.apply(event)
+
+    def hold(self, event: LedgerEvent) -> None:
+        """Let an event hold at once, and write it as soon as that is possible."""
+        self.ledger.apply(event)
+        self.unwritten.append((self.clock(), event))
+
+    async def write(self, *records: GateRecord) -> None:
+        """Write what is still unwritten and these behind it, all or none. Raises Unavailable."""
+        async with self.turn:
+            # What comes to be unwritten while we wait stays behind these, in its order.
+            held = len(self.unwritten)
+            now = self.clock()
+            waiting = [*self.unwritten, *((now, record) for record in records)]
+            await self.records.append(waiting)
+            del self.unwritten[:held]
+
+    async def catch_up(self) -> bool:
+        """Write what is still unwritten, if the database lets us. False: it does not."""
+        try:
+            await self.write()
+        except Unavailable:
+            return False
+        return True
+
+    def replay(self, records: tuple[GateRecord, ...]) -> None:
+        """Make the ledger from what was recorded; an accepted order counts as sent."""
+        self.ledger.hold_against(self.limits)
+        for record in records:
+            if not isinstance(record, Decided):
+                self.ledger.apply(record)
+            elif record.decision.ruling is Ruling.ACCEPT and record.order is not None:
+                self.ledger.apply(Sent(order=record.order, at_ns=record.decision.at_ns))
+
+    def remember_kills(self) -> None:
+        """Take in kills that were written to disk and not to the database."""
+        for event in self.kill_file.read():
+            known = event.kill in self.ledger.kills
+            if isinstance(event, Killed):
+                if not known and event.kill not in self.ledger.lifted:
+                    self.hold(event)
+            elif known:
+                self.hold(event)
+
+    def break_books(self, venue: str, detail: str) -> None:
+        """Note that our books are not the venue's; a person clears it."""
+        name = hashlib.sha256(f"{venue}\0{detail}".encode()).hexdigest()[:20]
+        if f"b-{name}" not in self.ledger.breaks:
+            now = self.clock()
+            self.hold(Broken(broken=f"b-{name}", venue=venue, detail=detail[:500], at_ns=now))
