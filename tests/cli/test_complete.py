@@ -33,6 +33,7 @@ def busy(shop):
     return shop
 
 
+@pytest.mark.slow
 def test_kinds_names_and_ids_are_offered(busy):
     assert "missions" in offered(busy, "get", "")
     missions = busy("get", "missions", "-o", "json").json["items"]
@@ -42,6 +43,7 @@ def test_kinds_names_and_ids_are_offered(busy):
     assert offered(busy, "freeze", "") == {"shop": ""}
 
 
+@pytest.mark.slow
 def test_approve_offers_what_waits_for_a_person_alone(busy):
     waiting = busy("get", "approvals", "--state", "open", "-o", "json").json["items"]
     assert list(offered(busy, "approve", "")) == [row["mission"] for row in waiting]

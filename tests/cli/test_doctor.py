@@ -121,6 +121,7 @@ def test_a_repository_without_a_commit_is_found(sound, tmp_path):
     assert any("has no commit yet" in one for one in faults(sound))
 
 
+@pytest.mark.slow
 def test_a_main_that_went_its_own_way_is_found(sound):
     """The private main has a commit of ours, and the user's branch one of his."""
     assert not faults(sound, "--main")  # makes the private clone
@@ -139,6 +140,7 @@ def test_a_main_that_went_its_own_way_is_found(sound):
     assert any("git pull" in one["fix"] for one in found)
 
 
+@pytest.mark.slow
 def test_a_main_that_fails_its_checks_is_found(sound):
     mend(sound, '[checks.lint]\nrun = ["true"]', '[checks.lint]\nrun = ["false"]')
     assert not faults(sound)

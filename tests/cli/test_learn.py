@@ -46,6 +46,7 @@ def test_a_spent_budget_reads_as_blocked(shop, costly_world):
     assert off["metadata"]["name"] == "shop"
 
 
+@pytest.mark.slow
 @pytest.mark.req("VAL-4")
 def test_the_shadow_report_counts_what_people_made_of_it(shop):
     """Three recommendations: one is carried out afterwards, one turned down, one stays open."""

@@ -99,6 +99,7 @@ def test_a_mission_that_printed_nothing_says_why(shop):
         assert "has printed nothing here yet" in shop("logs", row["id"]).err
 
 
+@pytest.mark.slow
 def test_following_shows_new_lines_and_ends_with_the_mission(shop, mission, start):
     shop.sql("update mission set ended_at = null where id = %s", mission)
     shop.sql("create table kept as select * from outcome")

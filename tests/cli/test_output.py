@@ -148,6 +148,7 @@ def test_an_empty_list_says_what_would_fill_it(place):
 # --- as a process of its own -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error(story, start):
     command = start("events", "--limit", "1000", "-o", "jsonl")
     command.stdout.close()
@@ -172,6 +173,7 @@ def test_an_argument_that_is_no_text_is_refused(place, start):
     assert b"argument 3 is no UTF-8 text" in err
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_gets_numbers(story, start):
     story.sql("update mission set title = %s", "Grüße ✓")
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
@@ -219,6 +221,7 @@ def test_a_terminal_gets_aligned_columns_that_fit(story):
                got.splitlines()) <= 100  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "plain",
     [
@@ -233,6 +236,7 @@ def test_plain_output_where_it_is_asked_for(story, plain):
         assert "\x1b" not in got, words
 
 
+@pytest.mark.slow
 def test_watch_draws_live_and_ends_cleanly(story):
     code, got = seen_on_a_terminal(["watch"], until=b"Ctrl-C ends watching")
     assert code == 130
@@ -241,6 +245,7 @@ def test_watch_draws_live_and_ends_cleanly(story):
     assert got.rfind("\x1b[?25h") > got.rfind("\x1b[?25l"), "the cursor stays hidden"
 
 
+@pytest.mark.slow
 def test_watch_without_colour_has_no_styles(story):
     code, got = seen_on_a_terminal(["watch"], until=b"Ctrl-C ends watching", NO_COLOR="1")
     assert code == 130
@@ -248,6 +253,7 @@ def test_watch_without_colour_has_no_styles(story):
     assert "\x1b[2m" not in got
 
 
+@pytest.mark.slow
 def test_watch_on_a_dumb_terminal_prints_lines(story):
     code, got = seen_on_a_terminal(["watch"], until=b"is frozen", TERM="dumb")
     assert code == 130

@@ -94,6 +94,7 @@ def test_events_are_the_last_ones_oldest_first(delivered):
     assert len(every) == delivered.sql("select count(*) from trail")[0][0]
 
 
+@pytest.mark.slow
 def test_following_shows_what_happens_next_and_ends_with_ctrl_c(delivered, start):
     command = start("events", "-f", "-o", "jsonl", "--limit", "1")
     first = json.loads(command.stdout.readline())

@@ -47,6 +47,7 @@ print("this is no JSON")
 """
 
 
+@pytest.mark.slow
 def test_a_source_is_read_once_and_nothing_is_stored(workshop):
     source(workshop, SAYS)
     workshop.apply(discovery={"sources": [{"name": "finder"}], "minCitations": 1})
@@ -98,6 +99,7 @@ def test_sources_are_listed_with_health_and_who_names_them(workshop):
     assert "R2 and R3 wait" in workshop("describe", "source", "finder").out
 
 
+@pytest.mark.slow
 def test_an_agent_works_on_a_scratch_clone_and_nothing_is_kept(workshop):
     agent(workshop, "import pathlib; pathlib.Path('a.py').write_text('print(1)\\n')")
     before = sorted(path.name for path in workshop.home.state.glob("*"))

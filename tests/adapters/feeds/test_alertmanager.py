@@ -257,6 +257,7 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=40,
     deadline=None,

@@ -165,6 +165,7 @@ class TestAllBesideEachOther:
 
     ground = Web
 
+    @pytest.mark.slow
     async def test_the_good_ones_say_what_they_say_alone(self, world):
         async with AsyncExitStack() as stack:
             grounds = [kind(world.world) for kind in (Feed, Json, Alerts)]

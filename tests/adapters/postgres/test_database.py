@@ -191,6 +191,7 @@ async def test_a_killed_embedded_server_is_brought_back_within_the_same_call(dat
             assert await fetch(database, "select 1") == [(1,)]
 
 
+@pytest.mark.slow
 async def test_after_leaving_nothing_is_revived(data_folder):
     server = EmbeddedServer(data_folder).start()
     async with Database(

@@ -34,6 +34,7 @@ def query(server, statement):
         return connection.execute(statement).fetchone()
 
 
+@pytest.mark.slow
 def test_the_server_is_not_root_and_no_account_was_made(data_folder):
     accounts = Path("/etc/passwd").read_bytes()
     with EmbeddedServer(data_folder) as server:
@@ -43,6 +44,7 @@ def test_the_server_is_not_root_and_no_account_was_made(data_folder):
     assert Path("/etc/passwd").read_bytes() == accounts
 
 
+@pytest.mark.slow
 def test_data_below_a_private_home_is_kept_in_the_system_state(home, public_folder):
     asked = home / "project" / "state"
     system = public_folder / "system"
@@ -101,6 +103,7 @@ def test_a_system_postgres_out_of_reach_is_refused_with_the_reason(home, public_
         EmbeddedServer(public_folder / "data", binaries=hidden).start()
 
 
+@pytest.mark.slow
 def test_a_users_own_folder_stays_the_users(public_folder):
     """`sudo swarmctl get` must not leave files behind that the user cannot open."""
     folder = public_folder / "data"

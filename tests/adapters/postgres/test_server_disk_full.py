@@ -65,6 +65,7 @@ async def test_a_full_disk_is_a_typed_error_and_work_resumes_by_itself(public_fo
             assert await database.run(count) == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-6")
 def test_with_its_log_stuck_the_server_comes_up_on_the_ballast(public_folder, small_disk, kill):
     with small_disk(public_folder, 500) as disk:

@@ -16,6 +16,7 @@ def query(server, statement):
         return connection.execute(statement).fetchone()[0]
 
 
+@pytest.mark.slow
 def test_data_is_there_again_after_a_stop_and_a_start(data_folder):
     with EmbeddedServer(data_folder) as server, psycopg.connect(server.dsn) as connection:
         connection.execute("create table kept as select 42 as n")
@@ -24,6 +25,7 @@ def test_data_is_there_again_after_a_stop_and_a_start(data_folder):
         assert query(server, "select n from kept") == 42
 
 
+@pytest.mark.slow
 def test_the_cluster_is_made_as_the_store_needs_it(public_folder):
     wanted = {
         "data_checksums": "on",
@@ -75,6 +77,7 @@ def test_the_second_process_adopts_and_the_last_one_out_stops(data_folder, start
     assert server_processes(server.layout) == {}
 
 
+@pytest.mark.slow
 def test_a_server_that_is_kept_outlives_all_users_until_it_is_stopped(data_folder, start_program):
     keeper = start_program("program_user.py", data_folder, "KEEP")
     started = keeper.line().split()[0]
@@ -92,6 +95,7 @@ def test_a_server_that_is_kept_outlives_all_users_until_it_is_stopped(data_folde
     assert not server.status().keeps_running
 
 
+@pytest.mark.slow
 def test_a_server_whose_users_were_all_killed_can_be_found_and_stopped(data_folder, start_program):
     user = start_program("program_user.py", data_folder)
     user.line()
@@ -123,6 +127,7 @@ async def test_it_serves_async_callers_too(data_folder):
     assert server.status().state is Answer.NOBODY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -139,6 +144,7 @@ def test_any_path_will_do(public_folder, name):
         assert server.layout.sockets.stat().st_uid == server.layout.account.uid
 
 
+@pytest.mark.slow
 def test_a_users_libpq_variables_do_not_bend_the_server(data_folder, monkeypatch):
     monkeypatch.setenv("PGOPTIONS", "-c default_transaction_read_only=on -c no_such_thing=1")
     monkeypatch.setenv("PGHOST", "192.0.2.1")

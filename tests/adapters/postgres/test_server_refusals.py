@@ -103,6 +103,7 @@ def test_another_users_folder_inside_ours_is_refused(data_folder):
         EmbeddedServer(data_folder).start()
 
 
+@pytest.mark.slow
 @root_only
 def test_a_short_socket_folder_made_by_somebody_else_is_refused(public_folder):
     folder = public_folder / ("deep/" * 30 + "data")
@@ -116,6 +117,7 @@ def test_a_short_socket_folder_made_by_somebody_else_is_refused(public_folder):
         sockets.rmdir()
 
 
+@pytest.mark.slow
 def test_a_link_in_place_of_the_short_socket_folder_is_refused(public_folder):
     folder = public_folder / ("deep/" * 30 + "data")
     sockets = lay_out(folder).sockets

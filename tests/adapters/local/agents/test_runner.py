@@ -31,6 +31,7 @@ async def test_the_change_is_one_commit_of_ours_on_the_tip_of_main(world):
     assert world.show(change.head, "src/value.py") == "VALUE = 2\n"
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-7")
 async def test_a_fix_starts_from_the_failing_commit_and_is_shown_the_failure(world):
     first = await fact(world.port().run, world.order("change"))
@@ -53,6 +54,7 @@ async def test_a_fix_starts_from_the_failing_commit_and_is_shown_the_failure(wor
     assert len(told.encode()) <= 32 * 1024
 
 
+@pytest.mark.slow
 async def test_the_prompt_file_and_the_fixed_placeholders_are_filled_in(world):
     shell = 'printf "%s\\n" "$@" > seen; test -r "$4"; cp "$4" copied'
     world.agents["args"] = AgentSettings(
@@ -135,6 +137,7 @@ async def test_a_hostile_agent_is_refused_by_name_and_leaves_nothing(world, name
     assert list((world.tmp / "runs").rglob("work")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-1")
 async def test_an_agent_that_commits_moves_branches_and_sets_hooks_changes_only_its_files(world):
     line = (
@@ -187,6 +190,7 @@ async def test_credential_files_of_the_user_cannot_be_read(world, monkeypatch):
     assert world.show(ended.change.head, "src/b") == ""
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-1")
 async def test_capacity_backs_off_by_doubling_and_then_goes_on_as_the_same_attempt(world):
     clock = [datetime(2026, 3, 1, tzinfo=UTC)]
@@ -244,6 +248,7 @@ def result(cost: float, **over: object) -> str:
     return json.dumps({"type": "result", "subtype": "success", "total_cost_usd": cost} | over)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("printed", "cost"),
     [
@@ -271,6 +276,7 @@ async def test_an_agent_that_tells_its_cost_is_ended_at_its_cap(world):
     assert ended.seconds < 20
 
 
+@pytest.mark.slow
 async def test_paid_work_that_never_has_capacity_ends_at_the_cap(world):
     """A provider that charges and then says that the quota is full would burn money for ever."""
     clock = [datetime(2026, 3, 1, tzinfo=UTC)]
@@ -286,6 +292,7 @@ async def test_paid_work_that_never_has_capacity_ends_at_the_cap(world):
     assert world.effects("burns") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-11")
 async def test_a_killed_supervisor_burns_no_attempt_and_its_work_is_kept(world):
     mark = world.tmp / "second"

@@ -162,6 +162,7 @@ async def test_every_try_carries_the_same_key_and_body(world, target):
     assert first["Swarm-Timestamp"] != second["Swarm-Timestamp"]
 
 
+@pytest.mark.slow
 async def test_pauses_double_with_the_messages_age_up_to_a_quarter_of_an_hour(world):
     world.take_away()
     delays = []
@@ -274,6 +275,7 @@ for number in range(200):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3")
 async def test_processes_that_write_at_once_and_are_killed_leave_each_key_once(tmp_path):
     path = tmp_path / "j"

@@ -47,6 +47,7 @@ async def test_green_after_red_is_green_with_the_reruns_on_record(world):
     assert "why" in ended.detail
 
 
+@pytest.mark.slow
 @pytest.mark.req("GATE-2")
 async def test_red_is_red_only_after_its_reruns(world):
     world.define("red", f'echo "$0" >>{world.log}; echo last words; exit 7', reruns=2)
@@ -135,6 +136,7 @@ async def test_a_passed_tree_is_not_tested_twice(world):
     assert world.effects("green") == 1
 
 
+@pytest.mark.slow
 async def test_another_definition_or_an_old_result_is_tested_anew(world):
     clock = [datetime.now(UTC)]
     port = world.port(now=lambda: clock[0])
@@ -159,6 +161,7 @@ def counted(world, python, **more):
     return world.repo.commit({"tests.txt": "5", "skipped.txt": "1"}, "base")
 
 
+@pytest.mark.slow
 @pytest.mark.req("GATE-2")
 @pytest.mark.parametrize(
     ("tests", "skipped", "result"),
@@ -216,6 +219,7 @@ async def test_a_hostile_result_file_is_no_evidence(world, script):
     assert ended.detail.startswith("JUnitMissing:")
 
 
+@pytest.mark.slow
 async def test_two_run_at_a_time_and_the_third_waits(world):
     world.define("slow", "sleep 1.5")
     port = world.port(at_once=2)
@@ -253,6 +257,7 @@ async def test_secrets_and_control_characters_do_not_leave_the_check(world, monk
     assert "a\\x1b]0;x\\x07b" in ended.detail
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")
 async def test_a_check_that_was_denied_something_says_what_may_be_changed(world):
     world.define("writes", f"echo x > {world.tmp}/x", writable=(), reruns=0)
@@ -271,6 +276,7 @@ async def test_the_controllers_environment_is_not_the_checks(world, monkeypatch)
     assert (await fact(world.port().check, world.order("env"))).result is CheckResult.GREEN
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-11")
 async def test_a_killed_supervisor_burns_no_rerun(world):
     world.define("slow", f'echo "$0" >>{world.log}; sleep 0.8', reruns=0)
@@ -285,6 +291,7 @@ async def test_a_killed_supervisor_burns_no_rerun(world):
     assert world.effects("slow") == 2
 
 
+@pytest.mark.slow
 async def test_a_check_whose_supervisor_is_always_killed_never_reported(world):
     world.define("slow", "sleep 300", reruns=0)
     port = world.port()

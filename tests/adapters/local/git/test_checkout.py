@@ -55,6 +55,7 @@ async def test_an_agent_may_commit_without_any_setting(world, run_git):
     run_git(folder, "commit", "-q", "-m", "agent")
 
 
+@pytest.mark.slow
 async def test_history_is_cut_where_it_stops_being_useful(world, repo, run_git):
     for number in range(HISTORY_DEPTH + 5):
         repo("commit", "-q", "--allow-empty", "-m", str(number))
@@ -92,6 +93,7 @@ async def test_an_unknown_commit_leaves_no_folder_behind(world, tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 async def test_a_checkout_of_another_missions_unlanded_change_works(world, tmp_path):
     """Checks run on exact commits that main does not have yet."""
     change = (await world.change({"b.py": "B = 1\n"})).change

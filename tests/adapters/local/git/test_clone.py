@@ -65,6 +65,7 @@ async def test_main_follows_the_user_while_nothing_of_ours_is_on_it(world, repo)
     assert await seen(world) == rewritten, "a rewritten history loses nothing of ours"
 
 
+@pytest.mark.slow
 async def test_main_stays_ahead_until_the_user_pulls(world, repo):
     ours = await land(world, {"b.py": "B = 1\n"})
     assert await seen(world) == ours
@@ -74,6 +75,7 @@ async def test_main_stays_ahead_until_the_user_pulls(world, repo):
     assert await seen(world) == theirs
 
 
+@pytest.mark.slow
 async def test_when_both_moved_it_waits_and_gives_the_command_that_mends_it(world, repo):
     ours = await land(world, {"b.py": "B = 1\n"})
     repo.commit({"c.py": "C = 1\n"})
@@ -88,6 +90,7 @@ async def test_when_both_moved_it_waits_and_gives_the_command_that_mends_it(worl
     assert ours in repo("log", "--format=%H")
 
 
+@pytest.mark.slow
 async def test_landing_waits_too_but_a_revert_goes_on(world, repo, run_git):
     """Reverting is protection; it must not wait for a person."""
     ours = await land(world, {"b.py": "B = 1\n"})
@@ -100,6 +103,7 @@ async def test_landing_waits_too_but_a_revert_goes_on(world, repo, run_git):
     assert (await world.forge.revert(world.revert(ours))).fact.reverted
 
 
+@pytest.mark.slow
 async def test_a_user_commit_between_check_and_land_is_a_moved_main(world, repo):
     """Else what lands would not be what was tested, or the two histories would fork."""
     change = (await world.change({"b.py": "B = 1\n"})).change
@@ -195,6 +199,7 @@ async def test_a_branch_is_shown_in_the_users_repository_only_when_asked(repo, m
     assert repo("for-each-ref", "refs/heads/swarm") == ""
 
 
+@pytest.mark.slow
 async def test_a_pushed_branch_follows_and_never_overwrites_a_persons_work(repo, make_world):
     world = make_world(repo, push="branch")
     one = (await world.change({"b.py": "B = 1\n"})).change
@@ -258,6 +263,7 @@ print(asyncio.run(clone.follow()))
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["app.git", "app.lock"]
 
 
+@pytest.mark.slow
 async def test_a_lock_file_that_a_killed_git_left_is_removed(world, run_git):
     head = await seen(world)
     change = (await world.change({"b.py": "B = 1\n"})).change

@@ -276,6 +276,7 @@ async def test_a_file_outside_the_missions_paths_is_refused(base_repo, make_worl
     ]
 
 
+@pytest.mark.slow
 async def test_deleted_and_skipped_tests_are_counted(base_repo, make_world):
     world = make_world(base_repo)
     result = await taken(world, lambda folder: (folder / "tests/test_app.py").unlink())
@@ -300,6 +301,7 @@ async def test_guarded_files_can_be_taken_as_r3_and_are_listed(base_repo, make_w
     assert result.change.guarded == (".github/workflows/ci.yml",)
 
 
+@pytest.mark.slow
 async def test_what_the_agent_staged_committed_or_left_is_one_change(base_repo, make_world):
     def act(folder):
         write("docs/committed.md", "one\n")(folder)

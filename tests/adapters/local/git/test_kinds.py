@@ -69,6 +69,7 @@ async def test_our_own_branch_names_cannot_be_protected(repo, make_world, branch
         await make_world(repo, branch=branch).forge.clone("app").open()
 
 
+@pytest.mark.slow
 async def test_a_shallow_repository_is_followed(repo, make_world, tmp_path, run_git):
     repo.commit({"b.py": "B = 1\n"})
     repo.commit({"c.py": "C = 1\n"})
@@ -93,6 +94,7 @@ async def test_a_shallow_repository_is_followed(repo, make_world, tmp_path, run_
     assert reply.reason == "MainDiverged"
 
 
+@pytest.mark.slow
 async def test_a_sha256_repository_is_followed(make_repo, make_world):
     repo = make_repo("long", "--object-format=sha256")
     repo.commit({"a.py": "A = 1\n", "b.py": "B = 1\n"})

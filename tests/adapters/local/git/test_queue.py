@@ -36,6 +36,7 @@ async def test_landing_twice_is_one_landing(world, run_git):
     assert run_git(world.clone, "rev-list", "--count", "main") == "2"
 
 
+@pytest.mark.slow
 async def test_landing_on_a_moved_main_is_told_with_where_main_is(world):
     ours = (await world.change({"app.py": "print('hello')\n"})).change
     other = await landed(world, {"b.py": "B = 1\n"}, mission="m-other")
@@ -44,6 +45,7 @@ async def test_landing_on_a_moved_main_is_told_with_where_main_is(world):
     assert (reply.fact.landed, reply.fact.main) == (False, other.head)
 
 
+@pytest.mark.slow
 async def test_the_same_fact_comes_back_when_main_moved_on_after_landing(world):
     change = await landed(world, {"app.py": "print('hello')\n"})
     await landed(world, {"b.py": "B = 1\n"}, mission="m-other")
@@ -52,6 +54,7 @@ async def test_the_same_fact_comes_back_when_main_moved_on_after_landing(world):
     assert again.fact.main == change.head
 
 
+@pytest.mark.slow
 async def test_a_restaged_change_stands_on_the_new_main_and_lands(world, run_git):
     ours = (await world.change({"app.py": "print('hello')\n"})).change
     other = await landed(world, {"b.py": "B = 1\n"}, mission="m-other")
@@ -70,6 +73,7 @@ async def test_a_restaged_change_stands_on_the_new_main_and_lands(world, run_git
     ]
 
 
+@pytest.mark.slow
 async def test_restaging_twice_gives_the_same_commit(world):
     ours = (await world.change({"app.py": "print('hello')\n"})).change
     other = await landed(world, {"b.py": "B = 1\n"}, mission="m-other")
@@ -86,6 +90,7 @@ async def test_a_conflict_is_a_fact_and_names_the_file(world):
     assert reply.fact.detail == "conflicts in app.py"
 
 
+@pytest.mark.slow
 async def test_a_change_that_main_already_has_is_not_restaged(world):
     ours = (await world.change({"app.py": "print('x')\n"})).change
     other = await landed(world, {"app.py": "print('x')\n"}, mission="m-other")
@@ -107,6 +112,7 @@ async def test_a_revert_is_a_new_commit_that_takes_only_this_change_back(world, 
     )
 
 
+@pytest.mark.slow
 async def test_reverting_twice_and_later_is_one_revert(world, run_git):
     change = await landed(world, {"app.py": "print('slow')\n"})
     one = await world.forge.revert(world.revert(change.head))
@@ -116,6 +122,7 @@ async def test_reverting_twice_and_later_is_one_revert(world, run_git):
     assert run_git(world.clone, "rev-list", "--count", "main") == "4"
 
 
+@pytest.mark.slow
 async def test_a_revert_that_conflicts_is_a_fact(world):
     change = await landed(world, {"app.py": "print('slow')\n"})
     await landed(world, {"app.py": "print('slower')\n"}, mission="m-other")
@@ -123,6 +130,7 @@ async def test_a_revert_that_conflicts_is_a_fact(world):
     assert (reply.fact.reverted, reply.fact.detail) == (False, "conflicts in app.py")
 
 
+@pytest.mark.slow
 async def test_what_never_landed_is_not_reverted(world):
     change = (await world.change({"app.py": "print('x')\n"})).change
     reply = await world.forge.revert(world.revert(change.head))
@@ -130,6 +138,7 @@ async def test_what_never_landed_is_not_reverted(world):
     assert "not on main" in reply.fact.detail
 
 
+@pytest.mark.slow
 async def test_a_title_from_outside_cannot_forge_a_trailer(world):
     """Else a need's text could make a revert look done before it is."""
     change = await landed(world, {"app.py": "print('slow')\n"})
@@ -144,6 +153,7 @@ async def test_a_title_from_outside_cannot_forge_a_trailer(world):
     assert reply.fact.reverted
 
 
+@pytest.mark.slow
 async def test_an_unknown_commit_is_final_and_a_symbolic_one_too(world):
     change = await landed(world, {"app.py": "print('x')\n"})
     for bad in ("0" * 40, "main", "--all", change.head[:12]):
@@ -152,6 +162,7 @@ async def test_an_unknown_commit_is_final_and_a_symbolic_one_too(world):
         assert reply.reason == "CommitUnknown"
 
 
+@pytest.mark.slow
 async def test_a_head_that_is_not_built_on_its_base_never_lands(world, run_git):
     first = await landed(world, {"app.py": "print('x')\n"})
     side = (await world.change({"b.py": "B = 1\n"}, mission="m-side", base=first.base)).change
@@ -181,6 +192,7 @@ async def test_an_unbound_repository_waits_and_says_which_are_bound(world):
     assert "app" in reply.detail
 
 
+@pytest.mark.slow
 async def test_many_at_once_land_one_after_the_other(world, run_git):
     """The queue is serial by compare-and-swap: of eight on one base, one lands, seven are told."""
     changes = [

@@ -7,6 +7,7 @@ from swarm.adapters.local.git.errors import FolderUnreadable
 pytestmark = pytest.mark.req("OWN-3")
 
 
+@pytest.mark.slow
 async def test_a_taken_run_is_taken_once_whatever_its_folder_holds_later(world):
     order = world.start()
     base, folder = await world.agent(order)
@@ -17,6 +18,7 @@ async def test_a_taken_run_is_taken_once_whatever_its_folder_holds_later(world):
     assert one == two
 
 
+@pytest.mark.slow
 async def test_a_fix_attempt_makes_one_commit_on_the_same_base(world, run_git):
     first = (await world.change({"a.md": "# B\n"})).change
     fix = await world.change({"b.md": "more\n"}, attempt=1, base=first.head, onto=first.base)
@@ -26,12 +28,14 @@ async def test_a_fix_attempt_makes_one_commit_on_the_same_base(world, run_git):
     assert run_git(world.clone, "rev-parse", f"{fix.change.head}^") == first.base
 
 
+@pytest.mark.slow
 async def test_a_fix_attempt_that_changes_nothing_produced_nothing(world):
     first = (await world.change({"a.md": "# B\n"})).change
     fix = await world.change({}, attempt=1, base=first.head, onto=first.base)
     assert (fix.change, fix.violations) == (None, ())
 
 
+@pytest.mark.slow
 async def test_a_late_earlier_attempt_does_not_take_the_branch_back(world, run_git):
     late = world.start(attempt=1)
     base, folder = await world.agent(late)
@@ -41,6 +45,7 @@ async def test_a_late_earlier_attempt_does_not_take_the_branch_back(world, run_g
     assert run_git(world.clone, "rev-parse", "swarm/m-0123456789abcdef0123") == newer.head
 
 
+@pytest.mark.slow
 async def test_a_run_that_crashed_before_its_branch_was_shown_shows_it_when_repeated(
     world, run_git
 ):
@@ -54,6 +59,7 @@ async def test_a_run_that_crashed_before_its_branch_was_shown_shows_it_when_repe
     assert run_git(world.clone, "rev-parse", "swarm/m-0123456789abcdef0123") == change.head
 
 
+@pytest.mark.slow
 @pytest.mark.req("GATE-3")
 async def test_a_patch_at_its_size_limits_with_moved_files_is_taken(make_world, repo):
     """Both sides are read within the same limits, from the folder and from git alike."""

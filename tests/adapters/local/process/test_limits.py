@@ -125,6 +125,7 @@ async def test_stop_ends_the_whole_tree_and_is_success_twice(jobs, tmp_path, pre
     await jobs.stop("never-was")
 
 
+@pytest.mark.slow
 async def test_stop_reaches_what_a_killed_supervisor_left_behind(
     jobs, tmp_path, prepare, until_ended, marked
 ):

@@ -155,6 +155,7 @@ async def test_a_killed_stable_version_is_seen_and_started_again(target):
     assert await target.traffic(5) == {OLD: 5}
 
 
+@pytest.mark.slow
 async def test_a_dead_canary_stays_dead_because_its_end_is_evidence(target):
     await target.up()
     await target.canary(50)
@@ -164,6 +165,7 @@ async def test_a_dead_canary_stays_dead_because_its_end_is_evidence(target):
     assert "canary does not answer" in live.drift[0]
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-7")
 async def test_a_wrong_revision_that_somebody_restarted_is_seen_and_mended(target):
     """The port answers, healthily, and is not what was asked for."""
@@ -238,6 +240,7 @@ async def test_everything_a_version_started_ends_with_it(make):
     assert len(target.processes()) == 2
 
 
+@pytest.mark.slow
 async def test_children_of_a_version_that_died_end_too(target):
     await target.up()
     await target.canary(10, with_child=True)
@@ -258,6 +261,7 @@ async def test_stop_leaves_no_process_and_heal_brings_the_stable_version_back(ta
     assert (live.stable_revision, live.canary_revision, live.healthy) == (OLD, None, True)
 
 
+@pytest.mark.slow
 async def test_clean_leaves_nothing(target):
     await target.up()
     await target.service.clean()
@@ -276,6 +280,7 @@ async def test_a_proxy_whose_folder_was_removed_ends_by_itself(target):
         os.kill(left, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-4")
 async def test_two_controllers_never_change_a_target_at_once(target):
     await target.up()
@@ -285,6 +290,7 @@ async def test_two_controllers_never_change_a_target_at_once(target):
                 pass
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3")
 async def test_controllers_that_race_start_one_version(target):
     await target.up()
@@ -295,6 +301,7 @@ async def test_controllers_that_race_start_one_version(target):
     assert len(target.processes()) == 3
 
 
+@pytest.mark.slow
 async def test_a_damaged_state_is_refused_and_traffic_goes_on(target):
     """Cut off, of a newer format, with fields missing, and no object at all."""
     await target.up()
@@ -319,6 +326,7 @@ async def test_the_environment_of_the_controller_does_not_reach_a_version(target
     assert {"PORT", "SWARM_REVISION", "SWARM_TARGET", "PATH"} <= names
 
 
+@pytest.mark.slow
 async def test_a_log_that_grows_is_emptied(target, monkeypatch):
     await target.up()
     log = target.folder / f"{OLD}.log"

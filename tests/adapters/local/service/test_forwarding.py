@@ -85,6 +85,7 @@ async def test_an_answer_cut_off_is_cut_off_for_the_client_and_counted(up):
     assert await counted(up) == (1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.req("GATE-5")
 async def test_a_version_that_says_nothing_is_an_error_after_the_timeout(make):
     target = make(request_timeout="200ms")
@@ -130,6 +131,7 @@ async def test_nonsense_is_refused_and_the_proxy_goes_on(up, sent):
     assert await up.traffic(3) == {OLD: 3}
 
 
+@pytest.mark.slow
 async def test_without_any_version_the_proxy_says_so(target):
     await target.up()
     await target.service.stop()
@@ -183,6 +185,7 @@ def test_versions_that_went_vanish_from_the_counters(tmp_path):
     assert NEW not in text
 
 
+@pytest.mark.slow
 def test_neighbouring_edges_differ_by_less_than_a_fifth():
     """A rise of p95 by 15 % must move requests across an edge."""
     assert EDGES[0] == 0.0001

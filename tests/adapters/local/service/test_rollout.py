@@ -69,12 +69,14 @@ async def test_an_abort_after_promotion_brings_the_old_version_back(target):
     assert len(target.processes()) == 2
 
 
+@pytest.mark.slow
 async def test_an_abort_of_what_is_not_there_still_proves_the_old_version(target):
     await target.up()
     proof = await target.service.abort("undo", NEW, OLD)
     assert (proof.serving, proof.proven) == (OLD, True)
 
 
+@pytest.mark.slow
 async def test_an_abort_without_a_good_version_says_so(target):
     await target.up()
     with pytest.raises(NothingToGoBackTo, match="not on record"):
@@ -112,6 +114,7 @@ async def test_no_request_is_lost_while_versions_change(target):
     assert set(await running) <= {OLD, NEW}
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3")
 async def test_a_repeated_order_changes_nothing(target):
     await target.up()
@@ -125,6 +128,7 @@ async def test_a_repeated_order_changes_nothing(target):
     assert await target.service.promote("go", NEW) == NEW
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3")
 async def test_a_late_order_after_an_abort_is_without_effect(target):
     """P15: abort is terminal for what came before it."""
@@ -140,6 +144,7 @@ async def test_a_late_order_after_an_abort_is_without_effect(target):
     assert await target.traffic(10) == {OLD: 10}
 
 
+@pytest.mark.slow
 async def test_a_second_rollout_is_refused_while_one_is_open(target):
     await target.up()
     await target.canary(10)
@@ -160,12 +165,14 @@ async def test_a_canary_needs_a_stable_version(target):
         await target.canary()
 
 
+@pytest.mark.slow
 async def test_a_first_version_is_not_replaced_without_a_rollout(target):
     await target.up()
     with pytest.raises(BadTarget, match="by a rollout"):
         await target.service.bootstrap(NEW, target.checkout(NEW), "boot-2")
 
 
+@pytest.mark.slow
 async def test_deploying_the_stable_revision_again_is_already_done(target):
     await target.up()
     done = await target.service.start_canary(OLD, target.checkout(OLD), "again")
@@ -179,6 +186,7 @@ async def test_a_share_outside_0_to_100_is_refused(target, percent):
         await target.service.set_traffic(percent, "k")
 
 
+@pytest.mark.slow
 async def test_a_revision_that_is_no_name_is_refused(target):
     await target.up()
     for revision in ("", "../up", "a b", "-x", "a/b"):
@@ -220,12 +228,14 @@ async def test_a_command_that_does_not_exist_is_named(make):
         await target.up()
 
 
+@pytest.mark.slow
 async def test_a_checkout_that_is_gone_is_named(target):
     await target.up()
     with pytest.raises(BadTarget, match="is no folder"):
         await target.service.start_canary(NEW, target.checkouts / "nowhere", "k")
 
 
+@pytest.mark.slow
 async def test_a_taken_public_port_is_named(make):
     target = make()
     other = listen(target.settings.port)
@@ -302,6 +312,7 @@ async def test_an_equal_canary_passes(target):
     assert found.answer is Answer.PASS, found.detail
 
 
+@pytest.mark.slow
 async def test_a_look_counts_each_arm_and_nothing_twice(target):
     await target.up()
     before = await target.service.read_look()

@@ -326,6 +326,7 @@ async def test_a_cursor_that_cannot_be_read_begins_afresh(world, lines, cursor):
     assert len((await world.read(world.printing(lines(UNUSED)), cursor))[0]) == 1
 
 
+@pytest.mark.slow
 async def test_more_than_a_reading_may_bring_waits_for_the_next(world, lines):
     entries = [{**UNUSED, "path": f"f{n}.py"} for n in range(2_500)]
     flood = world.printing(lines(*entries), max_signals=1_500)
@@ -377,6 +378,7 @@ async def test_the_same_commit_is_not_looked_at_again(world, repository):
     assert [r async for r in broken.read(cursor)] == []
 
 
+@pytest.mark.slow
 async def test_a_new_commit_tells_only_what_is_new(world, repository):
     repository.commit({"a.txt": "one\ntwo\n"})
     _, _, cursor = await world.read(lister(world))
@@ -385,6 +387,7 @@ async def test_a_new_commit_tells_only_what_is_new(world, repository):
     assert [signal.title for signal in signals] == ["zero"]
 
 
+@pytest.mark.slow
 async def test_what_came_with_a_missions_commit_was_caused_by_it(world, repository):
     mission = "m-0123456789abcdef0123"
     repository.commit({"a.txt": "one\n", "b.txt": "b\n", "d.txt": "d\n"})
@@ -400,6 +403,7 @@ async def test_what_came_with_a_missions_commit_was_caused_by_it(world, reposito
     }  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_rewritten_history_causes_nothing_and_stops_nothing(world, repository):
     repository.commit({"a.txt": "one\n"})
     _, _, cursor = await world.read(lister(world))
@@ -434,6 +438,7 @@ async def test_a_hostile_repository_cannot_stand_in_for_our_modules(world, repos
     assert [(signal.rule, signal.paths) for signal in signals] == [("F401", ("a.py",))]
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-3")
 async def test_two_independent_tools_name_the_same_rule_and_file(world, repository):
     """That is what lets ruff and the reference search become two citations of one need."""

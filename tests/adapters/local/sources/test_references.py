@@ -123,6 +123,7 @@ def seen(tmp_path, *command: str):
     return ran.returncode, [json.loads(line) for line in ran.stdout.splitlines()], ran.stderr
 
 
+@pytest.mark.slow
 def test_a_warning_of_a_test_run_is_a_statement_under_the_linters_rule(tmp_path):
     (tmp_path / "app.py").write_text("import logging\n\ndef f():\n    logging.warn('x')\n")
     (tmp_path / "test_app.py").write_text("import app\n\ndef test_f():\n    app.f()\n")

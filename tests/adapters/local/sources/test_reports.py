@@ -235,6 +235,7 @@ class TestJunit:
         ).lines
         assert (line.path, line.line) == ("src/b.py", 17)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("family", ["xunit1", "xunit2"])
     def test_pytest_writes_it_like_that(self, tmp_path, family, python):
         (tmp_path / "test_a.py").write_text("def test_x():\n    assert 1 == 2\n")
@@ -304,6 +305,7 @@ JSONISH = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300) | JSONISH.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_bring_a_parser_down(data):
@@ -315,6 +317,7 @@ def test_no_bytes_bring_a_parser_down(data):
             continue
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(JSONISH, JSONISH)
 def test_no_result_brings_a_log_down(one, other):
@@ -323,6 +326,7 @@ def test_no_result_brings_a_log_down(one, other):
     assert len(report.lines) + len(report.refusals.all()) >= 1
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(JSONISH)
 def test_no_entry_brings_the_lines_down(entry):
@@ -330,6 +334,7 @@ def test_no_entry_brings_the_lines_down(entry):
     assert report.lines[-1].title == "good"
 
 
+@pytest.mark.slow
 def test_ten_thousand_findings_are_read_in_a_second_or_two():
     data = log(*[result(f"src/f{n}.py") for n in range(10_000)])
     start = time.process_time()

@@ -178,6 +178,7 @@ async def test_eight_swarms_on_one_budget_stop_exactly_at_its_cap(world, make, d
     assert await world.one("select sum(amount)::int from ledger where kind = 'reserve'") == 994
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-4")
 async def test_an_order_of_a_dead_replica_is_taken_over_when_its_lease_ends(
     world, make, database_dsn, tmp_path
