@@ -74,7 +74,7 @@ async def measure(*, seconds: int) -> None:
         world = World()
         hands = Hands(
             runs=world, checks=world, forge=WorldForge(world), attestations=world,
-            targets=world, metrics=world, channel=world,
+            targets=world, metrics=world, channel=world, pages=world, files=world,
         )  # fmt: skip
         store = Store(
             ticks=PostgresTicks(stood.database),

@@ -189,7 +189,7 @@ class Place:
                 world = self.world
                 hands = Hands(
                     runs=world, checks=world, forge=WorldForge(world), attestations=world,
-                    targets=world, metrics=world, channel=world,
+                    targets=world, metrics=world, channel=world, pages=world, files=world,
                 )  # fmt: skip
                 store = Store(
                     ticks=PostgresTicks(database),

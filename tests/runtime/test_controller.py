@@ -97,7 +97,7 @@ def signal(number, source):
 async def running(dsn, world, name="c1"):
     hands = Hands(
         runs=world, checks=world, forge=WorldForge(world), attestations=world,
-        targets=world, metrics=world, channel=world,
+        targets=world, metrics=world, channel=world, pages=world, files=world,
     )  # fmt: skip
     async with Database(dsn) as database:
         store = Store(

@@ -78,7 +78,7 @@ def binding(_swarm, _spec):
 async def swarm_at_work(dsn, world, made=None, bind=None):
     hands = Hands(
         runs=world, checks=world, forge=WorldForge(world), attestations=world,
-        targets=world, metrics=world, channel=world,
+        targets=world, metrics=world, channel=world, pages=world, files=world,
     )  # fmt: skip
     async with Database(dsn) as database:
         await SwarmDesk(database, "alice").apply(made or manifest())

@@ -17,6 +17,7 @@ from swarm.core.nouns import (
     Approval,
     Brief,
     Change,
+    Cited,
     Freeze,
     MissionKind,
     Outcome,
@@ -57,6 +58,15 @@ class StartRun(_Order):
     brief: Brief
     deadline: timedelta
     kind: Literal["start-run"] = "start-run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCitation(_Order):
+    """Read a citation again: the page it names, or the line of a file at main. Observation."""
+
+    cited: Cited
+    repo: str
+    kind: Literal["read-citation"] = "read-citation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +215,7 @@ Order = (
     | SeeMain
     | SeeLive
     | Notify
+    | ReadCitation
 )
 
 

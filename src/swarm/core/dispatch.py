@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swarm.core import citing
 from swarm.core.findings import Findings
 from swarm.core.ids import run_id
 from swarm.core.nouns import Brief, OutcomeKind
 from swarm.core.orders import Orders
 from swarm.core.policy import retries
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, frozen, settled
+from swarm.core.saying import Ending, Saying, View, frozen, lane_of, settled
 from swarm.core.snapshot import AgentBinding, Mission
 
 FAILURE_CHARACTERS = 8_000  #: the tail of a failing check that a fix attempt is shown
@@ -51,6 +52,9 @@ class Dispatch:
         wait = _broke(self.room, agent, view) or _busy(self.room, lane, mission, view)
         if wait is not None:
             return wait
+        again = citing.hold(self.room, mission, self.found, view)
+        if again.word is not None:
+            return again.word
         change = None if base else self.found.change
         order = Orders(mission, view.snapshot).start_run(
             attempt,
@@ -65,6 +69,7 @@ class Dispatch:
             detail=f"{mission.agent} is asked, attempt {attempt}",
             next_action="the agent starts",
             orders=(order,),
+            records=again.records,
             holds=frozenset({lane}),
         )
 
@@ -85,11 +90,6 @@ class Dispatch:
             retry_at=now + self.view.snapshot.installation.need_cooldown,
         )
         return settled(self.room, self.mission, self.found, now, ending)
-
-
-def lane_of(attempt: int) -> str:
-    """The resource of agent work: at most one outstanding run per loop step (law 8)."""
-    return "run:implement" if attempt == 0 else "run:verify"
 
 
 def _agent_of(mission: Mission, view: View) -> AgentBinding | None:

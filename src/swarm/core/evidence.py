@@ -199,6 +199,41 @@ class MainSeen(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """One piece of a claim, found in what a citation says. start, end: characters of its text."""
+
+    start: int
+    end: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitationRead(_Fact):
+    """A citation was read again. What it means is decided by comparing with earlier readings.
+
+    gone:     nothing is there any more; every other field describes nothing then.
+    claims:   the text still says what the source said; `excerpts` are the pieces that were found.
+    sha256:   of the bytes as received; `text_sha256` of the text that was searched.
+    where:    the final address, or path, line and commit.
+    """
+
+    citation: str
+    origin: str
+    gone: bool
+    claims: bool = False
+    where: str = ""
+    redirects: tuple[str, ...] = ()
+    media_type: str = ""
+    sha256: str = ""
+    text_sha256: str = ""
+    excerpts: tuple[Excerpt, ...] = ()
+    flags: tuple[str, ...] = ()
+    tier: str = ""
+    detail: str = ""
+    kind: Literal["citation-read"] = "citation-read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRefused(_Fact):
     """A port refused an order for good. `verb` is the order's kind."""
 
@@ -241,6 +276,7 @@ Fact = (
     | LiveSeen
     | MainSeen
     | Notified
+    | CitationRead
     | OrderRefused
     | PersonSaid
 )

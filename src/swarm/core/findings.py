@@ -8,6 +8,7 @@ from swarm.core.evidence import (
     Aborted,
     ArtifactJudged,
     CheckEnded,
+    CitationRead,
     Fact,
     Landed,
     LiveSeen,
@@ -82,6 +83,7 @@ class Findings:
     refused: list[OrderRefused] = field(default_factory=list)
     person: PersonSaid | None = None
     main: MainSeen | None = None
+    cited: dict[str, list[CitationRead]] = field(default_factory=dict)
     open_orders: dict[str, OpenOrder] = field(default_factory=dict)
 
     def target(self, name: str) -> TargetFindings:
@@ -121,6 +123,8 @@ def _sort(found: Findings, fact: Fact) -> None:
             found.refused.append(fact)
         case PersonSaid():
             found.person = fact
+        case CitationRead():
+            found.cited.setdefault(fact.citation, []).append(fact)
         case Notified():
             pass
 

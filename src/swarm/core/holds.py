@@ -12,7 +12,7 @@ from swarm.core.decision import OpenMission, Standing
 from swarm.core.ids import MissionId
 from swarm.core.nouns import MissionKind
 from swarm.core.policy import overlap
-from swarm.core.saying import View
+from swarm.core.saying import View, lane_of
 from swarm.core.snapshot import Mission, Snapshot
 
 
@@ -40,6 +40,7 @@ class Holds:
         self._claims: dict[str, list[MissionId]] = {}
         self._waiting: dict[str, deque[MissionId]] = {}
         self._judged: set[MissionId] = set()
+        self._assumed: dict[MissionId, frozenset[str]] = {}
         self._heirs: dict[MissionId, str] = {}
         self._blocked: dict[str, list[MissionId]] = {}
         self._read()
@@ -51,9 +52,10 @@ class Holds:
         """Take over all standings: ten thousand at each tick, so without a call for each."""
         held, standings, waiting = self.held, self._standings, self._waiting
         for mission in self._missions:
-            if (standing := mission.standing) is None:
-                continue
             id_ = mission.id
+            if (standing := mission.standing) is None:
+                self._assume(mission)
+                continue
             standings[id_] = standing
             for resource in standing.holds:
                 if held.setdefault(resource, id_) != id_:
@@ -73,6 +75,14 @@ class Holds:
     def unheard(self) -> bool:
         """True when something came free for a mission too late to judge it in this tick."""
         return bool(self._heirs)
+
+    def _assume(self, mission: Mission) -> None:
+        """Nobody said yet where it stands; but work that is under way holds its lane."""
+        runs = (order.key for order in mission.orders if order.kind == "start-run")
+        lanes = frozenset(lane_of(int(key.rpartition("/")[2])) for key in runs)
+        self._assumed[mission.id] = lanes
+        for lane in lanes:
+            self._take(lane, mission.id)
 
     def view(self, snapshot: Snapshot) -> View:
         """What a room may read while one mission is judged."""
@@ -109,6 +119,9 @@ class Holds:
             self._take(resource, mission.id)
         if before is not None:
             self._leave(mission.id, before, holds)
+        for lane in self._assumed.pop(mission.id, frozenset()) - holds:
+            if self.held.get(lane) == mission.id:
+                self._pass_on(lane)
         if not ended and standing.blocked_on is not None:
             self._blocked.setdefault(standing.blocked_on, []).append(mission.id)
 

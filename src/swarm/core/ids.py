@@ -69,6 +69,11 @@ def evidence_id(order: OrderKey) -> EvidenceId:
     return EvidenceId(f"e-{_short(order)}")
 
 
+def digest_of(text: str) -> str:
+    """A text of any length and content as a part of a key."""
+    return _short(text)
+
+
 def order_key(owner: str, verb: str, *parts: str) -> OrderKey:
     """The key that makes doing an order twice harmless: `mission/verb/what exactly`."""
     return OrderKey("/".join((owner, verb, *parts)))

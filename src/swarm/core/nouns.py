@@ -116,6 +116,23 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cited:
+    """One citation that a need counts, with what its source said when it was read.
+
+    citation: a URL, or `path:line@commit`.    source: the name whose rules a fetch goes by.
+    trust:    in [0, 1], after learning.       title, body: cleaned; empty when forgotten.
+    """
+
+    origin: str
+    citation: str
+    source: str
+    external: bool
+    trust: float
+    title: str = ""
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationContract:
     """What will count as success, written down before any code exists (LOOP-6)."""
 

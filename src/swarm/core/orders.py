@@ -12,6 +12,7 @@ from swarm.core.decision import (
     Land,
     Notify,
     Promote,
+    ReadCitation,
     Restage,
     Revert,
     RunCheck,
@@ -24,8 +25,8 @@ from swarm.core.decision import (
 )
 from swarm.core.evidence import CheckResult
 from swarm.core.findings import Findings
-from swarm.core.ids import MissionId, OrderKey, evidence_id, order_key, run_id
-from swarm.core.nouns import Brief, Change
+from swarm.core.ids import MissionId, OrderKey, digest_of, evidence_id, order_key, run_id
+from swarm.core.nouns import Brief, Change, Cited
 from swarm.core.snapshot import Mission, Snapshot
 
 REBOUND_DIGITS = 12  #: of a policy's hash, enough to tell two policies of one installation apart
@@ -82,6 +83,11 @@ class Orders:
             brief=brief,
             deadline=deadline,
         )
+
+    def read_citation(self, cited: Cited, slot: str) -> ReadCitation:
+        """One citation, once per slot of time."""
+        common = self._common("cite", digest_of(cited.citation), slot, forward=False)
+        return ReadCitation(**common, cited=cited, repo=self._mission.repo)
 
     def run_check(self, check: str, commit: str, base: str, *, rebound: bool = False) -> RunCheck:
         """One required check on one exact commit. Verification goes on under a freeze.

@@ -15,6 +15,10 @@ class Reason(StrEnum):
     NOT_ANCHORED = "NotAnchored"  #: R2 and R3 need a citation of our own or from a trusted tier
     UNCITED = "Uncited"  #: nothing that can be looked up supports the claim
     LOW_CONFIDENCE = "LowConfidence"  #: confidence is below minConfidence
+    CITATIONS_PENDING = "CitationsPending"  #: what a risky mission cites is read again first
+    CITATIONS_HOLD = "CitationsHold"  #: what is cited still says what it said
+    CITATION_CONTENT_CHANGED = "CitationContentChanged"  #: a citation no longer says what it said
+    CITATION_GONE = "CitationGone"  #: there is nothing any more where a citation leads
     # Selection
     NOT_BEFORE = "NotBefore"  #: the need is held back until a stated time
     ALREADY_OPEN = "AlreadyOpen"  #: a mission for this need is open

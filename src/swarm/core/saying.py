@@ -105,6 +105,11 @@ def soonest(now: datetime, *times: datetime | None) -> datetime | None:
     return min((at for at in times if at is not None and at > now), default=None)
 
 
+def lane_of(attempt: int) -> str:
+    """The resource of agent work: at most one outstanding run per loop step (law 8)."""
+    return "run:implement" if attempt == 0 else "run:verify"
+
+
 def merge_queue(repo: str) -> str:
     """The resource of landing on a repository's main: one mission at a time."""
     return f"queue:{repo}"

@@ -12,6 +12,7 @@ from swarm.core.evidence import Fact
 from swarm.core.ids import FreezeId, MissionId, NeedId, OrderKey, SwarmId
 from swarm.core.nouns import (
     Approval,
+    Cited,
     Freeze,
     MissionKind,
     Need,
@@ -154,6 +155,7 @@ class Mission:
     reserved: int = 0
     freeze: FreezeId | None = None
     sources: tuple[str, ...] = ()  #: names of the sources behind the need
+    cited: tuple[Cited, ...] = ()  #: what the need counts; read for R2 and R3 alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from swarm.core.decision import (
     Land,
     Notify,
     Promote,
+    ReadCitation,
     Restage,
     Revert,
     RunCheck,
@@ -100,6 +101,13 @@ class Metrics(Protocol):
 
     async def look(self, order: TakeLook) -> Reply:
         """Read both arms once; Done(LookTaken). Absent series are absent, never zero."""
+
+
+class Citations(Protocol):
+    """What is cited, read again. Needed by: implement."""
+
+    async def read(self, order: ReadCitation) -> Reply:
+        """Done(CitationRead), also when nothing is there any more. Not reachable is Later."""
 
 
 class Channel(Protocol):

@@ -11,6 +11,7 @@ from swarm.core.decision import (
     Notify,
     Order,
     Promote,
+    ReadCitation,
     Restage,
     Revert,
     RunCheck,
@@ -21,7 +22,16 @@ from swarm.core.decision import (
     Sync,
     TakeLook,
 )
-from swarm.ports.hands import Attestations, Channel, Checks, Forge, Metrics, Runs, Targets
+from swarm.ports.hands import (
+    Attestations,
+    Channel,
+    Checks,
+    Citations,
+    Forge,
+    Metrics,
+    Runs,
+    Targets,
+)
 from swarm.ports.reply import Reply
 
 
@@ -36,6 +46,8 @@ class Hands:
     targets: Targets
     metrics: Metrics
     channel: Channel
+    pages: Citations  #: from outside
+    files: Citations  #: in our own repositories
 
     async def carry_out(self, order: Order) -> Reply:  # noqa: C901, PLR0912 - one line per kind
         """Hand an order to its port."""
@@ -66,5 +78,8 @@ class Hands:
                 return await self.targets.live(order)
             case TakeLook():
                 return await self.metrics.look(order)
+            case ReadCitation():
+                reader = self.pages if order.cited.external else self.files
+                return await reader.read(order)
             case Notify():
                 return await self.channel.notify(order)

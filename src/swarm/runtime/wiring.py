@@ -13,11 +13,18 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from swarm.adapters.feeds import build as feeds
-from swarm.adapters.feeds.settings import AlertmanagerSettings, FeedSettings, JsonSettings
+from swarm.adapters.feeds.pages import WebPages
+from swarm.adapters.feeds.settings import (
+    AlertmanagerSettings,
+    FeedSettings,
+    JsonSettings,
+    WebSettings,
+)
 from swarm.adapters.local.agents.runner import LocalRuns
 from swarm.adapters.local.attest.attestations import LocalAttestations
 from swarm.adapters.local.channel import LocalChannel
 from swarm.adapters.local.checks.runner import LocalChecks
+from swarm.adapters.local.git.cited import CitedFiles
 from swarm.adapters.local.git.forge import LocalForge
 from swarm.adapters.local.notary import LocalNotary
 from swarm.adapters.local.process import network
@@ -112,6 +119,8 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
         targets=targets,
         metrics=targets,
         channel=LocalChannel(settings.channels, home.logs),
+        pages=WebPages(_on_the_network(settings), now),
+        files=CitedFiles(forge, now),
     )
     specs = Specs(database)
     checkouts = Checkouts(forge, home.jobs / "readings")
@@ -194,6 +203,10 @@ class BoundSources:
         """How long it may say nothing new; None where silence is no alarm."""
         settings = self._settings.sources.get(name)
         return settings.quiet_after if settings is not None else None
+
+
+def _on_the_network(settings: Settings) -> dict[str, WebSettings]:
+    return {name: one for name, one in settings.sources.items() if isinstance(one, WebSettings)}
 
 
 def notary(home: Home) -> Notary:

@@ -19,6 +19,7 @@ from swarm.core.decision import (
     Notify,
     Order,
     Promote,
+    ReadCitation,
     Restage,
     Revert,
     RunCheck,
@@ -35,6 +36,7 @@ from swarm.core.evidence import (
     ArtifactResult,
     CheckEnded,
     CheckResult,
+    CitationRead,
     Fact,
     Landed,
     LiveSeen,
@@ -127,6 +129,19 @@ class World:
             order,
             lambda common: CheckEnded(
                 **common, check=order.check, commit=order.commit, result=result, detail="seen"
+            ),
+        )
+
+    async def read(self, order: ReadCitation) -> Reply:
+        """Whatever is cited still says what it said."""
+        return await self._once(
+            order,
+            lambda common: CitationRead(
+                **common,
+                citation=order.cited.citation,
+                origin=order.cited.origin,
+                gone=False,
+                claims=True,
             ),
         )
 

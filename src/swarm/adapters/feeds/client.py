@@ -8,7 +8,7 @@ import hashlib
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -69,6 +69,7 @@ class Fetched:
     modified: str
     sha256: str
     unchanged: bool = False
+    redirects: tuple[str, ...] = ()
 
 
 class _Transport(httpx.AsyncBaseTransport):
@@ -156,13 +157,15 @@ class EgressClient:
     async def _follow(self, wanted: Wanted) -> Fetched:
         url = self._egress.check_url(wanted.url)
         first = url
+        passed: list[str] = []
         for _ in range(MOST_REDIRECTS + 1):
             same = (url.scheme, url.host, url.port) == (first.scheme, first.host, first.port)
             async with self._ask(url, wanted, own=same) as answer:
                 _check_headers(answer.headers)
                 if answer.status_code not in _REDIRECTS:
-                    return await _take(answer, url, wanted)
+                    return replace(await _take(answer, url, wanted), redirects=tuple(passed))
                 target = answer.headers.get("location", "")
+            passed.append(str(url))
             try:
                 url = self._egress.check_url(str(url.join(target)))
             except (httpx.InvalidURL, UnicodeError) as error:

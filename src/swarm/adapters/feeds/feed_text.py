@@ -27,7 +27,7 @@ def readable(data: bytes, charset: str) -> str:
 
     charset: what the server said; "" if nothing. Raises Unparsable or DoctypeForbidden.
     """
-    text = _DECLARATION.sub("", _decoded(data, charset), count=1)
+    text = _DECLARATION.sub("", decoded(data, charset), count=1)
     first = _FIRST_TAG.search(text)
     if first is None:
         raise Unparsable("the answer holds no element at all")
@@ -37,7 +37,11 @@ def readable(data: bytes, charset: str) -> str:
     return text
 
 
-def _decoded(data: bytes, charset: str) -> str:
+def decoded(data: bytes, charset: str) -> str:
+    """Bytes as text: by their mark, what the server said, or their own declaration, else UTF-8.
+
+    Raises Unparsable for an encoding that is not read here.
+    """
     for mark, name in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(name, "replace")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from swarm.core.dispatch import Dispatch, lane_of
+from swarm.core.dispatch import Dispatch
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.findings import Findings
 from swarm.core.ids import order_key
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Ending, Saying, View, Word, merge_queue, settled
+from swarm.core.saying import Content, Ending, Saying, View, Word, lane_of, merge_queue, settled
 from swarm.core.snapshot import Mission
 
 ROOM = "implement"

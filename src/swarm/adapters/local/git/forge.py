@@ -82,19 +82,19 @@ class LocalForge:
 
     async def restage(self, order: Restage) -> Reply:
         """Put the change on top of `onto`; a conflict or a broken intake rule is a fact."""
-        return await _answer(self._restage(order))
+        return await answer(self._restage(order))
 
     async def land(self, order: Land) -> Reply:
         """Compare-and-swap main from base to head."""
-        return await _answer(self._land(order))
+        return await answer(self._land(order))
 
     async def revert(self, order: Revert) -> Reply:
         """Undo a landed commit with a new one on main; one that conflicts is a fact."""
-        return await _answer(self._revert(order))
+        return await answer(self._revert(order))
 
     async def main(self, order: SeeMain) -> Reply:
         """Where main stands now, after a look at the user's branch."""
-        return await _answer(self._main(order))
+        return await answer(self._main(order))
 
     async def _main(self, order: SeeMain) -> Reply:
         commit = await self.clone(order.repo).follow()
@@ -153,7 +153,7 @@ class LocalForge:
         )
 
 
-async def _answer(work: Awaitable[Reply]) -> Reply:
+async def answer(work: Awaitable[Reply]) -> Reply:
     """Errors become answers: unknown commits are final, everything else is asked again."""
     try:
         return await work

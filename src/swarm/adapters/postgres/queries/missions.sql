@@ -34,7 +34,17 @@ select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission
       'look_again', v.look_again, 'configured', v.configured)) order by v.gate, v.subject)
    from (select distinct on (gate, subject) * from verdict
          where mission = m.id order by gate, subject, id desc) v)::text,
-  (select array_agg(distinct c.source order by c.source) from citation c where c.need = m.need)
+  (select array_agg(distinct c.source order by c.source) from citation c where c.need = m.need),
+  -- What is risky is only begun while this still says what it said.
+  case when m.risk >= 2 then (
+    select json_agg(json_build_object(
+        'origin', k.origin, 'citation', k.citation, 'source', k.source, 'external', k.external,
+        'trust', k.trust, 'title', coalesce(s.body ->> 'title', ''),
+        'body', left(coalesce(s.body ->> 'body', ''), 4000)) order by k.trust desc, k.origin)
+    from need n
+    join citation k on k.need = n.id and k.origin = any(n.origins) and k.citation <> ''
+    left join signal s on s.id = k.signal
+    where n.id = m.need) end::text
 from mission m
 where m.id = any(%(ids)s::text[])
 

@@ -19,7 +19,7 @@ from swarm.contract.verdict import Verdict
 from swarm.core import evidence
 from swarm.core.decision import Order, Standing
 from swarm.core.evidence import Fact
-from swarm.core.nouns import Approval, Signal, ValidationContract
+from swarm.core.nouns import Approval, Cited, Signal, ValidationContract
 from swarm.core.snapshot import OpenOrder
 from swarm.core.trail import canonical
 
@@ -60,6 +60,12 @@ def standing_adapter() -> TypeAdapter[Standing]:
 def approvals_adapter() -> TypeAdapter[tuple[Approval, ...]]:
     """Answers of people."""
     return TypeAdapter(tuple[Approval, ...])
+
+
+@cache
+def cited_adapter() -> TypeAdapter[tuple[Cited, ...]]:
+    """What a need counts."""
+    return TypeAdapter(tuple[Cited, ...])
 
 
 @cache

@@ -188,7 +188,7 @@ def need_of(row: tuple[Any, ...]) -> Need:
 
 def mission_of(row: tuple[Any, ...]) -> Mission:
     """A mission from the columns that `missions.load` selects."""
-    contract, standing, facts, approvals, asked, orders, verdicts, sources = row[17:25]
+    contract, standing, facts, approvals, asked, orders, verdicts, sources, cited = row[17:26]
     return Mission(
         id=row[0], version=row[2], need=row[3], kind=MissionKind(row[4]), parent=row[5],
         depth=row[6], mission_class=row[7], risk=Risk(row[8]), repo=row[9], title=row[10],
@@ -202,6 +202,7 @@ def mission_of(row: tuple[Any, ...]) -> Mission:
         orders=shapes.open_orders_adapter().validate_json(orders or "[]"),
         verdicts=shapes.verdicts_adapter().validate_json(verdicts or "[]"),
         sources=tuple(sources or ()),
+        cited=shapes.cited_adapter().validate_json(cited or "[]"),
     )  # fmt: skip
 
 
