@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from swarm.adapters.local.attest.envelope import open_envelope
+from swarm.adapters.local.notary import LocalNotary
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.seals import PostgresSeals
 
 EXIT_BAD_OUTCOME, EXIT_TIMEOUT, EXIT_INTERRUPTED = 3, 124, 130
 
@@ -161,3 +168,50 @@ def test_wait_gives_up_in_time_and_says_what_it_stands_at(shop):
     assert said.out == ""
     assert shop("wait", question["mission"], "--timeout", "soon").code == 2
     assert shop("wait", "m-nothing").code == 5
+
+
+@pytest.fixture
+def risky(shop):
+    """A shop with one R2 mission whose citation was read again, and a person's yes waited for."""
+    with shop.working():
+        shop.need("close the leak", risk="R2")
+        row = shop.wait_for("missions", lambda row: row["reason"] == "ApprovalNeeded")
+    shop.mission = row["id"]
+    return shop
+
+
+@pytest.mark.req("LOOP-2")
+def test_readings_of_citations_are_in_toto_statements(risky):
+    """The record of one fetch in a form that the tools of others read; signed on demand."""
+    (line,) = risky("audit", "citations", risky.mission).lines
+    said = json.loads(line)
+    assert said["_type"] == "https://in-toto.io/Statement/v1"
+    assert said["predicateType"] == "https://swarm.proompteng.ai/evidence/v1"
+    assert said["subject"][0]["name"] == risky.sql("select citation from citation")[0][0]
+    assert said["predicate"]["status"] == "claims"
+    assert {"retrievedAt", "trustTier", "excerpts", "fetcher", "flags"} <= set(said["predicate"])
+    (sealed,) = risky("audit", "citations", risky.mission, "--signed").lines
+    public = load_pem_private_key(
+        (risky.home.seals / "seal.key").read_bytes(), password=None
+    ).public_key()
+    opened = open_envelope(sealed.encode(), [public], [], 1)
+    assert json.loads(opened.payload) == said
+    assert risky("audit", "citations", "m-none").code == 5
+
+
+def test_the_seals_of_a_shop_are_verified_with_its_trail(delivered):
+    """Another history with good hashes is found by the seal, and named by mission and event."""
+
+    async def seal():
+        async with Database(delivered.dsn) as database:
+            seals = PostgresSeals(database, LocalNotary(delivered.home.seals))
+            (swarm,) = await seals.unsealed()
+            await seals.seal(swarm)
+
+    asyncio.run(seal())
+    assert delivered("audit", "verify", "-o", "json").json["seals"] == 1
+    delivered.sql("update seal set body = replace(body, '\"heads\":', '\"head\":')")
+    found = delivered("audit", "verify", "-o", "json")
+    assert found.code == EXIT_BAD_OUTCOME
+    (fault,) = found.json["faults"]
+    assert (fault["seq"], fault["kind"]) == (1, "unsigned")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from swarm.cli.complete import missions
 from swarm.cli.desk import ask, home_of, swarm_named
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.options import Home, Output, Swarm
@@ -61,6 +62,49 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
             )
         emit(f"{found.chains} chains, {found.events} events, {seals} seals, {len(faults)} faults")
     return EXIT_BAD_OUTCOME if faults else EXIT_DONE
+
+
+@app.command
+def citations(
+    mission: Annotated[
+        str,
+        Parameter(
+            help="A mission, a run or a commit, by any unique beginning.", completer=missions
+        ),
+    ],
+    /,
+    *,
+    signed: Annotated[
+        bool, Parameter(help="Put each into a DSSE envelope, signed with the key of the seals.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Write what was read again of a mission's citations, one in-toto statement on each line.
+
+    Reads the database alone: no page is fetched. A mission below R2 has no such readings.
+
+    Exit status: 0 written; 5 no such mission.
+
+    Example: swarmctl audit citations m-41c0 --signed > citations.jsonl
+    """
+
+    async def work(database: Database) -> list[dict[str, Any]]:
+        from swarm.adapters.postgres.store.desk.stories import Stories  # noqa: PLC0415
+        from swarm.runtime.citation_record import statement  # noqa: PLC0415
+
+        facts = (await Stories(database).trace(mission))["evidence"]
+        return [statement(fact["body"]) for fact in facts if fact["kind"] == "citation-read"]
+
+    found = ask(home, work)
+    if signed and found:
+        from swarm.runtime.wiring import notary  # noqa: PLC0415 - imports the whole runtime
+
+        sign = notary(home_of(home))
+        for one in found:
+            emit(sign.envelope(one).decode().rstrip())
+        return
+    for one in found:
+        emit(as_json(one, indent=None))
 
 
 @app.command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from swarm.core.ids import SwarmId
 from swarm.core.seal import Seal
@@ -18,6 +18,9 @@ class Notary(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """The signature over exactly these bytes."""
+
+    def envelope(self, statement: Mapping[str, Any]) -> bytes:
+        """A DSSE envelope around an in-toto statement, signed with the same key."""
 
     def trusts(self, key: str, data: bytes, signature: bytes) -> bool:
         """Whether the signature over the data is good under the key of that fingerprint."""
