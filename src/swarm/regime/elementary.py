@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from swarm.regime.kernel import compiled
+from swarm.regime.kernel import inner
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -33,7 +33,7 @@ _HALF_LN_2PI = 0.9189385332046728
 _STIRLING_FROM = 10.0
 
 
-@compiled
+@inner
 def dexp(x: float) -> float:
     """E to the x: at most 1.1 ulp off; exactly 0 below -707, infinite above 709.78, NaN of NaN.
 
@@ -47,7 +47,7 @@ def dexp(x: float) -> float:
     return value if x == x else x  # noqa: PLR0124 - only NaN differs from itself
 
 
-@compiled
+@inner
 def dlog(x: float) -> float:
     """The natural logarithm: less than 1 ulp off; -inf of 0, NaN below it and of NaN."""
     tiny = x < _LEAST_NORMAL
@@ -59,7 +59,7 @@ def dlog(x: float) -> float:
     return value if x < np.inf else x  # infinity and NaN are their own logarithms
 
 
-@compiled
+@inner
 def exp_row(values: Array, count: int, out: Array, spare: Array) -> None:
     """`dexp` of the first `count` values, none above 0: the same bits in 60 % of the time.
 
@@ -73,7 +73,7 @@ def exp_row(values: Array, count: int, out: Array, spare: Array) -> None:
         out[i] = value if values[i] >= _LEAST else 0.0
 
 
-@compiled
+@inner
 def log_row(values: Array, count: int, out: Array, spare: Array, more: Array) -> None:
     """`dlog` of the first `count` values, all positive normal numbers, in half the time."""
     for i in range(count):
@@ -83,14 +83,14 @@ def log_row(values: Array, count: int, out: Array, spare: Array, more: Array) ->
     _log_rest(out, spare, more, count)
 
 
-@compiled
+@inner
 def _log_rest(out: Array, k: Array, f: Array, count: int) -> None:
     """The end of `log_row`; out holds s, and then the logarithms."""
     for i in range(count):
         out[i] = _log_joined(k[i], f[i], out[i], _log_series(out[i] * out[i]))
 
 
-@compiled
+@inner
 def _exp_parts(x: float) -> tuple[float, float]:
     """R and 2**(k - 1) so that x = k log 2 + r; not 2**k, because 2**1024 is no number."""
     shifted = x * _PER_LN2 + _SHIFT
@@ -100,7 +100,7 @@ def _exp_parts(x: float) -> tuple[float, float]:
     return (x - k * _LN2_HIGH) - k * _LN2_LOW, power
 
 
-@compiled
+@inner
 def _exp_series(r: float) -> float:
     """E to the r for |r| <= log(2)/2."""
     r2 = r * r
@@ -115,7 +115,7 @@ def _exp_series(r: float) -> float:
     return 1.0 + (r + r2 * (low + r4 * (mid + r4 * top)))
 
 
-@compiled
+@inner
 def _log_parts(x: float) -> tuple[float, float]:
     """K and f so that x = 2**k (1 + f), with 1 + f from sqrt(1/2) to sqrt(2)."""
     bits = np.float64(x).view(np.int64)
@@ -124,7 +124,7 @@ def _log_parts(x: float) -> tuple[float, float]:
     return k, np.int64(bits - (above & _EXPONENT_MASK)).view(np.float64) - 1.0
 
 
-@compiled
+@inner
 def _log_series(z: float) -> float:
     """(2 artanh(s) - 2 s) / s with z = s s, for s = f / (2 + f)."""
     z2 = z * z
@@ -134,14 +134,14 @@ def _log_series(z: float) -> float:
     return z * (low + z2 * (mid + z2 * top))
 
 
-@compiled
+@inner
 def _log_joined(k: float, f: float, s: float, rest: float) -> float:
     """K log 2 + log(1 + f), the small parts first."""
     half = 0.5 * f * f
     return k * _LN2_HIGH - ((half - (s * (half + rest) + k * _LN2_LOW)) - f)
 
 
-@compiled
+@inner
 def dlog1p(x: float) -> float:
     """log(1 + x) with the relative precision kept near 0: less than 3 ulp off; x above -1."""
     one = 1.0 + x
@@ -150,14 +150,14 @@ def dlog1p(x: float) -> float:
     return dlog(one) + (x - (one - 1.0)) / one
 
 
-@compiled
+@inner
 def logistic(x: float) -> float:
     """1/(1 + e**-x), from 0 to 1; never overflows."""
     small = dexp(-abs(x))
     return 1.0 / (1.0 + small) if x >= 0.0 else small / (1.0 + small)
 
 
-@compiled
+@inner
 def dlgamma(x: float) -> float:
     """Log of the gamma function for x > 0: at most 1e-14 of max(1, value) off.
 
@@ -174,7 +174,7 @@ def dlgamma(x: float) -> float:
     return (shifted - 0.5) * dlog(shifted) - shifted + _HALF_LN_2PI + series - dlog(product)
 
 
-@compiled
+@inner
 def lane_sum(values: Array, count: int) -> float:
     """The sum of the first `count` values in eight lanes: one order everywhere, and quick."""
     a = b = c = d = e = f = g = h = 0.0
@@ -194,7 +194,7 @@ def lane_sum(values: Array, count: int) -> float:
     return (((a + e) + (b + f)) + ((c + g) + (d + h))) + rest
 
 
-@compiled
+@inner
 def dlogsumexp(values: Array, count: int) -> float:
     """Log of the sum of e to the first `count` values; -inf of none, or of all -inf."""
     most = -np.inf

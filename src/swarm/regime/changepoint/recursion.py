@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from swarm.regime.elementary import dlog, exp_row, lane_sum, log_row
-from swarm.regime.kernel import compiled
+from swarm.regime.kernel import compiled, inner
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -39,7 +39,7 @@ _HALF_LN_2PI = 0.9189385332046728
 _LARGEST = 1e100
 
 
-@compiled
+@inner
 def begin(numbers: Array, counts: Integers, settings: Array) -> None:
     """Every stream with the one hypothesis that its first run begins with the next observation."""
     for s in range(counts.shape[0]):
@@ -66,7 +66,7 @@ def advance_all(
         advance_one(numbers[s], counts[s], x[s], since[s], settings, tables, spare, told[s])
 
 
-@compiled
+@inner
 def advance_one(
     numbers: Array,
     count: Integers,
@@ -90,7 +90,7 @@ def advance_one(
     _tell(numbers[AGE], count, since, settings[SHORT], spare[0], told)
 
 
-@compiled
+@inner
 def _absorb(
     numbers: Array, count: Integers, x: float, settings: Array, tables: Array, spare: Array
 ) -> float:
@@ -115,7 +115,7 @@ def _absorb(
     return evidence
 
 
-@compiled
+@inner
 def norm(kappa: float, alpha: float) -> float:
     """C of the predictive density: the logs of its gamma functions and of its scale.
 
@@ -133,7 +133,7 @@ def norm(kappa: float, alpha: float) -> float:
     return series + scale - _HALF_LN_2PI
 
 
-@compiled
+@inner
 def _weigh(
     numbers: Array, live: int, x: float, settings: Array, norms: Array, spare: Array
 ) -> None:
@@ -155,7 +155,7 @@ def _weigh(
         age[i] += 1.0
 
 
-@compiled
+@inner
 def _update(mean: Array, rate: Array, age: Array, live: int, x: float, kappa0: float) -> None:
     """The Normal-Gamma laws after x."""
     for i in range(live):
@@ -166,7 +166,7 @@ def _update(mean: Array, rate: Array, age: Array, live: int, x: float, kappa0: f
         mean[i] += d * share
 
 
-@compiled
+@inner
 def _largest(values: Array, count: int) -> float:
     """The largest of the first `count`, in four lanes."""
     a = b = c = d = -np.inf
@@ -181,7 +181,7 @@ def _largest(values: Array, count: int) -> float:
     return max(a, b, c, d)
 
 
-@compiled
+@inner
 def _smallest(values: Array, count: int) -> float:
     """The smallest of the first `count`, in four lanes."""
     a = b = c = d = np.inf
@@ -196,7 +196,7 @@ def _smallest(values: Array, count: int) -> float:
     return min(a, b, c, d)
 
 
-@compiled
+@inner
 def _end(
     numbers: Array,
     live: int,
@@ -224,7 +224,7 @@ def _end(
     return ended
 
 
-@compiled
+@inner
 def _merge(numbers: Array, live: int, mass: Array, least: float, most: float) -> int:
     """Merge the lightest while it weighs less than `least`, or leaves no room; how many are left.
 
@@ -251,7 +251,7 @@ def _merge(numbers: Array, live: int, mass: Array, least: float, most: float) ->
     return live
 
 
-@compiled
+@inner
 def _tell(age: Array, count: Integers, since: int, short: float, mass: Array, told: Array) -> None:
     """What the posterior in `mass` says; `Changepoint` explains each."""
     live, late_age = count[LIVE], float(count[SEEN] - since)

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from swarm.regime.elementary import dexp, dlgamma, dlog, dlog1p
-from swarm.regime.kernel import compiled
+from swarm.regime.kernel import inner
 from swarm.regime.transform.normal import density, score
 from swarm.regime.transform.reference import Reference
 
@@ -71,13 +71,13 @@ def scores(observations: Array, lookup: Lookup) -> tuple[Array, Array]:
     return u, z
 
 
-@compiled
+@inner
 def _scores(x: Array, place: Array, which: Integers, tables: Array, u: Array, z: Array) -> None:
     for s in range(x.size):
         u[s], z[s] = rank_and_score(x[s], place[s], tables[which[s]])
 
 
-@compiled
+@inner
 def rank_and_score(x: float, place: Array, table: Array) -> tuple[float, float]:
     """U and z of one observation by one table; both NaN when it is not finite."""
     if not abs(x) < np.inf:
@@ -103,7 +103,7 @@ def _table(degrees: float) -> Array:
     return table
 
 
-@compiled
+@inner
 def _fill(degrees: float, table: Array) -> None:
     """The cubics that join the values and slopes of z and u at the ends of each cell.
 
@@ -125,7 +125,7 @@ def _fill(degrees: float, table: Array) -> None:
         left, u0, z0, z0_slope = right, u1, z1, z1_slope
 
 
-@compiled
+@inner
 def _join(row: Array, a: float, b: float, a_slope: float, b_slope: float) -> None:
     """The cubic on [0, 1] from a to b with these slopes per unit of h (Hermite)."""
     c, d = a_slope * _STEP, b_slope * _STEP
@@ -134,7 +134,7 @@ def _join(row: Array, a: float, b: float, a_slope: float, b_slope: float) -> Non
     row[3] = 2.0 * (a - b) + c + d
 
 
-@compiled
+@inner
 def _slope(h: float, degrees: float, constant: float) -> float:
     """The t density per unit of h."""
     grown = dexp(h)
@@ -142,7 +142,7 @@ def _slope(h: float, degrees: float, constant: float) -> float:
     return grown * dexp(constant - 0.5 * (degrees + 1.0) * dlog1p(y * y / degrees))
 
 
-@compiled
+@inner
 def _area(cell: int, degrees: float, constant: float) -> float:
     """The probability of one cell, by Gauss and Legendre's rule."""
     total = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from swarm.regime.elementary import dexp, dlog
-from swarm.regime.kernel import compiled
+from swarm.regime.kernel import inner
 
 _PER_ROOT_2PI = 0.3989422804014327
 #: Beyond it the tail is below the resolution of 1 - F in doubles.
@@ -14,13 +14,13 @@ _FAR = 8.25
 _STEPS = 3
 
 
-@compiled
+@inner
 def density(x: float) -> float:
     """The standard normal density."""
     return _PER_ROOT_2PI * dexp(-0.5 * x * x)
 
 
-@compiled
+@inner
 def distribution(x: float) -> float:
     """P(standard normal <= x), at most 1e-15 off.
 
@@ -39,7 +39,7 @@ def distribution(x: float) -> float:
     return 0.5 + total * density(x)
 
 
-@compiled
+@inner
 def score(p: float, most: float) -> float:
     """The normal quantile of a probability, held within -most to most; most is at most 5.
 
