@@ -25,10 +25,6 @@ from unnest(%(seqs)s::bigint[], %(ats)s::timestamptz[], %(at_nss)s::bigint[], %(
             %(nonces)s::text[])
   as g (seq, at, at_ns, kind, body, hash, order_id, accepted, nonce)
 
--- name: gate_decisions
-select seq, at, at_ns, order_id, accepted, body from gate_decision
-where chain = %(chain)s and seq > %(after)s order by seq limit %(limit)s
-
 -- name: put_limit_set
 insert into limit_set (name, version, hash, body, signature, signer)
 values (%(name)s, %(version)s, %(hash)s, %(body)s, %(signature)s, %(signer)s)

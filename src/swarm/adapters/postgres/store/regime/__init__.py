@@ -1,0 +1,1 @@
+"""What the regime runtime remembers: observations, states by cycle, transitions, trials, rungs."""
