@@ -11,12 +11,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from swarm.contract.errors import SwarmError
 from swarm.runtime.background import running_pid, start, stop
+from swarm.runtime.database import server_of
 from swarm.runtime.demo import sample
 from swarm.runtime.demo.story import Story
 from swarm.runtime.wiring import stop_local
@@ -48,7 +48,6 @@ def logged_agents(home):
 
 
 BROKEN = """
-from pathlib import Path
 path = Path("orders/service.py")
 text = path.read_text()
 line = "            body = await answer(path)\\n"
@@ -73,13 +72,10 @@ def judged_by_errors(home):
 
 def postmaster(home):
     """The pid of the embedded server, from its own pid file; None while it is down."""
-    for base in (home.database, Path("/var/lib")):
-        for path in base.rglob("postmaster.pid"):
-            try:
-                return int(path.read_text().split()[0])
-            except (OSError, ValueError, IndexError):
-                continue
-    return None
+    try:
+        return int((server_of(home).layout.cluster / "postmaster.pid").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 @pytest.mark.req("LOOP-11")

@@ -164,6 +164,15 @@ def test_the_list_of_conditions_is_complete_and_closed():
             {"budget": Budget(name="b", cap=5, reserved=2, spent=3, window_ends=NOON + HOUR)},
             READ, "False", "BudgetExhausted",
         ),
+        (
+            ConditionType.BUDGET_AVAILABLE,
+            {
+                "needs": (need(1),),
+                "installation": installation(agents=(AgentBinding(name="tidy", cost=100),)),
+                "budget": Budget(name="b", cap=500, reserved=0, spent=101, window_ends=NOON + HOUR),
+            },
+            READ, "False", "BudgetExhausted",
+        ),
         (ConditionType.FROZEN, {}, READ, "False", "NotFrozen"),
         (ConditionType.FROZEN, {"freezes": (frozen(),)}, READ, "True", "Frozen"),
         (ConditionType.DEGRADED, {}, READ, "False", "NotDegraded"),

@@ -52,6 +52,7 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Learn": {
         "shadow": ("Recommend only, then compare with what people accepted", "shadow:app"),
+        "drill": ("Break something on purpose, in a sandbox, and check the reaction", "drill:app"),
         "budget": ("Spent, reserved, left, and who spends", ""),
         "report": ("The daily review", ""),
         "audit": ("Verify the trail, or export decisions", "audit:app"),

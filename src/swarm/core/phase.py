@@ -272,6 +272,10 @@ class _Conditions:
             ends = f"{window.window_ends:%Y-%m-%d %H:%M} UTC"
             message = f"{window.name} is spent until {ends}"
             return self._make(kind, _FALSE, Reason.BUDGET_EXHAUSTED, message)
+        # Something is left and it is too little: nothing is dispatched either, so it is said.
+        for need, reason, detail in self.plan.selected:
+            if reason == Reason.BUDGET_EXHAUSTED:
+                return self._make(kind, _FALSE, reason, f"{window.name}, {need}: {detail}")
         return self._make(kind, _TRUE, "BudgetLeft")
 
     def _frozen(self) -> Condition:

@@ -63,3 +63,19 @@ class TryoutWaits(Unavailable):
 
     code = "SWM608"
     remedy = "Give it what the message names: a program, a key, room on the disk, or time."
+
+
+class DrillUnderWay(Refused):
+    """A drill of this installation runs already; one at a time."""
+
+    code = "SWM609"
+    remedy = "Wait for it to end, or end it with Ctrl-C where it runs."
+    exit_code = 7
+
+
+class NoSuchDrill(Refused):
+    """There is no drill of this name."""
+
+    code = "SWM610"
+    remedy = "`swarmctl drill list` shows them all."
+    exit_code = 5

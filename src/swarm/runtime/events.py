@@ -19,6 +19,7 @@ class Event(StrEnum):
     TRAIL_SEALED = "trail.sealed"  #: what happened was signed and written down outside
     SEAL_REFUSED = "seal.refused"  #: it could not be; the trail is not sealed meanwhile
     TARGET_DRIFTED = "target.drifted"  #: a target runs what Git does not say
+    TARGET_HEALED = "target.healed"  #: a target ran what Git does not say, and was put right
     TARGET_SETTLED = "target.settled"  #: a drifted target runs what Git says again
     NEED_REJECTED = "need.rejected"  #: Gate 1 refused a need
     MISSION_OPENED = "mission.opened"  #: a promise was made and its budget reserved

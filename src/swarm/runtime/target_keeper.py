@@ -86,16 +86,8 @@ class TargetKeeper:
         """Look once at every target; a target that cannot be asked is drifted, not fine."""
         seen: dict[str, str] = {}
         for target, repo in self._targets.items():
-            try:
-                state = await self._watched.seen(target)
-                if state.drift or not state.healthy:
-                    # Healed first: what a dead process or a moment between two steps of a
-                    # rollout looks like is gone then, and only a real difference is told.
-                    state = await self._watched.ensure(target, await self._mains.tip(repo))
-                if state.drift:
-                    seen[target] = "; ".join(state.drift)
-            except SwarmError as error:
-                seen[target] = f"cannot be asked: {error.message}"
+            if drift := await self._drift(target, repo):
+                seen[target] = drift
         if seen == self._told:
             return
         try:
@@ -108,3 +100,18 @@ class TargetKeeper:
         for target in self._told.keys() - seen.keys():
             log.info(Event.TARGET_SETTLED, target=target)
         self._told = seen
+
+    async def _drift(self, target: str, repo: str) -> str:
+        """What a target runs that nobody asked for, after healing; "" when nothing."""
+        try:
+            state = await self._watched.seen(target)
+            if state.drift or not state.healthy:
+                # Healed first: what a dead process or a moment between two steps of a rollout
+                # looks like is gone then, and only what stays holds missions back.
+                before = "; ".join(state.drift)
+                state = await self._watched.ensure(target, await self._mains.tip(repo))
+                if before and not state.drift:
+                    log.warning(Event.TARGET_HEALED, target=target, detail=before)
+        except SwarmError as error:
+            return f"cannot be asked: {error.message}"
+        return "; ".join(state.drift)

@@ -28,6 +28,8 @@ from swarm.adapters.local.git.cited import CitedFiles
 from swarm.adapters.local.git.forge import LocalForge
 from swarm.adapters.local.notary import LocalNotary
 from swarm.adapters.local.process import network
+from swarm.adapters.local.service import state
+from swarm.adapters.local.service.errors import NoStable
 from swarm.adapters.local.sources import build as local
 from swarm.adapters.local.sources.checkout import Checkouts
 from swarm.adapters.local.targets import LocalTargets
@@ -252,6 +254,14 @@ def scratch_checks(
 def can_cut_network() -> bool:
     """Whether `network = "none"` of agents and checks can be kept on this machine."""
     return network.can_cut()
+
+
+def serving(home: Home, target: str) -> tuple[int, int]:
+    """The process and the port of a target's stable version. Raises `NoStable`."""
+    stable = state.read(home.services / target / "service").stable
+    if stable is None or not stable.ready:
+        raise NoStable(f"{target} has no stable version that serves yet")
+    return stable.pid, stable.port
 
 
 def stop_local(home: Home) -> None:

@@ -64,8 +64,8 @@ def make(folder: Path, *, fast: bool) -> Home:
     """Everything that the demo needs, in an empty folder. Takes well under a second."""
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "orders"
-    _sample(source)
-    commit = _repository(source, folder / "orders.git")
+    files(source)
+    commit = repository(source, folder / "orders.git")
     signers = _key(folder / "key")
     for name in INJECTED:
         (folder / f"{name}.jsonl").touch()
@@ -83,7 +83,8 @@ def inject(home: Home) -> None:
         (home.folder / f"{name}.jsonl").write_text(said, encoding="utf-8")
 
 
-def _sample(into: Path) -> None:
+def files(into: Path) -> None:
+    """Write the sample service and its tests."""
     packed = resources.files("swarm.runtime.demo") / "orders"
     with resources.as_file(packed) as tree:
         for path in sorted(tree.rglob(f"*{_SUFFIX}")):
@@ -92,7 +93,8 @@ def _sample(into: Path) -> None:
             shutil.copyfile(path, target)
 
 
-def _repository(source: Path, remote: Path) -> str:
+def repository(source: Path, remote: Path) -> str:
+    """Make it a git repository with a bare remote; returns its first commit."""
     _run(*_GIT, "init", "-q", str(source))
     _run(*_GIT, "add", "-A", cwd=source)
     _run(*_GIT, "commit", "-q", "-m", "A small order service", cwd=source)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarm.runtime.events import Event
+from swarm.runtime.journal import Journal
 
 EXPECTED = {"tidiness": "delivered", "speed": "rolled-back", "deprecations": "waiting"}
 
@@ -30,9 +30,8 @@ class Story:
     """Follows the controller's event log and says what it means."""
 
     def __init__(self, log: Path, say: Callable[[str], None]) -> None:
-        self._log, self._say = log, say
+        self._journal, self._say = Journal(log), say
         self._began = time.monotonic()
-        self._read = 0
         self.chapters: dict[str, Chapter] = {}
 
     def line(self, text: str) -> None:
@@ -41,7 +40,7 @@ class Story:
 
     def follow(self) -> None:
         """Tell what is new in the log."""
-        for event in self._fresh():
+        for event in self._journal.fresh():
             self._tell(event)
 
     @property
@@ -70,18 +69,6 @@ class Story:
             first.setdefault(chapter.mission_class, chapter.outcome)
         approved = {**EXPECTED, "deprecations": "delivered"}  # where a person said yes meanwhile
         return first in (EXPECTED, approved)
-
-    def _fresh(self) -> Iterator[dict[str, object]]:
-        try:
-            with self._log.open(encoding="utf-8") as log:
-                log.seek(self._read)
-                while line := log.readline():
-                    if not line.endswith("\n"):
-                        return  # half a line: the rest comes
-                    self._read += len(line.encode())
-                    yield json.loads(line)
-        except FileNotFoundError:
-            return
 
     def _tell(self, event: dict[str, object]) -> None:
         mission = str(event.get("mission", ""))

@@ -96,7 +96,8 @@ async def take_change(
         raise GitFailed(f"{folder} changed while it was read, or git stored something else")
     author = Author(name=clone.settings.author_name, email=clone.settings.author_email, at=at)
     trailers = ((MISSION, order.mission), (RUN, order.run), (ATTEMPT, str(order.attempt)))
-    text = message(order.brief.goal, trailers)
+    # The need's own title says what the commit is for; the goal is the same for every mission.
+    text = message(next(iter(order.brief.facts), order.brief.goal), trailers)
     commit = await write_commit(git, tree, (root.id,), text, author)
     if not await clone.move(RUNS + order.run, commit, ""):
         commit = await clone.read(RUNS + order.run)

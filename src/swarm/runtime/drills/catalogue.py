@@ -1,0 +1,31 @@
+"""Every drill, by name, and the way to run one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from swarm.runtime.drills import production, surroundings, work
+from swarm.runtime.drills.drill import Drill, Protocol
+from swarm.runtime.drills.sandbox import sandbox
+from swarm.runtime.errors import NoSuchDrill
+from swarm.runtime.home import Home
+
+DRILLS = {d.name: d for d in (*work.DRILLS, *production.DRILLS, *surroundings.DRILLS)}
+
+
+def drill_named(name: str) -> Drill:
+    """The drill of that name. Raises `NoSuchDrill`."""
+    if name not in DRILLS:
+        raise NoSuchDrill(f"there is no drill {name[:80]!r}; there are: {', '.join(DRILLS)}")
+    return DRILLS[name]
+
+
+def run(drill: Drill, installation: Home, say: Callable[[str], None]) -> Protocol:
+    """Run one drill in a sandbox of this installation and clean up; what it found."""
+    protocol = Protocol(say)
+    with sandbox(installation, target=drill.target) as corner:
+        try:
+            drill.run(corner, protocol)
+        finally:
+            say(f"log: {corner.keep_log(drill.name)}")
+    return protocol
