@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import gzip
 import importlib.util
@@ -34,5 +35,22 @@ def closes():
         with gzip.open(folder / inside, "rt") as file:
             found = [row[column] for row in csv.DictReader(file)]
         return np.array([float(text) for text in found if text not in {"", "."}])
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def published():
+    """A series that statsmodels' own tests hold as a literal, by its name."""
+
+    def read(name: str) -> np.ndarray:
+        folder = Path(importlib.util.find_spec("statsmodels").origin).parent
+        for path in sorted((folder / "tsa/regime_switching/tests").glob("test_markov_*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+                    # A list, or numpy.array of one.
+                    held = node.value.args[0] if isinstance(node.value, ast.Call) else node.value
+                    return np.array(ast.literal_eval(held), dtype=np.float64)
+        raise LookupError(name)
 
     return read

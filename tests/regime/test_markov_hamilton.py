@@ -1,0 +1,164 @@
+"""Hamilton's model of American output: a switching mean inside four lags, 32 states of history.
+
+The runtime's models switch the intercept and need K states. This one needs K^5, and is built here
+on the same passes and the same ascent, to hold them to the published numbers.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from swarm.regime.markov.ascent import minimise
+from swarm.regime.markov.chain import ergodic, ergodic_pull
+from swarm.regime.markov.passes import filter_series, smooth_series
+
+pytestmark = pytest.mark.req("REG-2")
+
+LAGS = 4
+#: Each history, newest first: (s_t, s_{t-1}, ..., s_{t-4}).
+HISTORIES = np.array(list(product((0, 1), repeat=LAGS + 1)))
+#: p00, p10, both means, variance, four lag coefficients.
+PUBLISHED = np.array(
+    [0.754673, 0.095915, -0.358811, 1.163516, 0.591364, 0.013486, -0.057521, -0.246983, -0.212923]
+)  # fmt: skip
+LOGLIK = -181.26339
+MOVES = [
+    (i, j)
+    for i, old in enumerate(HISTORIES)
+    for j, new in enumerate(HISTORIES)
+    if (new[1:] == old[:-1]).all()
+]
+OLD, NEW = np.array(MOVES).T
+FROM, TO = HISTORIES[OLD, 0], HISTORIES[NEW, 0]
+
+
+@pytest.fixture(scope="module")
+def output(published):
+    """Growth of real output in percent, 1951Q2 to 1984Q4, 135 quarters."""
+    return published("rgnp")
+
+
+def chain(p00, p10):
+    """The transition matrices of the two states and of the 32 histories."""
+    small = np.array([[p00, 1 - p00], [p10, 1 - p10]])
+    large = np.zeros((32, 32))
+    large[OLD, NEW] = small[FROM, TO]
+    return small, large
+
+
+def densities(output, means, variance, phi):
+    """log f of each quarter in each history, (32, T), the errors, and the lagged deviations."""
+    ticks = len(output) - LAGS
+    lagged = np.stack([output[LAGS - lag : LAGS - lag + ticks] for lag in range(LAGS + 1)])
+    apart = lagged[None] - means[HISTORIES][:, :, None]
+    error = apart[:, 0] - np.einsum("l,hlt->ht", phi, apart[:, 1:])
+    return -0.5 * (np.log(2 * np.pi * variance) + error**2 / variance), error, apart
+
+
+def at(output, numbers):
+    """Everything that the passes say at the nine numbers."""
+    _, large = chain(*numbers[:2])
+    found, _, _ = densities(output, numbers[2:4], numbers[4], numbers[5:])
+    return found, large, ergodic(large)
+
+
+def objective(output):
+    """The negative log-likelihood of nine free numbers, and its gradient by Fisher's identity."""
+
+    def value(free):
+        p = 1 / (1 + np.exp(-np.clip(free[:2], -30, 30)))
+        variance = np.exp(np.clip(free[4], -40, 40))
+        small, large = chain(*p)
+        found, error, apart = densities(output, free[2:4], variance, free[5:])
+        rest = ergodic(large)
+        smooth = smooth_series(found, large, rest)
+        shares = smooth.smoothed
+        pull = (smooth.pairs[OLD, NEW] / large[OLD, NEW]) + ergodic_pull(large, rest, shares[:, 0])[
+            OLD, NEW
+        ]
+        in_small = np.zeros((2, 2))
+        np.add.at(in_small, (FROM, TO), pull)
+        slope = np.empty(9)
+        slope[:2] = (in_small[:, 0] - in_small[:, 1]) * p * (1 - p)
+        weighted = shares * error / variance
+        reach = np.concatenate([[1.0], -free[5:]])
+        for state in (0, 1):
+            touched = (state == HISTORIES) @ reach
+            slope[2 + state] = (weighted.sum(axis=1) * touched).sum()
+        slope[4] = 0.5 * ((shares * error**2).sum() / variance - shares.sum())
+        slope[5:] = np.einsum("ht,hlt->l", weighted, apart[:, 1:])
+        return -smooth.loglik, -slope
+
+    return value
+
+
+def freed(numbers):
+    free = numbers.copy()
+    free[:2] = np.log(numbers[:2] / (1 - numbers[:2]))
+    free[4] = np.log(numbers[4])
+    return free
+
+
+def drawn(rng, output):
+    """A start that knows nothing but the spread of the series."""
+    means = np.sort(rng.normal(output.mean(), output.std(), 2))
+    p = rng.uniform(0.05, 0.95, 2)
+    phi = rng.uniform(-0.3, 0.3, LAGS)
+    return np.concatenate([p, means, [output.var() * rng.uniform(0.3, 1.0)], phi])
+
+
+def test_the_published_likelihood(output):
+    found, large, rest = at(output, PUBLISHED)
+    steps = filter_series(found, large, rest)[2]
+    assert steps.sum() == pytest.approx(LOGLIK, abs=1e-5)
+
+
+def test_the_passes_agree_with_statsmodels(output):
+    """Filtered and smoothed chances of recession of each quarter, at the published numbers."""
+    from statsmodels.tsa.regime_switching.markov_autoregression import MarkovAutoregression
+
+    oracle = MarkovAutoregression(output, k_regimes=2, order=4, switching_ar=False)
+    theirs = oracle.smooth(PUBLISHED)
+    ours = smooth_series(*at(output, PUBLISHED))
+    recession = HISTORIES[:, 0] == 0
+    filtered, smoothed = ours.filtered[recession].sum(axis=0), ours.smoothed[recession].sum(axis=0)
+    assert filtered == pytest.approx(theirs.filtered_marginal_probabilities[:, 0], abs=1e-5)
+    assert smoothed == pytest.approx(theirs.smoothed_marginal_probabilities[:, 0], abs=1e-5)
+
+
+def test_the_gradient_is_that_of_differences(output):
+    found = objective(output)
+    for shift in (-0.2, 0.1, 0.4):
+        place = freed(PUBLISHED) + shift
+        near = 1e-6 * np.eye(9)
+        differences = [(found(place + one)[0] - found(place - one)[0]) / 2e-6 for one in near]
+        assert found(place)[1] == pytest.approx(differences, abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_nearly_every_fit_from_random_starts_reaches_the_maximum(output):
+    """At least 19 of 20 fits of ten random starts each; statsmodels with 20 starts: -182.499.
+
+    One random start alone reaches it in 8 to 15 of 20, which is why ten is the least we begin from.
+    """
+    found = objective(output)
+    reached = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        tried = [minimise(found, freed(drawn(rng, output)), rounds=25) for _ in range(10)]
+        tried.sort(key=lambda one: one[1])
+        reached.append(min((minimise(found, one) for one, _ in tried[:3]), key=lambda one: one[1]))
+    logliks = np.array([-value for _, value in reached])
+    assert (np.abs(logliks - LOGLIK) <= 1e-3).sum() >= 19
+    best = min(reached, key=lambda one: one[1])[0]
+    stay = 1 / (1 + np.exp(-best[:2]))
+    order = np.argsort(best[2:4])
+    p_recession, p_growth = (stay[0], 1 - stay[1]) if order[0] == 0 else (1 - stay[1], stay[0])
+    # Hamilton 1989, table I.
+    assert (p_growth, p_recession) == pytest.approx((0.9049, 0.7550), abs=0.002)
+    assert best[2:4][order] == pytest.approx((-0.3577, 1.1643), abs=0.002)
+    assert np.exp(best[4] / 2) == pytest.approx(0.769, abs=0.002)
