@@ -161,7 +161,7 @@ def test_a_change_of_scale_shows_in_the_spread_of_ranks_and_not_in_ranks():
 def test_a_gradual_change_is_one_episode():
     rng = np.random.default_rng(24)
     x = np.clip(rng.normal(np.linspace(0.3, 0.7, 1_500), 0.1), 0, 1)
-    x = np.concatenate([x, rng.normal(0.7, 0.1, 400).clip(0, 1)])
+    x = np.concatenate([x, rng.normal(0.7, 0.1, 900).clip(0, 1)])
     ticks, told = alarms(x, Params(refractory=200))
     assert ticks.size > 10
     assert told[-1].episodes[0] == 1
