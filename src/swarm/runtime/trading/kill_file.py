@@ -1,4 +1,8 @@
-"""Kills on this machine's disk, so that one holds over a restart while the database is down."""
+"""Kills on this machine's disk: one holds over a restart while the database is down.
+
+It is a way in as well: the monitor, or a person at a shell, adds a line, and the order path sees it
+before its next order, whatever else hangs.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ class KillFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._seen = -1  # bytes that `news` has given out
 
     def add(self, event: _Line) -> None:
         """Write one. Raises KillFileUnwritable; what was killed stays killed all the same."""
@@ -33,6 +38,20 @@ class KillFile:
                 os.close(handle)
         except OSError as error:
             raise KillFileUnwritable(f"{self._path}: {error.strerror}") from error
+
+    def news(self) -> tuple[_Line, ...]:
+        """Everything, when the file has grown since the last call; else nothing. One stat."""
+        try:
+            size = self._path.stat().st_size
+        except FileNotFoundError:
+            size = 0
+        except OSError as error:
+            raise KillFileUnreadable(f"{self._path}: {error.strerror}") from error
+        if size == self._seen:
+            return ()
+        found = self.read()
+        self._seen = size
+        return found
 
     def read(self) -> tuple[_Line, ...]:
         """Everything that was written. Raises KillFileUnreadable, which means: do not trade."""

@@ -80,8 +80,8 @@ class TradingState:
                 self.ledger.apply(Sent(order=record.order, at_ns=record.decision.at_ns))
 
     def remember_kills(self) -> None:
-        """Take in kills that were written to disk and not to the database."""
-        for event in self.kill_file.read():
+        """Take in what was written to the kill file, here or by anybody else on this machine."""
+        for event in self.kill_file.news():
             known = event.kill in self.ledger.kills
             if isinstance(event, Killed):
                 if not known and event.kill not in self.ledger.lifted:

@@ -46,6 +46,7 @@ class Submitting:
         if not state.opened:
             raise NotOpen("the order path is not open yet")
         async with self._turn:
+            state.remember_kills()
             decision = pretrade(order, state.limits, state.ledger, state.clock(), exception)
             if decision.ruling is Ruling.REPEAT:
                 return decision
@@ -110,6 +111,7 @@ class Submitting:
         state = self._state
         # While the decision was written, somebody may have pulled the switch. The order counts
         # until the venue's books say that it never came.
+        state.remember_kills()
         venue = state.venues.get(order.venue)
         if stop_checks.killed(order, state.ledger) is None and venue is not None:
             state.sent_ns[order.id] = state.clock()
