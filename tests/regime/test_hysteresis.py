@@ -227,6 +227,15 @@ def test_a_detector_that_fails_makes_us_uncertain_within_the_tick(fault):
     assert stream.tell(opinion(TREND)).regime == Regime.TREND
 
 
+@pytest.mark.req("REG-3")
+def test_a_tick_without_an_observation_counts_for_nothing():
+    stream = settled().tell(opinion(HIGH_VOL, change=1.0), run=40)
+    stream.tell(opinion(HIGH_VOL, change=1.0), ticks=50, fault=RegimeReason.NOTHING_SEEN, run=40)
+    assert (stream.label, stream.row[rule.COUNT]) == (Regime.TREND, 1)
+    assert stream.posture == Posture.DEFENSIVE, "the mass is believed even so"
+    assert stream.tell(opinion(HIGH_VOL, change=1.0), run=40).label == Regime.HIGH_VOL
+
+
 def test_what_was_counted_on_a_failing_detectors_word_counts_for_nothing():
     stream = settled().tell(opinion(HIGH_VOL, change=1.0), run=40)
     stream.tell(opinion(HIGH_VOL, change=1.0), fault=RegimeReason.DETECTOR_STALE, run=40)
@@ -286,8 +295,9 @@ def test_whatever_comes_the_promises_hold(script, confirm, dwell):
             assert worse <= 0.5
             assert row[rule.SAID] == row[rule.ACTIVE] != STRESSED
         assert (row[rule.SAID] == rule.UNCERTAIN) <= (row[rule.POSTURE] == 1)
-        if not np.array_equal(before, row) and row[rule.SAID] != before[rule.SAID]:
-            assert row[rule.REASONS] or stream.regime != Regime.UNCERTAIN
+        assert row[rule.REASONS] or stream.regime != Regime.UNCERTAIN
+        assert row[rule.BEFORE] == before[rule.SAID]
+        if row[rule.SAID] != before[rule.SAID] or row[rule.POSTURE] != before[rule.POSTURE]:
             assert stream.said[-1].tick == now
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from swarm.regime.elementary import dlog
 from swarm.regime.errors import BadInput
-from swarm.regime.kernel import compiled
+from swarm.regime.kernel import inner
 from swarm.regime.nouns import HIDDEN, FloatArray
 
 REGIMES: Final = len(HIDDEN)
@@ -43,7 +43,7 @@ OPINION: Final = 8
 """Floats of one opinion: posterior (4), disagreement, ambiguity, drift and changepoint scores."""
 
 
-@compiled
+@inner
 def entropy(distribution: FloatArray) -> float:
     """Entropy of a distribution over anything, in nats; empty places add nothing."""
     total = 0.0
@@ -54,7 +54,7 @@ def entropy(distribution: FloatArray) -> float:
     return total
 
 
-@compiled
+@inner
 def binary_entropy(p: float) -> float:
     """Entropy of one yes or no with probability p of yes, in nats."""
     if p <= 0.0 or p >= 1.0:
@@ -65,7 +65,7 @@ def binary_entropy(p: float) -> float:
     return -p * dlog(p) - q * dlog(q)
 
 
-@compiled
+@inner
 def usable_vote(vote: FloatArray) -> bool:
     """Whether a vote is a distribution; NaN fails every comparison and so is none."""
     total = 0.0
@@ -76,7 +76,7 @@ def usable_vote(vote: FloatArray) -> bool:
     return abs(total - 1.0) <= MASS_SLACK
 
 
-@compiled
+@inner
 def pool(votes: FloatArray, weights: FloatArray, pooled: FloatArray) -> float:
     """The weighted mean of the votes into `pooled`; gives the divergence among them, in [0, 1].
 
@@ -85,11 +85,13 @@ def pool(votes: FloatArray, weights: FloatArray, pooled: FloatArray) -> float:
     pooled:  shape (4,), written; uniform when nobody had anything to say.
     """
     total = 0.0
+    heard = 0
     for regime in range(REGIMES):
         pooled[regime] = 0.0
     for voter in range(votes.shape[0]):
         if weights[voter] > 0.0 and usable_vote(votes[voter]):
             total += weights[voter]
+            heard += 1
             for regime in range(REGIMES):
                 pooled[regime] += weights[voter] * votes[voter, regime]
     if total <= 0.0:
@@ -98,6 +100,12 @@ def pool(votes: FloatArray, weights: FloatArray, pooled: FloatArray) -> float:
         return 0.0
     for regime in range(REGIMES):
         pooled[regime] /= total
+    # A single voter has nobody to disagree with.
+    return _apart(votes, weights, total, pooled) if heard > 1 else 0.0
+
+
+@inner
+def _apart(votes: FloatArray, weights: FloatArray, total: float, pooled: FloatArray) -> float:
     within = 0.0
     bound = dlog(total)
     for voter in range(votes.shape[0]):
@@ -108,7 +116,7 @@ def pool(votes: FloatArray, weights: FloatArray, pooled: FloatArray) -> float:
     return _ratio(entropy(pooled) - within, bound)
 
 
-@compiled
+@inner
 def divergence(doubts: FloatArray, weights: FloatArray) -> float:
     """How far apart the detectors are about "the active regime no longer holds", in [0, 1].
 
@@ -133,7 +141,7 @@ def divergence(doubts: FloatArray, weights: FloatArray) -> float:
     return _ratio(binary_entropy(mean / total) - within, bound)
 
 
-@compiled
+@inner
 def noisy_or(alarms: FloatArray) -> float:
     """The chance that at least one alarm is true, each being independently true with its own.
 
@@ -146,19 +154,19 @@ def noisy_or(alarms: FloatArray) -> float:
     return 1.0 - quiet
 
 
-@compiled
+@inner
 def _log(weight: float) -> float:
     return 0.0 if weight == 1.0 else dlog(weight)  # equal weights are the rule
 
 
-@compiled
+@inner
 def _ratio(part: float, whole: float) -> float:
     # A single voter has nobody to disagree with; rounding may leave the whole a hair above zero,
     # and the divergence of equals a hair below.
     return min(max(part / whole, 0.0), 1.0) if whole > LEAST_BOUND else 0.0
 
 
-@compiled
+@inner
 def opine(
     votes: FloatArray,
     vote_weights: FloatArray,

@@ -48,7 +48,7 @@ def begin(streams: int) -> IntArray:
     rows = np.zeros((streams, rule.ROW), dtype=np.int64)
     rows[:, rule.ACTIVE] = rows[:, rule.CANDIDATE] = rule.NONE
     rows[:, rule.RUN_START] = rule.NO_RUN
-    rows[:, rule.SAID] = rule.UNCERTAIN
+    rows[:, rule.SAID] = rows[:, rule.BEFORE] = rule.UNCERTAIN
     rows[:, rule.POSTURE] = 1
     rows[:, rule.REASONS] = RegimeReason.NEVER_ACTIVE
     return rows
@@ -79,18 +79,16 @@ def decide(
     _require_shapes(rows, opinions, (faults, episodes, map_starts))
     after = rows.copy()
     rule.advance(after, opinions, faults, episodes, map_starts, tick, policy)
-    return after, changed(rows, after, tick)
+    return after, changed(after, tick)
 
 
-def changed(before: IntArray, after: IntArray, tick: int) -> list[Transition]:
+def changed(rows: IntArray, tick: int) -> list[Transition]:
     """What S streams said at this tick that they did not say at the tick before."""
-    spoken = [rule.SAID, rule.POSTURE, rule.REASONS, rule.ACTIVE]
-    differ = np.flatnonzero((before[:, spoken] != after[:, spoken]).any(axis=1))
     return [
         Transition(
             stream=int(stream),
             tick=tick,
-            before=regime_at(int(before[stream, rule.SAID])) or Regime.UNCERTAIN,
+            before=regime_at(int(row[rule.BEFORE])) or Regime.UNCERTAIN,
             said=regime_at(int(row[rule.SAID])) or Regime.UNCERTAIN,
             active=regime_at(int(row[rule.ACTIVE])),
             posture=POSTURES[int(row[rule.POSTURE])],
@@ -98,8 +96,8 @@ def changed(before: IntArray, after: IntArray, tick: int) -> list[Transition]:
             waiting=int(row[rule.COUNT]),
             reasons=RegimeReason(int(row[rule.REASONS])),
         )
-        for stream in differ
-        for row in (after[stream],)
+        for stream in np.flatnonzero(rows[:, rule.CHANGED])
+        for row in (rows[stream],)
     ]
 
 

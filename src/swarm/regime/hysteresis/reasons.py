@@ -22,6 +22,9 @@ class RegimeReason(IntFlag):
     DETECTOR_BROKEN = 2048  #: a detector that must speak said something that is no number
     DETECTOR_UNKNOWN = 4096  #: a detector that must speak runs a version nobody signed
     NEVER_ACTIVE = 8192  #: no regime has been active yet
+    HARD_TRIP = 16384  #: the market itself is broken: crossed, stale, or far beyond what is usual
+    NOTHING_SEEN = 32768  #: refused: nothing was observed at this tick, so nothing counts
+    CALMING = 65536  #: what we doubted is well again, but not yet for long enough
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -29,7 +32,12 @@ class RegimeReason(IntFlag):
         return tuple(str(one.name).lower().replace("_", "-") for one in RegimeReason if one in self)
 
 
-FAULTS = RegimeReason.DETECTOR_STALE | RegimeReason.DETECTOR_BROKEN | RegimeReason.DETECTOR_UNKNOWN
+FAULTS = (
+    RegimeReason.DETECTOR_STALE
+    | RegimeReason.DETECTOR_BROKEN
+    | RegimeReason.DETECTOR_UNKNOWN
+    | RegimeReason.HARD_TRIP
+)
 """What makes us say `uncertain` at once, within the tick; nothing is averaged."""
 REFUSALS = RegimeReason.CONFIRMING | RegimeReason.DWELLING | RegimeReason.NO_NEW_RUN
 """Why a candidate did not become active at this tick."""

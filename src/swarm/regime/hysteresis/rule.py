@@ -17,7 +17,7 @@ from typing import Final
 from swarm.regime.ensemble import AMBIGUITY, CHANGE, DISAGREEMENT, REGIMES
 from swarm.regime.hysteresis.policy import Policy
 from swarm.regime.hysteresis.reasons import FAULTS, RegimeReason
-from swarm.regime.kernel import compiled
+from swarm.regime.kernel import compiled, inner
 from swarm.regime.nouns import DEFENSIVENESS, HIDDEN, FloatArray, IntArray, Regime
 
 # The columns of a row. The first block is the machine, the last what it said at the last tick.
@@ -34,7 +34,9 @@ CALMING: Final = 9  #: ticks in a row that call for its end
 SAID: Final = 10  #: index of the published regime; UNCERTAIN is one past HIDDEN
 POSTURE: Final = 11  #: 0 normal, 1 defensive
 REASONS: Final = 12  #: bits of RegimeReason
-ROW: Final = 13
+BEFORE: Final = 13  #: what SAID was at the tick before
+CHANGED: Final = 14  #: 1 when label, regime, posture or reasons are not those of the tick before
+ROW: Final = 15
 
 NONE: Final = -1
 UNCERTAIN: Final = REGIMES
@@ -45,6 +47,8 @@ _LEVELS: Final = tuple(DEFENSIVENESS[regime] for regime in HIDDEN)
 _UNKNOWN_LEVEL: Final = DEFENSIVENESS[Regime.UNCERTAIN]
 _MOST_DEFENSIVE: Final = max(_LEVELS)
 _FAULTS: Final = int(FAULTS)
+_CALM: Final = int(RegimeReason.CALMING)
+_NOTHING_SEEN: Final = int(RegimeReason.NOTHING_SEEN)
 _PROMOTED: Final = int(RegimeReason.PROMOTED)
 _CONFIRMING: Final = int(RegimeReason.CONFIRMING)
 _DWELLING: Final = int(RegimeReason.DWELLING)
@@ -58,13 +62,13 @@ _AMBIGUITY: Final = int(RegimeReason.AMBIGUITY)
 _NEVER: Final = int(RegimeReason.NEVER_ACTIVE)
 
 
-@compiled
+@inner
 def level(regime: int) -> int:
     """How defensive a regime is; that of nothing known is the greatest."""
     return _LEVELS[regime] if regime >= 0 else _UNKNOWN_LEVEL
 
 
-@compiled
+@inner
 def follow_candidate(row: IntArray, opinion: FloatArray, policy: Policy) -> int:
     """Count for the greatest regime if it is a new one and clear enough, or drop the candidate."""
     greatest = 0
@@ -85,7 +89,7 @@ def follow_candidate(row: IntArray, opinion: FloatArray, policy: Policy) -> int:
     return 0
 
 
-@compiled
+@inner
 def drop_candidate(row: IntArray) -> int:
     """Forget the candidate and all that was counted for it."""
     dropped = _DROPPED if row[CANDIDATE] != NONE else 0
@@ -95,7 +99,7 @@ def drop_candidate(row: IntArray) -> int:
     return dropped
 
 
-@compiled
+@inner
 def weigh_candidate(
     row: IntArray, new_run: float, map_start: int, tick: int, policy: Policy
 ) -> int:
@@ -119,7 +123,7 @@ def weigh_candidate(
     return _PROMOTED
 
 
-@compiled
+@inner
 def weigh_doubt(row: IntArray, opinion: FloatArray, policy: Policy) -> int:
     """Begin or end doubt; gives why it stands. A number that is none counts as reason to doubt."""
     agreed = opinion[DISAGREEMENT] < policy.disagreement_enters
@@ -141,10 +145,10 @@ def weigh_doubt(row: IntArray, opinion: FloatArray, policy: Policy) -> int:
         why |= _DISAGREEMENT
     if not opinion[AMBIGUITY] < policy.ambiguity_leaves:
         why |= _AMBIGUITY
-    return why
+    return why if why != 0 else _CALM
 
 
-@compiled
+@inner
 def speak(row: IntArray, opinion: FloatArray, policy: Policy) -> int:
     """Publish regime and posture; gives the reasons that the posture adds."""
     why = 0
@@ -165,7 +169,7 @@ def speak(row: IntArray, opinion: FloatArray, policy: Policy) -> int:
     return why
 
 
-@compiled
+@inner
 def advance_one(
     row: IntArray,
     opinion: FloatArray,
@@ -181,14 +185,18 @@ def advance_one(
     opinion:   shape (8,), see `ensemble`; column CHANGE is the probability that the present run
                began after `row[RUN_START] + run_slack`.
     faults:    bits of `FAULTS`, of detectors that must speak; any of them means doubt at once.
+               NOTHING_SEEN besides: the posterior is a mere prediction, so no candidate counts.
     episode:   tick at which the open drift episode began; negative without one.
     map_start: tick at which the most probable run began.
     """
+    active, said, posture, reasons = row[ACTIVE], row[SAID], row[POSTURE], row[REASONS]
     if faults & _FAULTS:
         row[DOUBT] = 1
         row[CALMING] = 0
         # What was counted on the word of a broken detector counts for nothing.
         why = (faults & _FAULTS) | drop_candidate(row)
+    elif faults & _NOTHING_SEEN:
+        why = _NOTHING_SEEN
     else:
         why = weigh_doubt(row, opinion, policy)
         why |= follow_candidate(row, opinion, policy)
@@ -200,6 +208,9 @@ def advance_one(
             new_run = 1.0
         why |= weigh_candidate(row, new_run, map_start, tick, policy)
     row[REASONS] = why | speak(row, opinion, policy)
+    row[BEFORE] = said
+    same = row[ACTIVE] == active and row[SAID] == said and row[POSTURE] == posture
+    row[CHANGED] = 0 if same and row[REASONS] == reasons else 1
 
 
 @compiled

@@ -1,0 +1,76 @@
+"""One tick in the words of the contract: state and observation in, state and transitions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from swarm.regime.engine.params import EngineParams
+from swarm.regime.engine.state import EngineState
+from swarm.regime.engine.tick import AT, TICK, advance_all
+from swarm.regime.errors import BadObservation
+from swarm.regime.hysteresis.decision import Transition, changed
+from swarm.regime.nouns import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was seen at one tick.
+
+    at:     nanoseconds UTC, after that of the tick before.
+    values: shape (S,), returns in the unit of the fit; NaN or infinite is missing.
+    stress: shape (S,), probability of stressed liquidity by quotes and trades; NaN without quotes.
+    trips:  shape (S,), 1 where the market itself is broken (crossed, stale, far out), else 0.
+    """
+
+    at: int
+    values: FloatArray
+    stress: FloatArray | None = None
+    trips: IntArray | None = None
+
+
+def step(
+    state: EngineState, observation: Observation, params: EngineParams
+) -> tuple[EngineState, list[Transition]]:
+    """The state after one tick, and what the streams say that they did not say before.
+
+    The given state stays as it is.
+    """
+    after = state.copy()
+    return after, advance(after, observation, params)
+
+
+def advance(state: EngineState, observation: Observation, params: EngineParams) -> list[Transition]:
+    """`step` in place: the caller hands the state over. Nothing is changed when it refuses.
+
+    Raises `BadObservation` for another number of streams, a time that is not later than the last,
+    or a stress that is no probability. Cost: 1 us a stream, and some 6 us for the call.
+    """
+    seen = _checked(state, observation)
+    state.settings[TICK] += 1
+    state.settings[AT] = observation.at
+    if advance_all(seen, state.arrays, state.standing, state.settings, params.policy):
+        return changed(state.rows, state.tick)
+    return []
+
+
+def _checked(
+    state: EngineState, observation: Observation
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    shape = (state.streams,)
+    if type(observation.at) is not int or observation.at <= state.at:
+        raise BadObservation("at", f"is {observation.at}", f"an integer above {state.at}")
+    values = np.ascontiguousarray(observation.values, dtype=np.float64)
+    stress, trips = observation.stress, observation.trips
+    stress = np.full(shape, np.nan) if stress is None else stress
+    trips = np.zeros(shape, dtype=np.int64) if trips is None else trips
+    for name, array in (("values", values), ("stress", stress), ("trips", trips)):
+        if array.shape != shape:
+            raise BadObservation(name, f"has shape {array.shape}", f"shape {shape}")
+    if (
+        observation.stress is not None
+        and not (np.isnan(stress) | ((stress >= 0) & (stress <= 1))).all()
+    ):
+        raise BadObservation("stress", "has a value that is no probability", "0 to 1, or NaN")
+    return values, stress, trips
