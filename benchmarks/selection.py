@@ -26,12 +26,14 @@ from swarm.ports.store import Binding
 CLASSES = 5
 FILL = """
 insert into need (id, swarm, rank, heat, confidence, value, cost, first_seen, last_seen, signals,
-  citations, risk, cited, external, state, mission_class, repo, rule, paths, origins, title, body)
+  citations, risk, cited, external, state, mission_class, repo, rule, paths, origins, heard,
+  anchored, title, body)
 select 'n-' || left(md5(i::text), 20), %(swarm)s,
        floor((ln(value) + ln(confidence) - ln(cost / 100000.0) - 0.5 * risk + heat) * 16) / 16,
        heat, confidence, value, cost, now(), now(), 1, 2, risk, true, false,
        case when i %% 10 < 7 then 'open' else 'done' end, 'class-' || i %% 5, 'acme/shop', 'F401',
-       array['src/m' || i || '.py'], array['ruff', 'ast'], '`os` imported but unused', ''
+       array['src/m' || i || '.py'], array['ruff', 'ast'], 2, true,
+       '`os` imported but unused', ''
 from (
   select i, exp(random() * 4 - 2) as value, 0.8 + random() * 0.2 as confidence,
          (10000 + random() * 900000)::bigint as cost, (random() * 3)::int as risk,

@@ -110,11 +110,11 @@ def test_one_command_says_why_each_happened(demo):
     folder, _ = demo
     listed = swarmctl("get", "missions", "-o", "json", "--home", str(folder), timeout=60)
     missions = json.loads(listed.stdout)["items"]
-    by_class = {m["mission_class"]: m for m in missions if m["kind"] == "deliver"}
+    by_class = {m["mission_class"]: m for m in missions if m["mission_kind"] == "deliver"}
     assert by_class["tidiness"]["outcome"] == "delivered"
     assert by_class["speed"]["outcome"] == "rolled-back"
     assert by_class["deprecations"]["outcome"] == "open"
-    repairs = [m for m in missions if m["kind"] == "remediate"]
+    repairs = [m for m in missions if m["mission_kind"] == "remediate"]
     assert [m["parent"] for m in repairs] == [by_class["speed"]["id"]]
     words = {
         "tidiness": "post_deploy_slo",
