@@ -95,6 +95,28 @@ def test_the_daily_report_begins_with_what_only_a_person_can_move(shop):
     assert shop("report", "-o", "json").json["outcomes"][0]["outcome"] == "delivered"
 
 
+@pytest.mark.req("VAL-5")
+def test_limited_lights_out_does_one_low_risk_repository_and_digests_the_day(shop):
+    """Lights-out where only R0 runs by itself: what is riskier waits, and the digest says both."""
+    shop.settings('\n[risk]\nauto_execute = ["R0"]\n')
+    shop.apply(mode="lights-out")
+    with shop.working():
+        shop.need("drop an unused import", "--path", "docs/a.md", risk="R0")
+        shop.need("replace the broken cipher", "--path", "src/tls.py", risk="R2")
+        other = ("--repo", "acme/other", "--cite", "a.py:1", "--risk", "R0")
+        assert shop("need", "add", "elsewhere", *other).code == 0
+        shop.wait_for("outcomes", lambda row: row["outcome"] == "delivered")
+        waits = shop.wait_for("approvals", lambda row: row["state"] == "open")
+        passed = shop.wait_for("needs", lambda row: row["title"] == "elsewhere")
+    assert passed["state"] == "open"
+    digest = shop("report", "--since", "24h").lines
+    assert digest[0].startswith(f"needs you: approve {waits['mission'][:8]}")
+    ended = [words for words in digest if "delivered" in words]
+    assert len(ended) == 1
+    told = shop("trace", ended[0].split()[0])
+    assert told.lines[-1].endswith("events, unbroken")
+
+
 def test_a_span_that_is_none_is_refused_by_name(shop):
     for verb in (("report",), ("shadow", "report")):
         said = shop(*verb, "--since", "a while")

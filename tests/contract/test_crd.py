@@ -254,3 +254,15 @@ def test_a_type_without_a_structural_form_cannot_be_rendered(model, reason):
 
 def test_a_bounded_type_can_be_rendered():
     check_renderable(structural(Bounded), "x")
+
+
+@pytest.mark.req("OWN-2")
+def test_there_is_exactly_one_custom_resource_of_our_own():
+    """Backlog, missions, gates, approvals and freezes are rows; only the intent is an object."""
+    made = [
+        document
+        for path in sorted((ROOT / "deploy").rglob("*.yaml"))
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+        if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition"
+    ]
+    assert [one["metadata"]["name"] for one in made] == ["swarms.swarm.proompteng.ai"]
