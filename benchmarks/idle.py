@@ -3,7 +3,8 @@
     python benchmarks/idle.py            three minutes
     python benchmarks/idle.py --quick    one minute
 
-The real controller waits on a swarm with some needs that policy does not allow and nothing to do.
+The real controller, wired as `up` does it with all its keepers and two sources that are read every
+30 seconds and say nothing new, waits on a swarm with some needs that policy does not allow.
 Counted by the server itself, after a minute in which everything may settle.
 """
 
@@ -11,25 +12,26 @@ import argparse
 import asyncio
 import logging
 import resource
+import tempfile
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 import structlog
-from stand import Stand, head, row, run, stand
+from stand import Stand, head, manifest, row, run, stand
 
-from swarm.adapters.postgres.store.bell import PostgresBell
+from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
 from swarm.adapters.postgres.store.ingest import PostgresIntake
-from swarm.adapters.postgres.store.orders import PostgresOrders
-from swarm.adapters.postgres.store.tick import PostgresTicks
+from swarm.contract.swarm import SwarmObject
 from swarm.core.ids import signal_id
 from swarm.core.nouns import Signal
-from swarm.core.snapshot import Installation
 from swarm.ports.sources import Reading
-from swarm.ports.store import Binding
-from swarm.runtime.controller import Controller, Store
-from swarm.runtime.hands import Hands
-from swarm.testing.world import World, WorldForge
+from swarm.runtime.controller import Controller
+from swarm.runtime.home import Home
+from swarm.runtime.settings import load
+from swarm.runtime.wiring import wire
+from swarm.testing.repository import ScratchRepository
 
 COUNTERS = """
 select xact_commit + xact_rollback, tup_inserted + tup_updated + tup_deleted,
@@ -53,6 +55,54 @@ def server_seconds(backend: int) -> float:
     return sum(sum(process.cpu_times()[:4]) for process in family)
 
 
+def spent(of_whom: int = resource.RUSAGE_SELF) -> float:
+    """Processor seconds so far of this process, or of its ended children."""
+    usage = resource.getrusage(of_whom)
+    return usage.ru_utime + usage.ru_stime
+
+
+SETTINGS = """
+[database]
+url = "{dsn}"
+[repositories."acme/shop"]
+path = "{repo}"
+[agents.tidy]
+run = ["true"]
+[sources.one]
+kind = "command"
+run = ["cat", "said.jsonl"]
+workdir = "{folder}"
+repo = "acme/shop"
+mission_class = "docs"
+every = "30s"
+[sources.two]
+kind = "command"
+run = ["cat", "said.jsonl"]
+workdir = "{folder}"
+repo = "acme/shop"
+mission_class = "docs"
+every = "30s"
+"""
+
+
+def installation(stood: Stand) -> Home:
+    """Two files and a repository; gone with the temporary folder of the machine."""
+    folder = Path(tempfile.mkdtemp(prefix="swarm-idle-"))
+    (folder / "said.jsonl").touch()
+    ScratchRepository(folder / "shop").commit({"README": "shop"})
+    home = Home(folder)
+    home.file.write_text(SETTINGS.format(dsn=stood.dsn, repo=folder / "shop", folder=folder))
+    home.make()
+    return home
+
+
+def listening() -> SwarmObject:
+    """The stand's Swarm with both sources."""
+    made = manifest().model_dump(mode="json", by_alias=True, exclude_none=True)
+    made["spec"]["discovery"] = {"sources": [{"name": "one"}, {"name": "two"}]}
+    return SwarmObject.model_validate(made)
+
+
 def cited(swarm: str, number: int) -> Signal:
     return Signal(
         id=signal_id(swarm, "ruff", str(number)), source="ruff", external_id=str(number),
@@ -71,32 +121,25 @@ async def measure(*, seconds: int) -> None:
         await PostgresIntake(stood.database).ingest(
             stood.swarm, "ruff", Reading(signals=signals, cursor="1")
         )
-        world = World()
-        hands = Hands(
-            runs=world, checks=world, forge=WorldForge(world), attestations=world,
-            targets=world, metrics=world, channel=world, pages=world, files=world,
-        )  # fmt: skip
-        store = Store(
-            ticks=PostgresTicks(stood.database),
-            orders=PostgresOrders(stood.database, "bench"),
-            bell=PostgresBell(stood.database),
-        )
-        binding = Binding(installation=Installation(), policy_hash="p1")
         stop = asyncio.Event()
+        home = installation(stood)
+        await SwarmDesk(stood.database, "bench").apply(listening())
+        parts = wire(load(home.file), home, stood.database, "bench")
         controller = Controller(
-            store, hands, lambda *_: binding, "bench", now=lambda: datetime.now(UTC)
-        )
+            parts.store, parts.hands, parts.binding_of, "bench",
+            now=lambda: datetime.now(UTC), keepers=parts.keepers,
+        )  # fmt: skip
+        parts.on_news(controller.kick)
         task = asyncio.create_task(controller.run(stop))
         await asyncio.sleep(20 if seconds < 100 else 60)
         backend = int(str((await stood.sql("select pg_backend_pid()"))[0][0]))
-        before, own = await counted(stood), resource.getrusage(resource.RUSAGE_SELF)
+        before, own, sources = await counted(stood), spent(), spent(resource.RUSAGE_CHILDREN)
         server, begun = server_seconds(backend), time.monotonic()
         await asyncio.sleep(seconds)
         took = time.monotonic() - begun
         server = server_seconds(backend) - server
-        now = resource.getrusage(resource.RUSAGE_SELF)
+        mine, sources = spent() - own, spent(resource.RUSAGE_CHILDREN) - sources
         after = await counted(stood)
-        mine = now.ru_utime + now.ru_stime - own.ru_utime - own.ru_stime
         # Reading the counters twice, each with its own transaction, is not the product's.
         transactions = after[0] - before[0] - 2
         row("transactions per minute and controller", "10", f"{transactions * 60 / took:.1f}")
@@ -107,6 +150,7 @@ async def measure(*, seconds: int) -> None:
             "1 % of a core",
             f"{mine / took:.2%} / {server / took:.2%}",
         )
+        row("processor of the sources' own commands", "", f"{sources / took:.2%}")
         stop.set()
         await task
 

@@ -31,7 +31,7 @@ spec:
   mode: lights-out
   cadence: {discoverEvery: 10s, planEvery: 10s, implementEvery: 10s, verifyEvery: 10s}
   discovery:
-    sources: [{name: one}, {name: two}]
+    sources: [SOURCES]
   delivery:
     repoAllowlist: [acme/shop]
     requiredChecks: [tests]
@@ -64,18 +64,13 @@ class Installation:
         home = folder / "home"
         home.mkdir()
         self.home = Home(home)
-        self.home.manifest.write_text(MANIFEST)
         self._head = SETTINGS.format(url=url, repo=self.repo.path)
         self._tables = {}
         self.sources = {}
         for name in ("one", "two"):
             (folder / f"{name}.jsonl").touch()
-            self.sources[name] = {
-                "kind": "command", "run": ["cat", f"{folder}/{name}.jsonl"],
-                "workdir": str(folder), "repo": "acme/shop", "mission_class": "tidy",
-                "risk": "R1", "every": "10s",
-            }  # fmt: skip
-            self._tables[f"sources.{name}"] = self.sources[name]
+            told = f"echo read-{name} >>{self.log}; cat {folder}/{name}.jsonl"
+            self.source(name, ["sh", "-c", told])
 
     @property
     def url(self):
@@ -86,8 +81,17 @@ class Installation:
         """One more table of the installation file."""
         self._tables[name] = fields
 
+    def source(self, name, run, **more):
+        """A command as a source that the Swarm listens to."""
+        self.sources[name] = self._tables[f"sources.{name}"] = {
+            "kind": "command", "run": run, "workdir": str(self.folder), "repo": "acme/shop",
+            "mission_class": "tidy", "risk": "R1", "every": "10s", **more,
+        }  # fmt: skip
+
     def write(self):
-        """The installation file, as it is said by now."""
+        """The installation's two files, as they are said by now."""
+        named = ", ".join(f"{{name: {name}}}" for name in self.sources)
+        self.home.manifest.write_text(MANIFEST.replace("SOURCES", named))
         lines = [self._head]
         for name, fields in self._tables.items():
             lines += [
