@@ -5,6 +5,7 @@
     python3 dev.py test     the fast tests; `--all` adds the slow ones
     python3 dev.py check    lint, types, import contracts, tidy tests, generated pages
     python3 dev.py bench    the benchmarks, each printed as a table
+    python3 dev.py simulate the real controller under simulated trouble, a day for each of 200 seeds
 
 Each makes what it needs first: a virtual environment in `.venv` with the hash-locked dependencies
 and this package, installed so that an edit under `src/` counts at once. A second run finds that
@@ -134,6 +135,12 @@ def bench(options: argparse.Namespace) -> int:
     return worst
 
 
+def simulate(options: argparse.Namespace) -> int:
+    """Run the simulation, handing over every further argument; `--help` lists them."""
+    folder = prepare("run")
+    return run([str(folder / "bin" / "python"), "tools/simulate.py", *options.rest])
+
+
 # --- the command line ----------------------------------------------------------------------------
 
 
@@ -142,7 +149,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    verbs = top.add_subparsers(required=True, metavar="{demo,test,check,bench}")
+    verbs = top.add_subparsers(required=True, metavar="{demo,test,check,bench,simulate}")
     one = verbs.add_parser(
         "demo", help="three real missions on this machine", description=demo.__doc__
     )
@@ -162,6 +169,10 @@ def parser() -> argparse.ArgumentParser:
     four.add_argument("names", nargs="*", metavar="NAME", help="which; all when none is named")
     four.add_argument("--list", action="store_true", help="print the names and end")
     four.set_defaults(verb=bench, forwards=True)
+    five = verbs.add_parser(
+        "simulate", help="days of trouble in seconds", description=simulate.__doc__, add_help=False
+    )
+    five.set_defaults(verb=simulate, forwards=True)
     return top
 
 

@@ -37,6 +37,7 @@ class Act:
         self._orders, self._hands, self._controller = orders, hands, controller
         self._now, self._kick = now, kick
         self._flying: dict[asyncio.Task[None], Claim] = {}
+        self._at_work = asyncio.Event()
 
     @property
     def full(self) -> bool:
@@ -52,15 +53,18 @@ class Act:
         for claim in claims:
             task = asyncio.create_task(self._carry_out(claim), name=claim.order.key)
             self._flying[task] = claim
+            self._at_work.set()
             task.add_done_callback(self._landed)
         return len(claims)
 
     async def keep_leases(self) -> None:
         """Extend the leases of what is in flight; stop what was lost to somebody else."""
         while True:
+            await self._at_work.wait()
             await asyncio.sleep(LEASE.total_seconds() / 3)
             claims = list(self._flying.values())
             if not claims:
+                self._at_work.clear()
                 continue
             try:
                 lost = await self._orders.heartbeat(claims, LEASE)

@@ -79,9 +79,10 @@ class Controller:
         *,
         now: Callable[[], datetime],
         keepers: Sequence[Keeper] = (),
+        poll: timedelta = POLL,
     ) -> None:
         self._store, self._binding_of, self.name = store, binding_of, name
-        self._keepers = keepers
+        self._keepers, self._poll = keepers, poll
         self._work = asyncio.Event()
         self._act = Act(store.orders, hands, name, now, self.kick)
         self._retry = RETRY_FIRST
@@ -147,7 +148,9 @@ class Controller:
         self._work.clear()
         busy = False
         while (
-            tick := await self._store.ticks.tick(decide, self._binding_of, self.name, status_of)
+            tick := await self._store.ticks.tick(
+                safe_decide, self._binding_of, self.name, status_of
+            )
         ) is not None:
             self._teller.tell(tick)
             busy = True
@@ -161,7 +164,8 @@ class Controller:
 
     async def _wait(self, agenda: Agenda) -> None:
         """Sleep until a hint, a timer or the poll; longer where nothing could be claimed."""
-        wait = POLL if agenda.wait is None or self._act.full else min(POLL, agenda.wait)
+        poll = self._poll
+        wait = poll if agenda.wait is None or self._act.full else min(poll, agenda.wait)
         if agenda.orders and not self._act.full:
             wait = max(wait, UNCLAIMABLE)  # due, but held by a freeze, a policy or an old release
         try:

@@ -55,8 +55,11 @@ class SourceKeeper:
         bound: Bound,
         intake: Intake,
         now: Callable[[], datetime],
+        *,
+        swarms_every: timedelta = SWARMS_EVERY,
     ) -> None:
         self._specs, self._bound, self._intake, self._now = specs, bound, intake, now
+        self._swarms_every = swarms_every
         self._tasks: dict[tuple[SwarmId, str, timedelta], asyncio.Task[None]] = {}
 
     async def prepare(self) -> None:
@@ -67,7 +70,7 @@ class SourceKeeper:
         try:
             while True:
                 await self._follow()
-                await asyncio.sleep(SWARMS_EVERY.total_seconds())
+                await asyncio.sleep(self._swarms_every.total_seconds())
         finally:
             for task in self._tasks.values():
                 task.cancel()
@@ -84,9 +87,9 @@ class SourceKeeper:
             for swarm, spec in swarms
             for source in spec.discovery.sources
         }
-        for key in self._tasks.keys() - wanted:
+        for key in sorted(self._tasks.keys() - wanted):
             self._tasks.pop(key).cancel()
-        for key in wanted - self._tasks.keys():
+        for key in sorted(wanted - self._tasks.keys()):
             self._tasks[key] = asyncio.create_task(self._keep(*key), name=f"source {key[1]}")
 
     async def _keep(self, swarm: SwarmId, name: str, every: timedelta) -> None:

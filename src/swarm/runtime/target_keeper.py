@@ -67,9 +67,12 @@ class TargetKeeper:
         mains: Mains,
         intake: Intake,
         swarms: Swarms,
+        *,
+        every: timedelta = EVERY,
     ) -> None:
         self._targets, self._watched, self._mains = targets, watched, mains
         self._intake, self._swarms = intake, swarms
+        self._every = every
         self._told: dict[str, str] = {}
 
     async def prepare(self) -> None:
@@ -80,7 +83,7 @@ class TargetKeeper:
         """Watch until cancelled."""
         while True:
             await self.look()
-            await asyncio.sleep(EVERY.total_seconds())
+            await asyncio.sleep(self._every.total_seconds())
 
     async def look(self) -> None:
         """Look once at every target; a target that cannot be asked is drifted, not fine."""

@@ -19,6 +19,7 @@ from swarm.core.decision import (
     MarkRequalified,
     OpenFreeze,
     OpenMission,
+    Order,
     Plan,
     Record,
     RejectNeed,
@@ -29,6 +30,7 @@ from swarm.core.evidence import Fact, PersonSaid, RunEnded
 from swarm.core.ids import EvidenceId
 from swarm.core.nouns import Freeze, NeedState
 from swarm.core.snapshot import Mission, OpenOrder, Snapshot
+from swarm.core.trail import EventKind
 from swarm.testing.paper_rows import PaperOrder, PaperRows
 
 _ORDER = (
@@ -43,10 +45,13 @@ class PaperStore(PaperRows):
     """The rows with a clock: ticks, orders, facts, and what people do.
 
     refused: records that the state of the store did not allow, with the reason, for all ticks.
+    issued, applied: what the last tick wrote.
     """
 
     decide: Callable[[Snapshot], Plan]
     refused: list[tuple[Record, str]] = field(default_factory=list)
+    issued: list[Order] = field(default_factory=list)
+    applied: list[Record] = field(default_factory=list)
     due: datetime | None = None
     woken: bool = True
     ticks: int = 0
@@ -73,11 +78,13 @@ class PaperStore(PaperRows):
         snapshot = self.snapshot()
         plan = self.decide(snapshot)
         opened = {record.id for record in plan.records if isinstance(record, OpenMission)}
-        refused = [
-            (record, why)
-            for record in sorted(plan.records, key=lambda record: _place(record, opened))
-            if (why := self.apply(record))
-        ]
+        refused = []
+        self.applied.clear()
+        for record in sorted(plan.records, key=lambda record: _place(record, opened)):
+            if why := self.apply(record):
+                refused.append((record, why))
+            else:
+                self.applied.append(record)
         self._issue(plan, refused, opened)
         failed: set[str] = {_owner(record) for record, _ in refused}
         for id_, standing in plan.standings:
@@ -139,14 +146,19 @@ class PaperStore(PaperRows):
         asked = self.questions[question]
         if asked.state == "open":
             asked.state = "granted" if granted else "denied"
+            body = {"approval": question, "commit": asked.answer.commit, "granted": granted}
+            self.tell(EventKind.APPROVAL_ANSWERED, body, asked.answer.mission)
             asked.answer = replace(asked.answer, granted=granted, approver="alice", at=self.now)
             self.woken = True
             self.advance(asked.answer.mission)
 
     def change(self, **over: object) -> None:
         """Another shadow, policy, set of sources...: whatever people and settings decide."""
+        before = self.world.shadow
         self.world = replace(self.world, **over)  # type: ignore[arg-type]
         self.woken = True
+        if self.world.shadow is not before:
+            self.tell(EventKind.SHADOW_SET, {"shadow": self.world.shadow})
 
     def freeze(self, hold: Freeze) -> None:
         """Hold a scope; an open freeze of the scope is extended."""
@@ -183,16 +195,15 @@ class PaperStore(PaperRows):
 
     def _see(self, mission: str, fact: Fact) -> None:
         self.woken = True
+        body = {"evidence": fact.id, "kind": fact.kind}
+        said = {"said": fact.said} if isinstance(fact, PersonSaid) else {}
+        self.tell(EventKind.EVIDENCE_SEEN, {**body, **said}, mission)
+        if isinstance(fact, RunEnded):
+            self.move_money(mission, "spend", fact.cost)
         if mission not in self.missions:
             return
-        known = self.missions[mission]
-        self.alter(mission, facts=(*known.facts, fact))
+        self.alter(mission, facts=(*self.missions[mission].facts, fact))
         self.advance(mission)
-        if isinstance(fact, RunEnded) and fact.cost and self.world.budget is not None:
-            kept, window = min(known.reserved, fact.cost), self.world.budget
-            self.alter(mission, reserved=known.reserved - kept)
-            spent = replace(window, reserved=window.reserved - kept, spent=window.spent + fact.cost)
-            self.world = replace(self.world, budget=spent)
 
     def _lapse(self) -> None:
         """Void what another policy decided, and questions that ran out or fell with it."""
@@ -206,25 +217,34 @@ class PaperStore(PaperRows):
             ]
             for key in stale:
                 self.keys.discard(key)
-                self.advance(self.orders.pop(key).order.mission)
+                mission = self.orders.pop(key).order.mission
+                gone = {"order": key, "reason": "another policy", "policy_hash": policy}
+                self.tell(EventKind.ORDER_VOIDED, gone, mission)
+                self.advance(mission)
         for asked in self.questions.values():
             other = asked.answer.policy_hash != policy
             if asked.state in {"open", "granted"} and (
                 other or asked.answer.expires_at <= self.now
             ):
                 asked.state = "void" if other else "expired"
+                body = {"approval": asked.answer.id, "state": asked.state}
+                self.tell(EventKind.APPROVAL_LAPSED, body, asked.answer.mission)
                 self.advance(asked.answer.mission)
 
     def _issue(
         self, plan: Plan, refused: list[tuple[Record, str]], opened: Collection[str]
     ) -> None:
         denied = {r.approval.mission for r, _ in refused if isinstance(r, UseApproval)}
+        self.issued.clear()
         for order in plan.orders:
             gone = order.mission in denied | self.ended.keys()
             never = order.mission in opened and order.mission not in self.missions
             if order.key not in self.keys and not never and not (order.forward and gone):
                 self.keys.add(order.key)
                 self.orders[order.key] = PaperOrder(order, self.now, self.now)
+                self.issued.append(order)
+                body = {"order": order.key, "kind": order.kind, "forward": order.forward}
+                self.tell(EventKind.ORDER_ISSUED, body, order.mission)
 
     def _next_due(self, plan: Plan, refused: bool) -> datetime | None:  # noqa: FBT001
         rests = [n.not_before for n in self.needs.values() if n.state is NeedState.OPEN]

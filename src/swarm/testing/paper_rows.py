@@ -6,8 +6,9 @@ As a real store does it: guarded by the state of the rows, and refused with a re
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from swarm.core.decision import (
     AskApproval,
@@ -23,16 +24,21 @@ from swarm.core.decision import (
     Settle,
     UseApproval,
 )
+from swarm.core.history.journal import Entry, Movement
 from swarm.core.ids import approval_id
 from swarm.core.nouns import Approval, Freeze, MissionKind, Need, NeedState, OutcomeKind, Settled
-from swarm.core.snapshot import Mission, Snapshot
+from swarm.core.snapshot import Budget, Mission, Snapshot
+from swarm.core.trail import EventKind
 
 _SETTLED_KEPT = 64
 
 
 @dataclass(slots=True)
 class PaperOrder:
-    """An issued order: when it is due, whether it was begun, and when it was settled."""
+    """An issued order: when it is due, whether it was begun, and when it was settled.
+
+    fence, tries, owner: of its claims, where a store of several controllers counts them.
+    """
 
     order: Order
     issued_at: datetime
@@ -41,6 +47,9 @@ class PaperOrder:
     settled: bool = False
     waits_because: str = ""
     in_hand: bool = False
+    fence: int = 0
+    tries: int = 0
+    owner: str = ""
 
 
 @dataclass(slots=True)
@@ -56,6 +65,8 @@ class PaperRows:
     """One swarm's rows. `world` holds everything that people and settings decide.
 
     orders: those that are open.    keys: of all orders ever; a voided one may come back.
+    trail, movements: what a real store keeps of every change, for whoever judges it later.
+    windows: earlier budget windows by their end.    paid_from: the window of a reservation.
     """
 
     world: Snapshot
@@ -66,6 +77,50 @@ class PaperRows:
     orders: dict[str, PaperOrder] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     questions: dict[str, Question] = field(default_factory=dict)
+    trail: list[Entry] = field(default_factory=list)
+    movements: list[Movement] = field(default_factory=list)
+    windows: dict[datetime, Budget] = field(default_factory=dict)
+    paid_from: dict[str, datetime] = field(default_factory=dict)
+    moved_at: dict[str, datetime] = field(default_factory=dict)  #: when a need's state changed
+
+    def tell(self, kind: EventKind, body: dict[str, Any], chain: str = "") -> None:
+        """Append one event to a mission's chain, or to the swarm's."""
+        swarm = str(self.world.swarm)
+        self.trail.append(Entry(self.now, swarm, chain or swarm, kind, body))
+
+    def move_money(self, mission: str, what: str, amount: int) -> None:
+        """Reserve, spend or release in the window that the mission's reservation is from."""
+        ends, now = self.paid_from.get(mission), self.world.budget
+        if ends is None or not amount:
+            return
+        open_ = self.missions.get(mission)
+        held = amount if what != "spend" else min(amount, open_.reserved if open_ else 0)
+        window = now if now is not None and now.window_ends == ends else self.windows[ends]
+        window = replace(
+            window,
+            reserved=window.reserved + (held if what == "reserve" else -held),
+            spent=window.spent + (amount if what == "spend" else 0),
+        )
+        if now is not None and now.window_ends == ends:
+            self.world = replace(self.world, budget=window)
+        else:
+            self.windows[ends] = window
+        if open_ is not None and what == "spend":
+            self.alter(mission, reserved=open_.reserved - held)
+        named = f"{self.world.swarm}@{ends.isoformat()}"
+        self.movements.append(Movement(self.now, named, mission, what, amount))
+
+    def turn_window(self, window: Budget | None) -> None:
+        """Begin another budget window, or go on with the present one under another cap."""
+        before = self.world.budget
+        if window is None or before is None:
+            kept = window
+        elif before.window_ends == window.window_ends:
+            kept = replace(before, cap=window.cap)
+        else:
+            self.windows[before.window_ends] = before
+            kept = self.windows.pop(window.window_ends, window)
+        self.world = replace(self.world, budget=kept)
 
     def alter(self, mission: str, **over: object) -> None:
         """Change fields of an open mission."""
@@ -84,6 +139,7 @@ class PaperRows:
                 rest = tuple(v for v in known if v[:2] != (record.gate, record.subject))
                 kept = (*rest, (record.gate, record.subject, record.verdict))
                 self.alter(record.mission, verdicts=kept)
+                self._tell_verdict(record)
             case UseApproval():
                 return self._use(record)
             case Settle():
@@ -91,14 +147,9 @@ class PaperRows:
             case RejectNeed():
                 self._move_need(record.need, NeedState.REJECTED, None)
             case MarkRequalified():
-                self._freezes(
-                    replace(hold, requalified=hold.requalified or record.mission)
-                    if hold.id == record.freeze
-                    else hold
-                    for hold in self.world.freezes
-                )
+                self._requalify(record)
             case LiftFreeze():
-                self._freezes(hold for hold in self.world.freezes if hold.id != record.freeze)
+                self.lift(record.freeze, record.by)
             case OpenFreeze():
                 self.open_freeze(record)
             case Learn():
@@ -114,6 +165,32 @@ class PaperRows:
     def _freezes(self, holds: Iterable[Freeze]) -> None:
         self.world = replace(self.world, freezes=tuple(holds))
 
+    def _tell_verdict(self, record: GiveVerdict) -> None:
+        verdict = record.verdict
+        body = {
+            "gate": record.gate, "subject": record.subject, "answer": int(verdict.answer),
+            "reason": str(verdict.reason), "detail": verdict.detail,
+            "evidence": list(verdict.evidence), "configured": verdict.configured,
+            "policy_hash": self.world.policy_hash, "generation": self.world.generation,
+        }  # fmt: skip
+        self.tell(EventKind.VERDICT_GIVEN, body, record.mission)
+
+    def _requalify(self, record: MarkRequalified) -> None:
+        for hold in self.world.freezes:
+            if hold.id == record.freeze and hold.requalified is None:
+                proven = replace(hold, requalified=record.mission)
+                self._freezes(proven if one is hold else one for one in self.world.freezes)
+                body = {"freeze": hold.id, "class": hold.mission_class, "mission": record.mission}
+                self.tell(EventKind.FREEZE_REQUALIFIED, body)
+
+    def lift(self, freeze: str, by: str) -> None:
+        """End a hold; nothing where it has ended."""
+        for hold in self.world.freezes:
+            if hold.id == freeze:
+                self._freezes(one for one in self.world.freezes if one is not hold)
+                body = {"freeze": hold.id, "class": hold.mission_class, "by": by}
+                self.tell(EventKind.FREEZE_LIFTED, body)
+
     def open_freeze(self, record: OpenFreeze) -> None:
         """One open freeze per scope: the same scope again is an extension that asks for proof."""
         new = record.freeze
@@ -126,8 +203,18 @@ class PaperRows:
                     needs_token=hold.needs_token or new.needs_token,
                 )  # fmt: skip
                 self._freezes(grown if one is hold else one for one in self.world.freezes)
+                self._tell_freeze(EventKind.FREEZE_EXTENDED, grown)
                 return
         self._freezes((*self.world.freezes, new))
+        self._tell_freeze(EventKind.FREEZE_OPENED, new)
+
+    def _tell_freeze(self, kind: EventKind, hold: Freeze) -> None:
+        body = {
+            "freeze": hold.id, "class": hold.mission_class, "reason": hold.reason,
+            "detail": hold.detail, "cause": hold.cause,
+            "until": hold.until.isoformat() if hold.until else None,
+        }  # fmt: skip
+        self.tell(kind, body)
 
     def _use(self, record: UseApproval) -> str:
         asked = self.questions[record.approval.id]
@@ -136,6 +223,9 @@ class PaperRows:
         if asked.state != "granted" or asked.answer.expires_at <= self.now:
             return f"ApprovalNot{asked.state.capitalize()}"
         asked.state = "used"
+        answer = record.approval
+        body = {"approval": answer.id, "commit": answer.commit, "by": answer.approver}
+        self.tell(EventKind.APPROVAL_USED, body, answer.mission)
         return ""
 
     def _ask(self, record: AskApproval) -> None:
@@ -149,14 +239,28 @@ class PaperRows:
         )  # fmt: skip
         self.questions[id_] = Question(answer)
         self.advance(record.mission)
+        body = {
+            "approval": id_, "commit": record.commit, "policy_hash": record.policy_hash,
+            "risk": int(record.risk), "question": record.question,
+        }  # fmt: skip
+        self.tell(EventKind.APPROVAL_ASKED, body, record.mission)
 
     def _settle(self, record: Settle) -> None:
         mission = self.missions.pop(record.mission)
         self.ended[record.mission] = record
+        body = {
+            "outcome": str(record.outcome.kind), "reason": str(record.outcome.reason),
+            "detail": record.outcome.detail, "attempts": record.outcome.attempts,
+            "cost": record.outcome.cost, "landed": record.outcome.landed,
+            "counts_as_failure": record.outcome.counts_as_failure,
+        }  # fmt: skip
+        self.tell(EventKind.MISSION_SETTLED, body, mission.id)
         for key, row in list(self.orders.items()):
             if row.order.mission == mission.id and row.order.forward:
                 self.keys.discard(key)
                 del self.orders[key]
+                gone = {"order": key, "reason": "the mission ended"}
+                self.tell(EventKind.ORDER_VOIDED, gone, mission.id)
         if mission.need is not None:
             retry = NeedState.OPEN if record.retry_need_at else NeedState.REJECTED
             state = NeedState.DONE if record.need_done else retry
@@ -166,18 +270,16 @@ class PaperRows:
             outcome=OutcomeKind(record.outcome.kind), at=record.outcome.at, repo=mission.repo,
             counts_as_failure=record.outcome.counts_as_failure,
         )  # fmt: skip
-        window = self.world.budget
-        if window is not None:
-            window = replace(window, reserved=window.reserved - mission.reserved)
+        self.move_money(mission.id, "release", mission.reserved)
         self.world = replace(
             self.world,
-            budget=window,
             settled=(*self.world.settled, item)[-_SETTLED_KEPT:],
             denied=self.world.denied | set(record.deny),
         )
 
     def _move_need(self, need: str, state: NeedState, not_before: datetime | None) -> None:
         if need in self.needs:
+            self.moved_at[need] = self.now
             self.needs[need] = replace(self.needs[need], state=state, not_before=not_before)
 
     def _open(self, record: OpenMission) -> str:
@@ -192,9 +294,10 @@ class PaperRows:
         if record.reserve:
             if window is None or window.left < record.reserve:
                 return "BudgetExhausted"
-            window = replace(window, reserved=window.reserved + record.reserve)
-            self.world = replace(self.world, budget=window)
+            self.paid_from[record.id] = window.window_ends
+            self.move_money(record.id, "reserve", record.reserve)
         if need is not None:
+            self.moved_at[need.id] = self.now
             rounds = need.rounds + (record.kind is MissionKind.DELIVER)
             self.needs[need.id] = replace(need, state=NeedState.TAKEN, rounds=rounds)
         self.missions[record.id] = Mission(
@@ -204,4 +307,16 @@ class PaperRows:
             contract=record.contract, opened_at=record.at, version=0, reserved=record.reserve,
             freeze=record.freeze, sources=need.origins if need else (),
         )  # fmt: skip
+        self._tell_opened(record)
         return ""
+
+    def _tell_opened(self, record: OpenMission) -> None:
+        body = {
+            "need": record.need, "kind": str(record.kind), "parent": record.parent,
+            "cause": record.cause, "class": record.mission_class, "risk": int(record.risk),
+            "repo": record.repo, "title": record.title, "agent": record.agent,
+            "contract": asdict(record.contract), "reserve": record.reserve,
+            "rank": record.rank_terms, "generation": self.world.generation,
+            "policy_hash": self.world.policy_hash, "shadow": self.world.shadow,
+        }  # fmt: skip
+        self.tell(EventKind.MISSION_OPENED, body, record.id)

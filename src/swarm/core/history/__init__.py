@@ -1,0 +1,1 @@
+"""What really happened, held against what was promised: one checker over journal and trail."""

@@ -1,0 +1,84 @@
+"""Every rollback had a reason, and every failed gate after landing an answer (rule 6)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from swarm.contract.verdict import Answer
+from swarm.core.history.finding import Bench, Rule
+from swarm.core.history.journal import Deed, Effect
+from swarm.core.history.log import Opened
+from swarm.core.history.permitted import CANARY, OBJECTIVES
+from swarm.core.reasons import Reason
+
+#: Why a mission may have been taken back, where no gate's verdict says it.
+_REASONS = frozenset(
+    {
+        Reason.CANARY_FAILED,
+        Reason.CANARY_UNDECIDED,
+        Reason.SLO_REGRESSED,
+        Reason.SYNC_FAILED,
+        Reason.TARGET_DRIFTED,
+        Reason.ORDER_REFUSED,
+        Reason.DIGEST_DENIED,
+        Reason.CANCELLED,
+        Reason.REJECTED,
+        Reason.ROLLBACK_REFUSED,
+    }
+)
+_AGAINST = frozenset({"cancel", "reject", "rollback"})
+
+
+def rollback(bench: Bench) -> None:
+    """No rollback without a failure, timeout or word; no failure without a rollback or freeze."""
+    taken_back: dict[str, list[Effect]] = defaultdict(list)
+    for effect in bench.history.effects:
+        if effect.deed not in {Deed.ABORT, Deed.REVERT}:
+            continue
+        taken_back[effect.mission].append(effect)
+        mission = bench.log.missions.get(effect.mission)
+        if mission is None or not _judged(mission, effect.at):
+            continue
+        bench.look(Rule.ROLLBACK)
+        if not _founded(mission, effect.at):
+            detail = f"{effect.deed} although nothing had failed and nobody had asked for it"
+            bench.broken(Rule.ROLLBACK, effect.at, (effect.mission, effect.key), detail)
+    for mission in bench.log.missions.values():
+        for (gate, subject), given in mission.verdicts.items():
+            if gate in {CANARY, OBJECTIVES} and given[-1][1] == Answer.FAIL:
+                bench.look(Rule.ROLLBACK)
+                _answered(bench, mission, (gate, subject, given[-1][0]), taken_back[mission.id])
+
+
+def _judged(mission: Opened, at: datetime) -> bool:
+    """Whether the log says enough by now: an open mission's reason may still be on its way."""
+    return bool(mission.ended) or _failed(mission, at)
+
+
+def _failed(mission: Opened, at: datetime) -> bool:
+    return any(
+        gate in {CANARY, OBJECTIVES} and any(t <= at and a == Answer.FAIL for t, a in given)
+        for (gate, _), given in mission.verdicts.items()
+    )
+
+
+def _founded(mission: Opened, at: datetime) -> bool:
+    if _failed(mission, at) or mission.heard(_AGAINST, at):
+        return True
+    return any(entry.body.get("reason") in _REASONS for entry in mission.ended)
+
+
+def _answered(
+    bench: Bench, mission: Opened, failure: tuple[str, str, datetime], taken_back: list[Effect]
+) -> None:
+    gate, subject, at = failure
+    by = at + bench.history.answer_within
+    if by > bench.history.until:
+        return  # its time is not over yet
+    if any(at <= effect.at <= by for effect in taken_back):
+        return
+    if bench.log.froze(mission.swarm, mission.mission_class, at, by):
+        return
+    detail = f"{gate} of {subject} failed, and neither a rollback nor a freeze followed in time"
+    bench.broken(Rule.ROLLBACK, at, (mission.id, ""), detail)

@@ -1,0 +1,1 @@
+"""The real shell under virtual time: seeded faults, simulated twins of every port, one verdict."""

@@ -1,0 +1,179 @@
+"""The line between one controller and everything outside: late, lost, doubled, cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+from swarm.contract.errors import Unavailable
+from swarm.testing.simulation.chance import Chance, Fault, Weights
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """The other end. Seconds: of an ordinary call, of patience, of a very slow answer.
+
+    repeats: it carries a request out again at once (a transaction that is tried again) instead
+             of having it arrive once more later.
+    """
+
+    weights: Weights
+    latency: float
+    patience: float
+    slow: tuple[float, float]
+    repeats: bool = False
+
+
+class Line:
+    """One controller's connection. Cut it, and nothing gets through any more, for good.
+
+    mark:  told of every call and what came of it, for the trace.
+    crash: kills the controller at the other end of this line.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        chance: Chance,
+        mark: Callable[[str], None],
+        crash: Callable[[], None],
+    ) -> None:
+        self.name, self.chance = name, chance
+        self._mark, self._crash = mark, crash
+        self._calls: Counter[str] = Counter()
+        self._flights: set[asyncio.Task[object]] = set()
+        self._moving = asyncio.Event()
+        self._moving.set()
+        self.dead = False
+
+    def cut(self) -> None:
+        """The controller is gone: what it sent still arrives, what it sends now does not."""
+        self.dead = True
+        self._moving.set()
+
+    def hold(self) -> None:
+        """The controller stands still."""
+        self._moving.clear()
+
+    def go_on(self) -> None:
+        """It moves again."""
+        self._moving.set()
+
+    async def call(
+        self,
+        what: str,
+        effect: Callable[[], T],
+        peer: Peer,
+        stale: Callable[[], T] | None = None,
+    ) -> T:
+        """Carry one request over and its answer back; `effect` happens in one piece.
+
+        stale: what an answer of a while ago would have said, where that may happen.
+        Raises Unavailable when nobody answers, and whatever `effect` raises; to a controller that
+        crashes it never returns.
+        """
+        self._calls[what] += 1
+        point = f"{self.name}.{what}.{self._calls[what]}"
+        if self.dead or not self._moving.is_set():
+            await self._standing()
+        first, second = self.chance.pair(point)
+        fault = self.chance.drawn(point, first, peer.weights) if peer.weights else None
+        await asyncio.sleep(peer.latency * (0.2 + second))
+        if self.dead or not self._moving.is_set():
+            await self._standing()
+        if fault is None:
+            answer = effect()
+            self._mark(point)
+        else:
+            answer = await self._faulty((point, fault), effect, peer, stale)
+        if self.dead or not self._moving.is_set():
+            await self._standing()
+        return answer
+
+    async def _faulty(
+        self,
+        at: tuple[str, Fault],
+        effect: Callable[[], T],
+        peer: Peer,
+        stale: Callable[[], T] | None,
+    ) -> T:
+        point, fault = at
+        self._mark(f"{point} {fault}")
+        match fault:
+            case Fault.LOST:
+                await asyncio.sleep(peer.patience)
+                raise Unavailable(f"{point}: no answer")
+            case Fault.REPLY_LOST:
+                self._quietly(effect)
+                await asyncio.sleep(peer.patience)
+                raise Unavailable(f"{point}: no answer")
+            case Fault.SLOW:
+                delay = self.chance.number(f"{point}/slow", *peer.slow)
+                return await asyncio.shield(self._later(delay, effect))
+            case Fault.TWICE if peer.repeats:
+                self._quietly(effect)
+                return effect()
+            case Fault.TWICE:
+                delay = self.chance.number(f"{point}/again", *peer.slow)
+                self._later(delay, lambda: self._quietly(effect))
+                return effect()
+            case Fault.STALE if stale is not None:
+                return stale()
+            case Fault.CRASH_BEFORE | Fault.CRASH_AFTER:
+                if fault is Fault.CRASH_AFTER:
+                    self._quietly(effect)
+                return await self._die()
+            case _:
+                return effect()
+
+    def _quietly(self, effect: Callable[[], object]) -> None:
+        """Carry it out where nobody hears the answer, so that nobody hears an error either."""
+        try:
+            effect()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller is not there
+            self._mark(f"unheard {type(error).__name__}")
+
+    def _later(self, delay: float, effect: Callable[[], T]) -> asyncio.Task[T]:
+        """A request on its way; it arrives whatever becomes of its sender."""
+
+        async def fly() -> T:
+            await asyncio.sleep(delay)
+            self._mark(f"late {self.name}")
+            return effect()
+
+        flight = asyncio.get_running_loop().create_task(fly())
+        self._flights.add(flight)
+        flight.add_done_callback(self._arrived)
+        return flight
+
+    def _arrived(self, flight: asyncio.Task[T]) -> None:
+        self._flights.discard(flight)
+        if not flight.cancelled():
+            flight.exception()  # looked at: its sender may be gone
+
+    async def _standing(self) -> None:
+        """Wait while the controller stands still; end what goes on in one that is gone."""
+        await self._moving.wait()
+        if self.dead:
+            raise Unavailable(f"{self.name} is dead")
+
+    async def _die(self) -> NoReturn:
+        self._crash()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("a dead controller went on")
+
+
+def at_once(work: Awaitable[T]) -> T:
+    """The result of a coroutine that never waits; for effects that happen in one piece."""
+    step = work.__await__()
+    try:
+        next(step)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("an effect waited: it would not have happened in one piece")

@@ -1,0 +1,132 @@
+"""One controller's hands: every order goes over its line to the ground, with its fence."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from swarm.core.decision import (
+    Abort,
+    JudgeArtifact,
+    Land,
+    Notify,
+    Order,
+    Promote,
+    Restage,
+    Revert,
+    RunCheck,
+    SeeLive,
+    SeeMain,
+    SetTraffic,
+    StartRun,
+    Sync,
+    TakeLook,
+)
+from swarm.core.evidence import MainSeen
+from swarm.core.ids import RunId, evidence_id
+from swarm.ports.reply import Done, Reply
+from swarm.testing.simulation.ground import Asked, Ground
+from swarm.testing.simulation.line import Line, Peer, at_once
+from swarm.testing.simulation.ports import StorePorts
+
+
+class Reach:
+    """Every port that acts, for one controller; `Forge.main` lies in `ForgeReach`."""
+
+    def __init__(
+        self, ground: Ground, line: Line, peer: Peer, store: StorePorts, skew: timedelta
+    ) -> None:
+        self.ground, self._line, self._peer, self._store = ground, line, peer, store
+        self._skew = skew
+
+    async def ask(
+        self,
+        order: Order,
+        effect: Callable[[Any], Awaitable[Reply]],
+        stale: Callable[[], Reply] | None = None,
+    ) -> Reply:
+        """Carry one order over; a late copy of it still says when it was allowed."""
+        begun_at, fence = self._store.begun.get(order.key, (None, None))
+        asked = Asked(begun_at, fence, self._skew)
+
+        def arrive() -> Reply:
+            self.ground.by(asked)
+            return at_once(effect(order))
+
+        return await self._line.call(order.kind, arrive, self._peer, stale)
+
+    async def run(self, order: StartRun) -> Reply:
+        """Agent work."""
+        return await self.ask(order, self.ground.run)
+
+    async def stop(self, run: RunId) -> None:
+        """End a run; nothing runs here that could be ended."""
+        await self.ground.stop(run)
+
+    async def check(self, order: RunCheck) -> Reply:
+        """A required check."""
+        return await self.ask(order, self.ground.check)
+
+    async def restage(self, order: Restage) -> Reply:
+        """A change on top of the moved main."""
+        return await self.ask(order, self.ground.restage)
+
+    async def land(self, order: Land) -> Reply:
+        """Main from base to head."""
+        return await self.ask(order, self.ground.land)
+
+    async def revert(self, order: Revert) -> Reply:
+        """A landed commit undone."""
+        return await self.ask(order, self.ground.revert)
+
+    async def main_of(self, order: SeeMain) -> Reply:
+        """Where main stands; a stale mirror says where it stood before."""
+
+        def stale() -> Reply:
+            self.ground.by(Asked(skew=self._skew))
+            common = {"id": evidence_id(order.key), "at": self.ground.now(), "source": "mirror"}
+            seen = self.ground.behind(order.repo)
+            return Done(fact=MainSeen(**common, repo=order.repo, commit=seen))  # type: ignore[arg-type]
+
+        return await self.ask(order, self.ground.main_of, stale)
+
+    async def judge(self, order: JudgeArtifact) -> Reply:
+        """Signature and provenance."""
+        return await self.ask(order, self.ground.judge)
+
+    async def sync(self, order: Sync) -> Reply:
+        """A revision beside the stable one."""
+        return await self.ask(order, self.ground.sync)
+
+    async def set_traffic(self, order: SetTraffic) -> Reply:
+        """A share of the traffic."""
+        return await self.ask(order, self.ground.set_traffic)
+
+    async def promote(self, order: Promote) -> Reply:
+        """A revision as the only one."""
+        return await self.ask(order, self.ground.promote)
+
+    async def abort(self, order: Abort) -> Reply:
+        """A revision taken off."""
+        return await self.ask(order, self.ground.abort)
+
+    async def live(self, order: SeeLive) -> Reply:
+        """What a target runs."""
+        return await self.ask(order, self.ground.live)
+
+    async def look(self, order: TakeLook) -> Reply:
+        """Both arms' counters."""
+        return await self.ask(order, self.ground.look)
+
+    async def notify(self, order: Notify) -> Reply:
+        """A word to the owner."""
+        return await self.ask(order, self.ground.notify)
+
+
+class ForgeReach:
+    """`ports.hands.Forge` of a reach."""
+
+    def __init__(self, reach: Reach) -> None:
+        self.restage, self.land, self.revert = reach.restage, reach.land, reach.revert
+        self.main = reach.main_of

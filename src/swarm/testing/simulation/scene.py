@@ -1,0 +1,140 @@
+"""What one swarm of a simulated installation is told to do: drawn anew for each seed."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from swarm.contract.choices import Mode
+from swarm.contract.swarm import SwarmSpec
+from swarm.core.history.journal import Terms
+from swarm.core.ids import SwarmId, swarm_id
+from swarm.core.nouns import Risk
+from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
+from swarm.core.snapshot import AgentBinding, Installation
+from swarm.ports.store import Binding, BudgetTerms
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+CLASSES = ("tidy", "docs", "deps")
+SOURCES = ("linter", "tracker")
+AGENT_COST = 100
+NOBODY = 4  #: above every risk class: nobody is asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One swarm: its spec and what its installation binds its names to."""
+
+    swarm: SwarmId
+    name: str
+    repo: str
+    target: str
+    spec: SwarmSpec
+    installation: Installation
+    budget: BudgetTerms
+    _known: dict[int, tuple[SwarmSpec, Binding]] = field(default_factory=dict)
+
+    def binding(self, spec: SwarmSpec) -> Binding:
+        """The binding of a spec here; the same in every process."""
+        known = self._known.get(id(spec))
+        if known is None or known[0] is not spec:
+            told = repr((spec.model_dump(mode="json"), _plain(self.installation), self.budget))
+            digest = hashlib.sha256(told.encode()).hexdigest()
+            bound = Binding(installation=self.installation, policy_hash=digest, budget=self.budget)
+            known = self._known[id(spec)] = (spec, bound)
+        return known[1]
+
+    def terms(self, spec: SwarmSpec, at: datetime) -> Terms:
+        """What the document lets a spec do by itself (MODE-2, 3, 5, 6), told a second time."""
+        bound = self.installation
+        r3 = bound.r3_allowed
+        if not spec.delivery.required_checks:
+            return Terms(at, self.swarm, 0, r3)
+        watched = self.target in spec.delivery.deployment_targets and self.repo in bound.attests
+        lights_out = spec.mode is Mode.LIGHTS_OUT and watched
+        return Terms(at, self.swarm, NOBODY if lights_out else int(Risk.R2), r3)
+
+
+def _plain(installation: Installation) -> list[object]:
+    """Sets in order: their own order differs from process to process."""
+    values = (getattr(installation, name) for name in Installation.__slots__)
+    return [sorted(value) if isinstance(value, frozenset) else value for value in values]
+
+
+def draw(seed: int, number: int) -> Scene:
+    """The `number`-th swarm of a seed, from 0."""
+    dice = random.Random(f"scene {seed} {number}")  # noqa: S311 - a seeded draw, no secret
+    name, repo, target = f"swarm-{number}", f"acme/shop-{number}", f"orders-{number}"
+    watched = dice.random() < 0.85  # noqa: PLR2004 - mostly there is something to watch
+    allowed = dice.random() < 0.5  # noqa: PLR2004
+    canary = CanaryThresholds(look_every=2 * MINUTE, max_hold=dice.choice((10, 20)) * MINUTE)
+    slo = SloThresholds(look_every=2 * MINUTE, window=6 * MINUTE, max_hold=15 * MINUTE)
+    installation = Installation(
+        checks=frozenset({"lint", "unit-tests", "extra"}),
+        targets=((target, repo),),
+        agents=(AgentBinding(name="tidy", cost=AGENT_COST),),
+        auto_execute=None,
+        r3_allowed=frozenset({repo, target}) if allowed else frozenset(),
+        attests=frozenset({repo}) if dice.random() < 0.8 else frozenset(),  # noqa: PLR2004
+        max_missions=dice.choice((1, 2, 3)),
+        check_deadline=10 * MINUTE,
+        canary=canary,
+        slo=slo,
+        approval_lasts=dice.choice((1, 4)) * HOUR,
+        need_cooldown=dice.choice((1, 3)) * HOUR,
+        class_freeze_after=dice.choice((1, 2, 3)),
+    )
+    terms = BudgetTerms(
+        name="default-budget",
+        cap=dice.choice((1_000, 2_000, 10_000)),
+        window=dice.choice((6, 24)) * HOUR,
+    )
+    spec = SwarmSpec.model_validate(_spec(dice, repo, (target,) if watched else ()))
+    return Scene(
+        swarm=swarm_id("default", name),
+        name=name,
+        repo=repo,
+        target=target,
+        spec=spec,
+        installation=installation,
+        budget=terms,
+    )
+
+
+def _spec(dice: random.Random, repo: str, targets: tuple[str, ...]) -> Mapping[str, Any]:
+    return {
+        "owner": {"id": "alice", "channel": "swarm://owner/platform"},
+        "domains": ["platform"],
+        "objectives": ["fewer defects"],
+        "mode": dice.choice(("lights-out", "assisted")),
+        "cadence": {"planEvery": "30m", "implementEvery": "30m"},
+        "discovery": {"sources": [{"name": name} for name in SOURCES]},
+        "delivery": delivery(repo, targets, steps=dice.choice(STEPS)),
+        "risk": {
+            "freezeAfterFailures": dice.choice((2, 3, 5)),
+            "freezeDuration": dice.choice(("15m", "1h")),
+        },
+    }
+
+
+STEPS = (((10, "4m"), (100, "0s")), ((10, "4m"), (50, "4m"), (100, "0s")))
+
+
+def delivery(
+    repo: str,
+    targets: tuple[str, ...],
+    *,
+    checks: tuple[str, ...] = ("lint", "unit-tests"),
+    steps: tuple[tuple[int, str], ...] = STEPS[0],
+) -> dict[str, Any]:
+    """A spec's delivery block."""
+    return {
+        "repoAllowlist": [repo],
+        "requiredChecks": list(checks),
+        "deploymentTargets": list(targets),
+        "rollout": {"steps": [{"setWeight": w, "pause": p} for w, p in steps]},
+    }

@@ -1,0 +1,381 @@
+"""The history checker against histories that somebody doctored, each caught by the right rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from swarm.contract.verdict import Answer
+from swarm.core.history.check import check
+from swarm.core.history.finding import Rule
+from swarm.core.history.journal import Deed, Effect, Entry, Grip, History, Movement, Terms
+
+BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
+SWARM, GOOD, BAD, BIG = "s-1", "m-good", "m-bad", "m-big"
+REPO, TARGET, WINDOW = "acme/shop", "orders", "s-1@day"
+
+
+def at(minutes):
+    return BEGIN + timedelta(minutes=minutes)
+
+
+@dataclass
+class Tale:
+    """A history that can be written on: lists instead of tuples."""
+
+    entries: list = field(default_factory=list)
+    effects: list = field(default_factory=list)
+    grips: list = field(default_factory=list)
+    movements: list = field(default_factory=list)
+    terms: list = field(default_factory=list)
+    caps: dict = field(default_factory=dict)
+    until: datetime = BEGIN + timedelta(minutes=2_000)
+
+    def log(self, minutes, event, chain="", /, **body):
+        self.entries.append(Entry(at(minutes), SWARM, chain or SWARM, event, body))
+
+    def verdict(self, minutes, mission, gate, subject, answer=Answer.PASS):
+        self.log(minutes, "verdict.given", mission, gate=gate, subject=subject, answer=int(answer))
+
+    def do(self, minutes, mission, deed, key, where="", subject="", **more):
+        """Order, claim, effect and settlement, as they come in life."""
+        key = f"{mission}/{key}"
+        self.log(minutes, "order.issued", mission, order=key, kind=str(deed), forward=True)
+        fence = int(minutes * 1_000)
+        for what in ("claimed", "begun", "settled"):
+            self.grips.append(Grip(at(minutes), key, fence, what))
+        self.effects.append(
+            Effect(
+                at=at(minutes + 1), deed=deed, mission=mission, key=key, where=where,
+                subject=subject, begun_at=at(minutes), fence=fence, **more,
+            )
+        )  # fmt: skip
+
+    def history(self):
+        return History(
+            entries=tuple(sorted(self.entries, key=lambda one: one.at)),
+            effects=tuple(sorted(self.effects, key=lambda one: one.at)),
+            until=self.until,
+            grips=tuple(self.grips),
+            movements=tuple(self.movements),
+            terms=tuple(self.terms),
+            caps=self.caps,
+        )
+
+    def broken(self):
+        return {one.rule for one in check(self.history()).violations}
+
+    def effect(self, mission, deed):
+        """Where the first effect of this kind stands."""
+        return next(
+            place for place, one in enumerate(self.effects)
+            if (one.mission, one.deed) == (mission, deed)
+        )  # fmt: skip
+
+    def drop(self, event, chain="", /, **body):
+        """Take out the log's events that say this."""
+
+        def says(one):
+            same = one.kind == event and one.chain == (chain or SWARM)
+            return same and all(one.body.get(name) == value for name, value in body.items())
+
+        assert any(says(one) for one in self.entries)
+        self.entries = [one for one in self.entries if not says(one)]
+
+
+def begin(tale, minutes, mission, risk=1):
+    contract = {"targets": [TARGET]}
+    tale.movements.append(Movement(at(minutes), WINDOW, mission, "reserve", 400))
+    tale.log(
+        minutes, "mission.opened", mission, reserve=400, risk=risk, contract=contract,
+        **{"class": "tidy"},
+    )  # fmt: skip
+    tale.do(minutes, mission, Deed.RUN, "run/0", REPO, f"{mission}-run-0")
+    tale.movements.append(Movement(at(minutes + 9), WINDOW, mission, "spend", 100))
+    for gate in ("code_quality", "merge_policy", "supply_chain"):
+        tale.verdict(minutes + 10, mission, gate, f"{mission}-head")
+
+
+def land(tale, minutes, mission, risk=1):
+    head = f"{mission}-head"
+    tale.do(minutes, mission, Deed.LAND, f"land/{head}", REPO, head, risk=risk)
+    tale.do(minutes + 2, mission, Deed.SYNC, f"sync/{head}", TARGET, head)
+    tale.do(minutes + 4, mission, Deed.TRAFFIC, "traffic/0", TARGET, head, step=0, percent=10)
+
+
+def promote(tale, minutes, mission):
+    head = f"{mission}-head"
+    tale.verdict(minutes, mission, "progressive_rollout", f"{TARGET}@{head}#10")
+    tale.do(minutes, mission, Deed.TRAFFIC, "traffic/1", TARGET, head, step=1, percent=100)
+    tale.verdict(minutes + 10, mission, "post_deploy_slo", f"{TARGET}@{head}#100")
+    tale.do(minutes + 10, mission, Deed.PROMOTE, "promote", TARGET, head)
+
+
+def end(tale, minutes, mission, outcome="delivered", reason="Delivered"):
+    tale.log(minutes, "mission.settled", mission, outcome=outcome, reason=reason)
+    tale.movements.append(Movement(at(minutes), WINDOW, mission, "release", 300))
+
+
+def clean():
+    """Delivered, rolled back with a freeze after it, and an R3 that a person approved."""
+    tale = Tale(caps={WINDOW: 2_000}, terms=[Terms(at(0), SWARM, 2)])
+    begin(tale, 1, GOOD)
+    land(tale, 20, GOOD)
+    promote(tale, 40, GOOD)
+    end(tale, 60, GOOD)
+    begin(tale, 100, BAD)
+    land(tale, 120, BAD)
+    head = f"{BAD}-head"
+    tale.verdict(130, BAD, "progressive_rollout", f"{TARGET}@{head}#10", Answer.FAIL)
+    tale.do(131, BAD, Deed.ABORT, "abort/0", TARGET, head)
+    tale.do(135, BAD, Deed.REVERT, "revert", REPO, head)
+    end(tale, 140, BAD, "rolled-back", "CanaryFailed")
+    tale.log(141, "freeze.opened", freeze="f-1", until=None, **{"class": "tidy"})
+    tale.log(200, "freeze.lifted", freeze="f-1", **{"class": "tidy"})
+    begin(tale, 220, BIG, risk=3)
+    tale.log(235, "approval.used", BIG, approval="a-1", commit=f"{BIG}-head")
+    land(tale, 240, BIG, risk=3)
+    promote(tale, 260, BIG)
+    end(tale, 280, BIG)
+    return tale
+
+
+def move(tale, mission, deed, /, **change):
+    place = tale.effect(mission, deed)
+    tale.effects[place] = replace(tale.effects[place], **change)
+
+
+def again(tale, mission, deed, **change):
+    tale.effects.append(replace(tale.effects[tale.effect(mission, deed)], **change))
+
+
+def fixes(tale, number):
+    for attempt in range(1, number + 1):
+        subject = f"{GOOD}-run-{attempt}"
+        tale.do(10 + attempt / 10, GOOD, Deed.RUN, f"run/{attempt}", REPO, subject)
+
+
+HEAD = f"{GOOD}-head"
+DOCTORED = [
+    # Rule 1
+    ("agent-started-twice", Rule.ONCE, lambda t: again(t, GOOD, Deed.RUN, at=at(3))),
+    ("landed-twice-under-one-key", Rule.ONCE, lambda t: again(t, GOOD, Deed.LAND, at=at(30))),
+    ("landed-twice-under-two-keys", Rule.ONCE,
+     lambda t: t.do(30, GOOD, Deed.LAND, "land/again", REPO, HEAD)),
+    ("promoted-twice", Rule.ONCE, lambda t: again(t, GOOD, Deed.PROMOTE, at=at(55))),
+    ("reverted-twice", Rule.ONCE, lambda t: again(t, BAD, Deed.REVERT, at=at(139))),
+    ("told-twice", Rule.ONCE, lambda t: [
+        t.do(50, GOOD, Deed.NOTIFY, "notify/x", "channel", "x"),
+        again(t, GOOD, Deed.NOTIFY, at=at(52)),
+    ]),
+    ("opened-twice", Rule.ONCE, lambda t: t.log(2, "mission.opened", GOOD, **{"class": "tidy"})),
+    ("ended-twice", Rule.ONCE, lambda t: end(t, 61, GOOD)),
+    ("ended-but-never-opened", Rule.ONCE,
+     lambda t: t.log(5, "mission.settled", "m-ghost", outcome="delivered", reason="Delivered")),
+    # Rule 2
+    ("landed-without-checks", Rule.GATES,
+     lambda t: t.drop("verdict.given", GOOD, gate="code_quality")),
+    ("landed-without-merge-policy", Rule.GATES,
+     lambda t: t.drop("verdict.given", GOOD, gate="merge_policy")),
+    ("landed-unsigned", Rule.GATES, lambda t: t.drop("verdict.given", GOOD, gate="supply_chain")),
+    ("landed-on-a-red-check", Rule.GATES,
+     lambda t: t.verdict(15, GOOD, "code_quality", HEAD, Answer.FAIL)),
+    ("landed-while-signing-was-waited-for", Rule.GATES,
+     lambda t: t.verdict(15, GOOD, "supply_chain", HEAD, Answer.WAIT)),
+    ("verdict-is-about-another-commit", Rule.GATES,
+     lambda t: move(t, GOOD, Deed.LAND, subject="other-head")),
+    ("passed-only-after-it-was-decided", Rule.GATES, lambda t: [
+        t.drop("verdict.given", GOOD, gate="code_quality"),
+        t.verdict(21, GOOD, "code_quality", HEAD),
+    ]),
+    ("exposed-without-a-pass", Rule.GATES,
+     lambda t: t.drop("verdict.given", GOOD, gate="progressive_rollout")),
+    ("exposed-after-a-fail", Rule.GATES,
+     lambda t: t.verdict(259, BIG, "progressive_rollout", f"{TARGET}@{BIG}-head#50", Answer.FAIL)),
+    ("promoted-without-a-pass", Rule.GATES,
+     lambda t: t.drop("verdict.given", GOOD, gate="post_deploy_slo")),
+    ("effect-without-an-order", Rule.GATES,
+     lambda t: t.drop("order.issued", GOOD, kind="land")),
+    ("effect-of-no-mission", Rule.GATES, lambda t: move(t, GOOD, Deed.SYNC, mission="m-ghost")),
+    ("effect-before-its-order", Rule.GATES,
+     lambda t: move(t, GOOD, Deed.SYNC, at=at(5), begun_at=at(5))),
+    # Rule 3
+    ("started-under-a-class-freeze", Rule.FREEZE,
+     lambda t: t.log(0.5, "freeze.opened", freeze="f-9", **{"class": "tidy"})),
+    ("landed-under-a-swarm-freeze", Rule.FREEZE, lambda t: [
+        t.log(19, "freeze.opened", freeze="f-9", **{"class": "*"}),
+        t.log(21, "freeze.lifted", freeze="f-9", **{"class": "*"}),
+    ]),
+    ("the-lift-came-later-than-told", Rule.FREEZE, lambda t: [
+        t.drop("freeze.lifted", freeze="f-1"),
+        t.log(230, "freeze.lifted", freeze="f-1", **{"class": "tidy"}),
+    ]),
+    ("promoted-in-a-freeze-that-never-ended", Rule.FREEZE,
+     lambda t: t.drop("freeze.lifted", freeze="f-1")),
+    # Rule 4
+    ("reserved-above-the-cap", Rule.BUDGET,
+     lambda t: t.movements.append(Movement(at(300), WINDOW, "m-x", "reserve", 9_000))),
+    ("spent-a-negative-amount", Rule.BUDGET,
+     lambda t: t.movements.append(Movement(at(300), WINDOW, GOOD, "spend", -5))),
+    ("gave-back-more-than-it-had", Rule.BUDGET,
+     lambda t: t.movements.append(Movement(at(300), WINDOW, GOOD, "release", 1))),
+    ("worked-without-a-reservation", Rule.BUDGET, lambda t: setattr(
+        t, "movements", [m for m in t.movements if (m.mission, m.what) != (BIG, "reserve")]
+    )),
+    # Rule 5
+    ("settled-under-an-old-fence", Rule.FENCE,
+     lambda t: t.grips.append(Grip(at(30), f"{GOOD}/land/{HEAD}", 5, "settled"))),
+    ("begun-under-an-old-fence", Rule.FENCE,
+     lambda t: t.grips.append(Grip(at(30), f"{GOOD}/land/{HEAD}", 5, "begun"))),
+    ("claimed-twice-under-one-fence", Rule.FENCE,
+     lambda t: t.grips.append(Grip(at(30), f"{GOOD}/land/{HEAD}", 20_000, "claimed"))),
+    ("target-took-an-old-fence", Rule.FENCE,
+     lambda t: again(t, GOOD, Deed.TRAFFIC, at=at(300), fence=1)),
+    # Rule 6
+    ("rolled-back-for-nothing", Rule.ROLLBACK, lambda t: [
+        t.drop("verdict.given", BAD, answer=int(Answer.FAIL)),
+        t.drop("mission.settled", BAD),
+        end(t, 140, BAD),
+    ]),
+    ("failed-and-nothing-followed", Rule.ROLLBACK, lambda t: [
+        setattr(t, "effects", [
+            e for e in t.effects if e.deed not in {Deed.ABORT, Deed.REVERT}
+        ]),
+        t.drop("freeze.opened", freeze="f-1"),
+        t.drop("freeze.lifted", freeze="f-1"),
+    ]),
+    # Rule 7
+    ("four-fixes", Rule.RETRIES, lambda t: fixes(t, 4)),
+    # Rules 8 and 9
+    ("r3-by-itself-where-it-is-not-allowed", Rule.RISK, lambda t: [
+        t.drop("approval.used", BIG),
+        t.terms.append(Terms(at(200), SWARM, 4)),
+    ]),
+    ("r3-hidden-in-a-change", Rule.RISK, lambda t: move(t, GOOD, Deed.LAND, risk=3)),
+    ("r2-in-assisted-mode-without-approval", Rule.MODE,
+     lambda t: move(t, GOOD, Deed.LAND, risk=2)),
+    ("approved-only-afterwards", Rule.MODE, lambda t: [
+        t.drop("approval.used", BIG),
+        t.log(250, "approval.used", BIG, approval="a-1", commit=f"{BIG}-head"),
+    ]),
+    ("approval-of-another-commit", Rule.MODE, lambda t: [
+        t.drop("approval.used", BIG),
+        t.log(235, "approval.used", BIG, approval="a-1", commit="other"),
+    ]),
+    ("started-in-shadow", Rule.MODE, lambda t: t.log(0.5, "shadow.set", shadow=True)),
+    ("promoted-in-shadow", Rule.MODE, lambda t: t.log(49, "shadow.set", shadow=True)),
+]  # fmt: skip
+
+
+@pytest.mark.req("VAL-6", "OWN-3")
+def test_a_clean_history_is_clean_and_every_rule_looked_at_something():
+    judged = check(clean().history())
+    assert judged.violations == ()
+    assert judged.unexamined == ()
+
+
+def test_thirty_ways_of_doctoring_are_told():
+    assert len(DOCTORED) >= 30
+    assert {rule for _, rule, _ in DOCTORED} == set(Rule)
+
+
+@pytest.mark.req("VAL-6")
+@pytest.mark.parametrize(
+    ("rule", "doctor"), [pytest.param(rule, doctor, id=name) for name, rule, doctor in DOCTORED]
+)
+def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
+    tale = clean()
+    doctor(tale)
+    assert rule in tale.broken()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        pytest.param("three fixes", lambda t: fixes(t, 3), id="three-fixes"),
+        pytest.param(
+            "asked before the freeze, done after it began",
+            lambda t: [
+                t.log(20.5, "freeze.opened", freeze="f-9", **{"class": "tidy"}),
+                t.log(21.5, "freeze.lifted", freeze="f-9", **{"class": "tidy"}),
+            ],
+            id="in-flight-when-the-freeze-came",
+        ),
+        pytest.param(
+            "another class is frozen",
+            lambda t: t.log(0.5, "freeze.opened", freeze="f-9", **{"class": "docs"}),
+            id="freeze-of-another-class",
+        ),
+        pytest.param(
+            "a person rolled it back",
+            lambda t: [
+                t.log(58, "evidence.seen", GOOD, said="rollback"),
+                t.do(59, GOOD, Deed.ABORT, "abort/0", TARGET, HEAD),
+            ],
+            id="a-persons-rollback",
+        ),
+        pytest.param(
+            "a failed gate's time is not over",
+            lambda t: [
+                t.verdict(1_990, BIG, "post_deploy_slo", f"{TARGET}@{BIG}-head#100", Answer.FAIL),
+            ],
+            id="the-answer-may-still-come",
+        ),
+        pytest.param(
+            "R3 where it is allowed",
+            lambda t: [
+                t.drop("approval.used", BIG),
+                t.terms.append(Terms(at(200), SWARM, 4, frozenset({REPO, TARGET}))),
+            ],
+            id="r3-allowed",
+        ),
+        pytest.param(
+            "a person promoted what had no verdict",
+            lambda t: [
+                t.drop("verdict.given", GOOD, gate="post_deploy_slo"),
+                t.log(49, "evidence.seen", GOOD, said="promote"),
+            ],
+            id="a-persons-promote",
+        ),
+    ],
+)
+def test_what_is_allowed_raises_no_alarm(name, change):
+    tale = clean()
+    change(tale)
+    assert not tale.broken(), name
+
+
+def test_a_rule_that_saw_nothing_proves_nothing():
+    empty = check(History(entries=(), effects=(), until=BEGIN))
+    assert empty.violations == ()
+    assert set(empty.unexamined) == set(Rule)
+
+
+def test_the_cost_grows_with_the_log_and_not_faster():
+    """Ten times the entries, about ten times the work; counted in looks, not in seconds."""
+    import sys
+
+    def steps(times):
+        tale = Tale(caps={WINDOW: 10**9}, terms=[Terms(at(0), SWARM, 4)])
+        for number in range(times):
+            mission = f"m-{number}"
+            begin(tale, 1, mission)
+            land(tale, 20, mission)
+            promote(tale, 40, mission)
+            end(tale, 60, mission)
+        history, count = tale.history(), 0
+
+        def trace(frame, event, arg):
+            nonlocal count
+            count += 1
+
+        sys.setprofile(trace)
+        try:
+            check(history)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert steps(200) < 12 * steps(20)

@@ -1,0 +1,160 @@
+"""The real controller under simulated trouble: every promise holds, and its absence would show."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import simulate as tool
+from simulate import simulate
+from swarm.core.history.finding import Rule
+from swarm.testing.simulation import marks
+from swarm.testing.simulation.chance import Fault
+from swarm.testing.simulation.shrink import kinds, shrink
+from swarm.testing.simulation.simulation import Layers, Trial
+from swarm.testing.simulation.story import command, tell
+
+HOUR = timedelta(hours=1)
+ROOT = Path(tool.__file__).parents[1]
+
+
+def trial(seed, hours=3.0, **more):
+    return Trial(seed=seed, lasts=hours * HOUR, **more)
+
+
+@pytest.mark.req("OWN-3", "OWN-4", "LOOP-11", "FRZ-2", "FAIL-5")
+@pytest.mark.parametrize("seed", range(4))
+def test_a_few_hours_of_trouble_break_no_promise(seed):
+    result = simulate(trial(seed))
+    assert not result.what(), tell(result)
+    assert result.injected
+    assert result.history.effects
+
+
+@pytest.mark.slow
+@pytest.mark.req("OWN-3", "OWN-4", "LOOP-11", "FRZ-2", "FAIL-5")
+@pytest.mark.parametrize("seed", range(1_000, 1_008))
+def test_a_day_of_trouble_breaks_no_promise(seed):
+    result = simulate(trial(seed, 24))
+    assert not result.what(), tell(result)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_hundred_seeds_give_the_same_history_twice_and_no_false_alarm():
+    """The trace of all calls, faults, events and effects, hashed; and a clean verdict each."""
+    first = {seed: simulate(trial(seed, 0.75)) for seed in range(100)}
+    second = {seed: simulate(trial(seed, 0.75)).digest for seed in range(100)}
+    assert {seed: result.digest for seed, result in first.items()} == second
+    assert len(set(second.values())) == 100
+    assert not [line for result in first.values() for line in result.what()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hashing", ["1", "2"])
+def test_another_process_lives_the_same_hours(hashing):
+    """Also where texts hash differently, so that sets come in another order."""
+    seeds = [3, 4]
+    program = (
+        "import json, sys; from datetime import timedelta; from simulate import simulate, Trial;"
+        f"print(json.dumps([simulate(Trial(seed=s, lasts=timedelta(hours=1))).digest"
+        f" for s in {seeds}]))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hashing, "PYTHONPATH": str(ROOT / "tools")}
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == [simulate(trial(seed, 1)).digest for seed in seeds]
+
+
+# --- each defence layer, with that layer off ------------------------------------------------------
+
+
+def found(seeds, layers, hours=24.0):
+    rules: Counter[Rule] = Counter()
+    for seed in seeds:
+        result = simulate(trial(seed, hours, layers=layers))
+        rules.update({one.rule for one in result.judgement.violations})
+    return rules
+
+
+@pytest.mark.req("OWN-3")
+def test_targets_without_keys_are_noticed():
+    assert found(range(3), Layers(keyed=False), hours=2)[Rule.ONCE] >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.req("OWN-4")
+def test_a_store_without_fences_is_noticed_although_keyed_targets_hide_the_harm():
+    rules = found(range(6, 12), Layers(fenced=False))
+    assert rules[Rule.FENCE] >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.req("FRZ-2")
+@pytest.mark.timeout(400)
+def test_a_store_that_looks_at_freezes_only_when_it_hands_out_is_noticed():
+    rules = found(range(24), Layers(held_back=False))
+    assert rules[Rule.FREEZE] + rules[Rule.MODE] >= 1
+
+
+# --- shrinking -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_failure_shrinks_within_a_minute_to_a_story_that_one_command_shows_again():
+    unfenced = Layers(fenced=False)
+    candidates = (simulate(trial(seed, 24, layers=unfenced)) for seed in range(6, 20))
+    failure = next(result for result in candidates if result.failed)
+    began = time.monotonic()
+    small = shrink(failure, simulate)
+    assert time.monotonic() - began <= 60
+    assert len(small.result.injected) < len(failure.injected) / 10
+    again = simulate(small.result.trial)
+    assert kinds(again) & kinds(failure)
+    assert again.digest == small.result.digest
+    story = tell(small.result)
+    assert len(story.splitlines()) <= 80
+    assert story.splitlines()[-1] == command(small.result.trial)
+    assert f"--seed {failure.trial.seed}" in story
+
+
+def test_switching_one_decision_off_leaves_it_out():
+    whole = simulate(trial(1, 1))
+    point = min(whole.injected)
+    without = simulate(trial(1, 1, off=frozenset({point})))
+    assert point not in without.injected
+    alone = simulate(trial(1, 1, only=frozenset({point})))
+    assert set(alone.injected) <= {point}
+
+
+# --- what a batch must have met -------------------------------------------------------------------
+
+
+def test_a_batch_that_met_something_too_rarely_says_so():
+    enough = Counter(dict.fromkeys(marks.SOMETIMES, marks.OFTEN_ENOUGH))
+    assert marks.missing(enough) == ()
+    enough["lease lost"] = 9
+    assert marks.missing(enough) == ("lease lost: 9 of 10",)
+
+
+def test_every_fault_is_among_the_marks():
+    assert {f"fault {fault}" for fault in Fault} <= set(marks.SOMETIMES)
+
+
+def test_the_command_kept_its_promise(capsys):
+    assert tool.main(["--seeds", "2", "--minutes", "30", "--workers", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "0 seeds failed" in out
+    assert "faults injected" in out
+    assert tool.main(["--seed", "3", "--minutes", "30", "--story"]) == 0
+    assert "python3 dev.py simulate --seed 3 --minutes 30" in capsys.readouterr().out

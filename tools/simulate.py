@@ -1,0 +1,231 @@
+"""The real controller in simulated installations: one seed, many seeds, or a hundred years.
+
+    python3 dev.py simulate                          200 seeds, a day each
+    python3 dev.py simulate --years 100              for the night before a release
+    python3 dev.py simulate --seed 17                one seed, told in full if it fails
+
+Everything is drawn from the seed: the installation, what goes wrong and when. A seed that fails is
+shrunk to a short story with the one command that shows it again. Exit status: 0 all promises were
+kept; 3 one was broken, or a batch of 200 seeds met something rare too rarely; 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from swarm.runtime.controller import Controller, Store
+from swarm.runtime.hands import Hands
+from swarm.runtime.source_keeper import SourceKeeper
+from swarm.runtime.target_keeper import TargetKeeper
+from swarm.testing.simulation import marks
+from swarm.testing.simulation.replica import Parts
+from swarm.testing.simulation.shrink import shrink
+from swarm.testing.simulation.simulation import DAY, Result, Simulation, Trial
+from swarm.testing.simulation.story import command, tell
+
+LOOK_EVERY = timedelta(minutes=2)  #: polls behind the bell; of their own they look more often
+BATCH = 200  #: seeds from which on every rare thing must have been met
+BROKEN = 3
+ERROR_LEVEL = 40
+
+
+async def start(parts: Parts) -> None:
+    """The very controller that `swarm.runtime.supervise` runs, made of simulated parts."""
+    reach, store, watching = parts.reach, parts.store, parts.watching
+    hands = Hands(
+        runs=reach,
+        checks=reach,
+        forge=parts.forge,
+        attestations=reach,
+        targets=reach,
+        metrics=reach,
+        channel=reach,
+    )
+    sources = SourceKeeper(store, parts.sources, store, parts.now, swarms_every=LOOK_EVERY)
+    targets = TargetKeeper(parts.targets, watching, watching, store, store, every=LOOK_EVERY)
+    controller = Controller(
+        Store(ticks=store, orders=store, bell=store),
+        hands,
+        parts.binding_of,
+        parts.name,
+        now=parts.now,
+        keepers=[sources, targets],
+        poll=LOOK_EVERY,
+    )
+    await controller.run(asyncio.Event())
+
+
+def simulate(trial: Trial) -> Result:
+    """Run one trial; an exception that the program itself logs is a fault."""
+    simulation = Simulation(trial, start)
+
+    def watch(_: Any, method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        simulation.faults.append(f"{method} {dict(event)!r}"[-2_000:])
+        raise structlog.DropEvent
+
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, watch],
+        wrapper_class=structlog.make_filtering_bound_logger(ERROR_LEVEL),
+        cache_logger_on_first_use=False,
+    )
+    return simulation.run()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """What one trial of a batch came to, small enough to be sent between processes."""
+
+    trial: Trial
+    digest: str
+    broken: tuple[str, ...]
+    counts: Counter[str]
+    effects: int
+    cpu: float
+
+
+def summed(trial: Trial) -> Sum:
+    """Simulate and keep what a batch needs."""
+    began = time.process_time()
+    result = simulate(trial)
+    return Sum(
+        trial=trial,
+        digest=result.digest,
+        broken=result.what(),
+        counts=marks.met(result),
+        effects=len(result.history.effects),
+        cpu=time.process_time() - began,
+    )
+
+
+def batch(trials: Sequence[Trial], workers: int) -> Iterator[Sum]:
+    """Every trial's sum, as they end."""
+    if workers <= 1:
+        yield from map(summed, trials)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        for done in as_completed([pool.submit(summed, trial) for trial in trials]):
+            yield done.result()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, simulate, report."""
+    options = parser().parse_args(arguments)
+    lasts = timedelta(minutes=options.minutes) if options.minutes else options.days * DAY
+    if options.seed is not None:
+        return one(
+            Trial(
+                seed=options.seed,
+                lasts=lasts,
+                off=frozenset(_points(options.off)),
+                only=frozenset(_points(options.only)) if options.only else None,
+            ),
+            told=options.story,
+        )
+    seeds = options.seeds
+    if options.years is not None:
+        seeds = max(1, round(options.years * 365 * DAY / lasts))
+    trials = [Trial(seed=options.first + number, lasts=lasts) for number in range(seeds)]
+    return many(trials, options.workers)
+
+
+def one(trial: Trial, *, told: bool) -> int:
+    """One seed: its story if it fails or is asked for."""
+    result = simulate(trial)
+    if not result.failed:
+        print(tell(result) if told else f"seed {trial.seed}: kept every promise, {result.digest}")
+        return 0
+    if trial.only is not None:
+        print(tell(result))
+        return BROKEN
+    print("\n".join(result.what()))
+    _shrink(result)
+    return BROKEN
+
+
+def many(trials: Sequence[Trial], workers: int) -> int:
+    """A batch: progress on stderr, figures on stdout, the first failure shrunk."""
+    began, cpu, effects = time.monotonic(), 0.0, 0
+    counts: Counter[str] = Counter()
+    failed: list[Sum] = []
+    for number, done in enumerate(batch(trials, workers), 1):
+        counts.update(done.counts)
+        cpu, effects = cpu + done.cpu, effects + done.effects
+        if done.broken:
+            failed.append(done)
+            print(f"seed {done.trial.seed}: {done.broken[0]}", flush=True)
+        if number % 20 == 0 or number == len(trials):
+            seconds = time.monotonic() - began
+            print(f"{number} of {len(trials)} seeds, {seconds:.0f} s", file=sys.stderr, flush=True)
+    wall = time.monotonic() - began
+    days = sum((trial.lasts for trial in trials), timedelta()) / DAY
+    _figures(counts, effects)
+    print(f"{len(trials)} seeds, {days:.1f} simulated days ({days / 365:.2f} years), {wall:.1f} s,")
+    print(f"{days / max(cpu, 1e-9):.2f} days per second and core; {len(failed)} seeds failed")
+    rare = marks.missing(counts) if len(trials) >= BATCH else ()
+    for line in rare:
+        print(f"met too rarely: {line}")
+    if failed:
+        first = min(failed, key=lambda one: one.trial.seed)
+        _shrink(simulate(first.trial))
+    return BROKEN if failed or rare else 0
+
+
+def _figures(counts: Counter[str], effects: int) -> None:
+    faults = {name: count for name, count in counts.items() if name.startswith("fault ")}
+    print(f"{sum(faults.values())} faults injected, {effects} effects outside:")
+    for name, count in sorted(faults.items(), key=lambda item: -item[1]):
+        print(f"  {name.removeprefix('fault '):14} {count:8}")
+    print("rare things met:")
+    for name in marks.SOMETIMES:
+        if not name.startswith("fault "):
+            print(f"  {name:38} {counts[name]:8}")
+
+
+def _shrink(failure: Result) -> None:
+    print("shrinking ...", file=sys.stderr, flush=True)
+    small = shrink(failure, simulate)
+    after = len(small.result.injected)
+    print(f"\n{small.before} faults -> {after}, {small.runs} runs, {small.seconds:.1f} s")
+    print(tell(small.result))
+    if small.result.trial != failure.trial:
+        print(f"as it was found: {command(replace(failure.trial, only=None))}")
+
+
+def _points(text: str) -> list[str]:
+    return [point for point in text.split(",") if point]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of the command line."""
+    top = argparse.ArgumentParser(
+        prog="dev.py simulate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--seeds", type=int, default=BATCH, help="how many (default: 200)")
+    top.add_argument("--first", type=int, default=0, help="the first of them (default: 0)")
+    top.add_argument("--days", type=float, default=1.0, help="simulated days per seed")
+    top.add_argument("--minutes", type=float, default=0.0, help="instead of days")
+    top.add_argument("--years", type=float, help="instead of --seeds: so many years in all")
+    top.add_argument("--seed", type=int, help="this one alone")
+    top.add_argument("--story", action="store_true", help="with --seed: tell it if all is well too")
+    top.add_argument("--off", default="", help="decisions to switch off, by name, with commas")
+    top.add_argument("--only", default="", help="no fault but these, by name, with commas")
+    top.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    return top
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
