@@ -52,6 +52,8 @@ async def start(parts: Parts) -> None:
         targets=reach,
         metrics=reach,
         channel=reach,
+        pages=reach,
+        files=reach,
     )
     sources = SourceKeeper(store, parts.sources, store, parts.now, swarms_every=LOOK_EVERY)
     targets = TargetKeeper(parts.targets, watching, watching, store, store, every=LOOK_EVERY)

@@ -36,7 +36,7 @@ def test_a_few_hours_of_trouble_break_no_promise(seed):
     result = simulate(trial(seed))
     assert not result.what(), tell(result)
     assert result.injected
-    assert result.history.effects
+    assert result.history.entries
 
 
 @pytest.mark.slow

@@ -26,7 +26,17 @@ from swarm.core.decision import (
 )
 from swarm.core.history.journal import Entry, Movement
 from swarm.core.ids import approval_id
-from swarm.core.nouns import Approval, Freeze, MissionKind, Need, NeedState, OutcomeKind, Settled
+from swarm.core.nouns import (
+    Approval,
+    Cited,
+    Freeze,
+    MissionKind,
+    Need,
+    NeedState,
+    OutcomeKind,
+    Risk,
+    Settled,
+)
 from swarm.core.snapshot import Budget, Mission, Snapshot
 from swarm.core.trail import EventKind
 
@@ -66,6 +76,7 @@ class PaperRows:
 
     orders: those that are open.    keys: of all orders ever; a voided one may come back.
     trail, movements: what a real store keeps of every change, for whoever judges it later.
+    cited: what each need counts, where somebody keeps it.
     windows: earlier budget windows by their end.    paid_from: the window of a reservation.
     """
 
@@ -77,6 +88,7 @@ class PaperRows:
     orders: dict[str, PaperOrder] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     questions: dict[str, Question] = field(default_factory=dict)
+    cited: dict[str, tuple[Cited, ...]] = field(default_factory=dict)
     trail: list[Entry] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     windows: dict[datetime, Budget] = field(default_factory=dict)
@@ -306,6 +318,7 @@ class PaperRows:
             repo=record.repo, title=record.title, agent=record.agent, rule="", body="",
             contract=record.contract, opened_at=record.at, version=0, reserved=record.reserve,
             freeze=record.freeze, sources=need.origins if need else (),
+            cited=self.cited.get(record.need or "", ()) if record.risk >= Risk.R2 else (),
         )  # fmt: skip
         self._tell_opened(record)
         return ""

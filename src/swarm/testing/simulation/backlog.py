@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from swarm.core.ids import NeedId, need_id
 from swarm.core.loop.normalize import fingerprint
-from swarm.core.nouns import Signal
+from swarm.core.nouns import Cited, Signal
 from swarm.core.policy.backlog import Circumstances, Citation, Known, grow
 from swarm.core.snapshot import SourceState
 from swarm.ports.sources import Reading
@@ -42,6 +42,7 @@ class PaperBacklog:
             growth = grow(id_, self._known(id_), signals, seen)
             self._paper.needs[id_] = growth.need
             self._cited.setdefault(id_, {}).update({c.origin: c for c in growth.citations})
+            self._paper.cited[id_] = tuple(_cited(c) for c in self._cited[id_].values())
             cited += growth.cited_anew
             if growth.opened:
                 opened.append(id_)
@@ -81,3 +82,13 @@ class PaperBacklog:
             return None
         moved = self._paper.moved_at.get(id_, need.first_seen)
         return Known(need, moved, self._cited.get(id_, {}))
+
+
+def _cited(one: Citation) -> Cited:
+    return Cited(
+        origin=one.origin,
+        citation=one.citation,
+        source=one.source,
+        external=one.external,
+        trust=one.trust,
+    )

@@ -38,6 +38,7 @@ class Fault(StrEnum):
     NO_METRICS = "no-metrics"  #: counters could not be read
     BAD_WORK = "bad-work"  #: an agent failed, was late, hostile, or made a bad change
     BAD_CHECK = "bad-check"  #: a check was red or silent without a reason
+    BAD_CITATION = "bad-citation"  #: what a need cites was gone when it was read again
     BAD_CHANGE = "bad-change"  #: a change made its service worse, and no check saw it
     BAD_START = "bad-start"  #: a new revision never became healthy
     REFUSED = "refused"  #: a port said no for good

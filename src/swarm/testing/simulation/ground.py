@@ -20,6 +20,7 @@ from swarm.core.decision import (
     Notify,
     Order,
     Promote,
+    ReadCitation,
     Restage,
     Revert,
     RunCheck,
@@ -34,6 +35,7 @@ from swarm.core.evidence import (
     ArtifactResult,
     CheckEnded,
     CheckResult,
+    CitationRead,
     Fact,
     LiveSeen,
     LookTaken,
@@ -110,11 +112,11 @@ class Ground(World):
 
     async def _once(self, order: Order, make: Callable[[dict[str, Any]], Fact]) -> Reply:
         if not self.keyed:
-            self._facts.pop(order.key, None)
+            self.facts.pop(order.key, None)
         return await super()._once(order, make)
 
     def _known(self, order: Order) -> bool:
-        return self.keyed and order.key in self._facts
+        return self.keyed and order.key in self.facts
 
     def _happens(self, order: Order, fault: Fault, share: float = 1.0) -> bool:
         return self._chance.happens(f"{order.key}!{fault}", fault, self._mix.rate(fault) * share)
@@ -187,7 +189,7 @@ class Ground(World):
         if self._happens(order, Fault.BAD_CHANGE):
             self._bad.add(made.head)
         fact = replace(reply.fact, change=replace(made, risk=level), cost=cost)
-        self._facts[order.key] = fact
+        self.facts[order.key] = fact
         return Done(fact=fact)
 
     async def check(self, order: RunCheck) -> Reply:
@@ -205,6 +207,18 @@ class Ground(World):
             order,
             lambda common: CheckEnded(
                 **common, check=order.check, commit=order.commit, result=result, detail="seen"
+            ),
+        )
+
+    async def read(self, order: ReadCitation) -> Reply:
+        """What is cited still says what it said, mostly."""
+        if self._known(order) or not self._happens(order, Fault.BAD_CITATION):
+            return await super().read(order)
+        cited = order.cited
+        return await self._once(
+            order,
+            lambda common: CitationRead(
+                **common, citation=cited.citation, origin=cited.origin, gone=True
             ),
         )
 

@@ -19,7 +19,7 @@ _LIVES = (Fault.KILL, Fault.PAUSE, Fault.STORE_DOWN)
 _WORLD = (
     Fault.SOURCE_DOWN, Fault.QUOTA, Fault.DRIFT, Fault.MAIN_MOVED, Fault.NO_METRICS,
     Fault.BAD_WORK, Fault.BAD_CHECK, Fault.BAD_CHANGE, Fault.BAD_START, Fault.REFUSED,
-    Fault.CONFLICT, Fault.SKEW, Fault.PERSON,
+    Fault.CONFLICT, Fault.SKEW, Fault.PERSON, Fault.BAD_CITATION,
 )  # fmt: skip
 LEFT_OUT = 0.35  #: share of faults that a seed does without
 _CRASHES = 0.1  #: crashes at a call are rarer than lost calls, or nothing would ever be done

@@ -13,6 +13,7 @@ from swarm.core.decision import (
     Notify,
     Order,
     Promote,
+    ReadCitation,
     Restage,
     Revert,
     RunCheck,
@@ -24,7 +25,7 @@ from swarm.core.decision import (
     TakeLook,
 )
 from swarm.core.evidence import MainSeen
-from swarm.core.ids import RunId, evidence_id
+from swarm.core.ids import OrderKey, RunId, evidence_id
 from swarm.ports.reply import Done, Reply
 from swarm.testing.simulation.ground import Asked, Ground
 from swarm.testing.simulation.line import Line, Peer, at_once
@@ -60,9 +61,13 @@ class Reach:
         """Agent work."""
         return await self.ask(order, self.ground.run)
 
-    async def stop(self, run: RunId) -> None:
-        """End a run; nothing runs here that could be ended."""
-        await self.ground.stop(run)
+    async def stop(self, name: RunId | OrderKey) -> None:
+        """End a run or a check; nothing runs here that could be ended."""
+        await self.ground.stop(name)
+
+    async def read(self, order: ReadCitation) -> Reply:
+        """A citation, once more."""
+        return await self.ask(order, self.ground.read)
 
     async def check(self, order: RunCheck) -> Reply:
         """A required check."""

@@ -38,6 +38,7 @@ BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 PERIODS, LOOK = 3, 60.0
 AT_THE_WORST_MOMENT = 0.05  #: share of what a person does that comes right after a claim
+FAULTS_MOST = 20  #: of the program's own; a broken program is not watched for a whole day
 SKEW_MOST = 30.0  #: seconds by which a controller's clock may be wrong
 
 
@@ -194,7 +195,9 @@ class Simulation:
             self._loop.create_task(self._harm(), name="harm"),
             self._loop.create_task(self._speak(), name="people"),
         ]
-        await asyncio.sleep(self._trial.lasts.total_seconds())
+        over = self.now() + self._trial.lasts
+        while self.now() < over and len(self.faults) < FAULTS_MOST:  # noqa: ASYNC110 - time jumps
+            await asyncio.sleep(min(OCCASION, (over - self.now()).total_seconds()))
         self._chance.calm = True
         self._outside.calm_down()
         await self._settle_down()
