@@ -24,6 +24,8 @@ from swarm.regime.hysteresis import rule
 from swarm.regime.hysteresis.policy import Policy
 from swarm.regime.hysteresis.reasons import RegimeReason
 from swarm.regime.markov.params import MarkovParams
+from swarm.regime.microstructure import Params as QuoteParams
+from swarm.regime.microstructure import Reading
 from swarm.regime.nouns import HIDDEN, Posture, Regime
 from swarm.regime.transform.reference import Reference
 
@@ -189,6 +191,73 @@ def test_a_market_that_is_broken_is_believed_at_once():
     told = record(state, 0, PARAMS)
     assert told.id == Regime.UNCERTAIN
     assert RegimeReason.HARD_TRIP in told.reasons
+
+
+QUOTED = engine(quotes=QuoteParams(times=1, warm=20))
+SECOND = 1_000_000_000
+
+
+def reading(at, streams=1, *, wide=1.0, crossed=False):
+    """Quotes as usual, or with a spread and an impact that many times wider, a thinner book."""
+    rng = np.random.default_rng(at)
+    noise = np.exp(rng.normal(0, 0.1, (5, streams)))
+    return Reading(
+        at=np.full(streams, at, dtype=np.int64),
+        spread=2e-4 * wide * noise[0],
+        depth=1e6 / wide * noise[1],
+        change=1e-5 * wide * noise[2],
+        flow=100.0 * noise[3],
+        variance=1e-8 * wide * noise[4],
+        quote_age=np.zeros(streams, dtype=np.int64),
+        crossed=np.full(streams, crossed),
+    )
+
+
+def quoted(state, ticks, **how):
+    rng = np.random.default_rng(state.tick + 2)
+    for _ in range(ticks):
+        at = (state.tick + 2) * SECOND
+        seen = Observation(at=at, values=rng.standard_normal(1) * 0.3, reading=reading(at, **how))
+        advance(state, seen, QUOTED)
+    return state
+
+
+@pytest.mark.req("REG-2", "REG-4")
+def test_quotes_are_read_within_the_tick_and_kept_with_the_state():
+    state = quoted(empty(1, QUOTED), 120)
+    assert record(state, 0, QUOTED).posture == Posture.NORMAL
+    again = restore(state.to_bytes(QUOTED), QUOTED)
+    for one in (state, again, state.copy()):
+        quoted(one, 4, wide=30.0)
+        told = record(one, 0, QUOTED)
+        assert told.posture == Posture.DEFENSIVE
+        assert told.posterior[3] > 0.3
+    assert state.to_bytes(QUOTED) == again.to_bytes(QUOTED)
+    assert state.hash_of(0, QUOTED) == again.hash_of(0, QUOTED)
+
+
+@pytest.mark.req("REG-4")
+def test_a_crossed_book_is_believed_at_once():
+    state = quoted(quoted(empty(1, QUOTED), 120), 1, crossed=True)
+    assert RegimeReason.HARD_TRIP in record(state, 0, QUOTED).reasons
+    assert record(state, 0, QUOTED).id == Regime.UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    ("params", "more", "field"),
+    [
+        pytest.param(PARAMS, {}, "reading", id="no-quotes-expected"),
+        pytest.param(QUOTED, {"stress": np.array([0.5])}, "stress", id="both"),
+        pytest.param(QUOTED, {"reading": reading(3, streams=2)}, "reading", id="streams"),
+    ],
+)
+def test_quotes_that_do_not_fit_are_refused_and_nothing_changes(params, more, field):
+    state = empty(1, params)
+    before = state.to_bytes(params)
+    seen = Observation(**{"at": 5, "values": np.array([0.1]), "reading": reading(3), **more})
+    with pytest.raises(BadObservation, match=field):
+        advance(state, seen, params)
+    assert state.to_bytes(params) == before
 
 
 # --- stopped and gone on -------------------------------------------------------------------------

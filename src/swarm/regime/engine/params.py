@@ -12,6 +12,7 @@ from swarm.regime.drift import Params as DriftParams
 from swarm.regime.errors import BadParameters
 from swarm.regime.hysteresis.policy import Policy
 from swarm.regime.markov.params import MarkovParams
+from swarm.regime.microstructure import Params as QuoteParams
 from swarm.regime.nouns import HIDDEN, IntArray
 from swarm.regime.saved import params_hash
 from swarm.regime.transform.lookup import Lookup, prepare
@@ -25,6 +26,7 @@ class EngineParams:
     """All streams share one model; each may have a reference of its own.
 
     references: one for all streams, or one for each.
+    quotes:     of the microstructure detector; None where there are no quotes to read.
     trusted:    hashes of the models that somebody signed. A model that is not among them is
                 listened to, and makes every stream uncertain.
     """
@@ -33,6 +35,7 @@ class EngineParams:
     references: tuple[Reference, ...]
     changepoint: ChangepointParams = field(default_factory=ChangepointParams)
     drift: DriftParams = field(default_factory=DriftParams)
+    quotes: QuoteParams | None = None
     policy: Policy = field(default_factory=Policy)
     trusted: frozenset[str] = frozenset()
 
@@ -52,6 +55,7 @@ class EngineParams:
                 "references": [one.hash() for one in self.references],
                 "changepoint": self.changepoint.hash(),
                 "drift": self.drift.hash(),
+                "quotes": self.quotes.hash() if self.quotes else None,
                 "policy": self.policy.hash(),
             },
         )

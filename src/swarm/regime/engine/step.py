@@ -11,6 +11,8 @@ from swarm.regime.engine.state import EngineState
 from swarm.regime.engine.tick import AT, TICK, advance_all
 from swarm.regime.errors import BadObservation
 from swarm.regime.hysteresis.decision import Transition, changed
+from swarm.regime.microstructure import Reading, Stress
+from swarm.regime.microstructure import advance as read_quotes
 from swarm.regime.nouns import FloatArray, IntArray
 
 
@@ -20,12 +22,14 @@ class Observation:
 
     at:     nanoseconds UTC, after that of the tick before.
     values: shape (S,), returns in the unit of the fit; NaN or infinite is missing.
-    stress: shape (S,), probability of stressed liquidity by quotes and trades; NaN without quotes.
-    trips:  shape (S,), 1 where the market itself is broken (crossed, stale, far out), else 0.
+    reading: what quotes and trades of this tick measure; None without any.
+    stress, trips: in place of a reading, what somebody else made of it: shape (S,), probability of
+            stressed liquidity, NaN without quotes; and not 0 where the market itself is broken.
     """
 
     at: int
     values: FloatArray
+    reading: Reading | None = None
     stress: FloatArray | None = None
     trips: IntArray | None = None
 
@@ -48,11 +52,25 @@ def advance(state: EngineState, observation: Observation, params: EngineParams) 
     or a stress that is no probability. Cost: 1 us a stream, and some 6 us for the call.
     """
     seen = _checked(state, observation)
+    if observation.reading is not None:
+        stress = _read(state, observation, observation.reading, params)
+        seen = (seen[0], stress.probability, stress.trips)
     state.settings[TICK] += 1
     state.settings[AT] = observation.at
     if advance_all(seen, state.arrays, state.standing, state.settings, params.policy):
         return changed(state.rows, state.tick)
     return []
+
+
+def _read(
+    state: EngineState, observation: Observation, reading: Reading, params: EngineParams
+) -> Stress:
+    """What the microstructure detector makes of the quotes; it refuses before it changes."""
+    if state.quotes is None or params.quotes is None:
+        raise BadObservation("reading", "came without parameters", "`quotes` in the parameters")
+    if observation.stress is not None or observation.trips is not None:
+        raise BadObservation("stress, trips", "came beside a reading", "one or the other")
+    return read_quotes(state.quotes, reading, params.quotes)
 
 
 def _checked(
