@@ -32,6 +32,8 @@ EM_FIRST, EM_MORE = 20, 40
 #: How many of the starts are followed to the end.
 FOLLOWED = 3
 POLISH_ROUNDS = 150
+#: Drafts that are this near in nats, and in variances and chances to stay, climb the same hill.
+SAME_LOGLIK, SAME_SHAPE = 0.2, 0.05
 #: Every so many EM steps the degrees of freedom are looked for again.
 NU_EVERY = 5
 #: Seen ticks for each free parameter; with fewer a likelihood says nothing.
@@ -89,18 +91,14 @@ def fit(
     series, unit = standardised(values, shape)
     tried = [_begun(series, shape, seed, number) for number in range(starts)]
     tried.sort(key=lambda one: -one[1])
-    finished = [_finished(series, draft, shape) for draft, _ in tried[:FOLLOWED]]
-    draft, _ = max(finished, key=lambda one: one[1])
+    followed: list[tuple[Draft, float]] = []
+    for draft, _ in tried[:FOLLOWED]:
+        climbed = _climbed(series, draft, shape, EM_MORE)
+        if not any(_same_hill(climbed, other) for other in followed):
+            followed.append(climbed)
+    tops = [polished(series, draft, shape, POLISH_ROUNDS) for draft, _ in followed]
+    draft, _ = max(tops, key=lambda one: one[1])
     return _made(values, series, unit, draft, [one for _, one in tried], liquidity)
-
-
-def refit(
-    values: FloatArray, shape: Shape, before: Fitted, *, liquidity: FloatArray | None = None
-) -> Fitted:
-    """The model of `values` near one that was fitted to part of them: one start, the known one."""
-    series, unit = standardised(values, shape)
-    draft, _ = _finished(series, _drafted(before.params, unit), shape)
-    return _made(values, series, unit, draft, list(before.starts), liquidity)
 
 
 def choose(
@@ -129,7 +127,8 @@ def choose(
             best = fitted, shape, scores
     if best is None:
         raise BadSeries("shapes", "is empty", "at least one shape")
-    return refit(values, best[1], best[0], liquidity=liquidity), best[1]
+    # Begun anew: the best optimum of the older part can be a trap in the whole.
+    return fit(values, best[1], seed=seed, liquidity=liquidity), best[1]
 
 
 def _evident(lead: FloatArray) -> bool:
@@ -189,9 +188,15 @@ def _begun(series: Series, shape: Shape, seed: int, number: int) -> tuple[Draft,
     return _climbed(series, improved(series, draft, shares, shape), shape, EM_FIRST)
 
 
-def _finished(series: Series, draft: Draft, shape: Shape) -> tuple[Draft, float]:
-    climbed, _ = _climbed(series, draft, shape, EM_MORE)
-    return polished(series, climbed, shape, POLISH_ROUNDS)
+def _same_hill(one: tuple[Draft, float], other: tuple[Draft, float]) -> bool:
+    """Whether two drafts will be polished to one maximum, so that one polish is enough."""
+    near = abs(one[1] - other[1]) < SAME_LOGLIK
+    pairs = zip(
+        (np.sort(one[0].variance), np.sort(np.diag(one[0].transition))),
+        (np.sort(other[0].variance), np.sort(np.diag(other[0].transition))),
+        strict=True,
+    )
+    return near and all(np.allclose(a, b, rtol=SAME_SHAPE) for a, b in pairs)
 
 
 def _climbed(series: Series, draft: Draft, shape: Shape, steps: int) -> tuple[Draft, float]:
