@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from simulate import simulate
 from swarm.core.decide import decide
 from swarm.runtime import controller
+from swarm.runtime.target_keeper import TargetKeeper
 from swarm.testing.simulation import scene
 from swarm.testing.simulation.simulation import Trial, size
+from swarm.testing.simulation.story import tell
 
 
 def test_a_swarm_that_cannot_be_decided_for_holds_up_no_other(monkeypatch):
@@ -30,3 +34,50 @@ def test_a_swarm_that_cannot_be_decided_for_holds_up_no_other(monkeypatch):
     done = {effect.where for effect in result.history.effects}
     assert good.repo in done
     assert scene.draw(seed, 0).repo not in done
+
+
+class _Watched:
+    """A target that drifts, and then does not."""
+
+    def __init__(self):
+        self.healthy, self.drift = False, ("runs what nobody asked for",)
+
+    async def seen(self, target):
+        return self
+
+    async def ensure(self, target, main):
+        return self
+
+    async def tip(self, repo):
+        return "main0000"
+
+
+class _Told:
+    """A store that remembers what it was told of drift."""
+
+    def __init__(self):
+        self.drifted = {}
+
+    async def ids(self):
+        return ["s-1"]
+
+    async def saw_drift(self, swarm, drifted):
+        self.drifted = dict(drifted)
+        return True
+
+
+async def test_a_drift_that_a_killed_controller_told_is_over_when_its_heir_sees_none():
+    """Seed 108: the heir knew of no drift and said nothing, so every rollout waited for ever."""
+    target, store = _Watched(), _Told()
+    await TargetKeeper({"orders": "acme/shop"}, target, target, store, store).look()
+    assert store.drifted
+    target.healthy, target.drift = True, ()
+    await TargetKeeper({"orders": "acme/shop"}, target, target, store, store).look()
+    assert store.drifted == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [108])
+def test_a_seed_that_once_failed_fails_no_more(seed):
+    result = simulate(Trial(seed=seed))
+    assert not result.what(), tell(result)

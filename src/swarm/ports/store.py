@@ -130,8 +130,9 @@ class Orders(Protocol):
     ) -> tuple[Claim, ...]:
         """Take due orders, the longest waiting first, of the kinds that this program knows.
 
-        A forward order is never handed out while a freeze covers its class, while its swarm is in
-        shadow or deleted, or when it was decided under another policy than the swarm's present one.
+        A forward order is never handed out while a freeze covers its class or while its swarm is in
+        shadow or deleted; nor, unless it was begun, when it was decided under another policy than
+        the swarm's present one. What was begun may have happened, and somebody must learn it.
         """
 
     async def begin(self, claim: Claim) -> None:

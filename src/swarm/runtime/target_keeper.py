@@ -73,7 +73,9 @@ class TargetKeeper:
         self._targets, self._watched, self._mains = targets, watched, mains
         self._intake, self._swarms = intake, swarms
         self._every = every
-        self._told: dict[str, str] = {}
+        # None: nobody knows what the store was told before; a killed controller may have left a
+        # drift behind that is over by now.
+        self._told: dict[str, str] | None = None
 
     async def prepare(self) -> None:
         """Have main serve before anything lands on it: what lands later must prove itself."""
@@ -98,9 +100,10 @@ class TargetKeeper:
                 await self._intake.saw_drift(swarm, seen)
         except SwarmError:
             return  # told again at the next look
-        for target in seen.keys() - self._told.keys():
+        known = self._told or {}
+        for target in seen.keys() - known.keys():
             log.warning(Event.TARGET_DRIFTED, target=target, detail=seen[target])
-        for target in self._told.keys() - seen.keys():
+        for target in known.keys() - seen.keys():
             log.info(Event.TARGET_SETTLED, target=target)
         self._told = seen
 

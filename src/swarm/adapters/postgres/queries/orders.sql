@@ -9,6 +9,9 @@
 --
 -- Whoever locks several orders locks them by key, and before their missions.
 
+-- What was begun may have happened outside, so another policy neither voids it nor keeps it from
+-- being asked about: until somebody knows, a landed change could go unwatched.
+
 -- name: claim
 -- kinds is `,one,another,`: one text is sent at a tenth of the cost of an array, and the planner
 -- guesses nothing from it that would make it sort everything due instead of reading the index.
@@ -18,7 +21,7 @@ due as (
   from decision d join swarm s on s.id = d.swarm
   where d.due_at <= now() and position(',' || d.kind || ',' in %(kinds)s) > 0
     and (not d.forward or (
-      d.policy_hash = s.policy_hash and not s.shadow and s.deleted_at is null
+      (d.policy_hash = s.policy_hash or d.begun_at is not null) and not s.shadow and s.deleted_at is null
       and not exists (select from frozen f
                       where f.swarm = d.swarm and f.lifted_at is null
                         and f.mission_class in ('*', d.mission_class))))
@@ -40,7 +43,7 @@ allowed as (
   from unhurried, swarm s, (select begun_at from decision where key = %(key)s) was
   where d.key = %(key)s and d.fence = %(fence)s and d.settled_at is null and s.id = d.swarm
     and (not d.forward or (
-      d.policy_hash = s.policy_hash and not s.shadow and s.deleted_at is null
+      (d.policy_hash = s.policy_hash or d.begun_at is not null) and not s.shadow and s.deleted_at is null
       and not exists (select from frozen f
                       where f.swarm = d.swarm and f.lifted_at is null
                         and f.mission_class in ('*', d.mission_class))))

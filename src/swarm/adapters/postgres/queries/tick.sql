@@ -13,7 +13,7 @@ select exists (
          select from decision d join swarm s on s.id = d.swarm
          where d.due_at <= now() and position(',' || d.kind || ',' in %(kinds)s) > 0
            and (not d.forward or (
-             d.policy_hash = s.policy_hash and not s.shadow and s.deleted_at is null
+             (d.policy_hash = s.policy_hash or d.begun_at is not null) and not s.shadow and s.deleted_at is null
              and not exists (select from frozen f
                              where f.swarm = d.swarm and f.lifted_at is null
                                and f.mission_class in ('*', d.mission_class))))) as orders,
@@ -73,10 +73,12 @@ select class_bias::text, source_trust::text, seq from learned
 where swarm = %(swarm)s order by seq desc limit 1
 
 -- name: lapse_policy
--- Another policy: what was decided to begin under the old one is taken back before it happens.
+-- Another policy: what was decided to begin under the old one is taken back before it happens. What
+-- was begun may have happened: its answer is still wanted (see orders.claim).
 with gone as (
   delete from decision
-  where swarm = %(swarm)s and settled_at is null and forward and policy_hash <> %(policy_hash)s
+  where swarm = %(swarm)s and settled_at is null and forward and begun_at is null
+    and policy_hash <> %(policy_hash)s
   returning mission, key)
 select mission, key from gone order by mission, key
 

@@ -1,0 +1,47 @@
+"""The promises of `ports.store`, kept by Postgres."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from swarm.adapters.postgres.store.desk.freezes import FreezeDesk
+from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.testing.contracts.store import StoreContract
+
+
+class PostgresWorld:
+    def __init__(self, world):
+        self._world = world
+        self.swarm, self.orders = world.swarm, world.orders
+        self.intake = PostgresIntake(world.database)
+        world.script.policy = "policy-1"
+
+    @property
+    def policy(self):
+        return self._world.script.policy
+
+    @policy.setter
+    def policy(self, policy):
+        self._world.script.policy = policy
+
+    def now(self):
+        return datetime.now(UTC)
+
+    async def tick(self, made):
+        ticked = await self._world.tick(made)
+        return ticked, self._world.script.seen[-1]
+
+    async def freeze(self, mission_class):
+        desk = FreezeDesk(self._world.database, "alice")
+        await desk.freeze(self.swarm, "hold on", mission_class=mission_class)
+
+    async def shadow(self):
+        await self._world.desk.set_shadow(self.swarm, shadow=True)
+
+
+class TestPostgresStore(StoreContract):
+    @pytest.fixture
+    def world(self, world):
+        return PostgresWorld(world)

@@ -1,0 +1,74 @@
+"""The simulated store keeps the promises of the real one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from swarm.core.ids import FreezeId, swarm_id
+from swarm.core.nouns import Freeze
+from swarm.core.snapshot import Installation
+from swarm.ports.store import Binding
+from swarm.testing.builders import spec
+from swarm.testing.contracts.store import StoreContract
+from swarm.testing.simulation.chance import Chance
+from swarm.testing.simulation.line import Line, Peer
+from swarm.testing.simulation.ports import StorePorts
+from swarm.testing.simulation.store import TwinStore
+
+PEER = Peer(weights={}, latency=0.0, patience=1, slow=(1, 1))
+
+
+class TwinWorld:
+    """A twin under the real clock, on a line where nothing goes wrong."""
+
+    def __init__(self):
+        self.store = TwinStore(clock=self.now)
+        self.swarm, self.policy = swarm_id("default", "shop"), "policy-1"
+        self.store.add(self.swarm, spec(), namespace="default", name="shop")
+        line = Line("c", Chance(1), lambda _: None, lambda: None)
+        self.orders = self.intake = self.ports = StorePorts(self.store, line, PEER)
+
+    def now(self):
+        return datetime.now(UTC)
+
+    async def tick(self, made):
+        seen = []
+
+        def decide(snapshot):
+            seen.append(snapshot)
+            return made
+
+        def bind(*_):
+            return Binding(installation=Installation(), policy_hash=self.policy)
+
+        self.store.ring(self.swarm)
+        ticked = await self.ports.tick(decide, bind, "c")
+        return ticked, (seen[-1] if seen else None)
+
+    async def freeze(self, mission_class):
+        hold = Freeze(
+            id=FreezeId("f-1"), mission_class=mission_class, reason="Person", detail="",
+            cause="alice", since=self.now(), until=None,
+        )  # fmt: skip
+        self.store.at(self.swarm).freeze(hold)
+
+    async def shadow(self):
+        self.store.at(self.swarm).change(shadow=True)
+
+
+class TestTwinStore(StoreContract):
+    @pytest.fixture
+    def world(self):
+        return TwinWorld()
+
+
+def test_a_store_that_is_down_is_no_answer():
+    from swarm.contract.errors import Unavailable
+
+    world = TwinWorld()
+    world.store.down = True
+    for ask in (world.store.agenda, lambda: world.store.ring(world.swarm)):
+        with pytest.raises(Unavailable):
+            ask()
