@@ -4,7 +4,9 @@ import pytest
 
 from swarm.adapters.paper.rules import PaperRules
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.store.errors import ChainBroken, RecordRefused, StaleFence
+from swarm.adapters.postgres.store.trading.chain import GateChain
 from swarm.contract.errors import Unavailable
 from swarm.ports.gate_records import Decided
 from swarm.ports.venue import Unreachable
@@ -307,6 +309,29 @@ async def test_a_cut_tail_breaks_the_chain(desk):
         await connection.execute("delete from gate_record where seq = 1")
     _, fault = await desk.chain().verify()
     assert fault.kind.value == "cut"
+
+
+async def test_records_that_were_restored_elsewhere_verify(desk, empty_database_dsn):
+    """Control 23, the restore drill: copied out, copied in, verified, and traded on."""
+    path = await desk.opened()
+    for number in range(3):
+        await path.submit(trade_order(f"o-{number}"))
+    migrate(empty_database_dsn)
+    async with Database(empty_database_dsn) as restored:
+        for table in ("gate_head", "gate_record"):
+            async with (
+                desk.database.connection() as old,
+                restored.connection() as new,
+                old.cursor().copy(f"copy {table} to stdout".encode()) as out,
+                new.cursor().copy(f"copy {table} from stdin".encode()) as into,
+            ):
+                async for part in out:
+                    await into.write(part)
+        chain = GateChain(restored, "desk", "test")
+        assert await chain.verify() == (3, None)
+        again = await desk.opened(records=chain)
+        assert list(again.state.ledger.working) == ["o-0", "o-1", "o-2"]
+        assert (await again.submit(trade_order("o-3"))).ruling is Ruling.ACCEPT
 
 
 async def test_an_order_is_accepted_once_even_by_a_ledger_that_forgot(desk):
