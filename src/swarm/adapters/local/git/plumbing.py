@@ -160,6 +160,9 @@ class Git:
             )
         except (FileNotFoundError, PermissionError) as error:
             raise GitMissing(f"cannot run {self.program!r}: {error.strerror}") from error
+        except OSError as error:
+            # No process, no file left on this machine: it passes, and must end no controller.
+            raise GitFailed(f"git {argv[0]} could not be started: {error.strerror}") from error
         try:
             async with asyncio.timeout(self.timeout.total_seconds()):
                 out, err, _ = await asyncio.gather(
