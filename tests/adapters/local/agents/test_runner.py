@@ -104,6 +104,8 @@ async def test_found_values_never_become_options(world, over, words):
 
 TOKEN = "ghp_" + "a1B2" * 9
 MOVE = "mkdir -p .github/workflows; git mv src/value.py .github/workflows/ci.yml"
+AS = "-c user.name=x -c user.email=x@x"
+NESTED = f"git init -q src/sub; cd src/sub; git {AS} commit -qm x --allow-empty"
 HOSTILE = {
     "ci-by-rename": (MOVE, "GuardedPath"),
     "symlink": ("ln -s ../../etc/passwd src/x", "Symlink"),
@@ -111,7 +113,12 @@ HOSTILE = {
     "outside-allowed": ("echo x > README", "OutsideAllowedPaths"),
     "bidi": ("printf 'a = \"\\342\\200\\256\"\\n' >> src/value.py", "HiddenText"),
     "secret": (f"echo 'KEY = \"{TOKEN}\"' >> src/value.py", "SecretInPatch"),
+    "submodule": (NESTED, "GitDirectory"),
+    "modules-file": ("printf '[submodule \"x\"]\\n' > .gitmodules", "GitModules"),
+    "executable": ("chmod +x src/value.py", "ModeChanged"),
+    "tests-deleted": ("rm tests/test_value.py", "OutsideAllowedPaths"),
     "huge": ("head -c 900000000 /dev/zero > src/big.bin", "FileTooLarge"),
+    "huge-and-sparse": ("truncate -s 1000000000 src/big.bin", "FileTooLarge"),
     "fork-bomb": ("exec bash -c 'f() { f | f & sleep 60; }; f'", "ProcessLimit"),
     "flood": ("exec yes", "OutputLimit"),
     "disk": ("while :; do head -c 20000000 /dev/urandom > f$((i=i+1)); done", "DiskLimit"),
@@ -135,6 +142,19 @@ async def test_a_hostile_agent_is_refused_by_name_and_leaves_nothing(world, name
         await asyncio.sleep(0.05)
     assert world.alive() == 0
     assert list((world.tmp / "runs").rglob("work")) == []
+    left = sum(path.stat().st_size for path in world.tmp.rglob("*") if path.is_file())
+    assert left < 5_000_000
+
+
+@pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")
+@pytest.mark.req("OWN-1")
+async def test_an_agent_cannot_write_outside_its_folder(world):
+    world.define("reaches", "echo x > ../../../../escaped; echo 'VALUE = 2' > src/value.py")
+    world.agents["reaches"] = world.agents["reaches"].model_copy(update={"writable": ()})
+    ended = await fact(world.port().run, world.order("reaches"))
+    assert ended.result is RunResult.CHANGED
+    assert ended.change.paths == ("src/value.py",)
+    assert list(world.tmp.rglob("escaped")) == []
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from swarm.adapters.local.process import confine, network
+from swarm.adapters.local.process import cgroup, confine, network
 from swarm.adapters.local.process.jobs import Jobs
 from swarm.adapters.local.process.spec import Confine, Ended, Limits, Network, Phase
 
@@ -90,11 +90,42 @@ async def test_beginning_and_end_of_long_output_are_kept(jobs, ended):
     assert state.result.ended is Ended.EXITED
 
 
-async def test_a_fork_bomb_is_ended_and_the_machine_is_clean(jobs, tmp_path, ended, marked):
+DOUBLES = """
+import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
+"""
+#: Ignores what can be ignored, and each child is a daemon in a session of its own.
+SCATTERS = """
+import os, signal
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+while True:
+    try:
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+    except OSError:
+        pass
+"""
+BOMBS = {
+    "shell": ("bash", "-c", "b() { b | b & sleep 60; }; b"),
+    "doubles": (sys.executable, "-c", DOUBLES),
+    "scatters": (sys.executable, "-c", SCATTERS),
+}
+
+
+@pytest.mark.req("OWN-1")
+@pytest.mark.parametrize("bomb", BOMBS)
+async def test_a_fork_bomb_is_ended_and_the_machine_is_clean(jobs, tmp_path, ended, marked, bomb):
     limits = Limits(processes=60, grace=QUICK)
-    bomb = "b() { b | b & sleep 60; }; b"
-    state = await ended(jobs, "k", "bash", "-c", bomb, limits=limits, seconds=60)
+    state = await ended(jobs, "k", *BOMBS[bomb], limits=limits, wall=60, seconds=60)
     assert state.result.ended is Ended.PROCESS_LIMIT
+    assert state.result.seconds < 30
     assert await marked(tmp_path) == []
 
 
@@ -138,6 +169,46 @@ async def test_stop_reaches_what_a_killed_supervisor_left_behind(
     assert await marked(tmp_path) != []
     await jobs.stop("k")
     assert await marked(tmp_path) == []
+
+
+@pytest.fixture
+def group():
+    made = cgroup.make(os.getpid(), time.time())
+    if made is None:
+        pytest.skip("no control group may be made here")
+    cgroup.remove(made)
+    return made
+
+
+HIDES = """
+import os, time
+if os.fork():
+    time.sleep(300)
+os.setsid()
+if os.fork():
+    os._exit(0)
+os.closerange(0, 64)
+os.chdir("/")
+os.execve("/bin/sleep", ["sleep", "27182"], {})
+"""
+
+
+async def test_what_hid_from_its_supervisor_is_found_by_its_group(
+    jobs, group, prepare, until_ended
+):
+    """Its mark, its folder and its session are gone, and so is the supervisor it had."""
+    state = await jobs.ensure("k", prepare(sys.executable, "-c", HIDES))
+    while "27182" not in _commands():  # noqa: ASYNC110 - of another process
+        await asyncio.sleep(0.02)
+    record = json.loads((state.folder / "supervisor.json").read_text())
+    os.kill(record["pid"], signal.SIGKILL)
+    await until_ended(jobs, "k")
+    await jobs.stop("k")
+    until = time.monotonic() + 5
+    while "27182" in _commands() and time.monotonic() < until:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    assert "27182" not in _commands()
+    assert cgroup.count(Path(record["group"])) == 0
 
 
 needs_landlock = pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")

@@ -33,9 +33,9 @@ def _limit(limits: Mapping[str, Any]) -> None:
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: limits["file_bytes"],
         resource.RLIMIT_AS: limits["address_space"],
-        # A second wall behind the supervisor's count, wide enough for commands with threads.
-        # The kernel exempts root from it.
-        resource.RLIMIT_NPROC: _threads_of_this_user() + 8 * limits["processes"],
+        # A second wall behind the supervisor's count, wide enough for commands with threads, and
+        # no wider: each process of a bomb takes time from who ends it. Root is exempt.
+        resource.RLIMIT_NPROC: _threads_of_this_user() + 4 * limits["processes"],
     }
     for kind, value in wanted.items():
         if value is not None:

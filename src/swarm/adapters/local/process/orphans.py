@@ -2,8 +2,8 @@
 
 A process belongs to a generation when it carries its mark in the environment, works inside its
 folder, or is in the session that its supervisor recorded for it. Two kinds of evidence are
-enough for processes that never tried to hide; one that changed all three cannot be told from
-any other process of this user.
+enough for processes that never tried to hide; one that changed all three is told from any other
+process of this user only by its control group, where there is one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import time
 from pathlib import Path
 
-from swarm.adapters.local.process import kernel
+from swarm.adapters.local.process import cgroup, kernel
 from swarm.adapters.local.process.folder import read_json
 
 MARK = "SWARM_JOB"
@@ -76,6 +76,13 @@ def clear(generation: Path, patience: float = 10.0) -> int:
     Stops them all first, so that what forks stands still while it is cleared.
     """
     killed: set[int] = set()
+    record = read_json(generation / "supervisor.json") or {}
+    supervisor = int(record.get("pid", 0)), str(record.get("started", ""))
+    if (group := record.get("group")) and not kernel.is_same(*supervisor):
+        # Also what changed all three signs of itself: nothing leaves a group by itself.
+        killed.update(find(generation))
+        cgroup.kill(Path(str(group)))
+        cgroup.remove(Path(str(group)))
     until = time.monotonic() + patience
     while time.monotonic() < until:
         living = find(generation)

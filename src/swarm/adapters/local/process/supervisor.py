@@ -19,7 +19,7 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 
-from swarm.adapters.local.process import child, kernel
+from swarm.adapters.local.process import cgroup, child, kernel
 from swarm.adapters.local.process.capture import Capture
 
 # Short, because a fork bomb doubles within milliseconds; one look costs about 30 us.
@@ -82,6 +82,7 @@ class Supervision:
         self.kill_at = 0.0
         self.status: int | None = None
         self.pid = 0
+        self.group = cgroup.make(os.getpid(), self.started_at.timestamp())
         self.stop_asked = False
         self.captures: list[Capture] = []
         self.wake_read, self.wake_write = os.pipe()
@@ -103,6 +104,9 @@ class Supervision:
         """Put this process and its command on record, before the command may run."""
         self.pid = pid
         own = os.getpid()
+        if self.group is not None and not cgroup.add(self.group, pid):
+            cgroup.remove(self.group)
+            self.group = None
         place_json(
             self.folder / "supervisor.json",
             {
@@ -110,6 +114,7 @@ class Supervision:
                 "started": kernel.start_time(own),
                 "child": pid,
                 "child_started": kernel.start_time(pid),
+                "group": str(self.group or ""),
                 "at": self.started_at.isoformat(),
             },
         )
@@ -162,8 +167,19 @@ class Supervision:
                 for pid in kernel.descendants(os.getpid()):
                     kernel.send(pid, signal.SIGTERM)
         if now >= self.kill_at:
-            ended, _count = kernel.kill_descendants()
+            ended, _count = self._kill()
             self._reaped(ended)
+
+    def _kill(self) -> tuple[list[tuple[int, int]], int]:
+        """Kill everything below: at once where there is a group, and then whatever is left."""
+        alive = len([pid for pid in kernel.descendants(os.getpid()) if kernel.start_time(pid)])
+        if alive and self.group is not None:
+            cgroup.kill(self.group)
+        ended, left = kernel.kill_descendants()
+        return ended, max(alive, left)
+
+    def _alive(self) -> int:
+        return cgroup.count(self.group) if self.group else len(kernel.descendants(os.getpid()))
 
     def _breach(self, now: float) -> tuple[str, str]:
         if self.stop_asked:
@@ -173,7 +189,7 @@ class Supervision:
         printed = sum(capture.printed for capture in self.captures)
         if printed > self.limits["output_bytes"]:
             return "output-limit", f"printed more than {self.limits['output_bytes']} bytes"
-        alive = len(kernel.descendants(os.getpid()))
+        alive = self._alive()
         if alive > self.limits["processes"]:
             return "process-limit", f"ran {alive} processes, {self.limits['processes']} may be"
         return self._disk(now)
@@ -198,8 +214,10 @@ class Supervision:
 
     def finish(self) -> None:
         """Kill what is left, drain what was printed, write the result in one step."""
-        ended, leftover = kernel.kill_descendants()
+        ended, leftover = self._kill()
         self._reaped(ended)
+        if self.group is not None:
+            cgroup.remove(self.group)
         until = time.monotonic() + DRAIN
         while any(capture.open for capture in self.captures) and time.monotonic() < until:
             if sum(capture.drain() for capture in self.captures) == 0:
