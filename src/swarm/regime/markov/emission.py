@@ -19,10 +19,10 @@ HALF_LOG_PI = 0.5 * math.log(math.pi)
 
 
 class Emission(StrEnum):
-    """The law of a state's noise."""
+    """The law of a state's noise, the one to prefer first."""
 
-    GAUSSIAN = "gaussian"  #: thin tails: an outlier is taken for a change of state
     STUDENT = "student"  #: fat tails, with degrees of freedom fitted
+    GAUSSIAN = "gaussian"  #: thin tails: an outlier is taken for a change of state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
