@@ -9,6 +9,7 @@ Source: Salmon, Moraes, Dror, Shaw 2011, doi:10.1145/2063384.2063405, section 3.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -20,19 +21,20 @@ Words = NDArray[np.uint64]
 """Each holds 32 bits; the upper half is room for products."""
 
 ROUNDS: Final = 10
+_AT_ONCE: Final = 4_096  #: blocks, so that all ten rounds stay in the nearest cache
 _LOW: Final = np.uint64(0xFFFFFFFF)
 _SHIFT: Final = np.uint64(32)
 _MULTIPLIERS: Final = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL: Final = (0x9E3779B9, 0xBB67AE85)
 
 
-def philox(counter: Words, key: tuple[int, int]) -> Words:
-    """The random words of each counter, shape (N, 4) as `counter`'s, each below 2**32.
+def philox(counter: Sequence[Words], key: tuple[int, int]) -> tuple[Words, Words, Words, Words]:
+    """The four random words of each counter, each below 2**32.
 
-    counter: shape (N, 4), each below 2**32.
+    counter: four arrays of one shape, its words, each below 2**32.
     key:     two words below 2**32.
     """
-    a, b, c, d = counter.T
+    a, b, c, d = counter
     k0, k1 = key
     for _ in range(ROUNDS):
         first, second = a * _MULTIPLIERS[0], c * _MULTIPLIERS[1]
@@ -43,7 +45,7 @@ def philox(counter: Words, key: tuple[int, int]) -> Words:
             first & _LOW,
         )
         k0, k1 = (k0 + _WEYL[0]) & 0xFFFFFFFF, (k1 + _WEYL[1]) & 0xFFFFFFFF
-    return np.stack([a, b, c, d], axis=1)
+    return a, b, c, d
 
 
 class Draws:
@@ -61,12 +63,15 @@ class Draws:
     def words(self, count: int) -> Words:
         """The next `count` words, each below 2**32; a begun block of four is not kept."""
         blocks = -(-count // 4)
-        counter = np.empty((blocks, 4), dtype=np.uint64)
-        numbers = np.arange(self._block, self._block + blocks, dtype=np.uint64)
-        counter[:, 0], counter[:, 1] = numbers & _LOW, numbers >> _SHIFT
-        counter[:, 2:] = self._nonce
+        found = np.empty((4, blocks), dtype=np.uint64)
+        for first in range(0, blocks, _AT_ONCE):
+            numbers = np.arange(first, min(first + _AT_ONCE, blocks), dtype=np.uint64)
+            numbers += np.uint64(self._block)
+            nonce = (np.full_like(numbers, word) for word in self._nonce)
+            counter = (numbers & _LOW, numbers >> _SHIFT, *nonce)
+            found[:, first : first + len(numbers)] = philox(counter, self._key)
         self._block += blocks
-        return philox(counter, self._key).reshape(-1)[:count]
+        return found.T.reshape(-1)[:count]
 
     def below(self, bound: int, count: int) -> NDArray[np.int64]:
         """Whole numbers from 0 to bound - 1, shape (count,).
