@@ -2,18 +2,23 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.bell import PostgresBell
+from swarm.adapters.postgres.store.desk.histories import Histories
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmObject
-from swarm.core.ids import signal_id, swarm_id
+from swarm.core.history.check import check
+from swarm.core.history.finding import Rule
+from swarm.core.history.journal import Deed, Effect
+from swarm.core.ids import mission_of, signal_id, swarm_id
 from swarm.core.nouns import Risk, Signal
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.snapshot import AgentBinding, Installation
@@ -172,3 +177,52 @@ async def test_two_controllers_share_the_work_and_nothing_happens_twice(database
             found = await outcomes(database, 4, seconds=60)
     assert [kind for kind, _ in found] == ["delivered"] * 4
     assert set(world.journal.values()) == {1}
+
+
+# --- the past, judged ----------------------------------------------------------------------------
+
+DEEDS = {
+    "run-ended": (Deed.RUN, "", "run"),
+    "landed": (Deed.LAND, "repo", "commit"),
+    "synced": (Deed.SYNC, "target", "revision"),
+    "traffic-set": (Deed.TRAFFIC, "target", ""),
+    "promoted": (Deed.PROMOTE, "target", "revision"),
+    "aborted": (Deed.ABORT, "target", "revision"),
+    "reverted": (Deed.REVERT, "repo", "undone"),
+}
+
+
+def effects_of(world):
+    """What the world's own journal says happened, as effects."""
+    heads = {fact.repo: fact.commit for fact in world.facts.values() if fact.kind == "landed"}
+    for key, fact in world.facts.items():
+        if fact.kind not in DEEDS or (fact.kind == "landed" and not fact.landed):
+            continue
+        deed, where, subject = DEEDS[fact.kind]
+        yield Effect(
+            at=fact.at, deed=deed, mission=mission_of(key), key=key,
+            where=getattr(fact, where) if where else "",
+            subject=getattr(fact, subject) if subject else heads[REPO],
+            step=getattr(fact, "step", 0),
+        )  # fmt: skip
+
+
+@pytest.mark.req("VAL-6", "OWN-3")
+@pytest.mark.parametrize(("errors", "outcome"), [(0.0, "delivered"), (0.3, "rolled-back")])
+async def test_what_postgres_kept_and_the_world_saw_break_no_promise(database_dsn, errors, outcome):
+    """And the same history without one verdict does: the checker reads the real trail."""
+    world = World()
+    world.bad_errors = errors
+    async with running(database_dsn, world) as database:
+        await SwarmDesk(database, "alice").apply(manifest())
+        await add_need(database)
+        assert (await outcomes(database, 1))[0][0] == outcome
+    async with Database(database_dsn) as database:
+        history = await Histories(database).read(SWARM, effects_of(world))
+    judged = check(history)
+    assert judged.violations == ()
+    assert {Rule.ONCE, Rule.GATES, Rule.FREEZE, Rule.RETRIES} <= set(judged.examined)
+    assert all(effect.begun_at for effect in history.effects)
+    doctored = [one for one in history.entries if one.body.get("gate") != "code_quality"]
+    broken = check(replace(history, entries=tuple(doctored))).violations
+    assert Rule.GATES in {one.rule for one in broken}

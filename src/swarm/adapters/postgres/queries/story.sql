@@ -149,3 +149,14 @@ where o.swarm = %(swarm)s and o.at >= %(since)s and o.outcome = 'delivered'
   and not exists (select from outcome r where r.need = o.need and r.outcome = 'recommended'
                   and r.at <= o.at)
 order by o.at, n.id
+
+-- name: movements
+-- Every movement in the budget windows that this swarm has a part in: others may share them.
+select l.at, l.budget::text, l.mission, l.kind, l.amount, b.cap
+from ledger l join budget b on b.id = l.budget
+where l.budget in (select o.budget from ledger o join mission m on m.id = o.mission
+                   where m.swarm = %(swarm)s)
+order by l.at, l.id
+
+-- name: begun
+select key, begun_at from decision where swarm = %(swarm)s and begun_at is not null

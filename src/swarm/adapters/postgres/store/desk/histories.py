@@ -1,0 +1,57 @@
+"""What the database knows of one swarm's past, in the form in which a history is judged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.desk.trails import Trails
+from swarm.adapters.postgres.store.statements import statements
+from swarm.core.history.journal import Effect, Entry, History, Movement
+
+
+class Histories:
+    """Reads trail, ledger and orders; what happened outside is the caller's to bring."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, swarm: str, effects: Iterable[Effect]) -> History:
+        """The history of a swarm, with these effects of the outside in the order of time.
+
+        An effect under a key that the store knows learns when it was begun; what nobody knows any
+        more is held against the time of the effect itself.
+        """
+        entries = [
+            Entry(
+                row["at"], row["swarm"], row["chain"], row["kind"], json.loads(row["body"]),
+                row["actor"],
+            )
+            async for row in Trails(self._database).every(swarm)
+        ]  # fmt: skip
+
+        async def tx(connection: AsyncConnection[Any]) -> tuple[Any, Any, Any]:
+            sql, me = statements("story"), {"swarm": swarm}
+            money = await connection.execute(sql["movements"], me)
+            begun = await connection.execute(sql["begun"], me)
+            now = await (await connection.execute("select clock_timestamp()")).fetchone()
+            return await money.fetchall(), await begun.fetchall(), now
+
+        money, begun, now = await self._database.run(tx)
+        since: dict[str, datetime] = dict(begun)
+        known = (
+            replace(effect, begun_at=effect.begun_at or since.get(effect.key)) for effect in effects
+        )
+        return History(
+            entries=tuple(sorted(entries, key=lambda entry: entry.at)),
+            effects=tuple(sorted(known, key=lambda effect: effect.at)),
+            until=now[0] if now else max(entry.at for entry in entries),
+            movements=tuple(Movement(*row[:5]) for row in money),
+            caps={row[1]: row[5] for row in money},
+        )
