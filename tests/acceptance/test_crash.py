@@ -54,6 +54,7 @@ def logged_agents(home):
 
 SLOW_IS_FINE = 'latency_objective = "30s"\np95_floor = "3s"'
 BROKEN = """
+from pathlib import Path
 path = Path("orders/service.py")
 text = path.read_text()
 line = "            body = await answer(path)\\n"
