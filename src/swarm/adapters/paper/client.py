@@ -37,22 +37,12 @@ class SocketVenue:
         return said if isinstance(said, Unreachable) else Dispatched(count=1)
 
     async def cancel(self, orders: Sequence[str]) -> Dispatched | Unreachable:
-        """Ask for these to be cancelled: one request each, and no answer is waited for."""
-        lines = b"".join(b'{"do":"cancel","with":%b}\n' % _text(order) for order in orders)
-        try:
-            async with asyncio.timeout(_PATIENCE), self._turn:
-                _, writer = await self._connected()
-                writer.write(lines)
-                await writer.drain()
-        except (OSError, TimeoutError) as error:
-            self._drop()
-            return Unreachable(detail=f"{self._name}: {error or 'no answer'}")
-        return Dispatched(count=len(orders))
+        """Ask for these to be cancelled, in one message; no answer is waited for."""
+        return await self._tell("cancel", json.dumps(list(orders)).encode(), len(orders))
 
     async def cancel_all(self) -> Dispatched | Unreachable:
-        """Ask for everything of ours to be cancelled."""
-        said = await self._ask("cancel-all", b"null")
-        return said if isinstance(said, Unreachable) else Dispatched(count=1)
+        """Ask for everything of ours to be cancelled; no answer is waited for."""
+        return await self._tell("cancel-all", b"null", 1)
 
     async def reports(self, after: int) -> tuple[Report, ...] | Unreachable:
         """The reports behind that number, at most a few thousand at once."""
@@ -76,6 +66,18 @@ class SocketVenue:
             return said
         found = wire.read(kind, said)
         return Unreachable(detail=f"{self._name}: unreadable answer") if found is None else found
+
+    async def _tell(self, what: str, value: bytes, count: int) -> Dispatched | Unreachable:
+        """Hand a request to the connection. What came of it stands in the reports."""
+        try:
+            async with asyncio.timeout(_PATIENCE), self._turn:
+                _, writer = await self._connected()
+                writer.write(b'{"do":"%b","with":%b}\n' % (what.encode(), value))
+                await writer.drain()
+        except (OSError, TimeoutError) as error:
+            self._drop()
+            return Unreachable(detail=f"{self._name}: {error or 'no answer'}")
+        return Dispatched(count=count)
 
     async def _ask(self, what: str, value: bytes) -> bytes | Unreachable:
         try:
@@ -102,7 +104,3 @@ class SocketVenue:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
-
-
-def _text(order: str) -> bytes:
-    return json.dumps(order).encode()

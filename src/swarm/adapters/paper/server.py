@@ -68,11 +68,13 @@ def _answer(exchange: PaperExchange, line: bytes, now_ns: int) -> bytes | None:
     if kind == "submit":
         order = wire.read(wire.ORDER, json.dumps(value).encode())
         return _HEARD if order is not None and exchange.submit(order, now_ns) else _SILENT
-    if kind == "cancel":
-        exchange.cancel(str(value), now_ns)
+    if kind == "cancel" and isinstance(value, list):
+        for one in value:
+            exchange.cancel(str(one), now_ns)
         return None
     if kind == "cancel-all":
-        return _HEARD if exchange.cancel_all(now_ns) else _SILENT
+        exchange.cancel_all(now_ns)
+        return None
     if not exchange.reachable(now_ns):
         return _SILENT
     return _reading(exchange, kind, value)

@@ -61,6 +61,8 @@ class Books:
         self.cells: defaultdict[tuple[str, str], Cell] = defaultdict(Cell)
         self.totals: defaultdict[Scope, int] = defaultdict(int)
         self._by_symbol: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_owner: defaultdict[str, dict[str, Cell]] = defaultdict(dict)
+        self._unknown: set[str] = set()  # symbols of cells that have no value
         self._lot: dict[str, int] = {}
         self._sector: dict[str, str] = {}
 
@@ -88,6 +90,9 @@ class Books:
         """Add to the working lots of a side and to the lots held, and keep the sums right."""
         cell = self.cells[owner, symbol]
         self._by_symbol[symbol].add(owner)
+        self._by_owner[owner][symbol] = cell
+        if symbol not in self._lot:
+            self._unknown.add(symbol)
         before = cell.worst
         cell.work(side, working)
         cell.held += held
@@ -101,6 +106,7 @@ class Books:
         for owner in self._by_symbol[symbol]:
             self._add(owner, symbol, -self.cells[owner, symbol].worst * was)
         self._lot[symbol], self._sector[symbol] = lot_value, sector
+        self._unknown.discard(symbol)
         for owner in self._by_symbol[symbol]:
             self._add(owner, symbol, self.cells[owner, symbol].worst * lot_value)
 
@@ -108,21 +114,22 @@ class Books:
         """Nobody knows the value of this instrument any more."""
         self.revalue(symbol, 0, self._sector.get(symbol, ""))
         self._lot.pop(symbol, None)
+        self._unknown.add(symbol)
 
     def unvalued(self) -> list[str]:
         """Instruments of which something is held or works, and nobody knows the value."""
         return [
             symbol
-            for symbol, owners in self._by_symbol.items()
-            if symbol not in self._lot and any(self.cells[owner, symbol].worst for owner in owners)
+            for symbol in sorted(self._unknown)
+            if any(self.cells[owner, symbol].worst for owner in self._by_symbol[symbol])
         ]
 
     def of(self, owner: str) -> Iterator[tuple[str, Cell]]:
         """(symbol, cell) of everything that an owner holds or has working."""
         return (
             (symbol, cell)
-            for (whose, symbol), cell in self.cells.items()
-            if whose == owner and (cell.held or cell.buying or cell.selling)
+            for symbol, cell in self._by_owner.get(owner, {}).items()
+            if cell.held or cell.buying or cell.selling
         )
 
     def _add(self, owner: str, symbol: str, value: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 
@@ -62,7 +62,11 @@ def order_id(strategy: str, account: str, intent: str) -> str:
     return f"o-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
+#: In the order of the class; the hash is over their values in this order.
+_FIELDS = tuple(field.name for field in fields(TradeOrder))
+
+
 def order_hash(order: TradeOrder) -> str:
     """SHA-256 over every field; what an override is bound to. 64 hexadecimal digits."""
-    text = json.dumps(asdict(order), sort_keys=True, separators=(",", ":"), default=repr)
+    text = json.dumps([getattr(order, name) for name in _FIELDS], default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

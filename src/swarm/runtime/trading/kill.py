@@ -73,14 +73,10 @@ async def kill(state: TradingState, *, scope: str, by: str, reason: str) -> Kill
     ]
     # Started first: the disk must not delay the cancellations, nor they the disk.
     started = [asyncio.ensure_future(one) for one in asking]
-    await asyncio.sleep(0)
-    unfiled = ""
-    try:
-        await asyncio.to_thread(state.kill_file.add, event)
-    except Unavailable as error:
-        unfiled = str(error)
+    filing = asyncio.ensure_future(_file(state, event))
     said = await asyncio.gather(*started)
     dispatched = state.clock()
+    unfiled = await filing
     failed = tuple((name, why) for name, why in said if why)
     failed += tuple((name, "no such venue") for name in orders if name not in state.venues)
     deaf = {name for name, _ in failed}
@@ -110,6 +106,15 @@ async def confirm(state: TradingState, scope: str) -> KillStanding:
         working=tuple(id_ for ids in working.values() for id_ in ids),
         silent=silent,
     )
+
+
+async def _file(state: TradingState, event: Killed) -> str:
+    """Put the halt on this machine's disk; why that was not possible, or nothing."""
+    try:
+        await asyncio.to_thread(state.kill_file.add, event)
+    except Unavailable as error:
+        return str(error)
+    return ""
 
 
 def _in_scope(order: TradeOrder, scope: str) -> bool:
