@@ -106,7 +106,7 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     news = News(orders)
     forge = LocalForge(settings.repositories, home.clones)
     targets = LocalTargets(settings.targets, forge, home.services)
-    hidden = (home.file, home.database, home.logs, home.services, home.seals)
+    hidden = kept_from_agents(home)
     runs = LocalRuns(
         settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden
     )
@@ -216,6 +216,14 @@ def notary(home: Home) -> Notary:
     return LocalNotary(home.seals)
 
 
+def kept_from_agents(home: Home) -> tuple[Path, ...]:
+    """What no agent and no check may read: settings, secrets, data, other people's output."""
+    places = (home.file, home.note, home.database, home.logs, home.services, home.seals)
+    server = server_of(home)
+    # As root the data stands elsewhere, and root reads what it likes unless it is kept from it.
+    return places if server is None else (*places, server.layout.data)
+
+
 def private_clones(settings: Settings, home: Home) -> LocalForge:
     """The installation's repositories and their private clones."""
     return LocalForge(settings.repositories, home.clones)
@@ -232,7 +240,7 @@ def scratch_runs(
 ) -> tuple[LocalForge, LocalRuns]:
     """Agents on clones of their own below `folder`: nothing of the installation is written."""
     forge = LocalForge(settings.repositories, folder / "clones")
-    hidden = (home.file, home.database, home.logs, home.services, home.seals)
+    hidden = kept_from_agents(home)
     runs = LocalRuns(
         settings.agents, forge, folder / "runs", on_finished=on_finished, hidden=hidden
     )
@@ -244,7 +252,7 @@ def scratch_checks(
 ) -> tuple[LocalForge, LocalChecks]:
     """Checks whose jobs and results lie below `folder`, on the installation's private clones."""
     forge = LocalForge(settings.repositories, home.clones)
-    hidden = (home.file, home.database, home.logs, home.services, home.seals)
+    hidden = kept_from_agents(home)
     checks = LocalChecks(
         settings.checks, forge, folder / "checks", on_finished=on_finished, hidden=hidden
     )

@@ -60,6 +60,21 @@ def test_only_the_owner_can_reach_data_and_socket(data_folder):
     assert "trust" not in rules
 
 
+def test_a_cluster_of_the_time_without_a_password_is_given_one(data_folder):
+    """As it was made before: whoever the kernel said was us came in."""
+    server = EmbeddedServer(data_folder)
+    with server, psycopg.connect(server.dsn) as connection:
+        connection.execute("create table kept (n int)")
+    (server.layout.cluster / "pg_hba.conf").write_text("local all all peer map=swarm\n")
+    before = server.layout.secret.read_text()
+    server.layout.secret.unlink()
+    with server:
+        assert query(server, "select count(*)::text from kept") == "0"
+        assert server.layout.secret.read_text() != before
+        with pytest.raises(psycopg.OperationalError, match="no password"):
+            psycopg.connect(server.dsn.partition(" passfile")[0])
+
+
 def test_the_second_process_adopts_and_the_last_one_out_stops(data_folder, start_program):
     first = start_program("program_user.py", data_folder)
     started, launched = first.line().split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from .errors import (
     DiskFull,
     ServerDidNotStart,
 )
-from .layout import DATABASE_USER, OUT_OF_SPACE, make_private
+from .layout import DATABASE_NAME, DATABASE_USER, OUT_OF_SPACE, make_private
 from .spawn import run_as
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _MARKER = "swarm-made-this"
 _UNFINISHED = "cluster.unfinished"
+_FOR_INITDB = "password.unfinished"
 _BUILTIN_LOCALES_SINCE = 17
+_SCRAM_ITERATIONS_SINCE = 16
 
 
 def ensure_cluster(binaries: Binaries, layout: Layout, lock: FileLock) -> None:
@@ -39,6 +42,8 @@ def ensure_cluster(binaries: Binaries, layout: Layout, lock: FileLock) -> None:
         raise DataDirectoryForeign(f"{layout.cluster} is not a folder")
     if layout.cluster.exists() and any(layout.cluster.iterdir()):
         check_cluster(binaries, layout.cluster)
+        if not layout.secret.exists():
+            _lock_the_door(binaries, layout, lock)
     else:
         _make_cluster(binaries, layout, lock)
 
@@ -99,6 +104,7 @@ def copy_cluster(source: Layout, target: Layout) -> None:
         for folder, _, files in os.walk(unfinished):
             for path in (Path(folder), *(Path(folder) / name for name in files)):
                 target.account.own(path)
+    _write_private(target, target.secret, source.secret.read_text(encoding="utf-8"))
     unfinished.rename(target.cluster)
 
 
@@ -109,7 +115,9 @@ def _make_cluster(binaries: Binaries, layout: Layout, lock: FileLock) -> None:
     try:
         unfinished.mkdir(mode=0o700)
         layout.account.own(unfinished)
+        _make_secret(layout)
         _run_initdb(binaries, layout, unfinished, lock)
+        (layout.data / _FOR_INITDB).unlink()
         _let_in_only_us(layout, unfinished)
         if layout.cluster.exists():
             layout.cluster.rmdir()  # empty, or we would not be here
@@ -134,8 +142,12 @@ def _run_initdb(binaries: Binaries, layout: Layout, target: Path, lock: FileLock
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", *locale]
     command = [
         str(binaries.initdb), "-D", str(target), "-U", DATABASE_USER, "--data-checksums",
-        "--auth-local=peer", "--auth-host=reject", "--no-instructions", *locale,
+        "--auth-local=password", "--auth-host=reject", "--no-instructions", *locale,
+        f"--pwfile={layout.data / _FOR_INITDB}",
     ]  # fmt: skip
+    if binaries.major >= _SCRAM_ITERATIONS_SINCE:
+        # 256 random bits need no stretching, and each connection would pay for it.
+        command += ["-c", "scram_iterations=1"]
     done = run_as(layout.account, command, keep=lock.fd)
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip()[-2000:]
@@ -145,20 +157,49 @@ def _run_initdb(binaries: Binaries, layout: Layout, target: Path, lock: FileLock
 
 
 def _let_in_only_us(layout: Layout, target: Path) -> None:
-    """Peer authentication: the kernel says who knocks. Only the server's account and root enter."""
-    names = dict.fromkeys((layout.account.name, "root"))
+    """Only who can read the secret enters; the kernel's word on who knocks is not enough.
+
+    An agent may run under our own account, and Landlock keeps it from reading files, not from
+    connecting to a socket. In clear, because the wire is a socket in a folder of mode 0700 whose
+    other end the client has checked.
+    """
     files = {
-        "pg_hba.conf": "local all all peer map=swarm\n",
-        "pg_ident.conf": "".join(f'swarm "{name}" {DATABASE_USER}\n' for name in names),
+        "pg_hba.conf": "local all all password\n",
         _MARKER: "The embedded database of Swarm. Do not edit; back it up as a whole.\n",
     }
     for name, text in files.items():
-        path = target / name
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o600)
-        layout.account.own(path)
-        _sync(path)
+        _write_private(layout, target / name, text)
     _sync(target)
+
+
+def _lock_the_door(binaries: Binaries, layout: Layout, lock: FileLock) -> None:
+    """Give a password to a cluster of the time when the kernel's word was enough.
+
+    The secret comes last: killed in between, the next start does all of it again.
+    """
+    password = secrets.token_urlsafe(32)
+    command = [str(binaries.postgres), "--single", "-D", str(layout.cluster), DATABASE_NAME]
+    words = f"alter role {DATABASE_USER} password '{password}'\n"
+    done = run_as(layout.account, command, keep=lock.fd, words=words)
+    if done.returncode != 0 or "ERROR" in done.stderr:
+        raise ServerDidNotStart(f"no password could be set in {layout.data}:\n{done.stderr}")
+    _let_in_only_us(layout, layout.cluster)
+    _write_private(layout, layout.secret, f"*:*:*:{DATABASE_USER}:{password}\n")
+
+
+def _make_secret(layout: Layout) -> None:
+    password = secrets.token_urlsafe(32)
+    _write_private(layout, layout.data / _FOR_INITDB, password + "\n")
+    _write_private(layout, layout.secret, f"*:*:*:{DATABASE_USER}:{password}\n")
+
+
+def _write_private(layout: Layout, path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor, no path
+        file.write(text)
+    layout.account.own(path)
+    _sync(path)
 
 
 def _remove(folder: Path) -> None:

@@ -4,6 +4,7 @@ DATA/cluster      the Postgres cluster, renamed into place when complete
 DATA/socket       the server's socket; elsewhere when the path would be too long for one
 DATA/locks        the three locks
 DATA/log          the server's own words
+DATA/secret       the password, as libpq reads it; only the server's account and root can
 DATA/ballast      64 MB that are given up when the disk is full
 """
 
@@ -69,6 +70,11 @@ class Layout:
         return self.data / "ballast"
 
     @property
+    def secret(self) -> Path:
+        """The password file. An agent may run as we do; this is what it cannot read."""
+        return self.data / "secret"
+
+    @property
     def keep_marker(self) -> Path:
         """Exists while the server shall outlive its last user."""
         return self.data / "locks" / "keep-running"
@@ -86,12 +92,17 @@ class Layout:
     @property
     def dsn(self) -> str:
         """A libpq connection string; quoted, so that any path is fine."""
-        host = str(self.sockets).replace("\\", "\\\\").replace("'", "\\'")
         # requirepeer: the kernel says who listens, so nobody can stand in for our server.
         return (
-            f"host='{host}' port={PORT} user={DATABASE_USER} dbname={DATABASE_NAME} "
-            f"requirepeer={self.account.name}"
+            f"host={_quoted(self.sockets)} port={PORT} user={DATABASE_USER} "
+            f"dbname={DATABASE_NAME} requirepeer={self.account.name} "
+            f"passfile={_quoted(self.secret)}"
         )
+
+
+def _quoted(path: Path) -> str:
+    """A path as a value of a connection string."""
+    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def lay_out(data_dir: Path, system_state: Path = SYSTEM_STATE) -> Layout:

@@ -1,9 +1,9 @@
 """One read from the embedded server without loading the driver, for commands that only look.
 
 Importing psycopg costs ten times the processor time of the read itself, which `swarmctl get` would
-pay on every call and in every shell completion. The embedded server asks for no password on its
-socket, so what is left of the protocol is small. Only reading, only our own socket; everything
-else goes through psycopg.
+pay on every call and in every shell completion. The embedded server takes the password in clear on
+its private socket, so what is left of the protocol is small. Only reading, only our own socket;
+everything else goes through psycopg.
 
 Source: PostgreSQL documentation, "Frontend/Backend Protocol", message flow and message formats,
 protocol version 3.0, extended query with text results.
@@ -27,6 +27,7 @@ Row = tuple[str | None, ...]
 
 _PROTOCOL_3 = 196608
 _PATIENCE_SECONDS = 5.0
+_LET_IN, _PASSWORD_IN_CLEAR = 0, 3
 
 #: The session may look at our schema and nothing more, whatever the statement says.
 _SESSION = "-c default_transaction_read_only=on -c search_path=swarm -c statement_timeout=5s"
@@ -39,15 +40,15 @@ class NotQuick(Exception):
 def read_quickly(layout: Layout, query: str, parameters: Sequence[str | None] = ()) -> list[Row]:
     """Rows of one reading statement as text; `$1`, `$2` in it stand for `parameters`.
 
-    Raises NotQuick when the server does not run or asks for a password, and DatabaseUnavailable
-    with the server's words when it runs and the read fails.
+    Raises NotQuick when the server does not run or wants another proof than our password, and
+    DatabaseUnavailable with the server's words when it runs and the read fails.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
         wire.settimeout(_PATIENCE_SECONDS)
         try:
             wire.connect(str(layout.socket))
             _refuse_stranger(wire, layout)
-            _log_in(wire)
+            _log_in(wire, layout)
             wire.sendall(_statement(query, parameters))
             return _rows(wire)
         except (FileNotFoundError, ConnectionError, PermissionError) as error:
@@ -65,17 +66,26 @@ def _refuse_stranger(wire: socket.socket, layout: Layout) -> None:
             raise NotQuick(f"{layout.socket} is served by user id {uid}")
 
 
-def _log_in(wire: socket.socket) -> None:
+def _log_in(wire: socket.socket, layout: Layout) -> None:
     words = ("user", DATABASE_USER, "database", DATABASE_NAME, "options", _SESSION)
     body = b"".join(_text(word) for word in (*words, "application_name", "swarmctl")) + b"\0"
     wire.sendall(struct.pack("!ii", len(body) + 8, _PROTOCOL_3) + body)
     for kind, content in _messages(wire):
-        if kind == b"R" and struct.unpack("!i", content[:4])[0] != 0:
-            raise NotQuick("the server asks for a password")
+        if kind == b"R" and (wanted := struct.unpack("!i", content[:4])[0]) != _LET_IN:
+            if wanted != _PASSWORD_IN_CLEAR:
+                raise NotQuick(f"the server asks for a proof of kind {wanted}")
+            wire.sendall(_message(b"p", _text(_password(layout))))
         if kind == b"E":
             raise NotQuick(_words(content))
         if kind == b"Z":
             return
+
+
+def _password(layout: Layout) -> str:
+    try:
+        return layout.secret.read_text(encoding="utf-8").strip().rpartition(":")[2]
+    except OSError as error:
+        raise NotQuick(f"{layout.secret}: {error.strerror}") from error
 
 
 def _statement(query: str, parameters: Sequence[str | None]) -> bytes:

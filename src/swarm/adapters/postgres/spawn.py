@@ -16,16 +16,19 @@ _PRIVATE = 0o077
 
 
 def run_as(
-    account: ServerAccount, command: Sequence[str], *, keep: int
+    account: ServerAccount, command: Sequence[str], *, keep: int, words: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end and keep what it says. `keep`: a descriptor for it to inherit."""
+    """Run a program to its end and keep what it says.
+
+    keep: a descriptor for it to inherit.    words: its standard input.
+    """
     return subprocess.run(
         command,
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=words,
         pass_fds=[keep],
         cwd="/",
         env=_ENVIRONMENT,

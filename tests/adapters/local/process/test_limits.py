@@ -17,6 +17,7 @@ import pytest
 from swarm.adapters.local.process import cgroup, confine, network
 from swarm.adapters.local.process.jobs import Jobs
 from swarm.adapters.local.process.spec import Confine, Ended, Limits, Network, Phase
+from swarm.adapters.postgres.server import EmbeddedServer
 
 QUICK = timedelta(seconds=0.3)
 
@@ -246,6 +247,36 @@ async def test_hidden_files_and_foreign_environments_cannot_be_read(jobs, tmp_pa
     state = await ended(jobs, "k", "sh", "-c", line, hidden=(secret.parent,))
     assert state.result.exit_code == 0
     assert (state.folder / "stdout").read_text() == "plain\n"
+
+
+KNOCKS = """
+import sys, psycopg
+for dsn in (sys.argv[1], sys.argv[1].partition(" passfile")[0]):
+    try:
+        with psycopg.connect(dsn) as connection:
+            print(connection.execute("select current_user").fetchone())
+    except psycopg.OperationalError as error:
+        print("refused:", error)
+"""
+
+
+@needs_landlock
+@pytest.mark.req("MODE-5")
+async def test_a_command_cannot_speak_to_the_database_that_keeps_the_approvals(
+    jobs, tmp_path, ended
+):
+    """It may connect, for Landlock is about files; but it cannot read what lets anybody in."""
+    with EmbeddedServer(tmp_path / "data") as server:
+        hidden = (tmp_path / "data", server.layout.data)
+        command = (sys.executable, "-c", KNOCKS, server.dsn)
+        open_, shut = (
+            await ended(jobs, "a", *command),
+            await ended(jobs, "b", *command, hidden=hidden),
+        )
+    assert (open_.folder / "stdout").read_text().startswith("('swarm',)")  # the test can fail
+    words = (shut.folder / "stdout").read_text()
+    assert words.count("refused: ") == 2
+    assert words.count("no password supplied") == 2
 
 
 @pytest.mark.skipif(confine.abi() < 6, reason="signals are scoped from Landlock 6 on")
