@@ -140,12 +140,15 @@ def _weigh(
     """Every hypothesis absorbs x and multiplies its weight with the density it gave to x."""
     kappa0, alpha0 = settings[KAPPA], settings[ALPHA]
     weight, age, log_rate, grown = numbers[LOG_WEIGHT], numbers[AGE], numbers[LOG_RATE], spare[0]
-    old = 0
-    while old < live and age[old] >= norms.size:
-        weight[old] += norm(kappa0 + age[old], alpha0 + 0.5 * age[old])
-        old += 1
-    for i in range(old, live):
-        weight[i] += norms[int(age[i])]
+    if age[0] < norms.size:
+        for i in range(live):
+            weight[i] += norms[int(age[i])]
+    else:
+        for i in range(live):
+            beyond = age[i] >= norms.size
+            weight[i] += (
+                norm(kappa0 + age[i], alpha0 + 0.5 * age[i]) if beyond else norms[int(age[i])]
+            )
     _update(numbers[MEAN], numbers[RATE], age, live, x, kappa0)
     log_row(numbers[RATE], live, grown, spare[1], spare[2])
     for i in range(live):
@@ -225,6 +228,24 @@ def _end(
 
 
 @inner
+def _merge_one(numbers: Array, live: int, mass: Array, smallest: float, most: float) -> int:
+    """Merge the first hypothesis of that mass into its neighbour nearest in age."""
+    at = 0
+    while mass[at] != smallest:
+        at += 1
+    age = numbers[AGE]
+    older = at > 0 and (at == live - 1 or age[at - 1] - age[at] <= age[at] - age[at + 1])
+    to = at - 1 if older else at + 1
+    mass[to] += smallest
+    numbers[LOG_WEIGHT, to] = dlog(mass[to]) + most
+    for i in range(at, live - 1):
+        mass[i] = mass[i + 1]
+        for row in range(5):
+            numbers[row, i] = numbers[row, i + 1]
+    return live - 1
+
+
+@inner
 def _merge(numbers: Array, live: int, mass: Array, least: float, most: float) -> int:
     """Merge the lightest while it weighs less than `least`, or leaves no room; how many are left.
 
@@ -235,19 +256,9 @@ def _merge(numbers: Array, live: int, mass: Array, least: float, most: float) ->
         smallest = _smallest(mass, live)
         if smallest >= least and live < numbers.shape[1]:
             break
-        at = 0
-        while mass[at] != smallest:
-            at += 1
-        age = numbers[AGE]
-        older = at > 0 and (at == live - 1 or age[at - 1] - age[at] <= age[at] - age[at + 1])
-        to = at - 1 if older else at + 1
-        mass[to] += smallest
-        numbers[LOG_WEIGHT, to] = dlog(mass[to]) + most
-        for i in range(at, live - 1):
-            mass[i] = mass[i + 1]
-            for row in range(5):
-                numbers[row, i] = numbers[row, i + 1]
-        live -= 1
+        live = _merge_one(numbers, live, mass, smallest, most)
+        if smallest >= least:
+            break  # it made room, and what is left weighs no less
     return live
 
 

@@ -1,0 +1,289 @@
+"""The regime detectors: what they cost, and how soon they see a change at equal false alarms.
+
+    python benchmarks/regime_detectors.py            some five minutes
+    python benchmarks/regime_detectors.py --quick    fewer streams, about two
+
+Peers in the same run: river's ADWIN, and the Rust package `changepoint` where it is installed
+(dependency group `bench`). CPU time of one core. Delays are mean ticks after a change that comes
+after 500 clean ticks, every threshold set so that 39.3 % of streams without a change alarm within
+2,500 ticks, which is one false alarm in 5,000. The oracle is a CUSUM that knows both laws.
+"""
+
+import argparse
+import importlib.util
+import time
+from collections.abc import Callable
+
+import numpy as np
+from river.drift import ADWIN
+from scipy import stats
+from stand import head, row
+
+from swarm.regime import changepoint, drift
+from swarm.regime.changepoint import recursion
+from swarm.regime.changepoint.params import prepare as prepare_runs
+from swarm.regime.drift import window
+from swarm.regime.drift.detector import prepare as prepare_windows
+from swarm.regime.transform import lookup
+from swarm.regime.transform.reference import fit_reference
+
+CLEAN, WATCHED = 500, 2_500
+ALARMED = 1 - np.exp(-0.5)
+Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Law = Callable[[Array], Array]
+
+
+def per_item(work: Callable[[], object], items: int, rounds: int = 3) -> float:
+    """CPU seconds an item: the best of some rounds, after one that compiles and warms."""
+    work()
+    found = []
+    for _ in range(rounds):
+        begun = time.process_time()
+        work()
+        found.append((time.process_time() - begun) / items)
+    return min(found)
+
+
+# --- cost ----------------------------------------------------------------------------------------
+
+
+def batched_runs(streams: int, hypotheses: int, x: Array) -> tuple[float, changepoint.State]:
+    """Seconds for one stream and tick, once all hypotheses are in use."""
+    params = changepoint.Params(hypotheses=hypotheses)
+    prepared, state = prepare_runs(params), changepoint.empty(streams, params)
+    since, told = np.zeros(streams, np.int64), np.empty((streams, recursion.TOLD))
+
+    def work() -> None:
+        for tick in x:
+            recursion.advance_all(
+                state.numbers, state.counts, tick, since, prepared.settings, prepared.tables, told
+            )
+
+    return per_item(work, x.size), state
+
+
+def batched_windows(streams: int, clock: int, x: Array) -> float:
+    params = drift.Params(clock=clock)
+    prepared, state = prepare_windows(params), drift.empty(streams, params)
+
+    def work() -> None:
+        for tick in x:
+            window.advance_all(
+                state.buckets, state.rows, state.totals, state.marks, tick,
+                prepared.settings, prepared.bounds,
+            )  # fmt: skip
+
+    return per_item(work, x.size)
+
+
+def rust_changepoint(x: Array) -> list[float]:
+    """Seconds an update of the Rust package at t = 500, 2,000 and 5,000; its cost grows with t."""
+    import changepoint as rust  # noqa: PLC0415 - only where it is installed
+
+    peer = rust.Bocpd(prior=rust.NormalGamma(), lam=250)
+    found, marks = [], {500, 2_000, 5_000}
+    for tick, value in enumerate(x[:5_050]):
+        if any(mark <= tick < mark + 50 for mark in marks):
+            begun = time.process_time()
+            peer.step(float(value))
+            found.append(time.process_time() - begun)
+        else:
+            peer.step(float(value))
+    return [float(np.mean(found[i : i + 50])) for i in (0, 50, 100)]
+
+
+def costs(rng: np.random.Generator, *, quick: bool) -> None:
+    streams, ticks = 1_000, 100 if quick else 200
+    x = rng.normal(0, 1, (ticks, streams))
+    for hypotheses in (64, 128, 256, 512):
+        took, state = batched_runs(streams, hypotheses, x)
+        size = (state.numbers.nbytes + state.counts.nbytes) / streams / 1024
+        goal = "6 KB" if hypotheses == 128 else ""
+        row(
+            f"BOCPD, {hypotheses} runs, 1,000 streams",
+            goal,
+            f"{took * 1e6:.2f} us",
+            f"{size:.1f} KB",
+        )
+    flat(rng, quick=quick)
+    u = rng.random((ticks * 5, streams))
+    for clock in (32, 1):
+        row(
+            f"ADWIN, clock {clock}, 1,000 streams",
+            "",
+            f"{batched_windows(streams, clock, u) * 1e9:.0f} ns",
+        )
+        peer = ADWIN(clock=clock)
+        values = [float(value) for value in u[:, :50].ravel()]
+        took = per_item(lambda p=peer, v=values: [p.update(one) for one in v], len(values))
+        row(f"peer: river ADWIN, clock {clock}, one by one", "", f"{took * 1e9:.0f} ns")
+    if importlib.util.find_spec("changepoint"):
+        took_at = rust_changepoint(rng.normal(0, 1, 5_050))
+        row(
+            "peer: changepoint (Rust) at t = 500/2,000/5,000",
+            "",
+            "/".join(f"{t * 1e6:.0f}" for t in took_at),
+            "us",
+        )
+    else:
+        row("peer: changepoint (Rust)", "", "not installed")
+
+
+def flat(rng: np.random.Generator, *, quick: bool) -> None:
+    """Whether the cost at t = 1e6 is that at t = 1e3."""
+    params = changepoint.Params()
+    prepared, state = prepare_runs(params), changepoint.empty(1, params)
+    since, told = np.zeros(1, np.int64), np.empty((1, recursion.TOLD))
+    x = rng.normal(0, 1, (1_000_000 if not quick else 200_000, 1))
+
+    def through(part: Array) -> float:
+        begun = time.process_time()
+        for tick in part:
+            recursion.advance_all(
+                state.numbers, state.counts, tick, since, prepared.settings, prepared.tables, told
+            )
+        return (time.process_time() - begun) / len(part)
+
+    through(x[:1_000])
+    early, _, late = through(x[1_000:6_000]), through(x[6_000:-5_000]), through(x[-5_000:])
+    found = f"{late / early:.2f}x"
+    row(
+        f"BOCPD at t = {len(x):,} against t = 1,000",
+        "1.05x",
+        found,
+        f"{early * 1e6:.2f} us, one call each",
+    )
+
+
+# --- delay ---------------------------------------------------------------------------------------
+
+
+def design(name: str, rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Law, Law, Array]:
+    """Log densities before and after, and streams that change after 500 ticks; shape (T, S)."""
+    kind, _, size = name.partition(" ")
+    fat = kind.startswith("t4")
+    base = stats.t(4) if fat else stats.norm()
+    by = float(size)
+    scale = by if kind.endswith("vol") else 1.0
+    shift = 0.0 if kind.endswith("vol") else by * (np.sqrt(2.0) if fat else 1.0)
+    x = base.rvs(size=shape, random_state=rng)
+    x[CLEAN:] = x[CLEAN:] * scale + shift
+    return base.logpdf, lambda v: base.logpdf((v - shift) / scale) - np.log(scale), x
+
+
+def cusum(before: Law, after: Law, x: Array) -> Array:
+    gain = after(x) - before(x)
+    total, found = np.zeros(x.shape[1]), np.empty_like(x)
+    for tick in range(len(x)):
+        total = np.maximum(total + gain[tick], 0.0)
+        found[tick] = total
+    return found
+
+
+def run_scores(z: Array) -> Array:
+    """The changepoint score as log odds, so that thresholds near 1 are still told apart."""
+    params = changepoint.Params()
+    state = changepoint.empty(z.shape[1], params)
+    scores = np.array([changepoint.advance(state, row, params).score for row in z])
+    return np.log(np.maximum(scores, 1e-300)) - np.log(np.maximum(1.0 - scores, 1e-16))
+
+
+def first_after(crossed: Array, start: int) -> Array:
+    """Ticks from `start` to the first crossing; the end where there is none."""
+    watched = crossed[start:]
+    return np.where(watched.any(axis=0), watched.argmax(axis=0) + 1, len(watched))
+
+
+def delay(null: Array, changed: Array) -> float:
+    """The mean delay of a statistic at the threshold that the clean streams set."""
+    threshold = np.quantile(null[CLEAN : CLEAN + WATCHED].max(axis=0), 1 - ALARMED)
+    clean = ~(changed[:CLEAN] > threshold).any(axis=0)
+    return float(first_after(changed > threshold, CLEAN)[clean].mean())
+
+
+def ours_alarms(u: Array, delta: float) -> Array:
+    params = drift.Params(delta=delta)
+    state = drift.empty(u.shape[1], params)
+    return np.array([drift.advance(state, row, params).alarm for row in u])
+
+
+def rivers_alarms(u: Array, delta: float) -> Array:
+    found = np.zeros(u.shape, dtype=bool)
+    for stream in range(u.shape[1]):
+        peer = ADWIN(delta=delta, clock=1)
+        for tick, value in enumerate(u[:, stream].tolist()):
+            peer.update(value)
+            if peer.drift_detected:
+                found[tick, stream] = True
+                if tick >= CLEAN:
+                    break
+    return found
+
+
+def window_delay(alarms: Callable[[Array, float], Array], null: Array, changed: Array) -> float:
+    """The mean delay of ADWIN at the delta at which the clean streams alarm as often as wanted."""
+    low, high = 0.01, 0.999
+    for _ in range(7):
+        delta = 0.5 * (low + high)
+        share = alarms(null, delta)[CLEAN : CLEAN + WATCHED].any(axis=0).mean()
+        low, high = (delta, high) if share < ALARMED else (low, delta)
+    found = alarms(changed, 0.5 * (low + high))
+    clean = ~found[:CLEAN].any(axis=0)
+    return float(first_after(found, CLEAN)[clean].mean())
+
+
+GOALS = {
+    "mean 0.5": 1.35,
+    "mean 1": 1.35,
+    "mean 2": 1.35,
+    "vol 1.5": 1.6,
+    "vol 2": 1.6,
+    "vol 3": 1.6,
+}
+FAT_GOALS = {"t4-mean 1": 16.0, "t4-vol 2": 33.0}
+WINDOWS = {"mean 1": 0.92, "mean 2": 0.85}
+
+
+def delays(rng: np.random.Generator, *, quick: bool) -> None:
+    streams = 150 if quick else 400
+    for name in (*GOALS, *FAT_GOALS):
+        before, after, changed = design(name, rng, (CLEAN + 1_000, streams))
+        base = stats.t(4) if name.startswith("t4") else stats.norm()
+        null = base.rvs(size=(CLEAN + WATCHED, streams), random_state=rng)
+        usual = lookup.prepare([fit_reference(base.rvs(size=5_000, random_state=rng))] * streams)
+        ranks = [[lookup.scores(tick, usual) for tick in x] for x in (null, changed)]
+        u, z = ([np.array([one[i] for one in part]) for part in ranks] for i in (0, 1))
+        oracle = delay(cusum(before, after, null), cusum(before, after, changed))
+        found = delay(run_scores(z[0]), run_scores(z[1]))
+        goal = FAT_GOALS.get(name) or GOALS[name] * oracle
+        row(
+            f"delay, {name}: BOCPD on normal scores",
+            f"{goal:.1f}",
+            f"{found:.1f}",
+            f"oracle {oracle:.1f}, {found / oracle:.2f}x",
+        )
+        if name in WINDOWS:
+            ours, theirs = (
+                window_delay(alarms, u[0], u[1]) for alarms in (ours_alarms, rivers_alarms)
+            )
+            row(
+                f"delay, {name}: ADWIN clock 1, river {theirs:.1f}",
+                f"{WINDOWS[name]:.2f}x",
+                f"{ours / theirs:.2f}x",
+                f"{ours:.1f}",
+            )
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--quick", action="store_true")
+    quick = arguments.parse_args().quick
+    rng = np.random.default_rng(2_024)
+    head("The regime detectors: cost")
+    costs(rng, quick=quick)
+    head("The regime detectors: delay at one false alarm in 5,000")
+    delays(rng, quick=quick)
+
+
+if __name__ == "__main__":
+    main()
