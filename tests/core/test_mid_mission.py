@@ -49,6 +49,7 @@ from swarm.core.evidence import (
 from swarm.core.ids import ApprovalId, FreezeId, OrderKey, evidence_id, order_key, run_id
 from swarm.core.nouns import Approval, Freeze, MissionKind, OutcomeKind, Risk, Settled
 from swarm.core.rollout.counts import ArmCounts, LatencyHistogram, Look
+from swarm.core.rollout.thresholds import CanaryThresholds
 from swarm.core.snapshot import AgentBinding, Budget, OpenOrder, SourceState
 from swarm.testing.builders import NOON, REPO, TARGET, change, installation, mission, snapshot, spec
 from swarm.testing.paper import said
@@ -620,6 +621,25 @@ def test_a_persons_promote_counts_for_the_step_it_was_said_at_and_no_other():
     said_at_first.exposed(1, 50, at=NOON + MINUTE)
     snap = said_at_first.snapshot(spec=spec(delivery=quick), now=NOON + 2 * MINUTE)
     assert orders(snap, SetTraffic) == []
+
+
+@pytest.mark.req("GATE-5")
+def test_what_was_proven_at_one_weight_is_no_proof_at_the_next():
+    """Without a pause nothing but Gate 5 stands between two steps, and it has seen nothing yet."""
+    steps = [{"setWeight": w, "pause": "0s"} for w in (10, 50, 100)]
+    quick = {
+        "spec": spec(delivery={**DELIVERY, "rollout": {"steps": steps}}),
+        "installation": installation(canary=CanaryThresholds(p95_increase=None)),
+    }
+    proven = rolling(at=NOON - 3 * MINUTE).looked(look(NOON - 2 * MINUTE))
+    proven.looked(look(NOON - MINUTE, 50_000.0), number=1)
+    (order,) = orders(proven.snapshot(**quick), SetTraffic)
+    assert order.percent == 50
+    snap = proven.exposed(1, 50, at=NOON - SECOND).snapshot(**quick)
+    assert orders(snap, SetTraffic) == []
+    assert [order.step for order in orders(snap, TakeLook)] == [1]
+    (verdict,) = (r.verdict for r in records(snap, GiveVerdict) if r.subject.endswith("#50"))
+    assert (verdict.answer, verdict.reason) == (Answer.WAIT, "NoLookYet")
 
 
 @pytest.mark.req("MODE-6")

@@ -8,6 +8,7 @@ from swarm.core.nouns import Risk
 from swarm.core.reasons import Reason
 from swarm.core.rollout.counts import Absent, Arm, Look, increase
 from swarm.core.rollout.errors import BadLooks
+from swarm.core.rollout.judgement import CanaryReason
 from swarm.core.rollout.planner import plan_step
 from swarm.core.rollout.remembered import RememberedJudge
 from swarm.core.rollout.thresholds import CanaryThresholds
@@ -25,7 +26,13 @@ def thresholds(installation: Installation, risk: Risk) -> CanaryThresholds:
 
 
 def judge(target: TargetFindings, step: int, limits: CanaryThresholds) -> Verdict:
-    """The sequential test over all looks of this rollout up to `step`."""
+    """The sequential test over all looks of this rollout up to `step`.
+
+    What was proven at a smaller weight is remembered and proves nothing at this one.
+    """
+    if not target.looks.get(step):
+        reason = CanaryReason.NO_LOOK_YET
+        return Verdict(answer=Answer.WAIT, reason=reason, detail="nothing was read here yet")
     looks = [
         taken.look
         for number in sorted(target.looks)

@@ -112,7 +112,8 @@ class CanaryJudgement:
     @property
     def detail(self) -> str:
         """A sentence for people with the numbers. Made when asked: most looks are not printed."""
-        return "; ".join(filter(None, (self.note, *(m.sentence() for m in self.metrics))))
+        told = sorted(self.metrics, key=lambda metric: not metric.fails)  # what fails comes first
+        return "; ".join(filter(None, (self.note, *(metric.sentence() for metric in told))))
 
 
 def _part(bad: float, total: float) -> str:

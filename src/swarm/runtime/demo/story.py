@@ -10,6 +10,7 @@ from pathlib import Path
 from swarm.runtime.events import Event
 from swarm.runtime.journal import Journal
 
+LINE_MOST = 100
 EXPECTED = {"tidiness": "delivered", "speed": "rolled-back", "deprecations": "waiting"}
 
 
@@ -85,7 +86,7 @@ class Story:
             case Event.MISSION_ENDED if chapter is not None:
                 chapter.outcome = str(event.get("outcome"))
                 chapter.why = str(event.get("detail"))
-                self.line(f"{mission[:8]}  {chapter.outcome.upper()}: {chapter.why}")
+                self.line(f"{mission[:8]}  {chapter.outcome.upper()}: {_briefly(chapter.why)}")
             case Event.SOURCE_READ:
                 self.line(f"discovered  {event.get('opened')} needs from {event.get('source')}")
 
@@ -106,8 +107,16 @@ class Story:
         if verdict not in {"pass", "fail"}:
             return
         word = verdict if event.get("configured", True) else "not configured"
-        said = f"{gate} {event.get('subject')}: {word}"
+        said, said_why = f"{gate} {event.get('subject')}: {word}", str(event.get("detail"))
         if said in chapter.verdicts:
             return  # the same answer on more evidence
         chapter.verdicts.append(said)
-        self.line(f"{chapter.mission[:8]}    gate {gate}: {word}  ({event.get('detail')})")
+        _, _, percent = str(event.get("subject")).partition("#")
+        step = f" at {percent} %" if percent.isdigit() else ""
+        self.line(f"{chapter.mission[:8]}    gate {gate}{step}: {word}  ({_briefly(said_why)})")
+
+
+def _briefly(detail: str) -> str:
+    """The first clause; `swarmctl why` has all of it."""
+    first = detail.partition(";")[0]
+    return first if len(first) <= LINE_MOST else f"{first[: LINE_MOST - 1]}…"
