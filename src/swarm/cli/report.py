@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from swarm.cli.columns import SHORT_ID, money
+from swarm.cli.columns import SHORT_ID, length_of, money
 from swarm.cli.desk import ask, swarm_named
 from swarm.cli.options import LIMIT_MOST, Home, Output, Swarm, span_of
 from swarm.cli.output import Form, emit, line, show_one
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 def report(
+    period: Annotated[Literal["daily"], Parameter(help="The last 24 hours.")] = "daily",
+    /,
     *,
     since: Annotated[str, Parameter(help="How far back, such as 24h.")] = "24h",
     swarm: Swarm = "",
@@ -29,8 +31,9 @@ def report(
 
     Exit status: 0; 2 wrong use; 5 no such Swarm.
 
-    Example: swarmctl report --since 24h
+    Example: swarmctl report daily
     """
+    del period  # there is one so far; --since says another span
     begin = datetime.now(UTC) - span_of("--since", since)
 
     async def work(database: Database) -> dict[str, Any]:
@@ -57,9 +60,9 @@ def report(
     cost = sum(row["cost"] for row in outcomes)
     emit(f"{len(outcomes)} missions ended, {money(cost)} spent")
     for row in outcomes:
-        took = timedelta(seconds=row["seconds"] or 0)
+        took = length_of(row["seconds"] or 0)
         detail = line(row["detail"])
-        emit(f"  {row['mission'][:SHORT_ID]}  {row['outcome']:<11}  {took}  {detail}")
+        emit(f"  {row['mission'][:SHORT_ID]}  {row['outcome']:<11}  {took:>4}  {detail}")
     emit(f"{len(found['open'])} missions are open")
     for row in found["open"]:
         next_ = line(row["next_action"] or "")

@@ -66,7 +66,8 @@ def _broken(mission: Mission, found: Findings) -> tuple[Reason, str] | None:
     ):
         for known, subject, verdict in mission.verdicts:
             if known == gate and verdict.answer is Answer.FAIL:
-                return reason, f"{subject}: {verdict.detail}"
+                where, _, rest = subject.partition("@")
+                return reason, f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
     return None
 
 
