@@ -6,6 +6,7 @@
     python3 dev.py check    lint, types, import contracts, tidy tests, generated pages
     python3 dev.py bench    the benchmarks, each printed as a table
     python3 dev.py simulate the real controller under simulated trouble, a day for each of 200 seeds
+    python3 dev.py mutants  known bugs, planted one by one: which test or seed finds each
 
 Each makes what it needs first: a virtual environment in `.venv` with the hash-locked dependencies
 and this package, installed so that an edit under `src/` counts at once. A second run finds that
@@ -141,6 +142,12 @@ def simulate(options: argparse.Namespace) -> int:
     return run([str(folder / "bin" / "python"), "tools/simulate.py", *options.rest])
 
 
+def mutants(options: argparse.Namespace) -> int:
+    """Plant bugs in a copy of the tree, handing over every further argument."""
+    folder = prepare("dev")
+    return run([str(folder / "bin" / "python"), "tools/mutants.py", *options.rest])
+
+
 # --- the command line ----------------------------------------------------------------------------
 
 
@@ -149,7 +156,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    verbs = top.add_subparsers(required=True, metavar="{demo,test,check,bench,simulate}")
+    verbs = top.add_subparsers(required=True, metavar="{demo,test,check,bench,simulate,mutants}")
     one = verbs.add_parser(
         "demo", help="three real missions on this machine", description=demo.__doc__
     )
@@ -173,6 +180,13 @@ def parser() -> argparse.ArgumentParser:
         "simulate", help="days of trouble in seconds", description=simulate.__doc__, add_help=False
     )
     five.set_defaults(verb=simulate, forwards=True)
+    six = verbs.add_parser(
+        "mutants",
+        help="plant bugs, see what finds them",
+        description=mutants.__doc__,
+        add_help=False,
+    )
+    six.set_defaults(verb=mutants, forwards=True)
     return top
 
 
