@@ -28,6 +28,7 @@ class Event(StrEnum):
     VERDICT_GIVEN = "verdict.given"  #: a gate answered differently than before
     APPROVAL_ASKED = "approval.asked"  #: a person is asked
     APPROVAL_USED = "approval.used"  #: an approval was spent on its one commit
+    ORDERS_INHERITED = "orders.inherited"  #: what a dead predecessor held was given back
     ORDER_BEGUN = "order.begun"  #: a port is being asked
     ORDER_DONE = "order.done"  #: a port answered with a fact
     ORDER_POSTPONED = "order.postponed"  #: not yet, or could not ask; it is tried again

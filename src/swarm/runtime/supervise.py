@@ -1,21 +1,20 @@
 """One controller process of one installation: start everything, work, end cleanly.
 
-    python -m swarm.runtime.supervise HOME
+    python -m swarm.runtime.supervise HOME [SEAT]
 
 SIGTERM and SIGINT end it: orders are given back, agents and services go on, the embedded
-database is stopped if nobody else uses it. SIGKILL loses nothing; the next start goes on.
+database is stopped if nobody else uses it. SIGKILL loses nothing; the next start gives
+back what was held and goes on at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
+import secrets
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,30 +22,37 @@ import structlog
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
+from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.contract.errors import SwarmError
 from swarm.contract.swarm import SwarmObject
 from swarm.contract.validate import load_swarms
 from swarm.runtime import telemetry
 from swarm.runtime.controller import Controller
 from swarm.runtime.database import opened
-from swarm.runtime.errors import AlreadyRunning
+from swarm.runtime.events import Event
 from swarm.runtime.home import Home
+from swarm.runtime.seat import FIRST, Seat, taken
 from swarm.runtime.settings import load
 from swarm.runtime.wiring import wire
 
 log = structlog.get_logger()
 
 
-async def serve(home: Home, stop: asyncio.Event) -> None:
-    """Work until `stop` is set. Raises before anything is begun when the files are bad."""
+async def serve(home: Home, stop: asyncio.Event, seat: str = FIRST) -> None:
+    """Work until `stop` is set. Raises before anything is begun when the files are bad.
+
+    seat: another one lets a second controller work beside the first; only the first leaves a note.
+    """
     settings = load(home.file)
     swarms = _manifest(home)
     home.make()
-    with only_one(home):
+    # Never an old name again: what its dead owner held is told from what we hold.
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    with taken(home.state / f"{seat}.lock", name) as held:
         async with opened(home) as database:
             for swarm in swarms:
                 await SwarmDesk(database, "swarm.yaml").apply(swarm)
-            name = f"{socket.gethostname()}-{os.getpid()}"
+            await _inherit(database, held)
             parts = wire(settings, home, database, name)
             controller = Controller(
                 parts.store,
@@ -57,6 +63,9 @@ async def serve(home: Home, stop: asyncio.Event) -> None:
                 keepers=parts.keepers,
             )
             parts.on_news(controller.kick)
+            if seat != FIRST:
+                await controller.run(stop)
+                return
             home.write_note(_note(database, name))
             try:
                 await controller.run(stop)
@@ -64,16 +73,13 @@ async def serve(home: Home, stop: asyncio.Event) -> None:
                 home.note.unlink(missing_ok=True)
 
 
-@contextmanager
-def only_one(home: Home) -> Iterator[None]:
-    """Hold the installation; the kernel lets go when the process ends, however it ends."""
-    with (home.state / "controller.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            known = home.read_note().get("pid", "unknown")
-            raise AlreadyRunning(f"a controller of {home.folder} runs, pid {known}") from error
-        yield
+async def _inherit(database: Database, seat: Seat) -> None:
+    """Give back at once what the dead of this seat held, instead of waiting for their leases."""
+    if seat.former:
+        orders = await PostgresOrders(database, seat.name).inherit(seat.former)
+        if orders:
+            log.info(Event.ORDERS_INHERITED, controller=seat.name, orders=orders)
+    seat.settled()
 
 
 def _manifest(home: Home) -> list[SwarmObject]:
@@ -91,22 +97,22 @@ def _note(database: Database, name: str) -> dict[str, object]:
     }
 
 
-async def run(home: Home) -> None:
+async def run(home: Home, seat: str = FIRST) -> None:
     """Serve until a signal says stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await serve(home, stop)
+    await serve(home, stop, seat)
 
 
-def main(folder: str) -> int:
+def main(folder: str, seat: str = FIRST) -> int:
     """Run one controller; returns the exit code."""
     home = Home(Path(folder).resolve())
     home.make()
-    telemetry.configure(home.logs / "controller.jsonl")
+    telemetry.configure(home.logs / f"{seat}.jsonl")
     try:
-        asyncio.run(run(home))
+        asyncio.run(run(home, seat))
     except SwarmError as error:
         sys.stderr.write(f"error {error.code}: {error.message}\nfix:  {error.fix}\n")
         return error.exit_code
@@ -114,4 +120,4 @@ def main(folder: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:3]))

@@ -232,3 +232,29 @@ async def test_a_lease_from_a_clock_that_was_set_back_is_healed(world, make):
     await world.sql("update decision set due_at = now() + interval '1 hour'")
     assert await world.orders.heal() == 1
     await claim_one(world)
+
+
+@pytest.mark.req("OWN-4", "LOOP-11")
+async def test_what_the_dead_held_is_given_back_at_once_and_their_late_writes_are_refused(
+    world, make
+):
+    mission = await world.open_mission("n-1", make.start_run)
+    dead = await claim_one(world)
+    assert await world.orders.claim("controller-b", 5, LEASE) == ()
+    assert await world.orders.inherit(["controller-z", "controller-a"]) == 1
+    with pytest.raises(StaleFence):
+        await world.orders.settle(dead, make.run_ended(dead.order))
+    assert await world.orders.heartbeat([dead], LEASE) == (dead,)
+    (taken,) = await world.orders.claim("controller-b", 5, LEASE)
+    assert taken.fence > dead.fence
+    await world.orders.settle(taken, make.run_ended(taken.order))
+    assert await world.one("select count(*) from evidence where mission = %s", mission) == 1
+
+
+@pytest.mark.req("OWN-4")
+async def test_nothing_is_taken_from_the_living_by_it(world, make):
+    await world.open_mission("n-1", make.start_run)
+    claim = await claim_one(world)
+    assert await world.orders.inherit(["controller-b", "", "controller"]) == 0
+    assert await world.orders.inherit([]) == 0
+    await world.orders.settle(claim, make.run_ended(claim.order))

@@ -202,6 +202,18 @@ told as (
 woken as (insert into wake (swarm) select swarm from later where news)
 select count(*) from later
 
+-- name: inherit
+-- What dead controllers hold. Read by due time: what is due already, anybody may claim anyway.
+with held as (
+  select key from decision
+  where due_at > now() and owner = any(%(dead)s::text[]) and settled_at is null
+  order by key for no key update)
+update decision d
+set due_at = now(), owner = '', fence = d.fence + 1
+from held
+where d.key = held.key
+returning d.key
+
 -- name: heal
 -- An owned order whose lease ends later than any lease we grant: the clock was set back.
 update decision set due_at = now()

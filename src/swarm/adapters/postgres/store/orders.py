@@ -114,6 +114,13 @@ class PostgresOrders:
         """Give orders back untouched. Lost ones are left alone."""
         await self._keys("give_back", _fenced(claims))
 
+    async def inherit(self, dead: Sequence[str]) -> int:
+        """Give back what these controllers hold, which will never write again; how many orders.
+
+        Their fences end with it: a write of theirs that is still under way is refused.
+        """
+        return len(await self._keys("inherit", {"dead": list(dead)}))
+
     async def hasten(self, key: str) -> bool:
         """Make a waiting order due at once. False when there is none, or somebody works on it."""
 

@@ -1,0 +1,58 @@
+"""A controller's seat in an installation: one holder, and whoever sat there before is dead.
+
+The kernel lets go of a seat when the process ends, however it ends; a process that is only stopped
+still holds it. So whoever gets the seat knows, without waiting for any lease, that everybody whose
+name stands in its file will never write again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from swarm.runtime.errors import AlreadyRunning
+
+FIRST = "controller"  #: the seat that `swarmctl up` takes
+_NAMES_MOST = 100  #: of the dead; a lease of one before these has ended long ago
+
+
+@dataclass(slots=True)
+class Seat:
+    """A seat that is held. former: names of the dead whose orders nobody gave back yet."""
+
+    name: str
+    former: tuple[str, ...]
+    _file: TextIO
+
+    def settled(self) -> None:
+        """The orders of the dead were given back: forget them."""
+        self.former = ()
+        _write(self._file, [self.name])
+
+
+@contextmanager
+def taken(path: Path, name: str) -> Iterator[Seat]:
+    """Take the seat of this file under a name that nobody had before; hold it while in the block.
+
+    Raises `AlreadyRunning` while another process holds it.
+    """
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(f"another process holds {path}") from error
+        file.seek(0)
+        former = tuple(line for line in file.read().splitlines() if line)[-_NAMES_MOST:]
+        # Our own name first: if we die before the orders are given back, our successor does it.
+        _write(file, [*former, name])
+        yield Seat(name, former, file)
+
+
+def _write(file: TextIO, names: list[str]) -> None:
+    file.truncate(0)
+    file.write("".join(f"{name}\n" for name in names))
+    file.flush()
