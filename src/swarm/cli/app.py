@@ -57,6 +57,9 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
         "report": ("The daily review", ""),
         "audit": ("Verify the trail, or export decisions", "audit:app"),
     },
+    "Quant": {
+        "regime": ("Which regime a market is in: fit, replay, score, explain", "regime:app"),
+    },
     "Extend": {
         "source": ("List sources, or read one once", "source:app"),
         "agent": ("List agents, or try one on a scratch clone", "agent:app"),

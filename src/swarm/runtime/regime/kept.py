@@ -1,0 +1,79 @@
+"""A replay in the store: one version of the state for each delivery cycle, with its changes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.regime.states import (
+    RegimeStates,
+    SavedState,
+    SavedTransition,
+)
+from swarm.runtime.regime.errors import NoSuchStream, ReplayRefused
+from swarm.runtime.regime.model import Model
+from swarm.runtime.regime.replay import Replayed, ReplayPoint, resume
+
+NAME_MOST = 200  #: characters of the name of a stream or cycle
+
+
+def named(text: str, what: str) -> str:
+    """A name that can be stored and shown. Raises ReplayRefused."""
+    if not text.strip() or len(text) > NAME_MOST or not text.isprintable():
+        right = f"1 to {NAME_MOST} visible characters"
+        raise ReplayRefused(f"the {what} is {text[:40]!r}; {right} are wanted")
+    return text
+
+
+async def keep(
+    database: Database, stream: str, cycle: str, replayed: Replayed, model: Model
+) -> int:
+    """Store the state after a replay as the version of this cycle; gives its number.
+
+    The state goes first, since it is what may be refused (another state of this cycle); saying it
+    again after a crash adds the changes that were not written. Raises ToldOtherwise.
+    """
+    states, last = RegimeStates(database), replayed.last
+    version = await states.save(
+        SavedState(
+            stream=stream,
+            cycle=cycle,
+            tick=last.tick,
+            at_ns=last.updated_at,
+            model_version=last.model_version,
+            params_hash=model.hash,
+            state=replayed.point.to_bytes(model),
+            record=last.to_json(),
+        )
+    )
+    for at, change in replayed.changes:
+        saved = SavedTransition(
+            tick=change.tick,
+            at_ns=at,
+            was=str(change.before),
+            becomes=str(change.said),
+            posture=str(change.posture),
+            reasons=change.reasons.names,
+        )
+        await states.add_transition(stream, saved)
+    return version
+
+
+async def point_of(database: Database, stream: str, model: Model) -> ReplayPoint | None:
+    """Where the newest version of a stream stands; None before the first. Raises ReplayRefused."""
+    held = await RegimeStates(database).load(stream)
+    return None if held is None else resume(held.state, model)
+
+
+async def recall(database: Database, stream: str, limit: int) -> dict[str, Any]:
+    """The newest versions and changes of a stream, newest first. Raises NoSuchStream."""
+    states = RegimeStates(database)
+    versions = await states.history(stream, limit)
+    if not versions:
+        raise NoSuchStream(f"nothing is stored of a stream {stream[:60]!r}")
+    shown = [asdict(one) for one in versions]
+    for one in shown:
+        del one["state"]
+    changes = [asdict(one) for one in await states.transitions(stream, limit)]
+    return {"stream": stream, "versions": shown, "changes": changes}
