@@ -54,12 +54,16 @@ def test(options: argparse.Namespace) -> int:
     folder = prepare("dev")
     command = [str(folder / "bin" / "python"), "-m", "pytest", "-n", str(options.workers)]
     # A file's tests stay together, because they share what is dear to make, such as a database.
-    command += ["--dist", "loadfile", "-m", "not soak" if options.all else "not slow"]
+    wanted = "not soak and not alone" if options.all else "not slow and not alone"
+    command += ["--dist", "loadfile", "-m", wanted]
     what = "all tests" if options.all else "the fast tests"
     what += " you named" if any(not word.startswith("-") for word in options.rest) else ""
     say(f"dev.py: {what}, {options.workers or 'one'} at a time")
     began = time.monotonic()
     code = run([*command, *options.rest])
+    if code == 0 and options.all and not options.rest:
+        say("dev.py: what takes the whole machine, by itself")
+        code = run([str(folder / "bin" / "python"), "-m", "pytest", "-n", "0", "-m", "alone"])
     seconds = time.monotonic() - began
     took = f"({seconds:.0f} s)"
     if seconds > FAST_SECONDS and not options.all:

@@ -27,7 +27,7 @@ def discovery_outage(corner: Sandbox, protocol: Protocol) -> None:
     feed.touch()
     protocol.inject("the source answers again")
     back = event_is(Event.SOURCE_BACK, source="third")
-    if protocol.expect("its return is told", corner, back, 150):
+    if protocol.expect("its return is told", corner, back, 200):
         protocol.note_recovered()
     opened = event_is(Event.MISSION_OPENED, mission_class="drill-high")
     protocol.expect("the mission of class R2 begins", corner, opened, 30)

@@ -126,7 +126,10 @@ HOSTILE = {
 
 
 @pytest.mark.req("OWN-1")
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.alone) if n == "fork-bomb" else n for n in HOSTILE],
+)
 async def test_a_hostile_agent_is_refused_by_name_and_leaves_nothing(world, name):
     shell, rule = HOSTILE[name]
     limits = {"processes": 60, "output_bytes": 10_000_000, "disk_bytes": 1_000_000_000}

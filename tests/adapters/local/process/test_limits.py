@@ -120,6 +120,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.req("OWN-1")
 @pytest.mark.parametrize("bomb", BOMBS)
 async def test_a_fork_bomb_is_ended_and_the_machine_is_clean(jobs, tmp_path, ended, marked, bomb):
