@@ -85,9 +85,8 @@ every = "30s"
 """
 
 
-def installation(stood: Stand) -> Home:
-    """Two files and a repository; gone with the temporary folder of the machine."""
-    folder = Path(tempfile.mkdtemp(prefix="swarm-idle-"))
+def installation(stood: Stand, folder: Path) -> Home:
+    """Two files and a repository in `folder`."""
     (folder / "said.jsonl").touch()
     ScratchRepository(folder / "shop").commit({"README": "shop"})
     home = Home(folder)
@@ -116,43 +115,48 @@ async def measure(*, seconds: int) -> None:
     head("A quiet swarm")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     # The vacuum's own transactions are not the product's, and come at any time.
-    async with stand(autovacuum="off") as stood:
-        signals = tuple(cited(stood.swarm, number) for number in range(200))
-        await PostgresIntake(stood.database).ingest(
-            stood.swarm, "ruff", Reading(signals=signals, cursor="1")
-        )
-        stop = asyncio.Event()
-        home = installation(stood)
-        await SwarmDesk(stood.database, "bench").apply(listening())
-        parts = wire(load(home.file), home, stood.database, "bench")
-        controller = Controller(
-            parts.store, parts.hands, parts.binding_of, "bench",
-            now=lambda: datetime.now(UTC), keepers=parts.keepers,
-        )  # fmt: skip
-        parts.on_news(controller.kick)
-        task = asyncio.create_task(controller.run(stop))
-        await asyncio.sleep(20 if seconds < 100 else 60)
-        backend = int(str((await stood.sql("select pg_backend_pid()"))[0][0]))
-        before, own, sources = await counted(stood), spent(), spent(resource.RUSAGE_CHILDREN)
-        server, begun = server_seconds(backend), time.monotonic()
-        await asyncio.sleep(seconds)
-        took = time.monotonic() - begun
-        server = server_seconds(backend) - server
-        mine, sources = spent() - own, spent(resource.RUSAGE_CHILDREN) - sources
-        after = await counted(stood)
-        # Reading the counters twice, each with its own transaction, is not the product's.
-        transactions = after[0] - before[0] - 2
-        row("transactions per minute and controller", "10", f"{transactions * 60 / took:.1f}")
-        row("rows written", "0", str(after[1] - before[1]), f"in {took:.0f} s")
-        row("write-ahead log", "", f"{after[2] - before[2]:,} bytes")
-        row(
-            "processor, controller / server",
-            "1 % of a core",
-            f"{mine / took:.2%} / {server / took:.2%}",
-        )
-        row("processor of the sources' own commands", "", f"{sources / took:.2%}")
-        stop.set()
-        await task
+    with tempfile.TemporaryDirectory(prefix="swarm-idle-") as folder:
+        async with stand(autovacuum="off") as stood:
+            await watch(stood, installation(stood, Path(folder)), seconds)
+
+
+async def watch(stood: Stand, home: Home, seconds: int) -> None:
+    """Let a controller stand idle for so long, and print what it cost."""
+    signals = tuple(cited(stood.swarm, number) for number in range(200))
+    await PostgresIntake(stood.database).ingest(
+        stood.swarm, "ruff", Reading(signals=signals, cursor="1")
+    )
+    stop = asyncio.Event()
+    await SwarmDesk(stood.database, "bench").apply(listening())
+    parts = wire(load(home.file), home, stood.database, "bench")
+    controller = Controller(
+        parts.store, parts.hands, parts.binding_of, "bench",
+        now=lambda: datetime.now(UTC), keepers=parts.keepers,
+    )  # fmt: skip
+    parts.on_news(controller.kick)
+    task = asyncio.create_task(controller.run(stop))
+    await asyncio.sleep(20 if seconds < 100 else 60)
+    backend = int(str((await stood.sql("select pg_backend_pid()"))[0][0]))
+    before, own, sources = await counted(stood), spent(), spent(resource.RUSAGE_CHILDREN)
+    server, begun = server_seconds(backend), time.monotonic()
+    await asyncio.sleep(seconds)
+    took = time.monotonic() - begun
+    server = server_seconds(backend) - server
+    mine, sources = spent() - own, spent(resource.RUSAGE_CHILDREN) - sources
+    after = await counted(stood)
+    # Reading the counters twice, each with its own transaction, is not the product's.
+    transactions = after[0] - before[0] - 2
+    row("transactions per minute and controller", "10", f"{transactions * 60 / took:.1f}")
+    row("rows written", "0", str(after[1] - before[1]), f"in {took:.0f} s")
+    row("write-ahead log", "", f"{after[2] - before[2]:,} bytes")
+    row(
+        "processor, controller / server",
+        "1 % of a core",
+        f"{mine / took:.2%} / {server / took:.2%}",
+    )
+    row("processor of the sources' own commands", "", f"{sources / took:.2%}")
+    stop.set()
+    await task
 
 
 if __name__ == "__main__":

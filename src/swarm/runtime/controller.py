@@ -131,21 +131,38 @@ class Controller:
             await asyncio.sleep(RETRY_MOST.total_seconds())
 
     async def _pump(self) -> None:
+        expecting = True
         while True:
             try:
-                await self._turn()
+                expecting = await self._turn(expecting=expecting)
                 self._found()
             except Unavailable as error:
+                expecting = True
                 await self._lost(error)
             except Exception as error:
                 # A fault of ours must not end the protection of what is live: tell it, wait,
                 # and look again. Nothing was written: each turn is whole transactions.
+                expecting = True
                 log.exception(Event.TICK_FAILED)
                 await self._lost(Unavailable(f"{type(error).__name__}: {error}"))
 
-    async def _turn(self) -> None:
-        """Everything that is due now; then wait for a hint, a timer or the poll."""
+    async def _turn(self, *, expecting: bool) -> bool:
+        """Everything that is due now; then wait for a hint, a timer or the poll.
+
+        expecting: something may be due. Else the agenda is asked first, so that a poll which finds
+                   nothing costs one read.
+        returns:   whether the next turn may expect something.
+        """
         self._work.clear()
+        if expecting and await self._worked():
+            return True
+        agenda = await self._store.ticks.agenda()
+        if agenda.swarms or (agenda.orders and not expecting):
+            return True
+        return await self._hinted(agenda)
+
+    async def _worked(self) -> bool:
+        """Tick every swarm that is due and start on every order; False when there was nothing."""
         busy = False
         while (
             tick := await self._store.ticks.tick(
@@ -154,16 +171,12 @@ class Controller:
         ) is not None:
             self._teller.tell(tick)
             busy = True
-        busy = bool(await self._act.claim()) or busy
-        if busy:
-            return
-        agenda = await self._store.ticks.agenda()
-        if agenda.swarms:
-            return
-        await self._wait(agenda)
+            if tick.issued:
+                await self._act.claim()  # what was just decided does not wait for other swarms
+        return bool(await self._act.claim()) or busy
 
-    async def _wait(self, agenda: Agenda) -> None:
-        """Sleep until a hint, a timer or the poll; longer where nothing could be claimed."""
+    async def _hinted(self, agenda: Agenda) -> bool:
+        """Sleep until a hint (True), a timer or the poll; longer where nothing could be claimed."""
         poll = self._poll
         wait = poll if agenda.wait is None or self._act.full else min(poll, agenda.wait)
         if agenda.orders and not self._act.full:
@@ -171,7 +184,8 @@ class Controller:
         try:
             await asyncio.wait_for(self._work.wait(), max(wait, SHORTEST).total_seconds())
         except TimeoutError:
-            return
+            return False
+        return True
 
     def _found(self) -> None:
         if self._retry != RETRY_FIRST:

@@ -1,13 +1,15 @@
 """Reads sources when they are due, each on its own, and tells the store only what is new.
 
-A quiet source causes no write at all: when it was read last is kept here, in memory. After a
-restart every source is read once, from its stored cursor.
+A quiet source costs the store nothing: when it was read last and where it stands is kept here, in
+memory. After a restart every source is read once, from its stored cursor.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -18,12 +20,24 @@ from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
 from swarm.core.loop import discover
 from swarm.core.loop.discover import Pace, SourceStanding
-from swarm.ports.sources import Source
-from swarm.ports.store import Intake
+from swarm.ports.sources import Reading, Source
+from swarm.ports.store import IngestReport, Intake
 from swarm.runtime.events import Event
 
-SWARMS_EVERY = timedelta(seconds=15)  #: how soon a new or changed Swarm's sources are noticed
+SWARMS_EVERY = timedelta(minutes=1)  #: how soon a changed Swarm is noticed when its hint is lost
+SWARMS_SOONEST = timedelta(seconds=5)  #: hints come in herds: no two looks are closer than this
+#: How long the cursor in memory is believed. After that the store is asked, and told that the
+#: source answers: it may have heard the contrary from a controller that is gone.
+KNOWN_FOR = timedelta(minutes=10)
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a source stood when the store was asked or told last."""
+
+    cursor: str
+    since: datetime
 
 
 class Specs(Protocol):
@@ -57,10 +71,17 @@ class SourceKeeper:
         now: Callable[[], datetime],
         *,
         swarms_every: timedelta = SWARMS_EVERY,
+        swarms_soonest: timedelta = SWARMS_SOONEST,
     ) -> None:
         self._specs, self._bound, self._intake, self._now = specs, bound, intake, now
-        self._swarms_every = swarms_every
+        self._swarms_every, self._swarms_soonest = swarms_every, swarms_soonest
+        self._hinted = asyncio.Event()
+        self._places: dict[tuple[SwarmId, str], _Place] = {}
         self._tasks: dict[tuple[SwarmId, str, timedelta], asyncio.Task[None]] = {}
+
+    def hint(self) -> None:
+        """A Swarm may be new, changed or gone."""
+        self._hinted.set()
 
     async def prepare(self) -> None:
         """Nothing: what a source says is never waited for."""
@@ -69,19 +90,24 @@ class SourceKeeper:
         """Watch until cancelled."""
         try:
             while True:
-                await self._follow()
-                await asyncio.sleep(self._swarms_every.total_seconds())
+                self._hinted.clear()
+                seen = await self._follow()
+                await asyncio.sleep(self._swarms_soonest.total_seconds())
+                if seen:
+                    rest = self._swarms_every - self._swarms_soonest
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._hinted.wait(), rest.total_seconds())
         finally:
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _follow(self) -> None:
-        """Begin with sources that are new in a spec, stop those that are gone."""
+    async def _follow(self) -> bool:
+        """Begin with new sources, stop those that are gone; False when nobody could be asked."""
         try:
             swarms = await self._specs.all()
         except Unavailable:
-            return
+            return False
         wanted = {
             (swarm, source.name, self._bound.every(source.name) or spec.cadence.discover_every)
             for swarm, spec in swarms
@@ -91,6 +117,7 @@ class SourceKeeper:
             self._tasks.pop(key).cancel()
         for key in sorted(wanted - self._tasks.keys()):
             self._tasks[key] = asyncio.create_task(self._keep(*key), name=f"source {key[1]}")
+        return True
 
     async def _keep(self, swarm: SwarmId, name: str, every: timedelta) -> None:
         pace = Pace(
@@ -114,20 +141,15 @@ class SourceKeeper:
             return discover.failed(standing, pace, self._now(), detail)
         news = False
         try:
-            cursor = await self._intake.cursor(swarm, name)
+            place, afresh = await self._place(swarm, name)
+            cursor = place.cursor
             async for reading in source.read(cursor):
-                report = await self._intake.ingest(swarm, name, reading, after=cursor)
+                if afresh or reading.signals or reading.cursor != cursor:
+                    news = await self._take_in(swarm, name, reading, cursor) or news
+                elif reading.refused:
+                    _log_reading(swarm, name, reading, IngestReport())
                 cursor = reading.cursor
-                news = news or report.new > 0
-                if report.new or reading.refused:
-                    log.info(
-                        Event.SOURCE_READ,
-                        source=name,
-                        swarm=swarm,
-                        signals=report.new,
-                        opened=len(report.opened),
-                        refused=list(reading.refused[:5]),
-                    )
+            self._places[swarm, name] = _Place(cursor, place.since)
         except Refused as stale:
             # Another controller read on from the same cursor: it has what we saw.
             log.debug(Event.SOURCE_READ, source=name, detail=stale.message)
@@ -141,6 +163,24 @@ class SourceKeeper:
             detail = f"{type(error).__name__}: {error}"
             return discover.failed(standing, pace, self._now(), detail)
         return discover.answered(standing, pace, self._now(), news=news)
+
+    async def _place(self, swarm: SwarmId, name: str) -> tuple[_Place, bool]:
+        """Where to read on, and whether the store had to be asked.
+
+        It is forgotten until the reading went well, so a failure or another reader asks anew. What
+        another controller read meanwhile is not taken in twice: `ingest` compares.
+        """
+        known, now = self._places.pop((swarm, name), None), self._now()
+        if known is not None and now - known.since < KNOWN_FOR:
+            return known, False
+        return _Place(await self._intake.cursor(swarm, name), now), True
+
+    async def _take_in(self, swarm: SwarmId, name: str, reading: Reading, after: str) -> bool:
+        """Hand one reading over; whether it brought something new."""
+        report = await self._intake.ingest(swarm, name, reading, after=after)
+        if report.new or reading.refused:
+            _log_reading(swarm, name, reading, report)
+        return report.new > 0
 
     async def _tell(self, swarm: SwarmId, before: SourceStanding, after: SourceStanding) -> None:
         """Tell the store about a transition between answering and dark; nothing else writes."""
@@ -161,3 +201,14 @@ class SourceKeeper:
                 log.info(Event.SOURCE_BACK, source=after.source)
         except SwarmError:
             return  # told again at the next transition; the store's own view stays on the safe side
+
+
+def _log_reading(swarm: SwarmId, name: str, reading: Reading, report: IngestReport) -> None:
+    log.info(
+        Event.SOURCE_READ,
+        source=name,
+        swarm=swarm,
+        signals=report.new,
+        opened=len(report.opened),
+        refused=list(reading.refused[:5]),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +46,7 @@ from swarm.core.ids import SwarmId
 from swarm.ports.seals import Notary
 from swarm.ports.source_settings import Place
 from swarm.ports.sources import Source
-from swarm.ports.store import BindingOf
+from swarm.ports.store import Bell, BindingOf
 from swarm.runtime.binding import Bindings
 from swarm.runtime.controller import Keeper, Store
 from swarm.runtime.database import server_of
@@ -126,8 +126,9 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     )
     specs = Specs(database)
     checkouts = Checkouts(forge, home.jobs / "readings")
+    sources = SourceKeeper(specs, BoundSources(settings, checkouts), intake, now)
     keepers: list[Keeper] = [
-        SourceKeeper(specs, BoundSources(settings, checkouts), intake, now),
+        sources,
         JobKeeper((runs, checks), PostgresMissions(database)),
         _store_keeper(home, database, orders),
     ]
@@ -137,7 +138,11 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     seals = PostgresSeals(database, notary(home))
     keepers.append(SealKeeper(seals, settings.seals.every, hands.channel, settings.seals.channel))
     return Parts(
-        store=Store(ticks=PostgresTicks(database), orders=orders, bell=PostgresBell(database)),
+        store=Store(
+            ticks=PostgresTicks(database),
+            orders=orders,
+            bell=OverheardBell(PostgresBell(database), sources.hint),
+        ),
         hands=hands,
         binding_of=Bindings(settings).of,
         keepers=keepers,
@@ -153,6 +158,23 @@ def _store_keeper(home: Home, database: Database, orders: PostgresOrders) -> Sto
         await orders.heal()
 
     return StoreKeeper(server.look_after if server is not None else None, tidy)
+
+
+class OverheardBell:
+    """A bell that a keeper hears too: one connection listens for both."""
+
+    def __init__(self, bell: Bell, also: Callable[[], None]) -> None:
+        self._bell, self._also = bell, also
+
+    async def ring(self, swarm: SwarmId) -> None:
+        """Make a swarm due at once and tell every controller."""
+        await self._bell.ring(swarm)
+
+    async def listen(self) -> AsyncIterator[str]:
+        """Swarm ids that were rung for, as hints."""
+        async for hint in self._bell.listen():
+            self._also()
+            yield hint
 
 
 class Specs:

@@ -1,0 +1,188 @@
+"""The keeper of sources against a real store: what it asks and what it may remember."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
+from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.contract.swarm import SwarmObject
+from swarm.core.ids import signal_id, swarm_id
+from swarm.core.nouns import Signal
+from swarm.ports.sources import Reading
+from swarm.runtime.source_keeper import KNOWN_FOR, SourceKeeper
+from swarm.runtime.wiring import Specs
+
+SWARM = swarm_id("default", "shop")
+
+
+def manifest(*sources):
+    return SwarmObject.model_validate(
+        {
+            "apiVersion": "swarm.proompteng.ai/v1alpha1",
+            "kind": "Swarm",
+            "metadata": {"name": "shop"},
+            "spec": {
+                "owner": {"id": "alice", "channel": "swarm://owner/platform"},
+                "domains": ["platform"],
+                "objectives": ["fewer defects"],
+                "mode": "lights-out",
+                "discovery": {"sources": [{"name": name} for name in sources]},
+            },
+        }
+    )
+
+
+def signal(number):
+    return Signal(
+        id=signal_id(SWARM, "one", str(number)), source="one", external_id=str(number),
+        title=f"unused import {number}", body="", citation=f"src/f{number}.py:1@c", origin="one",
+        author="", external=False, trust=0.8, observed_at=datetime.now(UTC),
+        content_hash=str(number), mission_class="tidy", repo="acme/shop",
+        paths=(f"src/f{number}.py",), rule="F401",
+    )  # fmt: skip
+
+
+class Numbers:
+    """A source that has said the numbers below `last`, and counts how often it was read."""
+
+    def __init__(self):
+        self.last, self.begun = 0, []
+        self._read = asyncio.Condition()
+
+    async def read(self, cursor):
+        async with self._read:
+            self.begun.append(cursor)
+            self._read.notify_all()
+        new = tuple(signal(number) for number in range(int(cursor or 0), self.last))
+        yield Reading(signals=new, cursor=str(self.last) if self.last else cursor)
+
+    async def again(self, times=2):
+        """Wait until it was read so often from its beginning to its end."""
+        aim = len(self.begun) + times + 1
+        async with asyncio.timeout(10), self._read:
+            await self._read.wait_for(lambda: len(self.begun) >= aim)
+
+
+class Bound:
+    def __init__(self, source):
+        self._source = source
+
+    def source(self, _swarm, _name):
+        return self._source
+
+    def every(self, _name):
+        return timedelta(milliseconds=50)
+
+    def quiet_after(self, _name):
+        return None
+
+
+class CountedIntake(PostgresIntake):
+    """The real intake, which counts what is asked of it."""
+
+    def __init__(self, database):
+        super().__init__(database)
+        self.asked = 0
+
+    async def cursor(self, swarm, source):
+        self.asked += 1
+        return await super().cursor(swarm, source)
+
+    async def ingest(self, swarm, source, reading, after=None):
+        self.asked += 1
+        return await super().ingest(swarm, source, reading, after)
+
+
+class Clock:
+    def __init__(self):
+        self.ahead = timedelta(0)
+
+    def __call__(self):
+        return datetime.now(UTC) + self.ahead
+
+
+@asynccontextmanager
+async def keeping(database, intake, source, clock, soonest=timedelta(milliseconds=10)):
+    keeper = SourceKeeper(Specs(database), Bound(source), intake, clock, swarms_soonest=soonest)
+    task = asyncio.create_task(keeper.run())
+    try:
+        yield keeper
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def signals_kept(database):
+    async with database.connection() as connection:
+        rows = await connection.execute("select count(*) from signal")
+        return (await rows.fetchone())[0]
+
+
+@pytest.mark.req("OWN-4")
+async def test_a_source_that_says_nothing_new_costs_the_store_nothing(database_dsn):
+    source = Numbers()
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        intake = CountedIntake(database)
+        async with keeping(database, intake, source, Clock()):
+            await source.again()
+            before = intake.asked
+            await source.again(5)
+            assert intake.asked == before
+            source.last = 3
+            await source.again()
+            assert await signals_kept(database) == 3
+            before = intake.asked
+            await source.again(5)
+            assert intake.asked == before
+
+
+@pytest.mark.req("LOOP-2")
+async def test_what_another_controller_has_read_is_not_taken_in_twice(database_dsn):
+    source = Numbers()
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        intake = CountedIntake(database)
+        async with keeping(database, intake, source, Clock()):
+            await source.again()
+            both = (signal(0), signal(1))
+            await PostgresIntake(database).ingest(SWARM, "one", Reading(signals=both, cursor="2"))
+            source.last = 3
+            await source.again(4)
+            assert await signals_kept(database) == 3
+            assert source.begun[-1] == "3"
+
+
+@pytest.mark.req("FAIL-4")
+async def test_a_source_that_a_dead_controller_called_dark_is_called_so_no_longer_than_agreed(
+    database_dsn,
+):
+    """Only who saw it go dark tells when it is back; a keeper that never did must ask at times."""
+    source, clock = Numbers(), Clock()
+    source.last = 1
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        intake = CountedIntake(database)
+        async with keeping(database, intake, source, clock):
+            await source.again()
+            assert await PostgresIntake(database).source_failed(SWARM, "one", "no answer")
+            clock.ahead = KNOWN_FOR
+            await source.again()
+            assert not await PostgresIntake(database).source_answered(SWARM, "one")
+
+
+@pytest.mark.req("LOOP-1")
+async def test_a_new_source_is_read_when_its_swarm_is_rung_for(database_dsn):
+    """The look without a hint comes after a minute: longer than this test waits."""
+    source = Numbers()
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest())
+        async with keeping(database, PostgresIntake(database), source, Clock()) as keeper:
+            await asyncio.sleep(0.1)  # well into the wait for a hint
+            await SwarmDesk(database, "alice").apply(manifest("one"))
+            keeper.hint()
+            await source.again()
