@@ -11,10 +11,20 @@ from typing import Protocol
 import pytest
 
 from swarm.contract.errors import Refused
-from swarm.core.decision import OpenMission, Plan, RunCheck, StartRun
+from swarm.core.decision import OpenMission, Plan, RunCheck, Settle, StartRun
 from swarm.core.evidence import CheckEnded, CheckResult
 from swarm.core.ids import SwarmId, evidence_id, mission_id, order_key, run_id, signal_id
-from swarm.core.nouns import Brief, MissionKind, Risk, Signal, ValidationContract
+from swarm.core.nouns import (
+    Brief,
+    MissionKind,
+    Outcome,
+    OutcomeKind,
+    Risk,
+    Settled,
+    Signal,
+    ValidationContract,
+)
+from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
 from swarm.ports.reply import Later
 from swarm.ports.sources import Reading
@@ -277,6 +287,27 @@ class StoreContract:
         assert later.begun
         await world.orders.begin(later)
         assert (await shown(world, mission)).orders[0].begun
+
+    @pytest.mark.req("FRZ-4")
+    async def test_an_ended_mission_is_shown_with_all_that_later_decisions_ask_of_it(
+        self, world: StoreWorld
+    ) -> None:
+        """Where it worked as well: a freeze that it causes is requalified there."""
+        mission = await opened(world)
+        at = world.now()
+        outcome = Outcome(
+            kind=OutcomeKind.FAILED, at=at, reason=Reason.REQUIRED_CHECK_RED, detail="",
+            attempts=1, cost=0, counts_as_failure=True,
+        )  # fmt: skip
+        await world.tick(plan(records=[Settle(mission=mission, outcome=outcome, need_done=False)]))  # type: ignore[arg-type]
+        _, snapshot = await world.tick(plan())
+        assert snapshot is not None
+        assert snapshot.settled == (
+            Settled(
+                mission=mission, mission_class=CLASS, kind=MissionKind.DELIVER,  # type: ignore[arg-type]
+                outcome=OutcomeKind.FAILED, counts_as_failure=True, at=at, repo="acme/shop",
+            ),
+        )  # fmt: skip
 
     @pytest.mark.req("LOOP-2", "OWN-3")
     async def test_what_is_read_twice_is_kept_once(self, world: StoreWorld) -> None:

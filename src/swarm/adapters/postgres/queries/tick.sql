@@ -55,9 +55,11 @@ from frozen where swarm = %(swarm)s and lifted_at is null
 order by since, id
 
 -- name: settled
-select mission, mission_class, kind, outcome, counts_as_failure, at
-from (select * from outcome where swarm = %(swarm)s order by at desc, mission limit 64) newest
-order by at, mission
+-- With its repository: a freeze is requalified where its cause worked.
+select o.mission, o.mission_class, o.kind, o.outcome, o.counts_as_failure, o.at, m.repo
+from (select * from outcome where swarm = %(swarm)s order by at desc, mission limit 64) o
+join mission m on m.id = o.mission
+order by o.at, o.mission
 
 -- name: sources
 select name, dark_since, detail from source where swarm = %(swarm)s order by name

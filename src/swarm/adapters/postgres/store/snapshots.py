@@ -260,7 +260,7 @@ def _budget_of(terms: BudgetTerms | None, row: tuple[Any, ...] | None) -> Budget
 
 
 def _settled_of(row: tuple[Any, ...]) -> Settled:
-    mission, mission_class, kind, outcome, counts, at = row
+    mission, mission_class, kind, outcome, counts, at, repo = row
     return Settled(
         mission=mission,
         mission_class=mission_class,
@@ -268,6 +268,7 @@ def _settled_of(row: tuple[Any, ...]) -> Settled:
         outcome=OutcomeKind(outcome),
         counts_as_failure=counts,
         at=at,
+        repo=repo,
     )
 
 
