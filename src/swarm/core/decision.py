@@ -284,6 +284,8 @@ class Settle:
     need_done: the need is satisfied; otherwise it opens again from `retry_need_at` on, or
                stays rejected when that is None.
     deny:      revisions that were rolled back and may not be deployed there again.
+    run_cost:  micro-units that one run is expected to cost. The store charges it for every run
+               that was begun and whose end nobody will hear now, and adds it to the outcome.
     """
 
     mission: MissionId
@@ -291,6 +293,7 @@ class Settle:
     need_done: bool
     retry_need_at: datetime | None = None
     deny: tuple[tuple[str, str], ...] = ()
+    run_cost: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -257,7 +257,19 @@ class PaperRows:
         }  # fmt: skip
         self.tell(EventKind.APPROVAL_ASKED, body, record.mission)
 
+    def _charge_unheard(self, record: Settle) -> Settle:
+        """Charge the runs that this ending cuts off, and add them to the outcome."""
+        charged = 0
+        for row in self.orders.values():
+            mine = row.order.mission == record.mission and row.order.kind == "start-run"
+            if mine and row.begun_at is not None and not row.waits_because:
+                self.move_money(record.mission, "spend", record.run_cost)
+                charged += record.run_cost
+        outcome = replace(record.outcome, cost=record.outcome.cost + charged)
+        return replace(record, outcome=outcome)
+
     def _settle(self, record: Settle) -> None:
+        record = self._charge_unheard(record)
         mission = self.missions.pop(record.mission)
         self.ended[record.mission] = record
         body = {

@@ -12,6 +12,7 @@ from swarm.core.decision import Learn, OpenFreeze, OpenMission, Settle
 from swarm.core.loop import learn
 from swarm.core.nouns import MissionKind, Outcome, OutcomeKind
 from swarm.core.policy import ranking
+from swarm.core.snapshot import AgentBinding
 from swarm.testing.builders import NOON, installation, mission, need, snapshot
 
 HOUR = timedelta(hours=1)
@@ -47,6 +48,13 @@ def numbers(settle, me=None, **over):
 )
 def test_one_outcome_moves_class_and_source_by_a_fifth_of_the_way(settle, bias, trust):
     assert numbers(settle) == ({"tidy": bias}, {"feed": trust})
+
+
+@pytest.mark.req("FAIL-5")
+def test_an_ending_says_what_a_run_that_it_cuts_off_is_charged():
+    costly = installation(agents=(AgentBinding(name="tidy", cost=70), AgentBinding(name="other")))
+    assert lesson(NEUTRAL, mission(1, agent="tidy"), installation=costly).settle.run_cost == 70
+    assert lesson(NEUTRAL, mission(1, agent="gone"), installation=costly).settle.run_cost == 0
 
 
 @pytest.mark.req("LOOP-10")

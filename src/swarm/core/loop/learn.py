@@ -10,7 +10,7 @@ from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind, Settled
 from swarm.core.policy import budget, freeze, ranking, remediation
 from swarm.core.reasons import Reason
 from swarm.core.saying import Ending, Saying, View, settled
-from swarm.core.snapshot import Mission, Snapshot
+from swarm.core.snapshot import AgentBinding, Mission, Snapshot
 
 ROOM = "learn"
 RATE = 0.2  #: weight of one outcome against the past: five outcomes change a class's mind
@@ -81,6 +81,9 @@ def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
         repo=mission.repo,
     )
     records: list[Record] = []
+    agent = _agent_of(mission, snapshot)
+    if agent is not None:
+        settle = replace(settle, run_cost=agent.cost)
     repair = _repair(settle, mission, snapshot)
     if repair is not None:
         # The need passes to the repair in the same transaction.
@@ -109,12 +112,16 @@ def _after(known: Snapshot, record: Record, ended: Mission) -> Snapshot:
             return known
 
 
+def _agent_of(mission: Mission, snapshot: Snapshot) -> AgentBinding | None:
+    agents = snapshot.installation.agents
+    return next((agent for agent in agents if agent.name == mission.agent), None)
+
+
 def _repair(settle: Settle, mission: Mission, snapshot: Snapshot) -> OpenMission | None:
     outcome = settle.outcome
     if outcome.reason not in GATE_FAILURES or not outcome.counts_as_failure:
         return None  # what the installation cannot do, a repair cannot do either
-    agents = {agent.name: agent for agent in snapshot.installation.agents}
-    agent = agents.get(mission.agent)
+    agent = _agent_of(mission, snapshot)
     reserve = budget.reservation(agent) if agent else 0
     if reserve and not budget.carries(snapshot.budget, reserve - mission.reserved):
         return None

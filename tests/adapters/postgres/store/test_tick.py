@@ -10,6 +10,7 @@ import pytest
 
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.trails import Trails
+from swarm.adapters.postgres.store.errors import StaleFence
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import (
     AskApproval,
@@ -25,6 +26,7 @@ from swarm.core.decision import (
 )
 from swarm.core.ids import approval_id, freeze_id
 from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind
+from swarm.ports.reply import Later
 from swarm.ports.store import BudgetTerms
 
 HOUR = timedelta(hours=1)
@@ -373,6 +375,58 @@ async def test_spent_money_leaves_the_reservation_and_the_rest_is_released(world
     assert (snapshot.budget.reserved, snapshot.budget.spent) == (35, 25)
     assert snapshot.missions[0].reserved == 35
     await world.tick(make.nothing(records=(settle(mission),)))
+    budget = (await world.snapshot()).budget
+    assert (budget.reserved, budget.spent) == (0, 25)
+
+
+@pytest.mark.req("FAIL-5")
+@pytest.mark.parametrize(
+    ("each", "spent", "left"),
+    [
+        pytest.param(20, 20, 80, id="within-the-reservation"),
+        pytest.param(70, 70, 30, id="beyond-the-reservation"),
+    ],
+)
+async def test_a_run_that_its_missions_end_cuts_off_is_charged_what_it_was_expected_to_cost(
+    world, make, each, spent, left
+):
+    """Else a mission cancelled just in time would run for nothing (T18)."""
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    mission = await world.open_mission("n-1", make.start_run, reserve=60)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    await world.orders.begin(claim)
+    await world.tick(make.nothing(records=(settle(mission, OutcomeKind.REJECTED, run_cost=each),)))
+    with pytest.raises(StaleFence):
+        await world.orders.settle(claim, make.run_ended(claim.order, cost=25))
+    budget = (await world.snapshot()).budget
+    assert (budget.reserved, budget.spent, budget.left) == (0, spent, left)
+    assert await world.one("select cost from outcome") == 5 + each  # 5: what earlier runs cost
+    assert await Look(world.database).accounts() == []
+
+
+@pytest.mark.req("FAIL-5")
+async def test_a_run_that_never_began_or_has_no_capacity_is_not_charged(world, make):
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    never = await world.open_mission("n-1", make.start_run, reserve=20)
+    await world.tick(make.nothing(records=(settle(never, OutcomeKind.REJECTED, run_cost=20),)))
+    waits = await world.open_mission("n-2", make.start_run, reserve=20)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    await world.orders.begin(claim)
+    quota = Later(delay=HOUR, reason="Quota", capacity=True)
+    await world.orders.postpone(claim, quota)
+    await world.tick(make.nothing(records=(settle(waits, OutcomeKind.REJECTED, run_cost=20),)))
+    budget = (await world.snapshot()).budget
+    assert (budget.reserved, budget.spent) == (0, 0)
+
+
+@pytest.mark.req("FAIL-5")
+async def test_a_run_whose_end_was_heard_is_not_charged_twice(world, make):
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    mission = await world.open_mission("n-1", make.start_run, reserve=60)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    await world.orders.begin(claim)
+    await world.orders.settle(claim, make.run_ended(claim.order, cost=25))
+    await world.tick(make.nothing(records=(settle(mission, run_cost=20),)))
     budget = (await world.snapshot()).budget
     assert (budget.reserved, budget.spent) == (0, 25)
 

@@ -96,6 +96,14 @@ select key from decision
 where mission = any(%(ids)s::text[]) and settled_at is null and forward
 order by key for update
 
+-- name: unheard
+-- Runs that were begun and whose end nobody will hear. The orders are locked, so none ends meanwhile;
+-- one that waits for capacity never ran.
+select key from decision
+where mission = %(mission)s and kind = 'start-run' and settled_at is null
+  and begun_at is not null and not capacity
+order by key
+
 -- name: drop_orders
 -- An ended mission begins nothing more; what protects goes on.
 delete from decision

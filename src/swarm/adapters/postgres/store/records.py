@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from swarm.core.decision import (
@@ -25,7 +26,7 @@ from swarm.core.trail import EventKind
 from . import shapes
 from .opening import open_mission
 from .statements import statements
-from .writing import Writing
+from .writing import MissionRow, Writing
 
 #: Endings first, so that a repair may take over the need; openings last.
 _ORDER: tuple[type[Any], ...] = (
@@ -105,7 +106,8 @@ async def _settle(writing: Writing, record: Settle) -> str | None:
     mission = writing.missions.get(record.mission)
     if mission is None or mission.ended_at is not None:
         return ""
-    outcome = record.outcome
+    charged = await _charge_unheard(writing, mission, record.run_cost)
+    outcome = replace(record.outcome, cost=record.outcome.cost + charged)
     wrote = await writing.run(
         "missions", "outcome", mission=record.mission, outcome=outcome.kind, reason=outcome.reason,
         detail=shapes.plain(outcome.detail), attempts=outcome.attempts, cost=outcome.cost,
@@ -142,6 +144,25 @@ async def _settle(writing: Writing, record: Settle) -> str | None:
             "missions", "release", budget=mission.budget, mission=mission.id, amount=amount
         )
     return None
+
+
+async def _charge_unheard(writing: Writing, mission: MissionRow, each: int) -> int:
+    """Charge the runs that this ending cuts off, before the rest of the reservation is released.
+
+    They spent something, and nobody will say how much: ending a mission in time may not be a way
+    around its budget. returns: micro-units.
+    """
+    if not each:
+        return 0
+    found = await writing.connection.execute(
+        statements("missions")["unheard"], {"mission": mission.id}
+    )
+    keys = [key for (key,) in await found.fetchall()]
+    for key in keys:
+        await writing.run("orders", "spend", mission=mission.id, effect=key, amount=each)
+    charged = each * len(keys)
+    mission.reserved -= min(mission.reserved, charged)
+    return charged
 
 
 async def _drop_leftovers(writing: Writing, mission: str) -> None:
