@@ -1,7 +1,7 @@
 """The embedded database: start, stop, migrations, a lost network, and what connecting costs.
 
     python benchmarks/database.py            about two minutes
-    python benchmarks/database.py --quick    fewer rounds, no lost network
+    python benchmarks/database.py --quick    one round, no lost network
 
 Peer in the same run: the default wheel's own wrapper, on the same server programs, in turns with
 ours. As root both run as an unprivileged user, because the wrapper would open up parent folders
@@ -92,7 +92,7 @@ def median(values: Iterable[float]) -> float:
 
 
 def row(what: str, goal: str, found: str, note: str = "") -> None:
-    print(f"{what:<52} {goal:>10} {found:>10}   {note}")
+    print(f"{what:<52} {goal:>10} {found:>10}   {note}", flush=True)
 
 
 @contextmanager
@@ -328,7 +328,7 @@ def network_rows(rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, no lost network")
+    parser.add_argument("--quick", action="store_true", help="one round, no lost network")
     quick = parser.parse_args().quick
 
     def load() -> str:
@@ -336,10 +336,10 @@ def main() -> None:
 
     print(f"{os.cpu_count()} processors, load {load()}; medians; data on /var/tmp, fsync on\n")
     row("what", "goal", "found")
-    server_rows(2 if quick else 7)
+    server_rows(1 if quick else 7)
     with folder() as place, EmbeddedServer(place / "data") as server:
-        migration_rows(DisposableDatabases(server.dsn, migrate), 2 if quick else 7, place)
-        import_rows(server, 3 if quick else 9, place)
+        migration_rows(DisposableDatabases(server.dsn, migrate), 1 if quick else 7, place)
+        import_rows(server, 1 if quick else 9, place)
     if not quick:
         network_rows(2)
     print(f"\nload at the end {load()}")
