@@ -7,6 +7,7 @@ at merge (what a change touches, whoever approved it) and at load (limits count 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from swarm.core.policy.risk import matches
@@ -24,7 +25,9 @@ PATTERNS: Final = (
 
 def touched(paths: Iterable[str]) -> str | None:
     """The first path that is under exclusive control; None when none is."""
-    for path in paths:
-        if any(matches(path, pattern) for pattern in PATTERNS):
-            return path
-    return None
+    return next((path for path in paths if _held(path)), None)
+
+
+@lru_cache(maxsize=65_536)  # a tick asks about the same thousand paths again
+def _held(path: str) -> bool:
+    return any(matches(path, pattern) for pattern in PATTERNS)
