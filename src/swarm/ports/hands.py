@@ -61,7 +61,10 @@ class Forge(Protocol):
         """Put the change on top of `onto`; Done(Restaged). A conflict is a fact, no error."""
 
     async def land(self, order: Land) -> Reply:
-        """Compare-and-swap main from base to head; Done(Landed), landed False if main moved."""
+        """Compare-and-swap main from base to head; Done(Landed), landed False if main moved.
+
+        From head to head it moves nothing and only says whether it has landed.
+        """
 
     async def revert(self, order: Revert) -> Reply:
         """Undo a landed commit with a new one on main; Done(Reverted)."""

@@ -112,6 +112,8 @@ class Claim:
     fence: grows with every claim of any order; a write with an older one is refused.
     tries: claims so far, this one included; for backing off.
     begun: an earlier claim began it already, here or elsewhere.
+    lapsed: it was begun under another policy than the swarm's present one: it may be followed, and
+            pass no gate that was not asked under the present one.
     """
 
     order: Order
@@ -120,6 +122,7 @@ class Claim:
     tries: int
     issued_at: datetime
     begun: bool
+    lapsed: bool = False
 
 
 class Orders(Protocol):
@@ -132,7 +135,8 @@ class Orders(Protocol):
 
         A forward order is never handed out while a freeze covers its class or while its swarm is in
         shadow or deleted; nor, unless it was begun, when it was decided under another policy than
-        the swarm's present one. What was begun may have happened, and somebody must learn it.
+        the swarm's present one. What was begun may have happened, and somebody must learn it: it
+        is handed out as lapsed. A share of traffic is never: its mission is watched anyway.
         """
 
     async def begin(self, claim: Claim) -> None:
@@ -156,6 +160,12 @@ class Orders(Protocol):
 
     async def postpone(self, claim: Claim, later: Later) -> None:
         """Give the order back for later, with the reason. Raises StaleFence."""
+
+    async def void(self, claim: Claim) -> None:
+        """Take a lapsed order back that did not happen; its key is free again. Wakes the swarm.
+
+        Raises StaleFence.
+        """
 
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give orders back untouched, due at once: this controller is stopping."""

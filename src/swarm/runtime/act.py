@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from swarm.contract.errors import Refused, SwarmError, Unavailable
-from swarm.core.evidence import OrderRefused
+from swarm.core.decision import Land, Order
+from swarm.core.evidence import Landed, OrderRefused
 from swarm.core.ids import evidence_id
 from swarm.ports.reply import Done, Later, No, Reply
 from swarm.ports.store import Claim, Orders
@@ -104,6 +106,9 @@ class Act:
             log.info(Event.ORDER_BEGUN, **_fields(claim))
         reply = await self._reply(claim)
         match reply:
+            case Done(fact=Landed(landed=False)) if claim.lapsed:
+                await self._orders.void(claim)
+                log.info(Event.ORDER_POSTPONED, reason="PolicyChanged", **_fields(claim))
             case Done(fact=fact):
                 await self._orders.settle(claim, fact)
                 log.info(Event.ORDER_DONE, fact=fact.kind, **_fields(claim))
@@ -134,7 +139,7 @@ class Act:
     async def _reply(self, claim: Claim) -> Reply:
         """Ask the port. "We could not ask" backs off; it is never taken for an answer."""
         try:
-            return await self._hands.carry_out(claim.order)
+            return await self._hands.carry_out(_allowed(claim))
         except Unavailable as error:
             reason = type(error).__name__
             return Later(
@@ -156,6 +161,17 @@ def backoff(tries: int) -> timedelta:
     """2 s, doubled per try, at most five minutes."""
     doubled: timedelta = BACKOFF_FIRST * 2 ** min(max(tries - 1, 0), 10)
     return min(BACKOFF_MOST, doubled)
+
+
+def _allowed(claim: Claim) -> Order:
+    """The order, as far as the present policy lets it go.
+
+    A landing that another policy decided passes no gate of this one: main is swapped from the
+    change to the change, which moves nothing and says whether it had landed (MODE-6).
+    """
+    if claim.lapsed and isinstance(claim.order, Land):
+        return replace(claim.order, base=claim.order.head)
+    return claim.order
 
 
 def _fields(claim: Claim) -> dict[str, object]:

@@ -21,9 +21,11 @@ from swarm.core.decision import (
     OpenMission,
     Order,
     Plan,
+    Promote,
     Record,
     RejectNeed,
     Settle,
+    SetTraffic,
     UseApproval,
 )
 from swarm.core.evidence import Fact, PersonSaid, RunEnded
@@ -105,13 +107,26 @@ class PaperStore(PaperRows):
         ]
 
     def may(self, row: PaperOrder) -> bool:
-        """Whether a forward order may be begun: no freeze, no shadow, the same policy."""
+        """Whether a forward order may be taken: no freeze, no shadow, the same policy or begun."""
         order, world = row.order, self.world
         if not order.forward:
             return True
-        if world.shadow or (order.policy_hash != world.policy_hash and row.begun_at is None):
+        if world.shadow or (self.lapsed(row) and not _followed(row)):
             return False
         return not any(hold.covers(order.mission_class) for hold in world.freezes)
+
+    def lapsed(self, row: PaperOrder) -> bool:
+        """Whether another policy than the present one decided to begin it."""
+        return row.order.forward and row.order.policy_hash != self.world.policy_hash
+
+    def void(self, row: PaperOrder) -> None:
+        """Take it back for another policy; its key is free again."""
+        order = row.order
+        self.keys.discard(order.key)
+        del self.orders[order.key]
+        gone = {"order": order.key, "reason": "another policy"}
+        self.tell(EventKind.ORDER_VOIDED, gone, order.mission)
+        self.advance(order.mission)
 
     def begin(self, row: PaperOrder) -> bool:
         """Take an order in hand; False when it may not be begun any more."""
@@ -210,17 +225,9 @@ class PaperStore(PaperRows):
         policy = self.world.policy_hash
         if policy != self._policy:
             self._policy = policy
-            stale = [
-                key
-                for key, row in self.orders.items()
-                if row.order.forward and row.begun_at is None and row.order.policy_hash != policy
-            ]
-            for key in stale:
-                self.keys.discard(key)
-                mission = self.orders.pop(key).order.mission
-                gone = {"order": key, "reason": "another policy", "policy_hash": policy}
-                self.tell(EventKind.ORDER_VOIDED, gone, mission)
-                self.advance(mission)
+            for row in [*self.orders.values()]:
+                if self.lapsed(row) and not _followed(row):
+                    self.void(row)
         for asked in self.questions.values():
             other = asked.answer.policy_hash != policy
             if asked.state in {"open", "granted"} and (
@@ -281,3 +288,8 @@ def _owner(record: Record) -> str:
     if isinstance(record, GiveVerdict | AskApproval | Settle):
         return record.mission
     return record.approval.mission if isinstance(record, UseApproval) else ""
+
+
+def _followed(row: PaperOrder) -> bool:
+    """Whether it is asked about under another policy: it may have happened, unwatched."""
+    return row.begun_at is not None and not isinstance(row.order, SetTraffic | Promote)

@@ -174,6 +174,12 @@ class World:
             tip = self.tip(order.repo)
             return Landed(**common, repo=order.repo, commit=order.head, landed=landed, main=tip)
 
+        if order.base == order.head and order.key not in self.facts:
+            asked = Landed(
+                id=evidence_id(order.key), at=self.now(), source="world", repo=order.repo,
+                commit=order.head, landed=False, main=self.tip(order.repo),
+            )  # fmt: skip
+            return Done(fact=asked)  # a question is no attempt: the key may still land
         return await self._once(order, swap)
 
     async def revert(self, order: Revert) -> Reply:

@@ -106,6 +106,23 @@ class ForgeContract:
         assert _same(await _landed(world, change), first)
         assert world.moves() == 2  # noqa: PLR2004 - one for each change
 
+    @pytest.mark.req("MODE-6")
+    async def test_from_head_to_head_it_only_says_whether_it_landed(
+        self, world: ForgeWorld
+    ) -> None:
+        """Nothing moves, and what did not land may land afterwards."""
+        change = await _made(world)
+        order = _land(world, change)
+        question = replace(order, base=order.head)
+        said = await fact(world.port().land, question)
+        assert isinstance(said, Landed)
+        assert (said.landed, world.moves()) == (False, 0)
+        landed = await _landed(world, change)
+        assert landed.landed
+        said = await fact(world.port().land, question)
+        assert isinstance(said, Landed)
+        assert (said.landed, world.moves()) == (True, 1)
+
     @pytest.mark.req("LOOP-8")
     async def test_a_main_that_moved_is_told_and_left_alone(self, world: ForgeWorld) -> None:
         """Compare and swap: what was tested on another main never lands."""

@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 
 from swarm.contract.errors import Refused
-from swarm.core.decision import OpenMission, Plan, RunCheck, Settle, StartRun
+from swarm.core.decision import OpenMission, Plan, RunCheck, Settle, SetTraffic, StartRun
 from swarm.core.evidence import CheckEnded, CheckResult
 from swarm.core.ids import SwarmId, evidence_id, mission_id, order_key, run_id, signal_id
 from swarm.core.nouns import (
@@ -109,6 +109,14 @@ def start_run(mission: str, policy: str) -> StartRun:
         key=order_key(mission, "run", "0"), mission=mission, mission_class=CLASS,  # type: ignore[arg-type]
         policy_hash=policy, run=run, attempt=0, agent="tidy", repo="acme/shop", base="", onto="",
         brief=brief, deadline=LEASE,
+    )  # fmt: skip
+
+
+def set_traffic(mission: str, policy: str) -> SetTraffic:
+    """A forward order that passes a gate."""
+    return SetTraffic(
+        key=order_key(mission, "traffic", "1"), mission=mission, mission_class=CLASS,  # type: ignore[arg-type]
+        policy_hash=policy, target="orders", revision="c1", step=1, percent=50,
     )  # fmt: skip
 
 
@@ -284,9 +292,50 @@ class StoreContract:
         assert ticked.voided == ()
         later = await claimed(world)
         assert later.order.key == claim.order.key
-        assert later.begun
+        assert (later.begun, later.lapsed) == (True, True)
         await world.orders.begin(later)
         assert (await shown(world, mission)).orders[0].begun
+
+    @pytest.mark.req("MODE-6")
+    async def test_a_begun_order_that_did_not_happen_is_taken_back_and_may_be_decided_anew(
+        self, world: StoreWorld
+    ) -> None:
+        """By its holder alone; and a claim of before the policy changed begins nothing."""
+        mission = await issued(world, "run")
+        claim = await claimed(world, MOMENT)
+        await world.orders.begin(claim)
+        stale = await claimed(world)
+        assert not stale.lapsed
+        world.policy = "policy-2"
+        await world.tick(plan())
+        with pytest.raises(Refused):
+            await world.orders.begin(stale)
+        later = await claimed(world)
+        assert later.lapsed
+        with pytest.raises(Refused):
+            await world.orders.void(stale)
+        await world.orders.void(later)
+        assert not (await shown(world, mission)).orders
+        ticked, _ = await world.tick(plan(orders=[start_run(mission, world.policy)]))
+        assert ticked is not None
+        assert len(ticked.issued) == 1
+        assert not (await claimed(world)).begun
+
+    @pytest.mark.req("MODE-6")
+    async def test_traffic_that_another_policy_decided_is_void_although_it_was_begun(
+        self, world: StoreWorld
+    ) -> None:
+        """Its mission is watched anyway, and asks the gates of the present policy."""
+        mission = await opened(world)
+        order = set_traffic(mission, world.policy)
+        await world.tick(plan(orders=[order]))
+        claim = await claimed(world, MOMENT)
+        await world.orders.begin(claim)
+        world.policy = "policy-2"
+        ticked, _ = await world.tick(plan())
+        assert ticked is not None
+        assert ticked.voided == (order.key,)
+        assert await world.orders.claim("c", 5, LEASE) == ()
 
     @pytest.mark.req("FRZ-4")
     async def test_an_ended_mission_is_shown_with_all_that_later_decisions_ask_of_it(

@@ -114,6 +114,10 @@ class StorePorts:
         """Give it back for later."""
         await self._call("postpone", lambda: self._store.postpone(claim, later))
 
+    async def void(self, claim: Claim) -> None:
+        """Take a lapsed order back that did not happen."""
+        await self._call("void", lambda: self._store.void(claim))
+
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give them back untouched."""
         await self._call("release", lambda: self._store.release(claims))

@@ -196,12 +196,14 @@ class TwinStore:
             tries=row.tries,
             issued_at=row.issued_at,
             begun=row.begun_at is not None,
+            lapsed=self.swarms[swarm].paper.lapsed(row),
         )
 
     def begin(self, claim: Claim) -> None:
         """Check the preconditions once more. Raises Refused: held back, or taken over."""
         paper, row = self._mine(claim)
-        if self.held_back and not paper.may(row):
+        lapsed_since = paper.lapsed(row) and not claim.lapsed
+        if self.held_back and (lapsed_since or not paper.may(row)):
             row.due_at, row.owner, row.fence = paper.now, "", row.fence + 1
             self.seen["held back when begun"] += 1
             raise Refused(f"{claim.order.key}: a freeze, shadow mode or another policy holds it")
@@ -237,6 +239,14 @@ class TwinStore:
         if later.capacity and before == later.reason:
             row.waits_because = because  # only another reason is news
         paper.postpone(row, later.delay, because)
+
+    def void(self, claim: Claim) -> None:
+        """Take a lapsed order back that did not happen. Raises Refused."""
+        paper, row = self._mine(claim)
+        paper.void(row)
+        self.seen["begun order voided"] += 1
+        paper.woken = True
+        self._rung(claim.swarm)
 
     def release(self, claims: Iterable[Claim]) -> None:
         """Give orders back untouched; lost ones are left alone."""

@@ -9,19 +9,23 @@
 --
 -- Whoever locks several orders locks them by key, and before their missions.
 
--- What was begun may have happened outside, so another policy neither voids it nor keeps it from
--- being asked about: until somebody knows, a landed change could go unwatched.
+-- What was begun may have happened outside, so another policy does not keep it from being asked
+-- about: until somebody knows, a landed change could go unwatched. It is then claimed as lapsed: whoever
+-- has it asks, and lands nothing that the new policy might not. Traffic is voided instead (see
+-- tick.lapse_policy): its mission is watched anyway, and decides it anew.
 
 -- name: claim
 -- kinds is `,one,another,`: one text is sent at a tenth of the cost of an array, and the planner
 -- guesses nothing from it that would make it sort everything due instead of reading the index.
 with unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
 due as (
-  select d.key
+  select d.key, d.forward and d.policy_hash <> s.policy_hash as lapsed
   from decision d join swarm s on s.id = d.swarm
   where d.due_at <= now() and position(',' || d.kind || ',' in %(kinds)s) > 0
     and (not d.forward or (
-      (d.policy_hash = s.policy_hash or d.begun_at is not null) and not s.shadow and s.deleted_at is null
+      (d.policy_hash = s.policy_hash
+       or (d.begun_at is not null and d.kind not in ('set-traffic', 'promote')))
+      and not s.shadow and s.deleted_at is null
       and not exists (select from frozen f
                       where f.swarm = d.swarm and f.lifted_at is null
                         and f.mission_class in ('*', d.mission_class))))
@@ -33,7 +37,7 @@ set due_at = now() + make_interval(secs => %(lease)s), owner = %(owner)s, tries 
     fence = greatest(fence + 1, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
 from due, unhurried
 where d.key = due.key
-returning d.swarm, d.fence, d.tries, d.issued_at, d.begun_at is not null, d.body::text
+returning d.swarm, d.fence, d.tries, d.issued_at, d.begun_at is not null, due.lapsed, d.body::text
 
 -- name: begin
 with unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
@@ -43,7 +47,7 @@ allowed as (
   from unhurried, swarm s, (select begun_at from decision where key = %(key)s) was
   where d.key = %(key)s and d.fence = %(fence)s and d.settled_at is null and s.id = d.swarm
     and (not d.forward or (
-      (d.policy_hash = s.policy_hash or d.begun_at is not null) and not s.shadow and s.deleted_at is null
+      (d.policy_hash = s.policy_hash or %(lapsed)s) and not s.shadow and s.deleted_at is null
       and not exists (select from frozen f
                       where f.swarm = d.swarm and f.lifted_at is null
                         and f.mission_class in ('*', d.mission_class))))
@@ -52,6 +56,27 @@ touched as (
   update mission m set revision = revision + 1
   from allowed a where m.id = a.mission and a.first)
 select count(*) from allowed
+
+-- name: void
+-- Begun under another policy, and it never happened: taken back, so that it can be decided anew.
+with gone as (
+  delete from decision
+  where key = %(key)s and fence = %(fence)s and settled_at is null and forward
+  returning key, swarm, mission),
+headed as (
+  update mission m
+  set version = version + 1, revision = revision + 1, trail_seq = trail_seq + 1,
+      trail_hash = link(trail_hash, m.id, trail_seq + 1, now(), 'order.voided', %(actor)s,
+                        %(event)s)
+  from gone
+  where m.id = gone.mission
+  returning m.id as chain, m.swarm, trail_seq, trail_hash),
+told as (
+  insert into trail (chain, seq, swarm, at, kind, actor, body, hash)
+  select chain, trail_seq, swarm, now(), 'order.voided', %(actor)s, %(event)s, trail_hash
+  from headed),
+woken as (insert into wake (swarm) select swarm from gone)
+select key from gone
 
 -- name: give_back
 with held as (

@@ -13,7 +13,9 @@ select exists (
          select from decision d join swarm s on s.id = d.swarm
          where d.due_at <= now() and position(',' || d.kind || ',' in %(kinds)s) > 0
            and (not d.forward or (
-             (d.policy_hash = s.policy_hash or d.begun_at is not null) and not s.shadow and s.deleted_at is null
+             (d.policy_hash = s.policy_hash
+              or (d.begun_at is not null and d.kind not in ('set-traffic', 'promote')))
+             and not s.shadow and s.deleted_at is null
              and not exists (select from frozen f
                              where f.swarm = d.swarm and f.lifted_at is null
                                and f.mission_class in ('*', d.mission_class))))) as orders,
@@ -76,10 +78,12 @@ where swarm = %(swarm)s order by seq desc limit 1
 
 -- name: lapse_policy
 -- Another policy: what was decided to begin under the old one is taken back before it happens. What
--- was begun may have happened: its answer is still wanted (see orders.claim).
+-- was begun may have happened: its answer is still wanted (see orders.claim). Not so of traffic: it
+-- would pass gates that were never asked under the new policy, and a repetition has the same key.
 with gone as (
   delete from decision
-  where swarm = %(swarm)s and settled_at is null and forward and begun_at is null
+  where swarm = %(swarm)s and settled_at is null and forward
+    and (begun_at is null or kind in ('set-traffic', 'promote'))
     and policy_hash <> %(policy_hash)s
   returning mission, key)
 select mission, key from gone order by mission, key

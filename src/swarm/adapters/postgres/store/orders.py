@@ -52,7 +52,7 @@ class PostgresOrders:
 
     async def begin(self, claim: Claim) -> None:
         """Check the preconditions and mark the order begun. Raises StaleFence or OrderHeld."""
-        key = {"key": claim.order.key, "fence": claim.fence}
+        key = {"key": claim.order.key, "fence": claim.fence, "lapsed": claim.lapsed}
         back = {"keys": [claim.order.key], "fences": [claim.fence]}
 
         ((begun,),) = await single.rows(self._database, self._sql["begin"], key)
@@ -110,6 +110,23 @@ class PostgresOrders:
         if not kept:
             raise StaleFence(f"{claim.order.key}: fence {claim.fence} is not the newest any more")
 
+    async def void(self, claim: Claim) -> None:
+        """Take a lapsed order back that never happened. Raises StaleFence."""
+        event = {
+            "order": claim.order.key,
+            "reason": "another policy",
+            "decided_under": claim.order.policy_hash,
+        }
+        asked = {
+            "key": claim.order.key,
+            "fence": claim.fence,
+            "actor": self._actor,
+            "event": shapes.storable(canonical(event)),
+        }
+
+        if not await single.rows(self._database, self._sql["void"], asked):
+            raise StaleFence(f"{claim.order.key}: fence {claim.fence} is not the newest any more")
+
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give orders back untouched. Lost ones are left alone."""
         await self._keys("give_back", _fenced(claims))
@@ -147,7 +164,7 @@ def _fenced(claims: Sequence[Claim]) -> dict[str, Any]:
 
 
 def _claim_of(row: tuple[Any, ...]) -> Claim | None:
-    swarm, fence, tries, issued_at, begun, body = row
+    swarm, fence, tries, issued_at, begun, lapsed, body = row
     try:
         order = shapes.order_adapter().validate_json(body)
     except ValidationError:
@@ -160,4 +177,5 @@ def _claim_of(row: tuple[Any, ...]) -> Claim | None:
         tries=tries,
         issued_at=issued_at,
         begun=begun,
+        lapsed=lapsed,
     )
