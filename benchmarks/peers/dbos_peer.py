@@ -5,6 +5,7 @@ python dbos_peer.py DSN COUNT      prints workflows per second
 
 import sys
 import time
+from urllib.parse import urlencode
 
 from dbos import DBOS, DBOSConfig
 from psycopg import conninfo
@@ -22,8 +23,8 @@ def transition() -> str:
 
 def url(dsn: str) -> str:
     parts = conninfo.conninfo_to_dict(dsn)
-    host = str(parts["host"]).replace("/", "%2F")
-    return f"postgresql://{parts['user']}@/{parts['dbname']}?host={host}&port={parts['port']}"
+    user, name = parts.pop("user"), parts.pop("dbname")
+    return f"postgresql://{user}@/{name}?{urlencode(parts)}"  # with the way to its password
 
 
 def main() -> None:
