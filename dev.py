@@ -6,6 +6,7 @@
     python3 dev.py check    lint, types, import contracts, tidy tests, generated pages
     python3 dev.py bench    the benchmarks, each printed as a table
     python3 dev.py simulate the real controller under simulated trouble, a day for each of 200 seeds
+    python3 dev.py crash    real controllers and a real database, killed for ten minutes, and judged
     python3 dev.py mutants  known bugs, planted one by one: which test or seed finds each
 
 Each makes what it needs first: a virtual environment in `.venv` with the hash-locked dependencies
@@ -152,6 +153,12 @@ def mutants(options: argparse.Namespace) -> int:
     return run([str(folder / "bin" / "python"), "tools/mutants.py", *options.rest])
 
 
+def crash(options: argparse.Namespace) -> int:
+    """Run the crash run, handing over every further argument; `--help` lists them."""
+    folder = prepare("run")
+    return run([str(folder / "bin" / "python"), "tools/crash.py", *options.rest])
+
+
 # --- the command line ----------------------------------------------------------------------------
 
 
@@ -184,6 +191,10 @@ def parser() -> argparse.ArgumentParser:
         "simulate", help="days of trouble in seconds", description=simulate.__doc__, add_help=False
     )
     five.set_defaults(verb=simulate, forwards=True)
+    six = verbs.add_parser(
+        "crash", help="kill -9, hundreds of times", description=crash.__doc__, add_help=False
+    )
+    six.set_defaults(verb=crash, forwards=True)
     six = verbs.add_parser(
         "mutants",
         help="plant bugs, see what finds them",

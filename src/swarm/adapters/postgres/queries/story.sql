@@ -118,7 +118,7 @@ where (%(swarm)s::text is null or swarm = %(swarm)s)
   and tx < pg_snapshot_xmin(pg_current_snapshot())
   and (%(since)s::timestamptz is null or at >= %(since)s)
   and (%(until)s::timestamptz is null or at < %(until)s)
-order by tx, chain, seq limit %(limit)s
+order by trail.tx, chain, seq limit %(limit)s
 
 -- name: newest
 select chain, seq, swarm, at, tx::text as tx, kind, actor, body from (

@@ -1,0 +1,24 @@
+"""A short crash run, judged by the history checker over what the outside recorded."""
+
+import pytest
+
+import crash
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.soak,
+    pytest.mark.timeout(590),
+    pytest.mark.req("OWN-3", "OWN-4", "LOOP-11", "FAIL-5"),
+]
+
+
+def test_a_minute_of_kills_loses_and_doubles_nothing(capsys):
+    code = crash.main(["--minutes", "1", "--seed", "11"])
+    said = capsys.readouterr().out
+    assert code == 0, said
+    assert "0 lost, 0 doubled, 0 promises broken" in said
+    kills = int(said.partition(" controller kills")[0].rpartition("\n")[2])
+    database_kills = int(said.partition(" database kills")[0].rpartition(" ")[2])
+    assert kills >= 20, said
+    assert database_kills >= 3, said
+    assert "never" not in said, said
