@@ -251,7 +251,9 @@ def main(arguments: Sequence[str]) -> int:
         site.stop()
         stop_local(site.home)
     if code == 0 and not options.keep:
-        shutil.rmtree(folder, ignore_errors=True)
+        # As root the data stands outside the folder, where the server's account reaches it.
+        for place in (site.data, folder):
+            shutil.rmtree(place, ignore_errors=True)
     else:
         print(f"kept: {folder}", file=sys.stderr)
     return code

@@ -193,6 +193,11 @@ class Site:
         return self._server.dsn
 
     @property
+    def data(self) -> Path:
+        """Where the server keeps its data."""
+        return self._server.layout.data
+
+    @property
     def _server(self) -> EmbeddedServer:
         server = server_of(self.home)
         if server is None:

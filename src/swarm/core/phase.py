@@ -151,9 +151,9 @@ def _standings(snapshot: Snapshot, plan: Plan) -> dict[MissionId, Standing]:
 
 
 def _degraded(snapshot: Snapshot, plan: Plan) -> tuple[str, str] | None:
-    """Reason and sentence while retries are spent or a source is dark; None otherwise.
+    """Reason and sentence while retries are spent, a source is dark or runs find no room.
 
-    It ends with the next delivery, a passed requalification, or the source's return.
+    It ends with the next delivery, a passed requalification, the source's return, or room.
     """
     outcomes = [
         (item.outcome, item.counts_as_failure, str(item.mission)) for item in snapshot.settled
@@ -170,7 +170,21 @@ def _degraded(snapshot: Snapshot, plan: Plan) -> tuple[str, str] | None:
     for source in snapshot.sources:
         if source.dark_since is not None and source.name in snapshot.dark:
             return "SourceDark", f"{source.name} is dark since {source.dark_since:%Y-%m-%d %H:%M}"
-    return None
+    return _saturated(snapshot)
+
+
+def _saturated(snapshot: Snapshot) -> tuple[str, str] | None:
+    """Work that was dispatched and finds no room must not look healthy; None when all has room."""
+    blocked = [
+        order.waits_because
+        for mission in snapshot.missions
+        for order in mission.orders
+        if order.kind == "start-run" and order.waits_because
+    ]
+    if not blocked:
+        return None
+    runs = f"{len(blocked)} run{'s' if len(blocked) > 1 else ''}"
+    return Reason.CAPACITY, f"{runs} cannot begin: {blocked[0]}"
 
 
 def _freeze_status(snapshot: Snapshot, plan: Plan) -> FreezeStatus | None:
