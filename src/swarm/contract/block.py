@@ -80,8 +80,8 @@ class Block(BaseModel):
     @classmethod
     def _absent_when_null(cls, data: Any) -> Any:
         """Treat null as left out, as the API server does before it fills in defaults."""
-        if not isinstance(data, Mapping):
-            return data
+        if not isinstance(data, Mapping) or all(value is not None for value in data.values()):
+            return data  # mostly so, and every tick makes dozens of blocks
         known = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
         return {k: v for k, v in data.items() if v is not None or k not in known}
 
