@@ -59,6 +59,7 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Quant": {
         "regime": ("Which regime a market is in: fit, replay, score, explain", "regime:app"),
+        "capital": ("The capital ladder: where each strategy stands, and one step", "capital:app"),
     },
     "Extend": {
         "source": ("List sources, or read one once", "source:app"),

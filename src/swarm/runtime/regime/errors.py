@@ -39,3 +39,11 @@ class NoSuchStream(Refused):
     code = "SWM694"
     remedy = "Store one with `swarmctl regime replay FILE --model MODEL --store NAME`."
     exit_code = 5
+
+
+class StepRefused(Refused):
+    """A step on the capital ladder has not earned its gate; the message lists what is unmet."""
+
+    code = "SWM695"
+    remedy = "Do what the message lists; `swarmctl capital show` says what is switched off."
+    exit_code = 6

@@ -78,11 +78,22 @@ class GateChain:
             raise RecordRefused(f"a {what} of these records stands in the chain already") from error
         self._seq, self._hash = rows["seqs"][-1], rows["hashes"][-1]
 
+    async def read(self) -> tuple[GateRecord, ...]:
+        """What the chain holds, left to who writes it. Raises ChainBroken, RecordUnreadable."""
+        head, events = await self._held()
+        if (fault := _fault(self._chain, head, events)) is not None:
+            raise ChainBroken(f"{fault.chain}, record {fault.seq}: {fault.detail}")
+        return tuple(decode(event.kind, event.body) for event in events)
+
     async def verify(self) -> tuple[int, Fault | None]:
         """How many records there are, and the first place where the chain does not hold."""
+        head, events = await self._held()
+        return len(events), _fault(self._chain, head, events)
+
+    async def _held(self) -> tuple[tuple[Any, ...], list[Event]]:
+        """Head and records of one instant."""
 
         async def tx(connection: AsyncConnection[Any]) -> tuple[tuple[Any, ...], list[Event]]:
-            # One instant for head and records.
             await connection.execute("set transaction isolation level repeatable read, read only")
             found = await connection.execute(
                 statements("gate")["gate_chain_head"], {"chain": self._chain}
@@ -90,8 +101,7 @@ class GateChain:
             head = await found.fetchone() or (0, 0, b"")
             return head, await _events(connection, self._chain)
 
-        head, events = await self._database.run(tx)
-        return len(events), _fault(self._chain, head, events)
+        return await self._database.run(tx)
 
     def _rows(self, records: Sequence[tuple[int, GateRecord]]) -> dict[str, Any]:
         rows: dict[str, Any] = {"chain": self._chain, "actor": self._actor}

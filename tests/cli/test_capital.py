@@ -1,0 +1,134 @@
+"""`swarmctl capital` on a real database: a step is earned, and what is missing is said."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.regime.states import RegimeStates, SavedState
+from swarm.adapters.postgres.store.regime.trials import Trials
+from swarm.adapters.postgres.store.trading.chain import GateChain
+from swarm.adapters.postgres.store.trading.evidence import ControlEvidences
+from swarm.regime.controls.events import Killed, Tripped
+from swarm.runtime.regime.promotion import LIMITS_SEEN
+
+
+def stored(place, work):
+    async def run():
+        async with Database(place.dsn) as database:
+            return await work(database)
+
+    return asyncio.run(run())
+
+
+async def proven(database, *, passed=True, clean=True, regime="trend", observations=300):
+    """All that a step from shadow asks for, as those who watch would have stored it."""
+    state = SavedState(
+        stream="spx", cycle="c-1", tick=400, at_ns=1, model_version="m", params_hash="p",
+        state=b"s", record={"id": regime},
+    )  # fmt: skip
+    await RegimeStates(database).save(state)
+    trials = Trials(database, "alpha", regime)
+    trial = await trials.register("momentum", {"window": 20})
+    excess = np.random.default_rng(1).normal(0.05, 1.0, observations)
+    await trials.add_excess(trial, 0, excess.tolist())
+    await trials.register_look(1, observations)
+    verdict = {"strategy": "momentum", "verdict": "passed" if passed else "rejected"}
+    await trials.conclude(1, [trial], {**verdict, "observations": observations})
+    seen = ControlEvidences(database)
+    await seen.add(LIMITS_SEEN, "momentum", time.time_ns(), {}, passed=clean)
+
+
+STEP = ("capital", "step", "momentum", "--stream", "spx", "--objective", "alpha", "--reason", "r")
+
+
+@pytest.mark.req("REG-7")
+def test_nothing_known_is_a_no_and_each_missing_thing_is_said(place):
+    said = place(*STEP, "--to", "1")
+    assert (said.code, said.out) == (6, "")
+    for missing in ("a regime that is known", "a fresh word", "a registered look"):
+        assert missing in said.err
+    shown = place("capital", "show", "-o", "json").json
+    assert shown["strategies"] == []
+    assert "no limit set is stored" in shown["left_to_do"][0]
+
+
+@pytest.mark.req("REG-7")
+def test_a_step_that_was_earned_is_made_once_and_the_next_begins_anew(place):
+    stored(place, proven)
+    assert place(*STEP, "--to", "1").code == 0
+    again = place(*STEP, "--to", "1")
+    assert (again.code, "already" in again.err) == (6, True)
+    next_ = place(*STEP, "--to", "5")
+    assert next_.code == 6
+    assert "observations at this rung" in next_.err
+    assert "a registered look since the last step" in next_.err
+    assert place("capital", "show", "-o", "json").json["strategies"][0]["rung"] == "1%"
+    assert place(*STEP, "--to", "shadow").code == 0
+
+
+@pytest.mark.req("REG-7")
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"passed": False}, "a look that finds it better"),
+        ({"clean": False}, "no limit of the regime may be breached"),
+        ({"observations": 100}, "observations at this rung"),
+    ],
+)
+def test_one_missing_thing_is_enough_for_a_no(place, change, missing):
+    stored(place, lambda database: proven(database, **change))
+    said = place(*STEP, "--to", "1")
+    assert said.code == 6, said.out
+    assert missing in said.err
+
+
+@pytest.mark.req("REG-7")
+def test_a_rung_is_never_skipped(place):
+    stored(place, proven)
+    said = place(*STEP, "--to", "5")
+    assert (said.code, "a rung is never skipped" in said.err) == (6, True)
+
+
+@pytest.mark.req("REG-10")
+def test_what_is_switched_off_is_shown_holds_every_step_and_stays_with_its_writer(place):
+    async def stop(database):
+        await proven(database)
+        chain = GateChain(database, "trading", "gate")
+        await chain.open()
+        off = [
+            Killed(kill="k-1", scope="*", by="tom", reason="storm", at_ns=1),
+            Tripped(latch="l-1", strategy="momentum", cause="repeated", at_ns=2),
+        ]
+        await chain.append([(1, off[0]), (2, off[1])])
+        return chain
+
+    async def go_on(database):
+        chain = await stop(database)
+        told = await asyncio.to_thread(place, "capital", "show", "-o", "json")
+        # Looking took nothing over: the gate can still write.
+        await chain.append([(3, Killed(kill="k-2", scope="*", by="tom", reason="r", at_ns=3))])
+        return told
+
+    shown = stored(place, go_on).json
+    assert [one["id"] for one in shown["kills"]] == ["k-1"]
+    assert any("lift-kill token" in one for one in shown["left_to_do"])
+    assert any("re-enable token" in one for one in shown["left_to_do"])
+    said = place(*STEP, "--to", "1")
+    assert (said.code, "nothing frozen, latched, killed" in said.err) == (6, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("--to", "7"), "--to is '7'"),
+        (("--to", "1", "--chain", ""), "is no name"),
+    ],
+)
+def test_bad_words_are_refused(place, words, names):
+    said = place(*STEP, *words)
+    assert (said.code, names in said.err) == (2, True), said.err
