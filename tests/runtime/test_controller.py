@@ -1,6 +1,7 @@
 """The real controller on a real Postgres, in a world that answers at once."""
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -177,6 +178,26 @@ async def test_two_controllers_share_the_work_and_nothing_happens_twice(database
             found = await outcomes(database, 4, seconds=60)
     assert [kind for kind, _ in found] == ["delivered"] * 4
     assert set(world.journal.values()) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.req("FAIL-2")
+async def test_one_bad_version_is_one_rollback_however_many_look_at_it(database_dsn):
+    """Three controllers look at it again and again; there is no second rollback."""
+    world = World()
+    world.bad_errors = 0.3
+    async with running(database_dsn, world, "c1") as database:
+        await SwarmDesk(database, "alice").apply(manifest())
+        async with running(database_dsn, world, "c2"), running(database_dsn, world, "c3"):
+            await add_need(database)
+            assert (await outcomes(database, 1))[0][0] == "rolled-back"
+            bell = PostgresBell(database)
+            for _ in range(30):
+                await bell.ring(SWARM)
+    (bad,) = {mission_of(key) for key in world.journal if "/revert/" in key}
+    verbs = Counter(key.split("/")[1] for key in world.journal if mission_of(key) == bad)
+    assert set(world.journal.values()) == {1}
+    assert (verbs["abort"], verbs["revert"]) == (1, 1)
 
 
 # --- the past, judged ----------------------------------------------------------------------------
