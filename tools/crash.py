@@ -153,8 +153,20 @@ def ended(site: Site) -> dict[str, str]:
         return {}
 
 
+def first_life(site: Site) -> None:
+    """Wait until the database was made and answers: before that there is nothing to lose."""
+    until = time.monotonic() + CALM
+    while time.monotonic() < until:
+        site.keep_up()
+        with suppress(psycopg.Error):
+            psycopg.connect(site.dsn, connect_timeout=1).close()
+            return
+        time.sleep(LOOK)
+
+
 def live(site: Site, watcher: Watcher, tally: Tally, options: argparse.Namespace) -> dict[str, str]:
     """Trouble for so many minutes, then calm until everything has ended."""
+    first_life(site)
     harm = Harm(
         site,
         tally,
