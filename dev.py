@@ -8,6 +8,7 @@
     python3 dev.py simulate the real controller under simulated trouble, a day for each of 200 seeds
     python3 dev.py crash    real controllers and a real database, killed for ten minutes, and judged
     python3 dev.py mutants  known bugs, planted one by one: which test or seed finds each
+    python3 dev.py upgrade  what another release would decide otherwise, and could not read
 
 Each makes what it needs first: a virtual environment in `.venv` with the hash-locked dependencies
 and this package, installed so that an edit under `src/` counts at once. A second run finds that
@@ -159,6 +160,12 @@ def crash(options: argparse.Namespace) -> int:
     return run([str(folder / "bin" / "python"), "tools/crash.py", *options.rest])
 
 
+def upgrade(options: argparse.Namespace) -> int:
+    """Compare with another release, handing over every further argument."""
+    folder = prepare("run")
+    return run([str(folder / "bin" / "python"), "tools/upgrade.py", *options.rest])
+
+
 # --- the command line ----------------------------------------------------------------------------
 
 
@@ -167,7 +174,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    verbs = top.add_subparsers(required=True, metavar="{demo,test,check,bench,simulate,mutants}")
+    verbs = top.add_subparsers(
+        required=True, metavar="{demo,test,check,bench,simulate,crash,mutants,upgrade}"
+    )
     one = verbs.add_parser(
         "demo", help="three real missions on this machine", description=demo.__doc__
     )
@@ -195,13 +204,17 @@ def parser() -> argparse.ArgumentParser:
         "crash", help="kill -9, hundreds of times", description=crash.__doc__, add_help=False
     )
     six.set_defaults(verb=crash, forwards=True)
-    six = verbs.add_parser(
+    seven = verbs.add_parser(
         "mutants",
         help="plant bugs, see what finds them",
         description=mutants.__doc__,
         add_help=False,
     )
-    six.set_defaults(verb=mutants, forwards=True)
+    seven.set_defaults(verb=mutants, forwards=True)
+    eight = verbs.add_parser(
+        "upgrade", help="compare with another release", description=upgrade.__doc__, add_help=False
+    )
+    eight.set_defaults(verb=upgrade, forwards=True)
     return top
 
 

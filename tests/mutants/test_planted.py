@@ -75,4 +75,4 @@ def test_what_is_no_bug_survives(monkeypatch, capsys):
     monkeypatch.setattr(tool, "SUITE", ())
     monkeypatch.setattr(tool, "SEEDS", 1)
     assert tool.main([]) == SURVIVED
-    assert "survived: no-bug" in capsys.readouterr().out
+    assert "no-bug (FAIL-1, core/policy/retries.py): survived" in capsys.readouterr().out
