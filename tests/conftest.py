@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.locks import FileLock
@@ -19,6 +20,16 @@ from swarm.testing.database import DisposableDatabases
 _PREFIX = "swarm-tests-"
 #: Nothing here must survive a power cut; the drills for what must use their own servers.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "shared_buffers": "64MB"}
+
+# Time is no property: a kernel compiles at its first call, and the machine may be busy.
+settings.register_profile("slow", deadline=None)
+#: A property is tried often in CI, and over many runs of the fast tests, which draw anew each time.
+settings.register_profile("fast", settings.get_profile("slow"), max_examples=25)
+
+
+def pytest_configure(config):
+    """Before any test is imported: that is when `@given` takes its settings."""
+    settings.load_profile("fast" if "not slow" in config.option.markexpr else "slow")
 
 
 def _fast_folder():

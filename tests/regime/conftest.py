@@ -10,11 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
-
-# A kernel compiles at its first call, which takes seconds once and says nothing about the rest.
-settings.register_profile("kernels", deadline=None)
-settings.load_profile("kernels")
 
 #: Name, package, file inside it, column. Read without importing the package, which takes seconds.
 SERIES = {

@@ -51,6 +51,10 @@ async def strike(mode, layout, writer, backend, kill, until):
     assert len(postmaster) == 1
     if mode == BACKEND:
         kill([backend])
+        # Until the postmaster sees it, it answers as if nothing were; then it ends everyone, and
+        # a plain connection made in between with them. Recovery has begun once they are gone.
+        others = {pid for pid, is_postmaster in processes.items() if not is_postmaster}
+        await until(lambda: not others & set(server_processes(layout)))
     if mode == POSTMASTER:
         kill(postmaster)
     if mode in (SERVER, ALL, REUSED_PID):
@@ -82,8 +86,6 @@ async def acknowledged_after_kill(mode, data_folder, start_program, kill, until,
             writer.process.wait(30)
         # Whatever it had printed before it died was acknowledged; the pipe still holds it.
         last = max([last, *(int(line) for line in writer.rest())])
-        # One killed backend makes the server recover, which may begin after our first query.
-        await until(lambda: ask(server.layout) is Answer.READY)
         with psycopg.connect(server.dsn) as connection:
             rows = connection.execute("select n from acknowledged order by n").fetchall()
         if bystander is not None:
