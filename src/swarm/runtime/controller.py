@@ -182,7 +182,10 @@ class Controller:
         if agenda.orders and not self._act.full:
             wait = max(wait, UNCLAIMABLE)  # due, but held by a freeze, a policy or an old release
         try:
-            await asyncio.wait_for(self._work.wait(), max(wait, SHORTEST).total_seconds())
+            # Not `wait_for`: in Python 3.11 it loses a cancellation that comes with the hint, and
+            # a controller that is told to stop at that moment would never end.
+            async with asyncio.timeout(max(wait, SHORTEST).total_seconds()):
+                await self._work.wait()
         except TimeoutError:
             return False
         return True

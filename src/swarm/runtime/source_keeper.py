@@ -96,7 +96,8 @@ class SourceKeeper:
                 if seen:
                     rest = self._swarms_every - self._swarms_soonest
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._hinted.wait(), rest.total_seconds())
+                        async with asyncio.timeout(rest.total_seconds()):
+                            await self._hinted.wait()
         finally:
             for task in self._tasks.values():
                 task.cancel()

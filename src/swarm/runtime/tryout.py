@@ -155,7 +155,8 @@ async def _until_done(ask: Callable[[], Awaitable[Reply]], news: asyncio.Event) 
                 raise TryoutWaits(f"{reason}: {detail}")
             case Later(delay=delay):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), max(0.05, delay.total_seconds()))
+                    async with asyncio.timeout(max(0.05, delay.total_seconds())):
+                        await news.wait()
 
 
 def _check(repo: str, name: str, tip: str) -> RunCheck:

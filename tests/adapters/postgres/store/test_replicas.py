@@ -45,6 +45,17 @@ async def issue(world, make, missions, orders):
     return {order.key for order in plan}
 
 
+CONNECTIONS = "select count(*) from pg_stat_activity where datname = current_database()"
+
+
+async def connected(world, wanted, patience=60):
+    """Until so many are connected to this database."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while await world.one(CONNECTIONS) < wanted:
+        assert asyncio.get_running_loop().time() < deadline, "the replicas do not start"
+        await asyncio.sleep(0.02)
+
+
 async def all_settled(world, patience=60):
     deadline = asyncio.get_running_loop().time() + patience
     while await world.one("select count(*) from decision where settled_at is null"):
@@ -60,9 +71,11 @@ def lines(folder, kind):
 async def test_two_controllers_share_the_work_and_nothing_happens_twice(
     world, make, database_dsn, tmp_path
 ):
-    keys = await issue(world, make, 10, 30)
+    before = await world.one(CONNECTIONS)
     replicas = [start(database_dsn, tmp_path, name) for name in ("a", "b")]
     try:
+        await connected(world, before + 2)  # or one could be done before the other is there
+        keys = await issue(world, make, 10, 30)
         await all_settled(world)
     finally:
         for replica in replicas:
