@@ -61,6 +61,10 @@ def test_claude_is_understood_in_all_its_shapes(out):
         ({"subtype": "error_max_budget_usd"}, Trouble.MONEY),
         ({"subtype": "error_during_execution", "result": None}, Trouble.ERROR),
         ({"result": "The prompt is too long"}, Trouble.ERROR),
+        ({"result": "The request failed", "api_error_status": 500}, Trouble.CAPACITY),
+        ({"result": "The request failed", "api_error_status": 402}, Trouble.CAPACITY),
+        ({"result": "The request failed", "api_error_status": 400}, Trouble.ERROR),
+        ({"result": "The request failed", "api_error_status": [500]}, Trouble.ERROR),
     ],
 )
 def test_claude_trouble_is_told_apart(over, trouble):

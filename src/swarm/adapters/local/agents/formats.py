@@ -25,7 +25,7 @@ def claude(out: str, err: str, code: int | None, _prices: Prices) -> Report:
     """One object of type `result`, alone or as the last line of a stream.
 
     Source: code.claude.com, "Run Claude Code programmatically": subtype, is_error, result,
-    total_cost_usd.
+    total_cost_usd, api_error_status (HTTP status of a failed request, newer releases).
     """
     data = report.last_object(out)
     if data.get("type") != "result":
@@ -42,6 +42,8 @@ def claude(out: str, err: str, code: int | None, _prices: Prices) -> Report:
         trouble, detail = Trouble.MONEY, "CostCapExceeded: the agent stopped at its budget"
     elif data.get("is_error") is True or subtype.startswith("error"):
         trouble, detail = report.failed(said or subtype or err[-500:])
+        if report.is_provider_status(data.get("api_error_status")):
+            trouble = Trouble.CAPACITY
     return Report(cost=cost, trouble=trouble, detail=detail, odd=odd)
 
 

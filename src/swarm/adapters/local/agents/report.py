@@ -53,9 +53,19 @@ _CAPACITY = re.compile(
 )
 
 
+#: no login, no money, no permission, too many requests: RFC 9110 and RFC 6585
+_REFUSED = frozenset({401, 402, 403, 429})
+_SERVER_ERROR = 500
+
+
 def is_capacity(message: str) -> bool:
     """True when a tool's error message speaks of its provider, not of the work."""
     return bool(_CAPACITY.search(message[:4000]))
+
+
+def is_provider_status(value: object) -> bool:
+    """True for an HTTP status that says no to the account or comes from a broken provider."""
+    return isinstance(value, int) and (value in _REFUSED or value >= _SERVER_ERROR)
 
 
 def failed(message: str) -> tuple[Trouble, str]:
