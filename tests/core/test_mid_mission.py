@@ -395,6 +395,32 @@ def test_a_restaged_change_keeps_its_place_while_it_is_checked_again():
     assert stood["m-2"].reason == "QueuedBehind"
 
 
+@pytest.mark.req("LOOP-5", "MODE-5")
+@pytest.mark.parametrize(
+    ("minutes", "over", "kept"),
+    [(14, {}, True), (15, {}, False), (14, {"freezes": (hold("*"),)}, False)],
+)
+def test_a_restaged_change_keeps_its_place_for_a_while_when_a_person_is_asked_anew(
+    minutes, over, kept
+):
+    """Each landing before it would void its approval again, so it would never land."""
+    second = change(head="head0002", base="main0002")
+    first = Evidence(
+        mission(1, risk=Risk.R2, contract=replace(mission(1).contract, checks=("lint",)))
+    )
+    first.green().landed(landed=False, main="main0002").restaged(second)
+    first.checked(commit="head0002", at=NOON - minutes * MINUTE)
+    other = Evidence(mission(2, contract=replace(mission(2).contract, checks=("lint",)))).green()
+    policy = {"spec": spec(mode="assisted", delivery=DELIVERY), **over}
+    plan = decide(snapshot(missions=(first.mission(), other.mission()), **policy))
+    stood = dict(plan.standings)
+    assert stood["m-1"].reason == "ApprovalNeeded"
+    assert (f"queue:{REPO}" in stood["m-1"].holds) is kept
+    if kept:
+        assert stood["m-2"].reason == "QueuedBehind"
+        assert stood["m-1"].look_again <= NOON + MINUTE
+
+
 LANDING = OpenOrder(
     key=OrderKey(f"m-1/land/{HEAD}/{BASE}"), kind="land", issued_at=NOON, begun=True
 )
@@ -652,6 +678,47 @@ def test_new_rollout_steps_bind_a_rollout_in_flight():
     assert (order.step, order.percent) == (0, 20)
     assert order.key.endswith("again-1")
     assert orders(snap, Promote) == []
+
+
+def steps_of(*weights):
+    steps = [{"setWeight": weight, "pause": "0s"} for weight in weights]
+    return {
+        "spec": spec(delivery={**DELIVERY, "rollout": {"steps": steps}}),
+        "installation": installation(canary=CanaryThresholds(p95_increase=None)),
+    }
+
+
+@pytest.mark.req("GATE-5", "MODE-6")
+def test_what_was_proven_before_a_step_got_another_weight_is_no_proof_of_it():
+    """Proven at 10 and 30 %; then policy makes the second step 50 %."""
+    proven = rolling(at=NOON - 9 * MINUTE).looked(look(NOON - 8 * MINUTE))
+    proven.looked(look(NOON - 7 * MINUTE, 50_000.0), number=1).exposed(1, 30, at=NOON - 6 * MINUTE)
+    proven.looked(look(NOON - 5 * MINUTE, 50_000.0, percent=30), step=1)
+    proven.looked(look(NOON - 4 * MINUTE, 99_000.0, percent=30), step=1, number=1)
+    (order,) = orders(proven.snapshot(**steps_of(10, 50, 100)), SetTraffic)
+    assert (order.step, order.percent) == (1, 50)
+    snap = proven.exposed(1, 50, at=NOON - SECOND).snapshot(**steps_of(10, 50, 100))
+    assert orders(snap, SetTraffic) == []
+    (verdict,) = (r.verdict for r in records(snap, GiveVerdict) if r.subject.endswith("#50"))
+    assert (verdict.answer, verdict.reason) == (Answer.WAIT, "NoLookYet")
+
+
+@pytest.mark.req("GATE-5", "MODE-6")
+def test_a_smaller_step_that_is_looked_at_again_keeps_the_looks_in_their_order():
+    """At 100 % already when policy puts a step before it: its looks are older than the next."""
+    full = rolling(at=NOON - 19 * MINUTE).looked(look(NOON - 18 * MINUTE))
+    full.looked(look(NOON - 17 * MINUTE, 50_000.0), number=1).exposed(1, 100, at=NOON - 16 * MINUTE)
+    full.looked(look(NOON - 15 * MINUTE, 60_000.0, percent=100), step=1)
+    full.looked(look(NOON - 5 * MINUTE, 70_000.0), number=2)  # the smaller step, once more
+    full.exposed(1, 50, at=NOON - 4 * MINUTE)
+    for number, total in enumerate((80_000.0, 160_000.0), 1):
+        even = replace(look(NOON - (4 - number) * MINUTE, total, percent=50), stable=arm(total))
+        full.looked(even, step=1, number=number)
+    snap = full.snapshot(**steps_of(10, 50, 100))
+    (verdict,) = (r.verdict for r in records(snap, GiveVerdict) if r.subject.endswith("#50"))
+    assert verdict.answer is Answer.PASS
+    (order,) = orders(snap, SetTraffic)
+    assert (order.step, order.percent) == (2, 100)
 
 
 @pytest.mark.req("GATE-5")

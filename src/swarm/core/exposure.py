@@ -120,7 +120,7 @@ class Exposure:
         if self._exposed(number + 1) is not None:
             return None
         limits = progressive_rollout.thresholds(self.view.snapshot.installation, self.risk)
-        verdict = progressive_rollout.judge(self.target, number, limits)
+        verdict = progressive_rollout.judge(self.target, number, limits, exposed.at)
         kept = self._kept(progressive_rollout.NAME, number, verdict)
         if verdict.answer is Answer.FAIL:
             return self._back(Reason.CANARY_FAILED, verdict.detail).recording(*kept)

@@ -33,26 +33,31 @@ class TargetFindings:
     """What is known about this mission's rollout at one target.
 
     traffic: the newest exposure of each rollout step.
+    looks:   in the order of observation, which is not that of the steps: a policy that changes
+             the steps in the middle of a rollout has the smaller ones looked at again.
     """
 
     synced: Synced | None = None
     traffic: dict[int, TrafficSet] = field(default_factory=dict)
-    looks: dict[int, list[LookTaken]] = field(default_factory=dict)
+    looks: list[LookTaken] = field(default_factory=list)
     last_look: dict[int, LookTaken] = field(default_factory=dict)
     promoted: Promoted | None = None
     aborted: Aborted | None = None
     live: LiveSeen | None = None
 
     def add_look(self, taken: LookTaken) -> None:
-        """Keep looks in order of observation; one that is not later than the last says nothing.
+        """Keep a look; one that is not later than the last says nothing.
 
         Two controllers' clocks may disagree by a moment, and counters read at the same instant
         hold no increase.
         """
         self.last_look[taken.step] = taken
-        newest = max((looks[-1].look.observed_at for looks in self.looks.values()), default=None)
-        if newest is None or taken.look.observed_at > newest:
-            self.looks.setdefault(taken.step, []).append(taken)
+        if not self.looks or taken.look.observed_at > self.looks[-1].look.observed_at:
+            self.looks.append(taken)
+
+    def looks_at(self, step: int) -> list[LookTaken]:
+        """The looks of one step, oldest first."""
+        return [taken for taken in self.looks if taken.step == step]
 
 
 @dataclass(slots=True)
@@ -61,7 +66,7 @@ class Findings:
 
     runs:        finished runs, oldest first; attempts used = len(runs).
     change:      the newest exact change, None before the first and after a failed restage.
-    restaged:    the present change was put on top of a moved main.
+    restaged:    what put the present change on top of a moved main; None where nothing did.
     conflict:    the restage that failed, until a run brings a change that stands on its `onto`.
     tried_since: runs that ended after that conflict.
     moved_to:    where main had moved when landing the present change was refused.
@@ -70,7 +75,7 @@ class Findings:
 
     runs: list[RunEnded] = field(default_factory=list)
     change: Change | None = None
-    restaged: bool = False
+    restaged: Restaged | None = None
     conflict: Restaged | None = None
     tried_since: int = 0
     checks: dict[tuple[str, str], CheckEnded] = field(default_factory=dict)
@@ -136,11 +141,11 @@ def _sort_change(found: Findings, fact: RunEnded | Restaged | Landed | Reverted 
             found.tried_since += 1
             if fact.change is not None:
                 found.change, found.conflict, found.moved_to = fact.change, None, None
-                found.restaged = False
+                found.restaged = None
         case Restaged():
             found.change, found.moved_to, found.tried_since = fact.change, None, 0
             found.conflict = fact if fact.change is None else None
-            found.restaged = fact.change is not None
+            found.restaged = fact if fact.change is not None else None
         case Landed():
             found.landed = fact if fact.landed else found.landed
             found.moved_to = None if fact.landed else fact.main

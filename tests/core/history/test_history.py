@@ -332,6 +332,14 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             id="r3-allowed",
         ),
         pytest.param(
+            "done, its answer lost, voided by another policy and decided anew",
+            lambda t: [
+                t.log(23, "order.voided", GOOD, order=f"{GOOD}/traffic/0", reason="another policy"),
+                t.log(30, "order.issued", GOOD, order=f"{GOOD}/traffic/0", kind="traffic"),
+            ],
+            id="decided-again",
+        ),
+        pytest.param(
             "a person promoted what had no verdict",
             lambda t: [
                 t.drop("verdict.given", GOOD, gate="post_deploy_slo"),

@@ -19,7 +19,7 @@ def judge(
     target: TargetFindings, last_step: int, limits: SloThresholds, since: datetime
 ) -> Verdict:
     """Judge the looks since full exposure against objectives and the old version's counts."""
-    taken = [look for look in target.looks.get(last_step, ()) if look.at >= since]
+    taken = [look for look in target.looks_at(last_step) if look.at >= since]
     again = taken[-1].at + limits.look_every if taken else None
     try:
         readings = [look.look.serving() for look in taken]
@@ -47,12 +47,7 @@ def unreadable(error: BadLooks, again: datetime | None) -> Verdict:
 
 def baseline(target: TargetFindings, last_step: int) -> ArmCounts | None:
     """What the old version counted while the canary grew beside it; None if nobody saw it."""
-    seen = [
-        taken.look.stable
-        for step in sorted(target.looks)
-        if step < last_step
-        for taken in target.looks[step]
-    ]
+    seen = [taken.look.stable for taken in target.looks if taken.step < last_step]
     counts = [arm for arm in seen if not isinstance(arm, Absent)]
     if len(counts) < 2:  # noqa: PLR2004 - an increase needs two readings
         return None

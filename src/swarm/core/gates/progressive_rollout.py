@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.findings import TargetFindings
 from swarm.core.nouns import Risk
@@ -25,20 +27,18 @@ def thresholds(installation: Installation, risk: Risk) -> CanaryThresholds:
     return installation.canary.strict() if risk is Risk.R3 else installation.canary
 
 
-def judge(target: TargetFindings, step: int, limits: CanaryThresholds) -> Verdict:
-    """The sequential test over all looks of this rollout up to `step`.
+def judge(target: TargetFindings, step: int, limits: CanaryThresholds, since: datetime) -> Verdict:
+    """The sequential test over all looks of this rollout up to `step`, exposed `since` then.
 
-    What was proven at a smaller weight is remembered and proves nothing at this one.
+    What was proven at another weight is remembered and proves nothing at this one: a smaller step,
+    or this one before a policy changed its weight.
     """
-    if not target.looks.get(step):
+    here = [taken for taken in target.looks_at(step) if taken.at >= since]
+    known = [taken for taken in target.looks if taken.step <= step]
+    if not here or known[-1] is not here[-1]:
         reason = CanaryReason.NO_LOOK_YET
         return Verdict(answer=Answer.WAIT, reason=reason, detail="nothing was read here yet")
-    looks = [
-        taken.look
-        for number in sorted(target.looks)
-        if number <= step
-        for taken in target.looks[number]
-    ]
+    looks = [taken.look for taken in known]
     try:
         judged = _JUDGE.judge(_series(target), looks, limits)
         forecast = _forecast(looks, limits) if judged.answer is Answer.WAIT else ""
@@ -53,7 +53,7 @@ def judge(target: TargetFindings, step: int, limits: CanaryThresholds) -> Verdic
         answer=judged.answer,
         reason=judged.reason,
         detail=f"{judged.detail}{forecast}",
-        evidence=tuple(taken.id for taken in target.looks.get(step, ())),
+        evidence=tuple(taken.id for taken in here),
         look_again=judged.look_again,
     )
 

@@ -24,7 +24,7 @@ class Opened:
     swarm: str
     at: datetime
     body: Mapping[str, Any]
-    issued: dict[str, datetime] = field(default_factory=dict)
+    issued: dict[str, list[datetime]] = field(default_factory=dict)  #: a voided order comes again
     verdicts: dict[tuple[str, str], list[tuple[datetime, int]]] = field(default_factory=dict)
     used: dict[str, datetime] = field(default_factory=dict)  #: commit -> when its approval was used
     said: list[tuple[datetime, str]] = field(default_factory=list)
@@ -39,6 +39,12 @@ class Opened:
     def risk(self) -> int:
         """The risk it was opened with; a change may raise it."""
         return int(self.body.get("risk", 0))
+
+    def decided(self, key: str, at: datetime) -> datetime | None:
+        """When the order was decided that a request of that time carried; None without one."""
+        times = self.issued.get(key, [])
+        place = bisect_right(times, at)
+        return times[place - 1] if place else None
 
     def verdict(self, gate: str, subject: str, at: datetime) -> int | None:
         """The gate's answer about the subject that stood at that time; None without one."""
@@ -155,7 +161,7 @@ def _grow(mission: Opened, entry: Entry) -> None:
     body = entry.body
     match entry.kind:
         case EventKind.ORDER_ISSUED:
-            mission.issued[str(body["order"])] = entry.at
+            mission.issued.setdefault(str(body["order"]), []).append(entry.at)
         case EventKind.VERDICT_GIVEN:
             about = (str(body["gate"]), str(body["subject"]))
             mission.verdicts.setdefault(about, []).append((entry.at, int(body["answer"])))

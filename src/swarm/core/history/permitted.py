@@ -28,8 +28,8 @@ def gates(bench: Bench) -> None:
         if mission is None:
             bench.broken(Rule.GATES, effect.at, about, "no such mission was ever opened")
             continue
-        decided = mission.issued.get(effect.key)
-        if decided is None or decided > effect.at:
+        decided = mission.decided(effect.key, effect.asked)
+        if decided is None:
             bench.broken(Rule.GATES, effect.at, about, f"{effect.deed} without an order for it")
         elif effect.deed in _GATED and (missing := _missing(bench, effect, mission, decided)):
             bench.broken(Rule.GATES, effect.at, about, missing)
@@ -95,7 +95,7 @@ def mode(bench: Bench) -> None:
 
 
 def _wants_approval(bench: Bench, effect: Effect, mission: Opened) -> bool:
-    decided = mission.issued.get(effect.key, effect.at)
+    decided = mission.decided(effect.key, effect.asked) or effect.at
     terms = bench.log.terms(mission.swarm, decided)
     if terms is None or _risk(effect, mission) < terms.asks_from:
         return False
@@ -108,7 +108,7 @@ def risk(bench: Bench) -> None:
         mission = bench.log.missions.get(effect.mission)
         if effect.deed is not Deed.LAND or mission is None or _risk(effect, mission) < _R3:
             continue
-        decided = mission.issued.get(effect.key, effect.at)
+        decided = mission.decided(effect.key, effect.asked) or effect.at
         terms = bench.log.terms(mission.swarm, decided)
         if terms is None:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from swarm.contract.verdict import Answer
 from swarm.core.decision import AskApproval, UseApproval
@@ -29,6 +30,8 @@ from swarm.core.saying import (
 from swarm.core.snapshot import Mission
 
 ROOM = "deliver"
+#: How long the merge queue waits for a person's word on a change that was put on top of main.
+PLACE_KEPT = timedelta(minutes=15)
 
 
 def say(mission: Mission, found: Findings, view: View) -> Word:
@@ -54,7 +57,8 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
         return settled(ROOM, mission, found, view.now, ending).recording(*record)
     if gate3.answer is not Answer.PASS:
         why = "; ".join((gate3.detail, *finding.why))
-        return _ask(mission, change, view, finding.risk, why).recording(*record)
+        asking = _ask(mission, change, view, finding.risk, why)
+        return _in_place(asking, mission, found, view).recording(*record)
     word = _dark(finding.risk, view, answer) or _queue(mission, found, view, change, answer)
     if answer is not None:
         again = soonest(view.now, word.look_again, answer.expires_at)
@@ -104,6 +108,30 @@ def _ask(mission: Mission, change: Change, view: View, level: Risk, why: str) ->
         orders=() if asked else (tell,),
         records=() if asked else (question,),
     )
+
+
+def _in_place(asking: Saying, mission: Mission, found: Findings, view: View) -> Saying:
+    """Who is next in the queue and is asked for anew stays so for a while.
+
+    Each landing before it would make it stale again, and void the approval again: it would never
+    land beside missions that nobody is asked for. An absent person holds up nobody for long.
+    """
+    queue, until = merge_queue(mission.repo), _checked_at(found)
+    if until is None or view.now >= until + PLACE_KEPT:
+        return asking
+    if view.holder(queue, mission) is not None or view.freeze_over(mission) is not None:
+        return asking
+    again = soonest(view.now, asking.look_again, until + PLACE_KEPT)
+    return replace(asking, look_again=again).holding(queue)
+
+
+def _checked_at(found: Findings) -> datetime | None:
+    """When a change that was put on top of main was checked there; None for any other."""
+    if found.restaged is None or found.change is None:
+        return None
+    head = found.change.head
+    checks = (ended.at for (_, commit), ended in found.checks.items() if commit == head)
+    return max(found.restaged.at, *checks)
 
 
 def _queue(

@@ -65,7 +65,7 @@ def _waiting(
         look_again=verdict.look_again,
     )
     queue = merge_queue(mission.repo)
-    if found.restaged and view.holder(queue, mission) is None:
+    if found.restaged is not None and view.holder(queue, mission) is None:
         # It was put on top because it is next: nobody lands before it and makes it stale again.
         return waiting.holding(queue)
     return waiting
