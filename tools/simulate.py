@@ -35,7 +35,6 @@ from swarm.testing.simulation.shrink import shrink
 from swarm.testing.simulation.simulation import DAY, Result, Simulation, Trial
 from swarm.testing.simulation.story import command, tell
 
-LOOK_EVERY = timedelta(minutes=2)  #: polls behind the bell; of their own they look more often
 BATCH = 200  #: seeds from which on every rare thing must have been met
 BROKEN = 3
 ERROR_LEVEL = 40
@@ -55,8 +54,8 @@ async def start(parts: Parts) -> None:
         pages=reach,
         files=reach,
     )
-    sources = SourceKeeper(store, parts.sources, store, parts.now, swarms_every=LOOK_EVERY)
-    targets = TargetKeeper(parts.targets, watching, watching, store, store, every=LOOK_EVERY)
+    sources = SourceKeeper(store, parts.sources, store, parts.now, swarms_every=parts.poll)
+    targets = TargetKeeper(parts.targets, watching, watching, store, store, every=parts.poll)
     controller = Controller(
         Store(ticks=store, orders=store, bell=store),
         hands,
@@ -64,7 +63,7 @@ async def start(parts: Parts) -> None:
         parts.name,
         now=parts.now,
         keepers=[sources, targets],
-        poll=LOOK_EVERY,
+        poll=parts.poll,
     )
     await controller.run(asyncio.Event())
 

@@ -50,10 +50,10 @@ def report(
 ) -> SwarmStatus:
     """The whole status. Times of transition are kept from `before` where nothing changed."""
     standings = _standings(snapshot, plan)
-    conditions = _Conditions(snapshot, plan, figures, standings).all()
+    conditions = _Conditions(snapshot, plan, figures, standings, before).all()
     return SwarmStatus(
         phase=phase(snapshot, plan, figures),
-        conditions=tuple(_since(condition, before) for condition in conditions),
+        conditions=tuple(conditions),
         observed_generation=snapshot.generation,
         updated_at=snapshot.now,
         last_discover_at=figures.last_discover_at,
@@ -200,13 +200,6 @@ def _freeze_status(snapshot: Snapshot, plan: Plan) -> FreezeStatus | None:
     return FreezeStatus(reason="; ".join((what, *left))[:4096], until=hold.until)
 
 
-def _since(condition: Condition, before: SwarmStatus | None) -> Condition:
-    for known in before.conditions if before else ():
-        if (known.type, known.status) == (condition.type, condition.status):
-            return condition.model_copy(update={"last_transition_time": known.last_transition_time})
-    return condition
-
-
 class _Conditions:
     """Makes the conditions of one status."""
 
@@ -216,8 +209,11 @@ class _Conditions:
         plan: Plan,
         figures: Figures,
         standings: dict[MissionId, Standing],
+        before: SwarmStatus | None,
     ) -> None:
         self.snapshot, self.plan, self.figures, self.standings = snapshot, plan, figures, standings
+        known = before.conditions if before is not None else ()
+        self._since = {(one.type, one.status): one.last_transition_time for one in known}
 
     def all(self) -> list[Condition]:
         """Every condition of the closed list, in its order."""
@@ -241,7 +237,7 @@ class _Conditions:
             status=status,
             reason=str(reason),
             message=message[:4096],
-            last_transition_time=self.snapshot.now,
+            last_transition_time=self._since.get((kind, status), self.snapshot.now),
             observed_generation=self.snapshot.generation,
         )
 

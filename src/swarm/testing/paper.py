@@ -47,13 +47,14 @@ class PaperStore(PaperRows):
     """The rows with a clock: ticks, orders, facts, and what people do.
 
     refused: records that the state of the store did not allow, with the reason, for all ticks.
-    issued, applied: what the last tick wrote.
+    issued, applied: what the last tick wrote.    seen: the snapshot that it decided on.
     """
 
     decide: Callable[[Snapshot], Plan]
     refused: list[tuple[Record, str]] = field(default_factory=list)
     issued: list[Order] = field(default_factory=list)
     applied: list[Record] = field(default_factory=list)
+    seen: Snapshot | None = None
     due: datetime | None = None
     woken: bool = True
     ticks: int = 0
@@ -77,8 +78,8 @@ class PaperStore(PaperRows):
         self.ticks += 1
         self.woken = False
         self._lapse()
-        snapshot = self.snapshot()
-        plan = self.decide(snapshot)
+        self.seen = self.snapshot()
+        plan = self.decide(self.seen)
         opened = {record.id for record in plan.records if isinstance(record, OpenMission)}
         refused = []
         self.applied.clear()
@@ -149,6 +150,9 @@ class PaperStore(PaperRows):
         row.in_hand, row.due_at = False, self.now + delay
         if because != row.waits_because:
             row.waits_because, self.woken = because, True
+            body = {"order": row.order.key, "capacity": bool(because)}
+            reason = because.partition(": ")[0]
+            self.tell(EventKind.ORDER_WAITS, {**body, "reason": reason}, row.order.mission)
             self.advance(row.order.mission)
 
     def say(self, mission: str, fact: PersonSaid) -> None:
@@ -182,6 +186,9 @@ class PaperStore(PaperRows):
 
     def _with_orders(self, mission: Mission) -> Mission:
         rows = [r for r in self.orders.values() if r.order.mission == mission.id]
+        mine = [q for q in self.questions.values() if q.answer.mission == mission.id]
+        if not (rows or mine or mission.orders):
+            return mission
         orders = tuple(
             OpenOrder(
                 key=row.order.key,
@@ -194,7 +201,6 @@ class PaperStore(PaperRows):
             )
             for row in rows
         )
-        mine = [q for q in self.questions.values() if q.answer.mission == mission.id]
         known = [q for q in mine if q.state in {"granted", "denied", "used"}]
         asked = {
             (q.answer.commit, q.answer.policy_hash)

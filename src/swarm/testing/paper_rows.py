@@ -128,6 +128,8 @@ class PaperRows:
         if window is None or before is None:
             kept = window
         elif before.window_ends == window.window_ends:
+            if before.cap == window.cap:
+                return
             kept = replace(before, cap=window.cap)
         else:
             self.windows[before.window_ends] = before

@@ -73,6 +73,10 @@ class Chance:
         """A number in [low, high)."""
         return low + (high - low) * self.pair(point)[1]
 
+    def span(self, point: str, shortest: float, longest: float) -> float:
+        """A duration between these, of any order of magnitude alike: mostly short, some long."""
+        return float(shortest * (longest / shortest) ** self.pair(point)[1])
+
     def choice(self, point: str, items: Sequence[T]) -> T:
         """One of the items."""
         return items[int(self.pair(point)[1] * len(items))]

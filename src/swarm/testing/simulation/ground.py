@@ -51,7 +51,7 @@ from swarm.core.rollout.counts import Look
 from swarm.ports.reply import Done, Later, No, Reply
 from swarm.testing.simulation.chance import Chance, Fault
 from swarm.testing.simulation.mix import Mix
-from swarm.testing.simulation.place import Place, Weather
+from swarm.testing.simulation.place import NEVER, Place, Weather
 from swarm.testing.world import World
 
 SOON = timedelta(seconds=2)
@@ -82,7 +82,7 @@ class Ground(World):
         self.weather = Weather()
         self.asked_by = Asked()
         self.finished: list[Callable[[str], None]] = []
-        self._bad: set[str] = set()  #: heads that make their service worse
+        self._bad: dict[str, int] = {}  #: heads that make their service worse, from what percent
         self._risks: dict[str, Risk] = {}  #: of heads, as their paths say
         self._ends: dict[str, datetime] = {}  #: when work under a key is done
         self._before: dict[str, str] = {}  #: where each main stood before its last move
@@ -187,7 +187,7 @@ class Ground(World):
         level = self._chance.choice(f"{order.key}/risk", (*[Risk.R0] * 6, Risk.R2, Risk.R3))
         self._risks[made.head] = level
         if self._happens(order, Fault.BAD_CHANGE):
-            self._bad.add(made.head)
+            self._bad[made.head] = self._chance.choice(f"{order.key}/errs", (1, 1, 100))
         fact = replace(reply.fact, change=replace(made, risk=level), cost=cost)
         self.facts[order.key] = fact
         return Done(fact=fact)
@@ -257,7 +257,7 @@ class Ground(World):
 
     def _inherit(self, old: Change, new: Change) -> None:
         if old.head in self._bad:
-            self._bad.add(new.head)
+            self._bad[new.head] = self._bad[old.head]
         self._risks[new.head] = self._risks.get(old.head, Risk.R0)
 
     async def land(self, order: Land) -> Reply:
@@ -296,6 +296,7 @@ class Ground(World):
         if place.canary not in {"", order.revision}:
             return No(reason="TargetHeld", detail=f"{order.target} tries {place.canary}")
         place.split(self._at(), order.revision, 0)
+        place.errs_from = self._bad.get(order.revision, NEVER)
         self._note(order, Deed.SYNC, order.target, order.revision)
         healthy = not self._happens(order, Fault.BAD_START)
         return await self._once(
@@ -370,7 +371,7 @@ class Ground(World):
     def _counters(self, order: TakeLook) -> Look:
         place = self.place(order.target)
         place.count(self._at())
-        return place.look(self.now(), gone=self.weather.no_metrics, bad=order.revision in self._bad)
+        return place.look(self.now(), gone=self.weather.no_metrics)
 
     async def notify(self, order: Notify) -> Reply:
         """A person hears it."""

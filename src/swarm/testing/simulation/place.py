@@ -8,6 +8,7 @@ from datetime import datetime
 from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts, LatencyHistogram, Look
 
 _PER_SECOND, _ERRORS, _BAD_ERRORS = 2_000.0, 0.001, 0.2
+NEVER = 101  #: percent of the traffic: more than there is
 
 
 @dataclass(slots=True)
@@ -15,6 +16,8 @@ class Place:
     """One target: what serves, what is tried beside it, and what went wrong with it.
 
     served, tried: requests that each arm has answered until `counted`.
+    failed:        those of `tried` that went wrong.
+    errs_from:     the share of the traffic, in percent, from which the canary errs.
     """
 
     stable: str
@@ -24,11 +27,15 @@ class Place:
     drift: str = ""
     served: float = 1_000_000.0
     tried: float = 0.0
+    failed: float = 0.0
+    errs_from: int = NEVER
 
     def count(self, now: datetime) -> None:
         """Bring both arms' counters up to date."""
         requests = max(0.0, (now - self.counted).total_seconds()) * _PER_SECOND
-        self.tried += requests * self.percent / 100
+        tried = requests * self.percent / 100
+        self.tried += tried
+        self.failed += tried * (_BAD_ERRORS if self.percent >= self.errs_from else _ERRORS)
         self.served += requests * (100 - self.percent) / 100
         self.counted = now
 
@@ -36,11 +43,11 @@ class Place:
         """Another canary, or another share for it."""
         self.count(now)
         if canary != self.canary:
-            self.tried = 0.0
+            self.tried = self.failed = 0.0
         self.canary, self.percent = canary, percent
 
-    def look(self, seen_at: datetime, *, gone: bool, bad: bool) -> Look:
-        """Both arms as read; absent while nobody can read them, erring when the canary is bad."""
+    def look(self, seen_at: datetime, *, gone: bool) -> Look:
+        """Both arms as read; absent while nobody can read them."""
         if gone:
             missing = Absent(why=AbsentWhy.NOT_REPORTED)
             return Look(
@@ -49,12 +56,12 @@ class Place:
                 canary=missing,
                 stable=missing,
             )
-        canary = replace(_arm(self.tried, _BAD_ERRORS if bad else _ERRORS), epoch=self.canary)
+        canary = replace(_arm(self.tried, self.failed), epoch=self.canary)
         return Look(
             observed_at=seen_at,
             traffic_percent=self.percent,
             canary=canary,
-            stable=_arm(self.served, _ERRORS),
+            stable=_arm(self.served, self.served * _ERRORS),
         )
 
 
@@ -71,4 +78,4 @@ def _arm(total: float, bad: float) -> ArmCounts:
     latency = LatencyHistogram(
         edges=(0.005, 0.01, 0.1), cumulative=(total / 2, total, total), total=total
     )
-    return ArmCounts(total=total, bad=total * bad, latency=latency)
+    return ArmCounts(total=total, bad=bad, latency=latency)

@@ -57,6 +57,7 @@ class Parts:
     """Everything that a controller is made of, simulated.
 
     targets: name -> repository.    now: its own clock, which may be wrong.
+    poll:    how often it looks by itself, behind the bell.
     on_news: give it what shall be called when a port has news.
     """
 
@@ -69,6 +70,7 @@ class Parts:
     targets: Mapping[str, str]
     binding_of: BindingOf
     now: Callable[[], datetime]
+    poll: timedelta
 
 
 Start = Callable[[Parts], Awaitable[None]]

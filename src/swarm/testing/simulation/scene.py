@@ -27,7 +27,10 @@ NOBODY = 4  #: above every risk class: nobody is asked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One swarm: its spec and what its installation binds its names to."""
+    """One swarm: its spec and what its installation binds its names to.
+
+    news_every: pause between two things that its sources have to say.
+    """
 
     swarm: SwarmId
     name: str
@@ -36,6 +39,7 @@ class Scene:
     spec: SwarmSpec
     installation: Installation
     budget: BudgetTerms
+    news_every: timedelta
     _known: dict[int, tuple[SwarmSpec, Binding]] = field(default_factory=dict)
 
     def binding(self, spec: SwarmSpec) -> Binding:
@@ -102,6 +106,7 @@ def draw(seed: int, number: int) -> Scene:
         spec=spec,
         installation=installation,
         budget=terms,
+        news_every=dice.choice((30, 60, 120)) * MINUTE,
     )
 
 

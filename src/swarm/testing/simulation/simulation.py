@@ -100,16 +100,18 @@ class Result:
 
 
 class Size(NamedTuple):
-    """How many swarms and controllers a seed has."""
+    """How many swarms and controllers a seed has, and how often they look by themselves."""
 
     swarms: int
     controllers: int
+    poll: timedelta
 
 
 def size(seed: int) -> Size:
     """The size of a seed's installation: small ones find as much, and in less time."""
     dice = random.Random(f"size {seed}")  # noqa: S311 - a seeded draw, no secret
-    return Size(dice.choice((1, 1, 1, 2)), dice.choice((1, 2, 2, 3)))
+    swarms, controllers = dice.choice((1, 1, 1, 2)), dice.choice((1, 2, 2, 3))
+    return Size(swarms, controllers, timedelta(minutes=dice.choice((2, 5, 15))))
 
 
 class Simulation:
@@ -121,6 +123,7 @@ class Simulation:
     def __init__(self, trial: Trial, start: Start) -> None:
         self._trial, self._start = trial, start
         self._loop = VirtualLoop(trial.seed)
+        self._seconds, self._now = 0.0, BEGIN
         self._chance = Chance(trial.seed, trial.off, trial.only)
         self._mix = mixes.draw(trial.seed)
         drawn = [scenes.draw(trial.seed, number) for number in range(size(trial.seed).swarms)]
@@ -148,11 +151,14 @@ class Simulation:
         self._to_store = Peer(
             weights=weights.store, latency=0.004, patience=10, slow=(1, 20), repeats=True
         )
-        self._to_world = Peer(weights=weights.world, latency=0.05, patience=20, slow=(30, 600))
+        self._to_world = Peer(weights=weights.world, latency=0.05, patience=20, slow=(16, 600))
 
     def now(self) -> datetime:
         """The true time, which is the store's."""
-        return BEGIN + timedelta(seconds=self._loop.time())
+        seconds = self._loop.time()
+        if seconds != self._seconds:
+            self._seconds, self._now = seconds, BEGIN + timedelta(seconds=seconds)
+        return self._now
 
     def run(self) -> Result:
         """Live through it and judge."""
@@ -227,6 +233,7 @@ class Simulation:
             targets={scene.target: scene.repo for scene in self._scenes.values()},
             binding_of=self._bind,
             now=clock(self.now, skew),
+            poll=size(self._trial.seed).poll,
         )
         replica = Replica(parts, line, self._start)
         replica.task.add_done_callback(lambda task: self._died(number, name, task))

@@ -14,8 +14,6 @@ from swarm.testing.simulation.line import Line, Peer
 from swarm.testing.simulation.place import Weather
 from swarm.testing.simulation.scene import CLASSES, Scene
 
-EVERY = timedelta(minutes=40)  #: pause between two things that a source has to say, on average
-
 
 class TwinSource:
     """One source of one swarm, read over one controller's line."""
@@ -47,7 +45,7 @@ class Sayings:
         if source in self._weather.dark:
             raise SourceDown(f"{source} does not answer")
         first = int(cursor) if cursor.isdigit() else 0
-        last = int((self.now - self._begin) / EVERY) + 1
+        last = int((self.now - self._begin) / scene.news_every) + 1
         again = max(0, first - 1)  # the last one once more: a repetition is no news
         signals = [self._said(source, scene, number) for number in range(again, last)]
         return Reading(signals=tuple(signals), cursor=str(max(first, last)))
@@ -63,12 +61,12 @@ class Sayings:
             external_id=str(number),
             title=f"Something to mend, number {number}",
             body="",
-            citation=f"src/file{number}.py:1@main",
+            citation=f"src/file{number}.py:1@{number:040x}",
             origin=source,
             author="",
             external=False,
             trust=0.9,
-            observed_at=self._begin + EVERY * number,
+            observed_at=self._begin + scene.news_every * number,
             content_hash=f"{number:064}",
             mission_class=kind,
             repo=scene.repo,

@@ -130,12 +130,12 @@ class TwinStore:
         kept = self.swarms[swarm]
         paper = kept.paper
         binding = binding_of(swarm, paper.world.spec)
-        bound = {"installation": binding.installation, "policy_hash": binding.policy_hash}
-        paper.world = replace(paper.world, **bound)  # type: ignore[arg-type]
+        if paper.world.policy_hash != binding.policy_hash:
+            bound = {"installation": binding.installation, "policy_hash": binding.policy_hash}
+            paper.world = replace(paper.world, **bound)  # type: ignore[arg-type]
         paper.turn_window(window_of(binding.budget, paper.now))
         paper.decide = decide
         before, voided = len(paper.refused), set(paper.orders)
-        seen = paper.snapshot()
         try:
             plan = paper.tick()
         except Exception:
@@ -146,8 +146,9 @@ class TwinStore:
         self.seen[f"idle {plan.idle_reason.partition(':')[0]}"] += 1
         self.seen["order voided"] += len(voided - set(paper.orders))
         status = None
-        if status_of is not None and (plan.records or plan.orders or plan.standings):
-            status = status_of(seen, plan, NO_FIGURES, kept.status)
+        moved = plan.records or plan.orders or plan.standings
+        if status_of is not None and paper.seen is not None and moved:
+            status = status_of(paper.seen, plan, NO_FIGURES, kept.status)
             kept.status = status
         return Tick(
             swarm=swarm,
