@@ -25,7 +25,8 @@ POLL = timedelta(seconds=15)  #: a lost wake-up costs at most this long
 FAULT_PAUSE = timedelta(seconds=30)
 SHORTEST = timedelta(milliseconds=1)
 UNCLAIMABLE = timedelta(seconds=1)
-RETRY_FIRST, RETRY_MOST = timedelta(milliseconds=100), timedelta(seconds=5)
+#: The longest is what a returned database may wait for its first order, besides reconnecting.
+RETRY_FIRST, RETRY_MOST = timedelta(milliseconds=100), timedelta(seconds=2)
 log = structlog.get_logger()
 
 

@@ -21,6 +21,8 @@ LONGEST_FIELD = 2_000
 
 def configure(log_file: Path | None = None, *, level: int = logging.INFO) -> None:
     """Send events as JSON lines to a file, or to stderr."""
+    # It warns of every connection that ended in use; StoreLost says that once, and with its reason.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     stream = sys.stderr if log_file is None else log_file.open("a", encoding="utf-8")
     structlog.configure(
         processors=[
