@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from crash_site import TARGET, Site
+from swarm.adapters.local import outside
+from swarm.adapters.local.outside import Deposit
 from swarm.adapters.local.process.folder import folder_name
 from swarm.core.history.journal import Deed, Effect, Entry
-from swarm.core.ids import MissionId, mission_of, order_key, run_id
+from swarm.core.ids import MissionId, order_key, run_id
 from swarm.core.policy.retries import FIXES_MAX
-
-DEEDS = {deed.value: deed for deed in (Deed.SYNC, Deed.TRAFFIC, Deed.PROMOTE, Deed.ABORT)}
-FIELDS = "%H %(trailers:key=Swarm-Mission,valueonly,separator=%x2C)"
+from swarm.runtime.outside import effects as outside_effects
 
 
 def _now() -> datetime:
@@ -58,19 +58,21 @@ def _main_of(clone: Path) -> str:
         return ""
 
 
-def effects(watcher: Watcher, entries: Iterable[Entry]) -> list[Effect]:
-    """Everything that happened outside: agents, landings, the target, the owner's channel."""
-    issued: dict[str, list[str]] = {}
-    for entry in entries:
-        if entry.kind == "order.issued":
-            issued.setdefault(entry.chain, []).append(str(entry.body["order"]))
-    found = [*_runs(watcher.site, issued), *_target(watcher), *_told(watcher.site)]
-    for clone in watcher.site.home.clones.glob("*.git"):
-        found += _landings(clone, watcher.mains.get(clone.name, []), issued)
-    return found
+def effects(watcher: Watcher, entries: Sequence[Entry]) -> list[Effect]:
+    """Everything that happened outside: agents, landings, the target, the owner's channel.
+
+    What was seen to happen has the time at which it was seen first.
+    """
+    site, missions = watcher.site, {entry.chain for entry in entries}
+    told = [*_runs(site, missions), *outside.notices(site.home.logs / "channel.jsonl")]
+    for clone in site.home.clones.glob("*.git"):
+        told += _landings(clone, watcher.mains.get(clone.name, []))
+    for one in outside.exposures(site.home.services / TARGET / "service"):
+        told.append(replace(one, at=watcher.keys.get(one.key, _now())))
+    return list(outside_effects(told, entries))
 
 
-def _runs(site: Site, missions: Iterable[str]) -> Iterator[Effect]:
+def _runs(site: Site, missions: Iterable[str]) -> Iterator[Deposit]:
     """Each line that an agent wrote when it began. The job's folder tells which run it was."""
     names = {
         folder_name(run_id(MissionId(mission), attempt)): (mission, attempt)
@@ -80,7 +82,7 @@ def _runs(site: Site, missions: Iterable[str]) -> Iterator[Effect]:
     for line in (site.folder / "agents.log").read_text(encoding="utf-8").splitlines():
         rule, job, at = line.split(" ")
         mission, attempt = names.get(Path(job).parent.name, (f"unknown-{rule}", 0))
-        yield Effect(
+        yield Deposit(
             at=datetime.fromtimestamp(float(at), UTC),
             deed=Deed.RUN,
             mission=mission,
@@ -89,59 +91,16 @@ def _runs(site: Site, missions: Iterable[str]) -> Iterator[Effect]:
         )
 
 
-def _landings(
-    clone: Path, mains: list[tuple[datetime, str]], issued: dict[str, list[str]]
-) -> Iterator[Effect]:
+def _landings(clone: Path, mains: list[tuple[datetime, str]]) -> Iterator[Deposit]:
     """Each commit of main; it landed no later than when main was first seen to contain it."""
-    commits = [
-        line.partition(" ")
-        for line in _git(clone, "log", "--reverse", f"--format={FIELDS}", "main")
-    ]
-    order = {commit: number for number, (commit, _, _) in enumerate(commits)}
+    order = {
+        line: number for number, line in enumerate(_git(clone, "rev-list", "--reverse", "main"))
+    }
     seen = [(at, order[head]) for at, head in mains if head in order]
-    for number, (commit, _, mission) in enumerate(commits):
-        if not mission:
-            continue  # the repository's own beginning
+    for one in outside.landings(clone):
+        number = order[one.subject] if one.deed is Deed.LAND else len(order)
         at = next((at for at, head in seen if head >= number), _now())
-        start = order_key(mission, "land", commit)
-        keys = [key for key in issued.get(mission, []) if key.startswith(start)]
-        yield Effect(
-            at=at,
-            deed=Deed.LAND,
-            mission=mission,
-            key=keys[-1] if keys else start,
-            where=clone.name,
-            subject=commit,
-        )
-
-
-def _target(watcher: Watcher) -> Iterator[Effect]:
-    for key in watcher.done():
-        _, verb, *parts = key.split("/")
-        if verb not in DEEDS:
-            continue
-        yield Effect(
-            at=watcher.keys.get(key, _now()),
-            deed=DEEDS[verb],
-            mission=mission_of(key),
-            key=key,
-            where=parts[0],
-            subject=parts[1],
-            step=int(parts[2]) if verb == "traffic" else 0,
-        )
-
-
-def _told(site: Site) -> Iterator[Effect]:
-    channel = site.home.logs / "channel.jsonl"
-    for text in channel.read_text(encoding="utf-8").splitlines() if channel.exists() else ():
-        line = json.loads(text)
-        yield Effect(
-            at=datetime.fromisoformat(line["at"]),
-            deed=Deed.NOTIFY,
-            mission=line["mission"],
-            key=line["key"],
-            where=line["channel"],
-        )
+        yield replace(one, at=at)
 
 
 def notes(site: Site) -> Counter[str]:

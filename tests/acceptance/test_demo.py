@@ -62,6 +62,11 @@ def main_of(folder):
     return clone, main
 
 
+def missions_of(folder):
+    listed = swarmctl("get", "missions", "-o", "json", "--home", str(folder), timeout=60)
+    return json.loads(listed.stdout)["items"]
+
+
 @pytest.mark.req("GATE-5")
 def test_the_demo_ends_as_promised(demo):
     _, done = demo
@@ -108,8 +113,7 @@ def test_nothing_is_left_running(demo):
 @pytest.mark.req("VAL-6")
 def test_one_command_says_why_each_happened(demo):
     folder, _ = demo
-    listed = swarmctl("get", "missions", "-o", "json", "--home", str(folder), timeout=60)
-    missions = json.loads(listed.stdout)["items"]
+    missions = missions_of(folder)
     by_class = {m["mission_class"]: m for m in missions if m["mission_kind"] == "deliver"}
     assert by_class["tidiness"]["outcome"] == "delivered"
     assert by_class["speed"]["outcome"] == "rolled-back"
@@ -117,7 +121,7 @@ def test_one_command_says_why_each_happened(demo):
     repairs = [m for m in missions if m["mission_kind"] == "remediate"]
     assert [m["parent"] for m in repairs] == [by_class["speed"]["id"]]
     words = {
-        "tidiness": "post_deploy_slo",
+        "tidiness": "SloHeld",
         "speed": "slower than",
         "deprecations": "ApprovalNeeded",
     }
@@ -127,3 +131,32 @@ def test_one_command_says_why_each_happened(demo):
         assert word in said.stdout
     verified = swarmctl("audit", "verify", "--home", str(folder), timeout=60)
     assert verified.returncode == 0, verified.stdout
+
+
+@pytest.mark.req("VAL-6", "OWN-3")
+def test_what_happened_outside_kept_its_promises_and_a_doctored_outside_is_told(demo):
+    """Last in this file: it changes what the demo left."""
+    folder, _ = demo
+    held = swarmctl("audit", "verify", "-o", "json", "--home", str(folder), timeout=60)
+    assert held.returncode == 0, held.stdout + held.stderr
+    told = json.loads(held.stdout)
+    assert told["violations"] == []
+    assert all(journal["entries"] for journal in told["journals"])
+    for rule in ("once", "gates", "freeze", "rollback", "retries", "mode"):
+        assert told["promises"][rule].startswith("kept")
+    assert told["promises"]["fence"] == "not examined"
+
+    clone, main = main_of(folder)
+    landed = next(m for m in missions_of(folder) if m["outcome"] == "delivered")
+    parent, tree = git(clone, "rev-parse", main), git(clone, "rev-parse", f"{main}^{{tree}}")
+    again = ["-p", parent, "-m", "Once more", "-m", f"Swarm-Mission: {landed['id']}", tree]
+    author = ("-c", "user.name=x", "-c", "user.email=x@localhost")
+    git(clone, "update-ref", main, git(clone, *author, "commit-tree", *again))
+    channel = folder / ".swarm" / "logs" / "channel.jsonl"
+    channel.write_text(channel.read_text() * 2)
+    said = swarmctl("audit", "verify", "--home", str(folder), timeout=60)
+    assert said.returncode == 3
+    broken = [line for line in said.stdout.splitlines() if line.startswith("broken: ")]
+    assert any("gates" in line and "land without an order" in line for line in broken)
+    assert any("once" in line and "notify happened" in line for line in broken)
+    assert len(broken) == 2

@@ -17,6 +17,8 @@ from swarm.cli.output import Form, as_json, emit, line, show_one
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
+    from swarm.core.history.finding import Judgement
+    from swarm.runtime.outside import Audit
 
 app = App(name="audit", help="Verify the trail, or export decisions.")
 When = Annotated[datetime | None, Parameter(help="A time such as 2026-03-01T00:00:00+00:00.")]
@@ -24,44 +26,88 @@ When = Annotated[datetime | None, Parameter(help="A time such as 2026-03-01T00:0
 
 @app.command
 def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None) -> int:
-    """Recompute every hash chain of a Swarm and check it against what was sealed and published.
+    """Prove that a trail was not changed, and that what happened outside kept its promises.
 
-    The first event that was edited, cut, removed, moved or rolled back is named. What happened
-    since the last seal is only held by its own chain. Repairs nothing: what was there before an
-    edit is not known here.
+    Every hash chain is computed again and checked against what was sealed and published. The
+    first event that was edited, cut, removed, moved or rolled back is named. What happened since
+    the last seal is only held by its own chain. Repairs nothing: what was there before an edit is
+    not known here.
 
-    Exit status: 0 unbroken; 3 broken; 5 no such Swarm.
+    Then nine promises are held against what this machine recorded without us: the history of main
+    in the private clones, what targets carried out, agent runs that are not swept yet, the
+    owner's channel. A promise about which nothing was found reads "not examined", never "kept".
+
+    Exit status: 0 unbroken and kept; 3 broken, or a journal cannot be read; 5 no such Swarm.
 
     Example: swarmctl audit verify
     """
+    place = home_of(home)
 
     async def work(database: Database) -> Any:
         from swarm.adapters.postgres.store.desk.trails import Trails  # noqa: PLC0415
         from swarm.adapters.postgres.store.seals import PostgresSeals  # noqa: PLC0415
+        from swarm.runtime.outside import audit  # noqa: PLC0415 - reads every adapter's files
         from swarm.runtime.wiring import notary  # noqa: PLC0415 - imports the whole runtime
 
         id_ = await swarm_named(database, swarm)
         found = await Trails(database).verify_all(id_)
-        return found, await PostgresSeals(database, notary(home_of(home))).verify(id_)
+        seals, broken = await PostgresSeals(database, notary(place)).verify(id_)
+        known = {fault.chain for fault in found.faults}  # a broken chain is told once
+        faults = [*found.faults, *(fault for fault in broken if fault.chain not in known)]
+        return found, seals, faults, await audit(database, place, id_)
 
-    found, (seals, broken) = ask(home, work)
-    known = {fault.chain for fault in found.faults}  # a chain that is broken anyway is told once
-    faults = [*found.faults, *(fault for fault in broken if fault.chain not in known)]
+    found, seals, faults, held = ask(home, work)
+    unread = [journal for journal in held.journals if journal.unread]
     if not output.for_people:
         body = {
             "chains": found.chains,
             "events": found.events,
             "seals": seals,
             "faults": [{**asdict(fault), "kind": str(fault.kind)} for fault in faults],
+            **_held(held),
         }
         show_one("AuditVerdict", body, output)
     else:
         for fault in faults:
-            emit(
-                f"broken: {line(f'{fault.chain} at seq {fault.seq}: {fault.kind}: {fault.detail}')}"
-            )
+            where = f"{fault.chain} at seq {fault.seq}: {fault.kind}: {fault.detail}"
+            emit(f"broken: {line(where)}")
+        _tell(held)
         emit(f"{found.chains} chains, {found.events} events, {seals} seals, {len(faults)} faults")
-    return EXIT_BAD_OUTCOME if faults else EXIT_DONE
+    return EXIT_BAD_OUTCOME if faults or held.judgement.violations or unread else EXIT_DONE
+
+
+def _held(held: Audit) -> dict[str, Any]:
+    """What the outside says, for programs."""
+    violations = held.judgement.violations
+    return {
+        "promises": _promises(held.judgement),
+        "violations": [{**asdict(one), "rule": str(one.rule)} for one in violations],
+        "journals": [
+            {"name": one.name, "entries": len(one.deposits), "unread": one.unread}
+            for one in held.journals
+        ],
+    }
+
+
+def _tell(held: Audit) -> None:
+    """What the outside says, for people."""
+    for violation in held.judgement.violations:
+        emit(f"broken: {line(str(violation))}")
+    for journal in held.journals:
+        seen = f"unread: {journal.unread}" if journal.unread else f"{len(journal.deposits)} entries"
+        emit(f"outside: {line(f'{journal.name}: {seen}')}")
+    for rule, state in _promises(held.judgement).items():
+        emit(f"promise: {rule}: {state}")
+
+
+def _promises(judgement: Judgement) -> dict[str, str]:
+    """What became of each promise, by its name."""
+    told = {}
+    for rule, count in judgement.counts():
+        broken = sum(one.rule is rule for one in judgement.violations)
+        state = f"broken {broken} times" if broken else "kept" if count else "not examined"
+        told[str(rule)] = f"{state}, {count} looked at" if count else state
+    return told
 
 
 @app.command

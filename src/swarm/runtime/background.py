@@ -61,7 +61,7 @@ def stop(place: Home) -> bool:
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + ENDS_WITHIN
     while time.monotonic() < deadline:
-        if running_pid(place) != pid:
+        if not _lives(pid):  # its note goes first, and then it still stops the database
             return True
         time.sleep(0.02)
     raise ControllerFailed(
@@ -73,15 +73,17 @@ def stop(place: Home) -> bool:
 def running_pid(place: Home) -> int | None:
     """The pid of the installation's controller, if it lives; pids of strangers do not count."""
     pid = place.read_note().get("pid")
-    if not isinstance(pid, int):
-        return None
+    return pid if isinstance(pid, int) and _lives(pid) else None
+
+
+def _lives(pid: int) -> bool:
+    """Whether a controller of this number lives; what is dead and not yet buried does not."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"swarm" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
-        return None
+        return False
     except OSError:
-        return pid if _signals(pid) else None
-    return pid if b"swarm" in words else None
+        return _signals(pid)
 
 
 def _signals(pid: int) -> bool:

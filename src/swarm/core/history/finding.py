@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -48,6 +48,10 @@ class Judgement:
 
     violations: tuple[Violation, ...]
     examined: Mapping[Rule, int]
+
+    def counts(self) -> Iterator[tuple[Rule, int]]:
+        """Every rule with how many things it looked at."""
+        return ((rule, self.examined.get(rule, 0)) for rule in Rule)
 
     @property
     def unexamined(self) -> tuple[Rule, ...]:

@@ -158,5 +158,8 @@ where l.budget in (select o.budget from ledger o join mission m on m.id = o.miss
                    where m.swarm = %(swarm)s)
 order by l.at, l.id
 
+-- name: foreign
+select id from mission where id = any(%(ids)s::text[]) and swarm <> %(swarm)s
+
 -- name: begun
 select key, begun_at from decision where swarm = %(swarm)s and begun_at is not null

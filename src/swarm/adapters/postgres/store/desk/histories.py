@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,17 @@ class Histories:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def of_others(self, swarm: str, missions: Collection[str]) -> frozenset[str]:
+        """Those of these missions that belong to another swarm."""
+
+        async def tx(connection: AsyncConnection[Any]) -> list[tuple[str]]:
+            asked = {"swarm": swarm, "ids": sorted(missions)}
+            return await (
+                await connection.execute(statements("story")["foreign"], asked)
+            ).fetchall()
+
+        return frozenset(id_ for (id_,) in await self._database.run(tx))
 
     async def read(self, swarm: str, effects: Iterable[Effect]) -> History:
         """The history of a swarm, with these effects of the outside in the order of time.

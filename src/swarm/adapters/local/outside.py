@@ -1,0 +1,148 @@
+"""What happened on this machine, read from what was changed and not from what we say of it.
+
+Four journals: the history of main in each private clone, the keys that each target carried out,
+the folders of agent runs, and the owner's channel. None of them knows a verdict or a freeze, so
+our own log can be held against them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+from swarm.adapters.local.git.commits import MISSION, REVERTS
+from swarm.adapters.local.service import state
+from swarm.adapters.local.service.errors import BadTarget
+from swarm.core.history.journal import Deed
+from swarm.core.ids import mission_of, order_key
+
+_ON_TARGETS = {deed.value: deed for deed in (Deed.SYNC, Deed.TRAFFIC, Deed.PROMOTE, Deed.ABORT)}
+_FIELDS = "%x00".join(
+    ("%H", *(f"%(trailers:key={key},valueonly,separator=%x2C)" for key in (MISSION, REVERTS)))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """One thing that was really done, as its journal shows it.
+
+    key:   of the order; for a landing the beginning of it, because main does not know the rest.
+    at:    what the journal says about the time; None where it says nothing.
+    """
+
+    deed: Deed
+    mission: str
+    key: str
+    where: str = ""
+    subject: str = ""
+    step: int = 0
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """One journal: its name, what it holds, and why it could not be read where it could not."""
+
+    name: str
+    deposits: tuple[Deposit, ...] = ()
+    unread: str = ""
+
+
+def journals(clones: Path, services: Path, jobs: Path, channel: Path) -> list[Journal]:
+    """Every journal of one installation. Cost: one pass over each; git is asked once a clone."""
+    found = [
+        _journal(f"main of {unquote(clone.stem)}", landings(clone))
+        for clone in _in(clones, "*.git")
+    ]
+    found += [
+        _journal(f"target {folder.parent.name}", exposures(folder))
+        for folder in _in(services, "*/service")
+    ]
+    found.append(_journal("agent runs", runs(jobs)))
+    return [*found, _journal("the owner's channel", notices(channel))]
+
+
+def _in(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern))
+
+
+def _journal(name: str, read: Iterator[Deposit]) -> Journal:
+    try:
+        return Journal(name=name, deposits=tuple(read))
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        BadTarget,
+        subprocess.SubprocessError,
+    ) as error:
+        return Journal(name=name, unread=f"{type(error).__name__}: {error}"[:500])
+
+
+def landings(clone: Path) -> Iterator[Deposit]:
+    """Each commit of ours on main, the oldest first. When main moved to it, Git does not say."""
+    words = ("log", "--reverse", "--no-show-signature", f"--format={_FIELDS}", "main", "--")
+    command = ["git", "-c", "safe.directory=*", "-C", str(clone), *words]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+    for line in said.stdout.splitlines():
+        commit, mission, undone = line.split("\0")
+        if not mission:
+            continue
+        deed, subject = (Deed.REVERT, undone) if undone else (Deed.LAND, commit)
+        yield Deposit(
+            deed=deed,
+            mission=mission,
+            key=order_key(mission, str(deed), subject),
+            where=unquote(clone.stem),
+            subject=subject,
+        )
+
+
+def exposures(folder: Path) -> Iterator[Deposit]:
+    """Each order that the target carried out; it keeps the newest thousand."""
+    for key, _ in state.read(folder).done:
+        verb, where, subject, step = (*key.split("/")[1:], "", "", "", "")[:4]
+        if verb in _ON_TARGETS:
+            yield Deposit(
+                deed=_ON_TARGETS[verb],
+                mission=mission_of(key),
+                key=key,
+                where=where,
+                subject=subject,
+                step=int(step) if verb == Deed.TRAFFIC else 0,
+            )
+
+
+def runs(jobs: Path) -> Iterator[Deposit]:
+    """Each agent run that was started here and is not swept yet."""
+    for named in _in(jobs, "runs/jobs/*/key"):
+        run = named.read_text(encoding="utf-8")
+        mission, told, attempt = run.rpartition("-run-")
+        if told:
+            yield Deposit(
+                deed=Deed.RUN,
+                mission=mission,
+                key=order_key(mission, "run", attempt),
+                subject=run,
+                at=datetime.fromtimestamp(named.stat().st_mtime, UTC),
+            )
+
+
+def notices(channel: Path) -> Iterator[Deposit]:
+    """Each thing that the owner was told, in the present log and the one before it."""
+    for path in (channel.with_name(f"{channel.name}.1"), channel):
+        for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            line = json.loads(text)
+            yield Deposit(
+                deed=Deed.NOTIFY,
+                mission=line["mission"],
+                key=line["key"],
+                where=line["channel"],
+                at=datetime.fromisoformat(line["at"]),
+            )

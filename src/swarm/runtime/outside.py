@@ -1,0 +1,75 @@
+"""A live installation's history: what really happened, held against what our own log says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from swarm.adapters.local.outside import Deposit, Journal, journals
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.desk.histories import Histories
+from swarm.core.history.check import check
+from swarm.core.history.finding import Judgement
+from swarm.core.history.journal import Effect, Entry
+from swarm.core.ids import OrderKey, SwarmId, evidence_id
+from swarm.core.trail import EventKind
+from swarm.runtime.home import Home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What holding a log against the outside came to, and which journals were there to be read."""
+
+    judgement: Judgement
+    journals: tuple[Journal, ...]
+
+
+async def audit(database: Database, home: Home, swarm: SwarmId) -> Audit:
+    """Judge one Swarm's past by the nine promises. Cost: linear in its log and in the journals."""
+    channel = home.logs / "channel.jsonl"
+    found = await asyncio.to_thread(journals, home.clones, home.services, home.jobs, channel)
+    histories = Histories(database)
+    bare = await histories.read(swarm, ())
+    told = [deposit for journal in found for deposit in journal.deposits]
+    others = await histories.of_others(swarm, {deposit.mission for deposit in told})
+    mine = [deposit for deposit in told if deposit.mission not in others]
+    history = await histories.read(swarm, effects(mine, bare.entries))
+    kept = tuple(
+        replace(one, deposits=tuple(d for d in one.deposits if d.mission not in others))
+        for one in found
+    )
+    return Audit(judgement=check(history), journals=kept)
+
+
+def effects(deposits: Iterable[Deposit], entries: Sequence[Entry]) -> Iterator[Effect]:
+    """The deposits as effects, each under its order's whole key.
+
+    What has no time of its own happened when our log saw what came of it, or just now.
+    """
+    issued: dict[str, list[str]] = {}
+    seen: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.kind == EventKind.ORDER_ISSUED:
+            issued.setdefault(entry.chain, []).append(str(entry.body["order"]))
+        elif entry.kind == EventKind.EVIDENCE_SEEN:
+            seen[str(entry.body["evidence"])] = entry.at
+    now = datetime.now(UTC)
+    for deposit in deposits:
+        keys = [key for key in issued.get(deposit.mission, ()) if _begins(key, deposit.key)]
+        key = keys[-1] if keys else deposit.key
+        yield Effect(
+            at=deposit.at or seen.get(evidence_id(OrderKey(key))) or now,
+            deed=deposit.deed,
+            mission=deposit.mission,
+            key=key,
+            where=deposit.where,
+            subject=deposit.subject,
+            step=deposit.step,
+        )
+
+
+def _begins(key: str, start: str) -> bool:
+    """Whether a key is this one, or goes on where this one ends."""
+    return key == start or key.startswith(f"{start}/")

@@ -1,0 +1,100 @@
+"""What a live installation's outside recorded, and how it is held against the log."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from swarm.adapters.local import outside
+from swarm.adapters.local.outside import Deposit, journals
+from swarm.adapters.local.service import state
+from swarm.adapters.local.service.state import Target
+from swarm.core.history.journal import Deed, Entry
+from swarm.core.ids import evidence_id
+from swarm.runtime.outside import effects
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def git(folder, *words):
+    told = ["-c", "user.name=ann", "-c", "user.email=ann@localhost", "-C", str(folder), *words]
+    done = subprocess.run(["git", *told], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A private clone whose main has a landing, its undoing, and what others wrote."""
+    folder = tmp_path / "clones" / "acme%2Fshop.git"
+    git(tmp_path, "init", "-q", "-b", "main", str(folder))
+    for message in (
+        "First",
+        "Tidy\n\nSwarm-Mission: m-1\nSwarm-Run: m-1-run-0",
+        "Talk of\n\nSwarm-Mission: m-9\n\nin the middle of a text",
+        "Undo\n\nSwarm-Reverts: {landed}\nSwarm-Mission: m-1",
+    ):
+        landed = git(folder, "rev-parse", "HEAD~1") if "{landed}" in message else ""
+        git(folder, "commit", "-q", "--allow-empty", "-m", message.format(landed=landed))
+    return folder
+
+
+def test_main_tells_what_landed_and_what_was_undone_and_nothing_of_others(clone):
+    landed = git(clone, "rev-parse", "main~2")
+    told = list(outside.landings(clone))
+    assert [(one.deed, one.mission, one.subject) for one in told] == [
+        (Deed.LAND, "m-1", landed),
+        (Deed.REVERT, "m-1", landed),
+    ]
+    assert told[0].key == f"m-1/land/{landed}"
+    assert {one.where for one in told} == {"acme/shop"}
+
+
+def test_every_journal_is_read_and_one_that_cannot_be_is_named(clone, tmp_path):
+    service = tmp_path / "services" / "orders" / "service"
+    service.mkdir(parents=True)
+    target = Target()
+    for key in (
+        "m-1/sync/orders/abc",
+        "m-1/traffic/orders/abc/1",
+        "m-1/promote/orders/abc",
+        "boot",
+    ):
+        target = target.remembering(key, "{}")
+    state.write(service, target)
+    run = tmp_path / "jobs" / "runs" / "jobs" / "m-1-run-0-0123"
+    run.mkdir(parents=True)
+    (run / "key").write_text("m-1-run-0")
+    channel = tmp_path / "channel.jsonl"
+    line = {"key": "m-1/notify/x", "mission": "m-1", "channel": "c", "at": NOON.isoformat()}
+    channel.write_text(json.dumps(line) + "\n")
+
+    def read():
+        found = journals(clone.parent, tmp_path / "services", tmp_path / "jobs", channel)
+        return {one.name: one for one in found}
+
+    names = ("main of acme/shop", "target orders", "agent runs", "the owner's channel")
+    assert tuple(read()) == names
+    assert [len(one.deposits) for one in read().values()] == [2, 3, 1, 1]
+    assert read()["target orders"].deposits[1].step == 1
+    (service / state.FILE).write_text("{")
+    channel.write_text('{"key": "m-1/notify/x"}\n')
+    broken = {name for name, one in read().items() if one.unread}
+    assert broken == {"target orders", "the owner's channel"}
+
+
+def test_an_effect_has_its_orders_whole_key_and_a_time_of_its_own_or_of_its_evidence():
+    key = "m-1/land/abc/base"
+    seen = {"evidence": evidence_id(key)}
+    entries = [
+        Entry(NOON, "s-1", "m-1", "order.issued", {"order": "m-1/land/abcdef/base"}),
+        Entry(NOON, "s-1", "m-1", "order.issued", {"order": key}),
+        Entry(NOON + timedelta(minutes=1), "s-1", "m-1", "evidence.seen", seen),
+    ]
+    landed = Deposit(deed=Deed.LAND, mission="m-1", key="m-1/land/abc", subject="abc")
+    strange = Deposit(deed=Deed.LAND, mission="m-1", key="m-1/land/fff", subject="fff", at=NOON)
+    one, other = effects([landed, strange], entries)
+    assert (one.key, one.at) == (key, NOON + timedelta(minutes=1))
+    assert (other.key, other.at) == ("m-1/land/fff", NOON)
