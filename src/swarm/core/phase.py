@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from swarm.contract.conditions import ConditionStatus, ConditionType
 from swarm.contract.status import Phase
@@ -200,6 +201,28 @@ def _freeze_status(snapshot: Snapshot, plan: Plan) -> FreezeStatus | None:
     return FreezeStatus(reason="; ".join((what, *left))[:4096], until=hold.until)
 
 
+@lru_cache(maxsize=4_096)
+def _condition(
+    kind: ConditionType,
+    status: ConditionStatus,
+    why: tuple[str, str],
+    since: datetime,
+    generation: int,
+) -> Condition:
+    """One condition; remembered, because most are at each tick what they were at the last one.
+
+    why: the reason and the message.
+    """
+    return Condition(
+        type=kind,
+        status=status,
+        reason=why[0],
+        message=why[1],
+        last_transition_time=since,
+        observed_generation=generation,
+    )
+
+
 class _Conditions:
     """Makes the conditions of one status."""
 
@@ -232,14 +255,9 @@ class _Conditions:
     def _make(
         self, kind: ConditionType, status: ConditionStatus, reason: str, message: str = ""
     ) -> Condition:
-        return Condition(
-            type=kind,
-            status=status,
-            reason=str(reason),
-            message=message[:4096],
-            last_transition_time=self._since.get((kind, status), self.snapshot.now),
-            observed_generation=self.snapshot.generation,
-        )
+        since = self._since.get((kind, status), self.snapshot.now)
+        generation = self.snapshot.generation
+        return _condition(kind, status, (str(reason), message[:4096]), since, generation)
 
     def _ready(self) -> Condition:
         if self.figures.unavailable:

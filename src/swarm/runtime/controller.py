@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -27,6 +28,8 @@ SHORTEST = timedelta(milliseconds=1)
 UNCLAIMABLE = timedelta(seconds=1)
 #: The longest is what a returned database may wait for its first order, besides reconnecting.
 RETRY_FIRST, RETRY_MOST = timedelta(milliseconds=100), timedelta(seconds=2)
+_ANYTHING = Agenda(swarms=True, orders=True, wait=None)  #: nobody knows what is due
+_NOTHING = Agenda(swarms=False, orders=False, wait=None)  #: until the next look
 log = structlog.get_logger()
 
 
@@ -132,64 +135,63 @@ class Controller:
             await asyncio.sleep(RETRY_MOST.total_seconds())
 
     async def _pump(self) -> None:
-        expecting = True
+        due = _ANYTHING
         while True:
             try:
-                expecting = await self._turn(expecting=expecting)
+                due = await self._turn(due)
                 self._found()
             except Unavailable as error:
-                expecting = True
+                due = _ANYTHING
                 await self._lost(error)
             except Exception as error:
                 # A fault of ours must not end the protection of what is live: tell it, wait,
                 # and look again. Nothing was written: each turn is whole transactions.
-                expecting = True
+                due = _ANYTHING
                 log.exception(Event.TICK_FAILED)
                 await self._lost(Unavailable(f"{type(error).__name__}: {error}"))
 
-    async def _turn(self, *, expecting: bool) -> bool:
-        """Everything that is due now; then wait for a hint, a timer or the poll.
+    async def _turn(self, due: Agenda) -> Agenda:
+        """Work on what is due, then see what is due next; wait where that is nothing.
 
-        expecting: something may be due. Else the agenda is asked first, so that a poll which finds
-                   nothing costs one read.
-        returns:   whether the next turn may expect something.
+        A hint or a poll that finds nothing costs one read, however many controllers hear it.
         """
-        self._work.clear()
-        if expecting and await self._worked():
-            return True
+        busy = await self._worked(due)
+        hinted = self._work.is_set()
+        self._work.clear()  # the agenda shows whatever was hinted until now
         agenda = await self._store.ticks.agenda()
-        if agenda.swarms or (agenda.orders and not expecting):
-            return True
-        return await self._hinted(agenda)
+        # Due, and nobody can claim it: a freeze, a policy or an old release holds it. Asking for it
+        # at once again and again would change nothing.
+        unclaimable = due.orders and not busy and not hinted
+        if agenda.swarms or (agenda.orders and not unclaimable):
+            return agenda
+        await self._hinted(agenda)
+        return _NOTHING
 
-    async def _worked(self) -> bool:
+    async def _worked(self, due: Agenda) -> bool:
         """Tick every swarm that is due and start on every order; False when there was nothing."""
         busy = False
-        while (
+        while due.swarms and (
             tick := await self._store.ticks.tick(
                 safe_decide, self._binding_of, self.name, status_of
             )
-        ) is not None:
+        ):
             self._teller.tell(tick)
             busy = True
             if tick.issued:
                 await self._act.claim()  # what was just decided does not wait for other swarms
-        return bool(await self._act.claim()) or busy
+        return bool(due.orders and await self._act.claim()) or busy
 
-    async def _hinted(self, agenda: Agenda) -> bool:
-        """Sleep until a hint (True), a timer or the poll; longer where nothing could be claimed."""
+    async def _hinted(self, agenda: Agenda) -> None:
+        """Sleep until a hint, a timer or the poll; longer where nothing could be claimed."""
         poll = self._poll
         wait = poll if agenda.wait is None or self._act.full else min(poll, agenda.wait)
         if agenda.orders and not self._act.full:
             wait = max(wait, UNCLAIMABLE)  # due, but held by a freeze, a policy or an old release
-        try:
-            # Not `wait_for`: in Python 3.11 it loses a cancellation that comes with the hint, and
-            # a controller that is told to stop at that moment would never end.
+        # Not `wait_for`: in Python 3.11 it loses a cancellation that comes with the hint, and
+        # a controller that is told to stop at that moment would never end.
+        with suppress(TimeoutError):
             async with asyncio.timeout(max(wait, SHORTEST).total_seconds()):
                 await self._work.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def _found(self) -> None:
         if self._retry != RETRY_FIRST:

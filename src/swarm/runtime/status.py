@@ -7,14 +7,27 @@ from typing import Any
 
 from swarm.contract.status_object import SwarmStatus
 from swarm.core.decision import Plan
+from swarm.core.ids import SwarmId
 from swarm.core.phase import Figures, report
 from swarm.core.snapshot import Snapshot
+
+#: By swarm, what was read and told last: a cache, because parsing costs more than the rest.
+_KNOWN: dict[SwarmId, tuple[tuple[Mapping[str, Any], SwarmStatus | None], ...]] = {}
 
 
 def status_of(
     snapshot: Snapshot, plan: Plan, figures: Figures, written: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """The status after a plan, in its outside form. `written` is the stored one, {} at first."""
-    before = SwarmStatus.model_validate(written) if written else None
+    before = _read(snapshot.swarm, written) if written else None
     now = report(snapshot, plan, figures, before)
-    return now.model_dump(mode="json", by_alias=True, exclude_none=True)
+    told = now.model_dump(mode="json", by_alias=True, exclude_none=True)
+    _KNOWN[snapshot.swarm] = ((told, now), (written, before))  # the store may not write it
+    return told
+
+
+def _read(swarm: SwarmId, written: Mapping[str, Any]) -> SwarmStatus:
+    for told, status in _KNOWN.get(swarm, ()):
+        if status is not None and told == written:
+            return status
+    return SwarmStatus.model_validate(written)

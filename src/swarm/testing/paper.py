@@ -221,10 +221,8 @@ class PaperStore(PaperRows):
         self.tell(EventKind.EVIDENCE_SEEN, {**body, **said}, mission)
         if isinstance(fact, RunEnded):
             self.move_money(mission, "spend", fact.cost)
-        if mission not in self.missions:
-            return
-        self.alter(mission, facts=(*self.missions[mission].facts, fact))
-        self.advance(mission)
+        if (open_ := self.missions.get(mission)) is not None:
+            self.alter(mission, facts=(*open_.facts, fact), version=open_.version + 1)
 
     def _lapse(self) -> None:
         """Void what another policy decided, and questions that ran out or fell with it."""

@@ -134,7 +134,8 @@ class PaperRows:
         else:
             self.windows[before.window_ends] = before
             kept = self.windows.pop(window.window_ends, window)
-        self.world = replace(self.world, budget=kept)
+        if kept != before:
+            self.world = replace(self.world, budget=kept)
 
     def alter(self, mission: str, **over: object) -> None:
         """Change fields of an open mission."""

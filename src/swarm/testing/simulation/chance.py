@@ -8,6 +8,7 @@ c1 asked for, `person.12` the twelfth thing that a person thought of.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
@@ -15,6 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _WHOLE = 2.0**64
+_TWO = struct.Struct(">QQ").unpack
 
 
 class Fault(StrEnum):
@@ -59,15 +61,17 @@ class Chance:
     def __init__(
         self, seed: int, off: AbstractSet[str] = frozenset(), only: AbstractSet[str] | None = None
     ) -> None:
-        self._seed, self._off, self._only = f"{seed}\x00".encode(), off, only
+        self._seeded = hashlib.blake2b(f"{seed}\x00".encode(), digest_size=16)
+        self._off, self._only = off, only
         self.calm = False
         self.injected: dict[str, Fault] = {}
 
     def pair(self, point: str) -> tuple[float, float]:
         """Two numbers in [0, 1) that belong to this point alone."""
-        digest = hashlib.blake2b(self._seed + point.encode(), digest_size=16).digest()
-        first = int.from_bytes(digest[:8], "big") / _WHOLE
-        return first, int.from_bytes(digest[8:], "big") / _WHOLE
+        keyed = self._seeded.copy()
+        keyed.update(point.encode())
+        first, second = _TWO(keyed.digest())
+        return first / _WHOLE, second / _WHOLE
 
     def number(self, point: str, low: float = 0.0, high: float = 1.0) -> float:
         """A number in [low, high)."""

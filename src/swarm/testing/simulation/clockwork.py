@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-import selectors
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextvars import Context
-from heapq import heappop
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
 from typing import Any, NoReturn
 
 RESOLUTION = 1e-6  #: seconds; what is due within it is due now, whatever floats make of sums
@@ -25,54 +24,103 @@ class LeavesTheSimulation(RuntimeError):
     """Code asked for a thread, a process or a socket, which no seed could repeat."""
 
 
-class _Jump(selectors.SelectSelector):
-    """Where asyncio would wait for the outside; here it only keeps the time, in seconds."""
+class Due:
+    """Something to be run; a timer of asyncio's, as far as anybody asks."""
 
-    now = 0.0
+    __slots__ = ("_args", "_callback", "_context")
+
+    def __init__(
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> None:
+        self._callback: Callable[..., object] | None = callback
+        self._args, self._context = args, context or copy_context()
+
+    def cancel(self) -> None:
+        """Never mind."""
+        self._callback, self._args = None, ()
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._callback is None
+
+    def run(self) -> None:
+        """Do it, unless it was cancelled."""
+        if self._callback is not None:
+            self._context.run(self._callback, *self._args)
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Virtual time from 0.0 s on; what is ready at one instant runs in a seeded order."""
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Virtual time from 0.0 s on; what is ready at one instant runs in a seeded order.
 
-    _ready: Any  # of BaseEventLoop: a deque of handles
-    _scheduled: Any  # a heap of timers
+    Its queue and its heap are its own: a simulated day is made of little else, and handles of
+    asyncio compare in Python.
+    """
+
     _stopping: bool
     _asyncgens: Any
 
     def __init__(self, seed: int) -> None:
-        self._jump = _Jump()
-        super().__init__(self._jump)
+        super().__init__()
+        self._now, self._number = 0.0, 0
+        self._soon: list[Due] = []
+        self._timers: list[tuple[float, int, Due]] = []  # the number keeps handles uncompared
         self._order = random.Random(seed)  # noqa: S311 - a seeded order, no secret
         self.faults: list[Mapping[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.faults.append(context))
 
     def time(self) -> float:
         """Seconds since the beginning."""
-        return self._jump.now
+        return self._now
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Due:
+        """Run it at the next turn of this instant."""
+        due = Due(callback, args, context)
+        self._soon.append(due)
+        return due
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any,
+        context: Context | None = None,
+    ) -> Due:  # fmt: skip
+        """Run it at that time."""
+        due = Due(callback, args, context)
+        self._number += 1
+        heappush(self._timers, (when, self._number, due))
+        return due
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any,
+        context: Context | None = None,
+    ) -> Due:  # fmt: skip
+        """Run it so many seconds from now."""
+        due = Due(callback, args, context)
+        self._number += 1
+        heappush(self._timers, (self._now + delay, self._number, due))
+        return due
 
     def _run_once(self) -> None:
-        """One instant: jump to it, shuffle all that is due at it, run it."""
-        ready, timers = self._ready, self._scheduled
-        while timers and timers[0]._cancelled:  # noqa: SLF001 - asyncio's own heap
-            heappop(timers)._scheduled = False  # noqa: SLF001
-        if not ready and not self._stopping:
-            if not timers:
-                raise NothingLeft("no timer is set and nothing is ready")
-            self._jump.now = max(self._jump.now, timers[0]._when)  # noqa: SLF001
-        end = self._jump.now + RESOLUTION
-        while timers and timers[0]._when < end:  # noqa: SLF001
-            timer = heappop(timers)
-            timer._scheduled = False  # noqa: SLF001
-            ready.append(timer)
-        if (count := len(ready)) > 1:
-            mixed = list(ready)
-            self._order.shuffle(mixed)
-            ready.clear()
-            ready.extend(mixed)
-        for _ in range(count):
-            handle = ready.popleft()
-            if not handle._cancelled:  # noqa: SLF001
-                handle._run()  # noqa: SLF001
+        """Jump from instant to instant; shuffle all that is due at one, run it."""
+        timers = self._timers
+        while not self._stopping:
+            while timers and timers[0][2].cancelled():
+                heappop(timers)
+            if not self._soon:
+                if not timers:
+                    raise NothingLeft("no timer is set and nothing is ready")
+                self._now = max(self._now, timers[0][0])
+            end = self._now + RESOLUTION
+            while timers and timers[0][0] < end:
+                self._soon.append(heappop(timers)[2])
+            turn, self._soon = self._soon, []
+            if len(turn) > 1:
+                self._order.shuffle(turn)
+            for due in turn:
+                try:
+                    due.run()
+                except Exception as error:  # noqa: BLE001 - whatever a callback raises is told
+                    self.call_exception_handler({"message": "a callback", "exception": error})
 
     def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[Any, None]) -> None:
         self._asyncgens.discard(agen)

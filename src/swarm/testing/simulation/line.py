@@ -51,20 +51,21 @@ class Line:
         self._calls: Counter[str] = Counter()
         self._flights: set[asyncio.Task[object]] = set()
         self._moving = asyncio.Event()
-        self._moving.set()
-        self.dead = False
+        self._stands = self.dead = False
 
     def cut(self) -> None:
         """The controller is gone: what it sent still arrives, what it sends now does not."""
-        self.dead = True
+        self.dead = self._stands = True
         self._moving.set()
 
     def hold(self) -> None:
         """The controller stands still."""
+        self._stands = True
         self._moving.clear()
 
     def go_on(self) -> None:
         """It moves again."""
+        self._stands = self.dead
         self._moving.set()
 
     async def call(
@@ -82,20 +83,20 @@ class Line:
         """
         self._calls[what] += 1
         point = f"{self.name}.{what}.{self._calls[what]}"
-        if self.dead or not self._moving.is_set():
+        if self._stands:
             await self._standing()
         first, second = self.chance.pair(point)
         fault = self.chance.drawn(point, first, peer.weights) if peer.weights else None
         if second < NOTICED:
             await asyncio.sleep(peer.latency * (0.2 + second / NOTICED))
-            if self.dead or not self._moving.is_set():
+            if self._stands:
                 await self._standing()
         if fault is None:
             answer = effect()
             self._mark(point)
         else:
             answer = await self._faulty((point, fault), effect, peer, stale)
-        if self.dead or not self._moving.is_set():
+        if self._stands:
             await self._standing()
         return answer
 

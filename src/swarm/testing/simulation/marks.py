@@ -85,7 +85,7 @@ def _names(kind: str, body: dict[str, object]) -> list[str]:  # noqa: C901 - one
             return [kind.replace(".", " ")]
         case EventKind.ORDER_VOIDED if body["reason"] == "another policy":
             return ["order voided by another policy"]
-        case EventKind.ORDER_WAITS:
+        case EventKind.ORDER_WAITS if body["capacity"]:
             return ["order waits"]
         case EventKind.ORDER_ISSUED if body["kind"] == "restage":
             return ["change restaged"]

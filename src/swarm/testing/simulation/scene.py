@@ -116,7 +116,11 @@ def _spec(dice: random.Random, repo: str, targets: tuple[str, ...]) -> Mapping[s
         "domains": ["platform"],
         "objectives": ["fewer defects"],
         "mode": dice.choice(("lights-out", "assisted")),
-        "cadence": {"planEvery": "30m", "implementEvery": "30m"},
+        "cadence": {
+            "discoverEvery": dice.choice(("5m", "15m", "30m")),
+            "planEvery": "30m",
+            "implementEvery": "30m",
+        },
         "discovery": {"sources": [{"name": name} for name in SOURCES]},
         "delivery": delivery(repo, targets, steps=dice.choice(STEPS)),
         "risk": {

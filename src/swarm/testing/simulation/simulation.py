@@ -37,6 +37,7 @@ from swarm.testing.simulation.weather import OCCASION, Outage, Outside
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 PERIODS, LOOK = 3, 60.0
+TRACE_MOST = 4_096  #: lines that are hashed at once
 AT_THE_WORST_MOMENT = 0.05  #: share of what a person does that comes right after a claim
 FAULTS_MOST = 20  #: of the program's own; a broken program is not watched for a whole day
 SKEW_MOST = 30.0  #: seconds by which a controller's clock may be wrong
@@ -143,7 +144,7 @@ class Simulation:
         self._lives: Counter[int] = Counter()
         self._terms: list[Terms] = []
         self._policies: dict[SwarmId, str] = {}
-        self._hash = hashlib.blake2b(digest_size=16)
+        self._hash, self._trace = hashlib.blake2b(digest_size=16), list[str]()
         self.story: list[str] = []
         self.faults: list[str] = []
         self._stuck: list[str] = []
@@ -167,6 +168,7 @@ class Simulation:
         finally:
             self._end()
         history = self._history()
+        self._flush()
         for entry in history.entries:
             self._hash.update(repr(entry).encode())
         for effect in history.effects:
@@ -185,9 +187,15 @@ class Simulation:
 
     def mark(self, what: str) -> None:
         """Note one thing that happened, in its order; what is no plain call is told as well."""
-        self._hash.update(f"{self._loop.time():.6f} {what}\n".encode())
+        self._trace.append(f"{self._loop.time()} {what}\n")
+        if len(self._trace) >= TRACE_MOST:
+            self._flush()
         if " " in what:
             self.story.append(f"{self.now():%d %H:%M:%S} {what}")
+
+    def _flush(self) -> None:
+        self._hash.update("".join(self._trace).encode())
+        self._trace.clear()
 
     # --- living ----------------------------------------------------------------------------------
 
@@ -268,7 +276,7 @@ class Simulation:
             number += 1
             for who in list(self._replicas):
                 die, hold = partial(self._kill_now, who), partial(self._hold, who)
-                kill = Outage(f"kill-{who}.{number}", Fault.KILL, (0, 1), die, _nothing)
+                kill = Outage(f"kill-{who}.{number}", Fault.KILL, (1, 2), die, _nothing)
                 go_on = partial(self._go_on, who)
                 pause = Outage(f"pause-{who}.{number}", Fault.PAUSE, (16, 240), hold, go_on)
                 self._outside.perhaps(kill)

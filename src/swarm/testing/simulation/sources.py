@@ -46,9 +46,11 @@ class Sayings:
             raise SourceDown(f"{source} does not answer")
         first = int(cursor) if cursor.isdigit() else 0
         last = int((self.now - self._begin) / scene.news_every) + 1
+        if last <= first:
+            return Reading(signals=(), cursor=cursor)
         again = max(0, first - 1)  # the last one once more: a repetition is no news
         signals = [self._said(source, scene, number) for number in range(again, last)]
-        return Reading(signals=tuple(signals), cursor=str(max(first, last)))
+        return Reading(signals=tuple(signals), cursor=str(last))
 
     def _said(self, source: str, scene: Scene, number: int) -> Signal:
         """Both sources speak of the same things, so that a need has two origins."""

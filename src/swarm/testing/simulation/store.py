@@ -107,17 +107,20 @@ class TwinStore:
 
     def agenda(self) -> Agenda:
         """What is due, in one read."""
-        papers = self.every()
-        now = self.clock()
-        times = [p.due for _, p in papers if p.due is not None]
-        rows = [(p, row) for _, p in papers for row in p.orders.values()]
-        times += [row.due_at for _, row in rows]
-        ahead = [at - now for at in times if at > now]
-        return Agenda(
-            swarms=any(paper.is_due() for _, paper in papers),
-            orders=any(row.due_at <= now and paper.may(row) for paper, row in rows),
-            wait=min(ahead) if ahead else None,
-        )
+        swarms = orders = False
+        ahead: list[datetime] = []
+        for _, paper in self.every():
+            now = paper.now
+            swarms = swarms or paper.is_due()
+            if paper.due is not None and paper.due > now:
+                ahead.append(paper.due)
+            for row in paper.orders.values():
+                if row.due_at > now:
+                    ahead.append(row.due_at)
+                else:
+                    orders = orders or paper.may(row)
+        wait = min(ahead) - self.clock() if ahead else None
+        return Agenda(swarms=swarms, orders=orders, wait=wait)
 
     def tick(
         self, decide: Decide, binding_of: BindingOf, status_of: StatusOf | None = None

@@ -18,7 +18,7 @@ OCCASION = 600.0  #: seconds; once in so long each of these may happen
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Something that begins and passes. seconds: least and most that it lasts."""
+    """Something that begins and passes. seconds: least and most that it lasts, mostly short."""
 
     point: str
     fault: Fault
@@ -61,7 +61,7 @@ class Outside:
     async def _last(self, outage: Outage) -> None:
         await asyncio.sleep(self._chance.number(f"{outage.point}/when", 0, OCCASION))
         outage.begin()
-        await asyncio.sleep(self._chance.number(f"{outage.point}/lasts", *outage.seconds))
+        await asyncio.sleep(self._chance.span(f"{outage.point}/lasts", *outage.seconds))
         outage.end()
 
     def calm_down(self) -> None:
@@ -89,7 +89,7 @@ class Outside:
             back_again = partial(setattr, place, "drift", "")
             yield Outage(point, Fault.DRIFT, (60, 1_800), drifts, back_again)
             push = partial(self._ground.push, scene.repo, f"other-{scene.name}-{number}")
-            yield Outage(f"push-{scene.name}.{number}", Fault.MAIN_MOVED, (0, 1), push, _nothing)
+            yield Outage(f"push-{scene.name}.{number}", Fault.MAIN_MOVED, (1, 2), push, _nothing)
 
     def _flag(
         self, point: str, fault: Fault, seconds: tuple[float, float], flag: tuple[object, str]
