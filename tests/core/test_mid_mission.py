@@ -39,6 +39,7 @@ from swarm.core.evidence import (
     MainSeen,
     OrderRefused,
     Promoted,
+    RegimeRead,
     Restaged,
     Reverted,
     RunEnded,
@@ -126,10 +127,10 @@ class Evidence:
             percent=percent, **over,
         )  # fmt: skip
 
-    def looked(self, look, step=0, number=0):
+    def looked(self, look, step=0, number=0, regime=None):
         return self._add(
             LookTaken, "look", TARGET, HEAD, f"{step}.{number}", target=TARGET, step=step,
-            number=number, look=look, at=look.observed_at,
+            number=number, look=look, at=look.observed_at, regime=regime,
         )  # fmt: skip
 
     def promoted(self, target=TARGET, revision=HEAD):
@@ -701,6 +702,40 @@ def test_what_was_proven_before_a_step_got_another_weight_is_no_proof_of_it():
     assert orders(snap, SetTraffic) == []
     (verdict,) = (r.verdict for r in records(snap, GiveVerdict) if r.subject.endswith("#50"))
     assert (verdict.answer, verdict.reason) == (Answer.WAIT, "NoLookYet")
+
+
+@pytest.mark.req("REG-8", "FRZ-5", "GATE-5")
+def test_a_broken_limit_takes_the_rollout_back_and_freezes_the_class_at_once():
+    trading = steps_of(10, 100)
+    trading["installation"] = replace(
+        trading["installation"], regimes=((TARGET, 5 * MINUTE),), class_freeze_after=9
+    )
+    broken = RegimeRead(regime="trend", at=NOON, breached=("momentum broke a limit",))
+    bad = rolling(at=NOON - 3 * MINUTE).looked(look(NOON - 2 * MINUTE), regime=broken)
+    assert orders(bad.snapshot(**trading), Abort)
+    assert orders(bad.snapshot(**trading), SetTraffic) == []
+    (given,) = (
+        r for r in records(bad.snapshot(**trading), GiveVerdict) if r.verdict.answer is Answer.FAIL
+    )
+    kept = ((given.gate, given.subject, given.verdict),)
+    done = bad.aborted().reverted().mission(verdicts=kept)
+    gone = bad.snapshot(missions=(done,), **trading)
+    settled, reason, _ = outcome(gone)
+    assert (settled, reason) == (OutcomeKind.ROLLED_BACK, "LimitBreached")
+    (frozen,) = (record.freeze for record in records(gone, OpenFreeze))
+    assert (frozen.mission_class, frozen.reason) == ("tidy", "LimitBreached")
+
+
+@pytest.mark.req("REG-8", "GATE-5")
+def test_a_target_that_trades_goes_no_further_without_a_word_on_its_limits():
+    trading = steps_of(10, 100)
+    trading["installation"] = replace(trading["installation"], regimes=((TARGET, 5 * MINUTE),))
+    clean = RegimeRead(regime="trend", posture="normal", at=NOON - 2 * MINUTE)
+    for read, further in ((None, []), (clean, [100])):
+        good = rolling(at=NOON - 3 * MINUTE).looked(look(NOON - 2 * MINUTE), regime=read)
+        good.looked(look(NOON - MINUTE, 50_000.0), number=1, regime=read)
+        found = orders(good.snapshot(**trading), SetTraffic)
+        assert [order.percent for order in found] == further
 
 
 @pytest.mark.req("GATE-5", "MODE-6")

@@ -135,13 +135,36 @@ class TrafficSet(_Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegimeRead:
+    """What was known of the regime that a target trades in, and of its limits, at one look.
+
+    regime, posture: of the newest stored state; "" when none is.
+    state:    SHA-256 of that state, so that the very one can be found again.
+    at:       when the oldest of the words that count was said; None while one is missing.
+    breached: the words that say that a limit was broken.
+    lacking:  what nobody has said.
+    """
+
+    regime: str = ""
+    posture: str = ""
+    state: str = ""
+    at: datetime | None = None
+    breached: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookTaken(_Fact):
-    """One reading of both arms' counters at one rollout step (or in the SLO window)."""
+    """One reading of both arms' counters at one rollout step (or in the SLO window).
+
+    regime: None where the installation binds the target to none.
+    """
 
     target: str
     step: int
     number: int
     look: Look
+    regime: RegimeRead | None = None
     kind: Literal["look-taken"] = "look-taken"
 
 

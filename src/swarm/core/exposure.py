@@ -36,6 +36,7 @@ class Exposure:
         self.steps = view.snapshot.spec.delivery.rollout.steps
         self.last = len(self.steps) - 1
         self.risk = self._risk()
+        self.word_lasts = dict(view.snapshot.installation.regimes).get(name)
 
     def say(self) -> Word:
         """The next thing for this target; content once it runs the revision, and that alone."""
@@ -120,10 +121,12 @@ class Exposure:
         if self._exposed(number + 1) is not None:
             return None
         limits = progressive_rollout.thresholds(self.view.snapshot.installation, self.risk)
-        verdict = progressive_rollout.judge(self.target, number, limits, exposed.at)
+        verdict = progressive_rollout.judge(
+            self.target, number, limits, exposed.at, self.word_lasts
+        )
         kept = self._kept(progressive_rollout.NAME, number, verdict)
         if verdict.answer is Answer.FAIL:
-            return self._back(Reason.CANARY_FAILED, verdict.detail).recording(*kept)
+            return self._back(_why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(*kept)
         until = exposed.at + limits.max_hold
         look = self._look(number, limits.look_every, verdict, until)
         if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
@@ -141,10 +144,10 @@ class Exposure:
         if exposed is None:
             return self._expose(self.last)
         limits = self.view.snapshot.installation.slo
-        verdict = post_deploy_slo.judge(self.target, self.last, limits, exposed.at)
+        verdict = post_deploy_slo.judge(self.target, self.last, limits, exposed.at, self.word_lasts)
         kept = self._kept(post_deploy_slo.NAME, self.last, verdict)
         if verdict.answer is Answer.FAIL:
-            return self._back(Reason.SLO_REGRESSED, verdict.detail).recording(*kept)
+            return self._back(_why(verdict, Reason.SLO_REGRESSED), verdict.detail).recording(*kept)
         until = exposed.at + limits.max_hold
         look = self._look(self.last, limits.look_every, verdict, until)
         if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
@@ -246,6 +249,12 @@ class Exposure:
 
     def _back(self, reason: Reason, detail: str) -> Saying:
         return saga.roll_back(ROOM, self.mission, self.found, self.view, (reason, detail))
+
+
+def _why(verdict: Verdict, otherwise: Reason) -> Reason:
+    """A broken limit is named as such; any other failure is that of the gate."""
+    broken = verdict.reason == Reason.LIMIT_BREACHED
+    return Reason.LIMIT_BREACHED if broken else otherwise
 
 
 def _same(seen: str, wanted: str) -> bool:

@@ -80,6 +80,8 @@ class Reason(StrEnum):
     SLO_PENDING = "SloPending"  #: the observation window is running
     SLO_HELD = "SloHeld"  #: the observation window ended within its limits
     SLO_REGRESSED = "SloRegressed"  #: the service got worse after full exposure
+    LIMIT_BREACHED = "LimitBreached"  #: a limit of the regime that the target trades in was broken
+    LIMITS_UNPROVEN = "LimitsUnproven"  #: no fresh word that the limits of the regime hold
     DIGEST_DENIED = "DigestDenied"  #: this revision was rolled back here before
     ROLLING_BACK = "RollingBack"  #: the rollback saga is under way
     ROLLBACK_REFUSED = "RollbackRefused"  #: the target refused to be taken back; a person must act

@@ -60,6 +60,7 @@ class Installation:
     undecided_promotes: what an R0 or R1 canary without a verdict does after the longest hold.
     need_cooldown:   how long a need rests after a mission for it ended badly.
     class_freeze_after: consecutive failures of one class that freeze the class.
+    regimes:         targets that trade -> how old a word on their regime and limits may be.
     """
 
     checks: frozenset[str] = frozenset()
@@ -79,6 +80,7 @@ class Installation:
     need_cooldown: timedelta = timedelta(hours=6)
     needs_token: bool = False
     class_freeze_after: int = 2
+    regimes: tuple[tuple[str, timedelta], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

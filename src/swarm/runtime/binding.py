@@ -88,6 +88,7 @@ def installation(settings: Settings, spec: SwarmSpec) -> Installation:
         need_cooldown=loop.need_cooldown,
         needs_token=bool(loop.resume_token_sha256),
         class_freeze_after=loop.class_freeze_after,
+        regimes=tuple(sorted((name, one.word_lasts) for name, one in settings.regimes.items())),
     )
 
 

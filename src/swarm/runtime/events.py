@@ -18,6 +18,7 @@ class Event(StrEnum):
     SOURCE_BACK = "source.back"  #: a dark source answers again
     TRAIL_SEALED = "trail.sealed"  #: what happened was signed and written down outside
     SEAL_REFUSED = "seal.refused"  #: it could not be; the trail is not sealed meanwhile
+    LIMIT_BREACHED = "limit.breached"  #: a limit of a target that trades was broken; it is frozen
     TARGET_DRIFTED = "target.drifted"  #: a target runs what Git does not say
     TARGET_HEALED = "target.healed"  #: a target ran what Git does not say, and was put right
     TARGET_SETTLED = "target.settled"  #: a drifted target runs what Git says again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -32,6 +32,7 @@ from swarm.runtime.policy_settings import (
     SealSettings,
     SloSettings,
 )
+from swarm.runtime.regime.settings import RegimeSettings
 
 FILE = "swarm.toml"
 LARGEST = 1024 * 1024
@@ -66,6 +67,12 @@ class Settings(BaseSettings):
     )
     targets: dict[str, TargetSettings] = Field(
         default={}, max_length=100, description="Services of `delivery.deploymentTargets`, by name."
+    )
+    regimes: dict[str, RegimeSettings] = Field(
+        default={},
+        max_length=100,
+        description="Targets of `[targets]` that trade, by the target's name. A broken limit takes"
+        " a rollout back and freezes the Swarm.",
     )
     sources: dict[str, AnySource] = Field(
         default={}, max_length=500, description="Sources of `discovery.sources`, by name."
@@ -105,6 +112,14 @@ class Settings(BaseSettings):
         """The environment wins over the file, so that one file serves many machines."""
         del settings_cls, dotenv_settings, file_secret_settings
         return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _regimes_of_targets(self) -> Self:
+        """A regime of a target that is not there would be watched by nobody."""
+        for name in self.regimes.keys() - self.targets.keys():
+            known = ", ".join(self.targets) or "none"
+            raise ValueError(f"regimes.{name}: there is no target {name!r}; there are: {known}")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -35,6 +35,7 @@ from swarm.adapters.local.sources.checkout import Checkouts
 from swarm.adapters.local.targets import LocalTargets
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.bell import PostgresBell
+from swarm.adapters.postgres.store.desk.freezes import FreezeDesk
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.missions import PostgresMissions
 from swarm.adapters.postgres.store.orders import PostgresOrders
@@ -53,6 +54,8 @@ from swarm.runtime.database import server_of
 from swarm.runtime.hands import Hands
 from swarm.runtime.home import Home
 from swarm.runtime.job_keeper import JobKeeper
+from swarm.runtime.regime.keeper import RegimeKeeper
+from swarm.runtime.regime.reading import RegimeReader, WithRegime
 from swarm.runtime.seal_keeper import SealKeeper
 from swarm.runtime.settings import Settings, load
 from swarm.runtime.source_keeper import SourceKeeper
@@ -113,13 +116,14 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     checks = LocalChecks(
         settings.checks, forge, home.jobs / "checks", on_finished=news.about, hidden=hidden
     )
+    trading = RegimeReader(database, settings.regimes, now)
     hands = Hands(
         runs=runs,
         checks=checks,
         forge=forge,
         attestations=LocalAttestations(settings.attestations, forge, home.jobs / "attest"),
         targets=targets,
-        metrics=targets,
+        metrics=WithRegime(targets, trading),
         channel=LocalChannel(settings.channels, home.logs),
         pages=WebPages(_on_the_network(settings), now),
         files=CitedFiles(forge, now),
@@ -135,6 +139,9 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     if settings.targets:
         repos = {target: one.repo for target, one in settings.targets.items()}
         keepers.append(TargetKeeper(repos, targets, checkouts, intake, specs))
+    if settings.regimes:
+        desk, token = FreezeDesk(database, name), bool(settings.loop.resume_token_sha256)
+        keepers.append(RegimeKeeper(trading, desk, specs, now, needs_token=token))
     seals = PostgresSeals(database, notary(home))
     keepers.append(SealKeeper(seals, settings.seals.every, hands.channel, settings.seals.channel))
     return Parts(

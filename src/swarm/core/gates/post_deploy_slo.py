@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.findings import TargetFindings
+from swarm.core.policy import regime_limits
 from swarm.core.reasons import Reason
 from swarm.core.rollout.counts import Absent, ArmCounts, increase
 from swarm.core.rollout.errors import BadLooks
@@ -16,9 +17,16 @@ NAME = "post_deploy_slo"
 
 
 def judge(
-    target: TargetFindings, last_step: int, limits: SloThresholds, since: datetime
+    target: TargetFindings,
+    last_step: int,
+    limits: SloThresholds,
+    since: datetime,
+    word_lasts: timedelta | None = None,
 ) -> Verdict:
-    """Judge the looks since full exposure against objectives and the old version's counts."""
+    """Judge the looks since full exposure against objectives and the old version's counts.
+
+    word_lasts: see `regime_limits.over`.
+    """
     taken = [look for look in target.looks_at(last_step) if look.at >= since]
     again = taken[-1].at + limits.look_every if taken else None
     try:
@@ -26,13 +34,14 @@ def judge(
         judged = judge_slo(readings, limits, baseline(target, last_step))
     except BadLooks as error:
         return unreadable(error, again)
-    return Verdict(
+    verdict = Verdict(
         answer=judged.answer,
         reason=judged.reason,
         detail=judged.detail,
         evidence=tuple(look.id for look in taken),
         look_again=again,
     )
+    return regime_limits.over(verdict, taken, word_lasts)
 
 
 def unreadable(error: BadLooks, again: datetime | None) -> Verdict:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.findings import TargetFindings
 from swarm.core.nouns import Risk
+from swarm.core.policy import regime_limits
 from swarm.core.reasons import Reason
 from swarm.core.rollout.counts import Absent, Arm, Look, increase
 from swarm.core.rollout.errors import BadLooks
@@ -27,11 +28,18 @@ def thresholds(installation: Installation, risk: Risk) -> CanaryThresholds:
     return installation.canary.strict() if risk is Risk.R3 else installation.canary
 
 
-def judge(target: TargetFindings, step: int, limits: CanaryThresholds, since: datetime) -> Verdict:
+def judge(
+    target: TargetFindings,
+    step: int,
+    limits: CanaryThresholds,
+    since: datetime,
+    word_lasts: timedelta | None = None,
+) -> Verdict:
     """The sequential test over all looks of this rollout up to `step`, exposed `since` then.
 
     What was proven at another weight is remembered and proves nothing at this one: a smaller step,
     or this one before a policy changed its weight.
+    word_lasts: see `regime_limits.over`.
     """
     here = [taken for taken in target.looks_at(step) if taken.at >= since]
     known = [taken for taken in target.looks if taken.step <= step]
@@ -49,13 +57,14 @@ def judge(target: TargetFindings, step: int, limits: CanaryThresholds, since: da
             reason=Reason.CANARY_UNDECIDED,
             detail=f"the readings cannot be compared: {error.message}",
         )
-    return Verdict(
+    verdict = Verdict(
         answer=judged.answer,
         reason=judged.reason,
         detail=f"{judged.detail}{forecast}",
         evidence=tuple(taken.id for taken in here),
         look_again=judged.look_again,
     )
+    return regime_limits.over(verdict, here, word_lasts)
 
 
 def _series(target: TargetFindings) -> str:

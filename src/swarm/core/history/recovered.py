@@ -18,6 +18,7 @@ _REASONS = frozenset(
         Reason.CANARY_FAILED,
         Reason.CANARY_UNDECIDED,
         Reason.SLO_REGRESSED,
+        Reason.LIMIT_BREACHED,
         Reason.SYNC_FAILED,
         Reason.TARGET_DRIFTED,
         Reason.ORDER_REFUSED,

@@ -23,6 +23,12 @@ GATE_FAILURES = {
     Reason.CANARY_UNDECIDED,
     Reason.SLO_REGRESSED,
     Reason.ORDER_REFUSED,
+    Reason.LIMIT_BREACHED,
+}
+#: What freezes the class at once, however seldom it happens (GATE-6, FRZ-5).
+AT_ONCE = {
+    Reason.SLO_REGRESSED: "made the service worse after full exposure",
+    Reason.LIMIT_BREACHED: "broke a limit of its regime",
 }
 
 
@@ -137,10 +143,10 @@ def _freezes(last: Settled, reason: str, snapshot: Snapshot) -> tuple[Freeze, ..
         needs_token=snapshot.installation.needs_token,
     )
     opened = freeze.opened_by(last, snapshot.settled, snapshot.swarm, limits)
-    if reason == Reason.SLO_REGRESSED and all(
-        hold.mission_class != last.mission_class for hold in opened
-    ):
-        opened = (*opened, freeze.slo_freeze(last, snapshot.swarm, limits))
+    known = any(hold.mission_class == last.mission_class for hold in opened)
+    if not known and (what := AT_ONCE.get(Reason(reason))) is not None:
+        why = (reason, f"{last.mission} {what}")
+        opened = (*opened, freeze.at_once(last, snapshot.swarm, limits, why))
     return opened
 
 

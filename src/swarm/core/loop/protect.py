@@ -67,7 +67,9 @@ def _broken(mission: Mission, found: Findings) -> tuple[Reason, str] | None:
         for known, subject, verdict in mission.verdicts:
             if known == gate and verdict.answer is Answer.FAIL:
                 where, _, rest = subject.partition("@")
-                return reason, f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
+                broken = verdict.reason == Reason.LIMIT_BREACHED
+                why = Reason.LIMIT_BREACHED if broken else reason
+                return why, f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
     return None
 
 

@@ -105,9 +105,8 @@ def opened_by(
     return tuple(opened)
 
 
-def slo_freeze(last: Settled, swarm: SwarmId, limits: Limits) -> Freeze:
-    """Gate 6 failed: the class freezes at once."""
-    why = ("SloRegressed", f"{last.mission} made the service worse after full exposure")
+def at_once(last: Settled, swarm: SwarmId, limits: Limits, why: tuple[str, str]) -> Freeze:
+    """The class freezes after one such ending. why: reason and a sentence."""
     return _freeze(last, swarm, limits, last.mission_class, why)
 
 

@@ -1,4 +1,4 @@
-"""A person's freeze, at once; and resuming, only when the checklist is met (FRZ-3)."""
+"""Freezing at once, by hand or for a cause; resuming, only by a met checklist (FRZ-3)."""
 
 from __future__ import annotations
 
@@ -58,19 +58,41 @@ class FreezeDesk:
 
         The hold itself waits for no lock that a controller may keep; its trail event follows.
         """
-        words = sentence(reason)
+        held = await self.hold(
+            swarm, reason, mission_class=mission_class, lasts=lasts, needs_token=needs_token
+        )
+        assert held is not None  # noqa: S101 - each freeze by hand is one of its own
+        return held
 
-        async def hold(connection: AsyncConnection[Any]) -> tuple[Any, ...]:
+    async def hold(
+        self,
+        swarm: SwarmId,
+        detail: str,
+        *,
+        why: str = "Person",
+        cause: str = "",
+        mission_class: str = EVERYTHING,
+        lasts: timedelta | None = None,
+        needs_token: bool = False,
+    ) -> Frozen | None:
+        """Hold a scope for a reason; None when this very cause held it before.
+
+        cause: what brought it about, known by its id; "" for whoever holds it, now.
+        """
+        words = sentence(detail)
+
+        async def hold(connection: AsyncConnection[Any]) -> tuple[Any, ...] | None:
             found = await connection.execute("select now()")
             now = (await found.fetchone() or (None,))[0]
             assert isinstance(now, datetime)  # noqa: S101 - the server's clock
+            about = f"{why}:{cause}" if cause else f"{self._by}:{now.isoformat()}"
             values = {
-                "id": freeze_id(swarm, mission_class, f"{self._by}:{now.isoformat()}"),
+                "id": freeze_id(swarm, mission_class, about),
                 "swarm": swarm,
                 "mission_class": mission_class,
-                "reason": "Person",
+                "reason": why,
                 "detail": words,
-                "cause": self._by,
+                "cause": cause or self._by,
                 "since": now,
                 "until": now + lasts if lasts is not None else None,
                 "needs_token": needs_token,
@@ -78,14 +100,16 @@ class FreezeDesk:
             }
             made = await connection.execute(statements("missions")["freeze"], values)
             await connection.execute(statements("tick")["wake"], {"swarm": swarm})
-            return await made.fetchone() or ("", None, True)
+            return await made.fetchone()
 
-        id_, until, fresh = await self._database.run(hold)
+        if (row := await self._database.run(hold)) is None:
+            return None
+        id_, until, fresh = row
         await hint(self._database, swarm)
         kind = EventKind.FREEZE_OPENED if fresh else EventKind.FREEZE_EXTENDED
         body = {
-            "freeze": id_, "class": mission_class, "reason": "Person", "detail": words,
-            "cause": self._by, "until": until.isoformat() if until else None,
+            "freeze": id_, "class": mission_class, "reason": why, "detail": words,
+            "cause": cause or self._by, "until": until.isoformat() if until else None,
         }  # fmt: skip
         recorded = await self._record(swarm, kind, body)
         return Frozen(
