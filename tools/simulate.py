@@ -3,6 +3,7 @@
     python3 dev.py simulate                          200 seeds, a day each
     python3 dev.py simulate --years 100              for the night before a release
     python3 dev.py simulate --seed 17                one seed, told in full if it fails
+    python3 dev.py simulate --week quant             its reports of a shadow week and the next one
 
 Everything is drawn from the seed: the installation, what goes wrong and when. A seed that fails is
 shrunk to a short story with the one command that shows it again. Exit status: 0 all promises were
@@ -30,10 +31,14 @@ from swarm.runtime.hands import Hands
 from swarm.runtime.source_keeper import SourceKeeper
 from swarm.runtime.target_keeper import TargetKeeper
 from swarm.testing.simulation import marks
+from swarm.testing.simulation.cast import Cast
 from swarm.testing.simulation.replica import Parts
 from swarm.testing.simulation.shrink import shrink
-from swarm.testing.simulation.simulation import DAY, Result, Simulation, Trial
+from swarm.testing.simulation.simulation import DAY, Follow, Result, Simulation, Trial
 from swarm.testing.simulation.story import command, tell
+from swarm.testing.simulation.week import PROFILES, Fortnight
+from swarm.testing.simulation.week import cast as cast_of
+from week import tell as tell_week
 
 BATCH = 200  #: seeds from which on every rare thing must have been met
 BROKEN = 3
@@ -68,9 +73,9 @@ async def start(parts: Parts) -> None:
     await controller.run(asyncio.Event())
 
 
-def simulate(trial: Trial) -> Result:
+def simulate(trial: Trial, cast: Cast | None = None, follow: Follow | None = None) -> Result:
     """Run one trial; an exception that the program itself logs is a fault."""
-    simulation = Simulation(trial, start)
+    simulation = Simulation(trial, start, cast, follow)
 
     def watch(_: Any, method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
         simulation.faults.append(f"{method} {dict(event)!r}"[-2_000:])
@@ -123,7 +128,9 @@ def batch(trials: Sequence[Trial], workers: int) -> Iterator[Sum]:
 def main(arguments: Sequence[str]) -> int:
     """Parse, simulate, report."""
     options = parser().parse_args(arguments)
-    lasts = timedelta(minutes=options.minutes) if options.minutes else options.days * DAY
+    if options.week is not None:
+        return week(options.week, options.seed or 0, round(options.days or 7))
+    lasts = timedelta(minutes=options.minutes) if options.minutes else (options.days or 1.0) * DAY
     if options.seed is not None:
         return one(
             Trial(
@@ -139,6 +146,21 @@ def main(arguments: Sequence[str]) -> int:
         seeds = max(1, round(options.years * 365 * DAY / lasts))
     trials = [Trial(seed=options.first + number, lasts=lasts) for number in range(seeds)]
     return many(trials, options.workers)
+
+
+def fortnight(profile: str, seed: int, days: int = 7) -> tuple[Fortnight, Result]:
+    """So many days of shadow and as many of limited lights-out, with an owner who reads."""
+    cast = cast_of(profile)
+    owner = Fortnight(scene=cast.scenes[0], seed=seed, days=days)
+    return owner, simulate(Trial(seed=seed, lasts=owner.lasts), cast, owner.follow)
+
+
+def week(profile: str, seed: int, days: int) -> int:
+    """A shadow week and a limited lights-out week, as the owner reads them."""
+    owner, result = fortnight(profile, seed, days)
+    print("\n".join(tell_week(owner, result)))
+    print("\n".join(result.what()) or "kept every promise")
+    return BROKEN if result.failed else 0
 
 
 def one(trial: Trial, *, told: bool) -> int:
@@ -217,9 +239,10 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--seeds", type=int, default=BATCH, help="how many (default: 200)")
     top.add_argument("--first", type=int, default=0, help="the first of them (default: 0)")
-    top.add_argument("--days", type=float, default=1.0, help="simulated days per seed")
+    top.add_argument("--days", type=float, help="simulated days: 1 per seed, 7 per week")
     top.add_argument("--minutes", type=float, default=0.0, help="instead of days")
     top.add_argument("--years", type=float, help="instead of --seeds: so many years in all")
+    top.add_argument("--week", choices=PROFILES, help="the first two weeks of a profile, as read")
     top.add_argument("--seed", type=int, help="this one alone")
     top.add_argument("--story", action="store_true", help="with --seed: tell it if all is well too")
     top.add_argument("--off", default="", help="decisions to switch off, by name, with commas")

@@ -49,7 +49,7 @@ def test_a_spent_budget_reads_as_blocked(shop, costly_world):
 @pytest.mark.slow
 @pytest.mark.req("VAL-4")
 def test_the_shadow_report_counts_what_people_made_of_it(shop):
-    """Three recommendations: one is carried out afterwards, one turned down, one stays open."""
+    """One recommendation is delivered afterwards, one turned down, and one is done by hand."""
     assert "in shadow mode" in shop("shadow", "start").out
     assert "already" in shop("shadow", "start").out
     titles = ("drop the old cipher", "sweep the yard of scripts", "rename the billing table")
@@ -69,15 +69,26 @@ def test_the_shadow_report_counts_what_people_made_of_it(shop):
     shop("need", "reopen", needs[0], "--reason", "do it")
     with shop.working():
         shop.wait_for("missions", lambda row: row["outcome"] == "delivered")
+    by_hand = shop.need("throw the old fax number out")
+    for need in (needs[2], by_hand):
+        assert f"{need} done, says" in shop("need", "done", need, "--reason", "did it").out
     report = shop("shadow", "report", "-o", "json").json
     (row,) = report["classes"]
     assert (row["risk"], row["recommended"], row["accepted"], row["turned_down"], row["open"]) == (
-        1, 3, 1, 1, 1,
+        1, 3, 2, 1, 0,
     )  # fmt: skip
-    assert row["precision"] == 0.5
-    assert report["verdict"].startswith("ready for limited lights-out: no, R1 has 2 of 10 answers")
+    assert row["precision"] == 2 / 3
+    assert report["verdict"].startswith("ready for limited lights-out: no, R1 has 3 of 10 answers")
+    assert [row["need"] for row in report["missed"]] == [by_hand]
     told = shop("shadow", "report").out
-    assert "recommended 3, accepted 1, turned down 1, open 1; precision 0.50" in told
+    assert "recommended 3, accepted 2, turned down 1, open 0; precision 0.67" in told
+    assert "throw the old fax number out" in told
+    assert shop("need", "done", by_hand, "--reason", "again").code == 7
+    digest = shop("report").lines
+    assert "3 recommended in shadow mode, and nothing done" in digest
+    assert "1 missions ended, 0.00 spent" in digest
+    assert [words for words in digest if "delivered" in words and "drop the old cipher: " in words]
+    assert [words for words in digest if words.endswith("R1  sweep the yard of scripts")]
 
 
 def test_the_daily_report_begins_with_what_only_a_person_can_move(shop):

@@ -11,7 +11,8 @@ from swarm.core.decide import decide
 from swarm.runtime import controller
 from swarm.runtime.target_keeper import TargetKeeper
 from swarm.testing.simulation import scene
-from swarm.testing.simulation.simulation import Trial, size
+from swarm.testing.simulation.cast import size
+from swarm.testing.simulation.simulation import Trial
 from swarm.testing.simulation.story import tell
 
 

@@ -217,3 +217,29 @@ def reopen(
         return await People(database, me()).reopen_need(need, reason)
 
     emit(f"{ask(home, work)} open again")
+
+
+@app.command
+def done(
+    need: Need,
+    /,
+    *,
+    reason: Reason,
+    home: Home = None,
+) -> None:
+    """Say that people carried a need out, so that nothing does it again.
+
+    In shadow mode this is how a recommendation is accepted; what nothing had recommended counts
+    as missed. It says nothing about any gate, and changes no repository.
+
+    Exit status: 0 noted; 5 not found; 7 it is not open.
+
+    Example: swarmctl need done n-17ab --reason "did it this morning"
+    """
+
+    async def work(database: Database) -> str:
+        from swarm.adapters.postgres.store.desk.people import People  # noqa: PLC0415
+
+        return await People(database, me()).finish_need(need, reason)
+
+    emit(f"{ask(home, work)} done, says {me()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,8 @@ from swarm.cli.output import Form, emit, line, show_one
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
+
+RECOMMENDED = "recommended"  #: the outcome of shadow mode
 
 
 def report(
@@ -55,29 +58,46 @@ def report(
     if not output.for_people:
         show_one("DailyReport", {"since": begin, **found}, output)
         return
-    _needs_you(found)
-    outcomes = found["outcomes"]
-    cost = sum(row["cost"] for row in outcomes)
-    emit(f"{len(outcomes)} missions ended, {money(cost)} spent")
-    for row in outcomes:
+    for told in digest(found):
+        emit(told)
+
+
+def digest(found: Mapping[str, Any]) -> Iterator[str]:
+    """The review as lines, what only a person can move first.
+
+    found: rows of `outcomes` that ended, and of what is `open`; open `approvals` and `freezes`;
+           sources that are `dark`.
+    """
+    yield from _needs_you(found)
+    recommended = [row for row in found["outcomes"] if row["outcome"] == RECOMMENDED]
+    ended = [row for row in found["outcomes"] if row["outcome"] != RECOMMENDED]
+    yield f"{len(ended)} missions ended, {money(sum(row['cost'] for row in ended))} spent"
+    for row in ended:
         took = length_of(row["seconds"] or 0)
-        detail = line(row["detail"])
-        emit(f"  {row['mission'][:SHORT_ID]}  {row['outcome']:<11}  {took:>4}  {detail}")
-    emit(f"{len(found['open'])} missions are open")
+        yield f"  {row['mission'][:SHORT_ID]}  {row['outcome']:<11}  {took:>4}  {_what(row)}"
+    if recommended:
+        yield f"{len(recommended)} recommended in shadow mode, and nothing done"
+    for row in recommended:
+        yield f"  {row['mission'][:SHORT_ID]}  R{row['risk']}  {line(row['title'])}"
+    yield f"{len(found['open'])} missions are open"
     for row in found["open"]:
         next_ = line(row["next_action"] or "")
-        emit(f"  {row['id'][:SHORT_ID]}  {row['reason']}: {next_}  ({line(row['title'])})")
+        yield f"  {row['id'][:SHORT_ID]}  {row['reason']}: {next_}  ({line(row['title'])})"
 
 
-def _needs_you(found: dict[str, Any]) -> None:
-    """What only a person can move, first."""
+def _what(row: Mapping[str, Any]) -> str:
+    """What a mission was for, and why it ended so."""
+    return f"{line(row['title'])}: {line(row['detail']) or row['reason']}"
+
+
+def _needs_you(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found["approvals"]:
         until = f"{row['expires_at']:%Y-%m-%d %H:%M} UTC"
         title = line(row["title"])
-        emit(f"needs you: approve {row['mission'][:SHORT_ID]} until {until}: {title}")
+        yield f"needs you: approve {row['mission'][:SHORT_ID]} until {until}: {title}"
     for row in found["freezes"]:
         until = f"until {row['until']:%Y-%m-%d %H:%M} UTC" if row["until"] else "until resumed"
         detail = line(row["detail"])
-        emit(f"frozen:    {row['mission_class']} {until}: {row['reason']}: {detail}")
+        yield f"frozen:    {row['mission_class']} {until}: {row['reason']}: {detail}"
     for row in found["dark"]:
-        emit(f"dark:      source {row['name']}: {line(row['detail'])}")
+        yield f"dark:      source {row['name']}: {line(row['detail'])}"

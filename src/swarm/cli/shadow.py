@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,8 +54,9 @@ def report(
 ) -> None:
     """Compare predicted with accepted: precision per risk class, calibration, missed needs.
 
-    A recommendation counts as accepted when its need was carried out, and as turned down when a
-    person rejected it; the rest is open, and counts for neither. Changes no mode by itself.
+    A recommendation counts as accepted when its need was carried out, by a later mission or by
+    people (`swarmctl need done`), and as turned down when a person rejected it; the rest is open,
+    and counts for neither. Changes no mode by itself.
 
     Exit status: 0, whatever the verdict; 2 wrong use; 5 no such Swarm.
 
@@ -73,21 +75,27 @@ def report(
     if not output.for_people:
         show_one("ShadowReport", {"since": begin, **found}, output)
         return
-    emit(found["verdict"])
+    for told in readiness(found):
+        emit(told)
+
+
+def readiness(found: Mapping[str, Any]) -> Iterator[str]:
+    """What `runtime.shadow_report.judge` found, as lines, the verdict first."""
+    yield str(found["verdict"])
     for row in found["classes"]:
         precision = "no answer yet" if row["precision"] is None else f"{row['precision']:.2f}"
-        emit(
+        yield (
             f"  R{row['risk']}  recommended {row['recommended']}, accepted {row['accepted']},"
             f" turned down {row['turned_down']}, open {row['open']}; precision {precision}"
         )
     for row in found["calibration"]:
         low, high = row["between"]
-        emit(
+        yield (
             f"  confidence {low:.1f}-{high:.1f}: {row['accepted']} of {row['answered']} accepted"
             f" (predicted {row['predicted']:.2f})"
         )
     for row in found["missed"]:
-        emit(f"  missed  {row['need'][:SHORT_ID]}  {line(row['title'])}")
+        yield f"  missed  {row['need'][:SHORT_ID]}  {line(row['title'])}"
 
 
 def _set(swarm: str, home: Home, *, shadow: bool) -> None:

@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     SHADOW_SET = "shadow.set"
     NEED_REOPENED = "need.reopened"
     NEED_REJECTED = "need.rejected"
+    NEED_DONE = "need.done"
     MISSION_OPENED = "mission.opened"
     MISSION_SETTLED = "mission.settled"
     ORDER_ISSUED = "order.issued"

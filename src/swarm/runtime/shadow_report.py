@@ -28,11 +28,14 @@ def judge(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def answer(row: Mapping[str, Any]) -> bool | None:
-    """True when people accepted a recommendation, False when they turned it down, None if open."""
+    """True when people accepted a recommendation, False when they turned it down, None if open.
+
+    What Gate 1 refused since, and a later mission that failed, is nobody's answer.
+    """
     if row["state"] == "done" or row["then_outcome"] == "delivered":
         return True
-    by_person = row["state"] == "rejected" and "recommended" not in (row["state_reason"] or "")
-    return False if by_person else None
+    by_person = row["state"] == "rejected" and row["turned_down"]
+    return False if by_person or row["then_outcome"] == "rejected" else None
 
 
 def _class(risk: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

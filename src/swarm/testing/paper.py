@@ -179,6 +179,16 @@ class PaperStore(PaperRows):
         if self.world.shadow is not before:
             self.tell(EventKind.SHADOW_SET, {"shadow": self.world.shadow})
 
+    def move_need(self, need: str, state: NeedState, reason: str) -> None:
+        """A person rejects an open need, opens a closed one, or carried one out."""
+        kinds = {NeedState.REJECTED: EventKind.NEED_REJECTED, NeedState.DONE: EventKind.NEED_DONE}
+        known = self.needs[need]
+        self.moved_at[need] = self.now
+        self.needs[need] = replace(known, state=state, not_before=None)
+        body = {"need": need, "class": known.mission_class, "reason": reason}
+        self.tell(kinds.get(state, EventKind.NEED_REOPENED), body)
+        self.woken = True
+
     def freeze(self, hold: Freeze) -> None:
         """Hold a scope; an open freeze of the scope is extended."""
         self.open_freeze(OpenFreeze(freeze=hold))

@@ -49,6 +49,7 @@ from swarm.core.history.journal import Deed, Effect
 from swarm.core.nouns import Change, Risk
 from swarm.core.rollout.counts import Look
 from swarm.ports.reply import Done, Later, No, Reply
+from swarm.testing.simulation.cast import COST_MOST
 from swarm.testing.simulation.chance import Chance, Fault
 from swarm.testing.simulation.mix import Mix
 from swarm.testing.simulation.place import NEVER, Place, Weather
@@ -71,12 +72,13 @@ class Ground(World):
     """Every port's other end. keyed: targets know the keys of orders; off, to see it missed.
 
     effects: the journal.    now: the clock of whoever asks.
+    cost_most: what one run costs at most, in micro-units.
     """
 
     def __init__(self, now: Callable[[], datetime], chance: Chance, mix: Mix) -> None:
         super().__init__(now)
         self._true, self._chance, self._mix = now, chance, mix
-        self.keyed = True
+        self.keyed, self.cost_most = True, COST_MOST
         self.effects: list[Effect] = []
         self.places: dict[str, Place] = {}
         self.weather = Weather()
@@ -167,7 +169,7 @@ class Ground(World):
         return await self._ended(order)
 
     async def _ended(self, order: StartRun) -> Reply:
-        cost = int(self._chance.number(f"{order.key}/cost", 0, 110))
+        cost = int(self._chance.number(f"{order.key}/cost", 0, self.cost_most))
         if self._happens(order, Fault.BAD_WORK):
             result = self._chance.choice(f"{order.key}/result", _RESULTS)
             broke = ("Symlink: a: link",) if result is RunResult.REFUSED else ()

@@ -30,6 +30,7 @@ class Scene:
     """One swarm: its spec and what its installation binds its names to.
 
     news_every: pause between two things that its sources have to say.
+    news:       what they say, in turn; trusts: how much it may be worth.
     """
 
     swarm: SwarmId
@@ -40,6 +41,8 @@ class Scene:
     installation: Installation
     budget: BudgetTerms
     news_every: timedelta
+    news: tuple[str, ...] = ("Something to mend, number {number}",)
+    trusts: tuple[float, ...] = (0.9,)
     _known: dict[int, tuple[SwarmSpec, Binding]] = field(default_factory=dict)
 
     def binding(self, spec: SwarmSpec) -> Binding:
@@ -60,7 +63,10 @@ class Scene:
             return Terms(at, self.swarm, 0, r3)
         watched = self.target in spec.delivery.deployment_targets and self.repo in bound.attests
         lights_out = spec.mode is Mode.LIGHTS_OUT and watched
-        return Terms(at, self.swarm, NOBODY if lights_out else int(Risk.R2), r3)
+        asks_from = NOBODY if lights_out else int(Risk.R2)
+        if bound.auto_execute is not None:
+            asks_from = min(asks_from, *(set(Risk) - bound.auto_execute), NOBODY)
+        return Terms(at, self.swarm, int(asks_from), r3)
 
 
 def _plain(installation: Installation) -> list[object]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.history.check import check
@@ -19,8 +18,8 @@ from swarm.core.history.finding import Judgement
 from swarm.core.history.journal import Entry, History, Terms
 from swarm.core.ids import SwarmId
 from swarm.ports.store import Binding
-from swarm.testing.simulation import mix as mixes
-from swarm.testing.simulation import scene as scenes
+from swarm.testing.simulation import cast as casts
+from swarm.testing.simulation.cast import Cast
 from swarm.testing.simulation.chance import Chance, Fault
 from swarm.testing.simulation.clockwork import VirtualLoop
 from swarm.testing.simulation.ground import Ground
@@ -100,40 +99,32 @@ class Result:
         return (*broken, *stuck, *(f"fault: {one}" for one in self.faults))
 
 
-class Size(NamedTuple):
-    """How many swarms and controllers a seed has, and how often they look by themselves."""
-
-    swarms: int
-    controllers: int
-    poll: timedelta
-
-
-def size(seed: int) -> Size:
-    """The size of a seed's installation: small ones find as much, and in less time."""
-    dice = random.Random(f"size {seed}")  # noqa: S311 - a seeded draw, no secret
-    swarms, controllers = dice.choice((1, 1, 1, 2)), dice.choice((1, 2, 2, 3))
-    return Size(swarms, controllers, timedelta(minutes=dice.choice((2, 5, 15))))
+Follow = Callable[["Simulation"], Coroutine[Any, Any, None]]
+"""Somebody who lives beside the controllers until the trouble is over."""
 
 
 class Simulation:
     """Everything of one trial. Make it, run it once.
 
+    cast:   drawn from the seed where none is given.    follow: started with the controllers.
     faults: whoever watches the program's own log adds what must never be there.
     """
 
-    def __init__(self, trial: Trial, start: Start) -> None:
-        self._trial, self._start = trial, start
+    def __init__(
+        self, trial: Trial, start: Start, cast: Cast | None = None, follow: Follow | None = None
+    ) -> None:
+        self._trial, self._start, self._follow = trial, start, follow
+        self._cast = cast or casts.draw(trial.seed)
         self._loop = VirtualLoop(trial.seed)
         self._seconds, self._now = 0.0, BEGIN
         self._chance = Chance(trial.seed, trial.off, trial.only)
-        self._mix = mixes.draw(trial.seed)
-        drawn = [scenes.draw(trial.seed, number) for number in range(size(trial.seed).swarms)]
+        self._mix, drawn = self._cast.mix, self._cast.scenes
         self._scenes: dict[SwarmId, Scene] = {scene.swarm: scene for scene in drawn}
         self.store = TwinStore(
             clock=self.now, fenced=trial.layers.fenced, held_back=trial.layers.held_back
         )
         self.ground = Ground(self.now, self._chance, self._mix)
-        self.ground.keyed = trial.layers.keyed
+        self.ground.keyed, self.ground.cost_most = trial.layers.keyed, self._cast.cost_most
         self._sayings = Sayings(self._chance, self.ground.weather, BEGIN)
         self._outside = Outside(
             self.store, self.ground, self._scenes.values(), self._chance, self._mix
@@ -201,14 +192,17 @@ class Simulation:
 
     async def _live(self) -> None:
         for scene in self._scenes.values():
-            self.store.add(scene.swarm, scene.spec, namespace="default", name=scene.name)
-        for number in range(size(self._trial.seed).controllers):
+            kept = self.store.add(scene.swarm, scene.spec, namespace="default", name=scene.name)
+            kept.paper.change(shadow=self._cast.shadow)
+        for number in range(self._cast.size.controllers):
             self._spawn(number)
         background = [
             self._loop.create_task(self._outside.go_on(), name="weather"),
             self._loop.create_task(self._harm(), name="harm"),
             self._loop.create_task(self._speak(), name="people"),
         ]
+        if self._follow is not None:
+            background.append(self._loop.create_task(self._follow(self), name="follower"))
         over = self.now() + self._trial.lasts
         while self.now() < over and len(self.faults) < FAULTS_MOST:  # noqa: ASYNC110 - time jumps
             await asyncio.sleep(min(OCCASION, (over - self.now()).total_seconds()))
@@ -241,7 +235,7 @@ class Simulation:
             targets={scene.target: scene.repo for scene in self._scenes.values()},
             binding_of=self._bind,
             now=clock(self.now, skew),
-            poll=size(self._trial.seed).poll,
+            poll=self._cast.size.poll,
         )
         replica = Replica(parts, line, self._start)
         replica.task.add_done_callback(lambda task: self._died(number, name, task))

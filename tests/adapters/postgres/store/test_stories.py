@@ -8,17 +8,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from swarm.adapters.postgres.store.desk.look import Look
+from swarm.adapters.postgres.store.desk.people import People
 from swarm.adapters.postgres.store.desk.stories import Stories
 from swarm.adapters.postgres.store.desk.trails import Trails
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.retain import Retention, retain
 from swarm.contract.verdict import Answer, Verdict
-from swarm.core.decision import GiveVerdict, Learn, Settle
+from swarm.core.decision import GiveVerdict, Learn, RejectNeed, Settle
 from swarm.core.evidence import RunResult
 from swarm.core.ids import signal_id
 from swarm.core.nouns import Change, Outcome, OutcomeKind, Signal
 from swarm.core.trail import FaultKind
 from swarm.ports.sources import Reading
+from swarm.runtime.shadow_report import answer
 
 HOUR = timedelta(hours=1)
 SWAP = (
@@ -143,10 +145,33 @@ async def test_the_shadow_report_compares_what_was_said_with_what_came(world, ma
     )  # fmt: skip
     ended = Settle(mission=record.id, outcome=outcome, need_done=False, retry_need_at=now())
     await world.tick(make.nothing(records=(record, ended)))
-    _, missed, _ = await live_through(world, make)
+    await live_through(world, make)
+    await world.need("n-hand", "docs")
+    people = People(world.database, "alice")
+    await people.finish_need("n-hand", "did it")
     told = await stories.shadow(world.swarm, now() - HOUR)
-    assert [row["need"] for row in told["recommended"]] == ["n-1"]
-    assert [row["mission"] for row in told["missed"]] == [missed]
+    ((need, turned_down),) = [(row["need"], row["turned_down"]) for row in told["recommended"]]
+    assert (need, turned_down) == ("n-1", False)
+    assert [row["need"] for row in told["missed"]] == ["n-hand"]
+    await people.reject_need("n-1", "not worth it")
+    told = await stories.shadow(world.swarm, now() - HOUR)
+    assert [row["turned_down"] for row in told["recommended"]] == [True]
+
+
+async def test_what_gate_1_refuses_is_not_turned_down_by_anybody(world, make, stories):
+    await world.need("n-1")
+    record = make.opening("n-1")
+    outcome = Outcome(
+        kind=OutcomeKind.RECOMMENDED, reason="Shadow", detail="", at=now(), attempts=0, cost=0,
+        counts_as_failure=False,
+    )  # fmt: skip
+    ended = Settle(mission=record.id, outcome=outcome, need_done=False, retry_need_at=now())
+    await world.tick(make.nothing(records=(record, ended)))
+    gate = RejectNeed(need="n-1", reason="TooFewCitations", detail="1 of 2", at=now(), signals=1)
+    await world.tick(make.nothing(records=(gate,)))
+    (row,) = (await stories.shadow(world.swarm, now() - HOUR))["recommended"]
+    assert (row["state"], row["turned_down"]) == ("rejected", False)
+    assert answer(row) is None
 
 
 # --- the trail -----------------------------------------------------------------------------------

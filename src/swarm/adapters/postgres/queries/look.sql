@@ -122,11 +122,12 @@ where (%(swarm)s::text is null or swarm = %(swarm)s) and starts_with(key, %(like
 order by settled_at is not null, issued_at desc, key limit %(limit)s
 
 -- name: outcomes
-select mission, swarm, need, mission_class, kind, outcome, reason, detail, attempts, cost,
-       predicted_cost, seconds, counts_as_failure, landed, autonomous, at
-from outcome
-where (%(swarm)s::text is null or swarm = %(swarm)s) and starts_with(mission, %(like)s)
-order by at desc, mission limit %(limit)s
+select o.mission, o.swarm, o.need, o.mission_class, o.kind, o.outcome, o.reason, o.detail,
+       o.attempts, o.cost, o.predicted_cost, o.seconds, o.counts_as_failure, o.landed,
+       o.autonomous, o.at, m.title, m.risk
+from outcome o join mission m on m.id = o.mission
+where (%(swarm)s::text is null or o.swarm = %(swarm)s) and starts_with(o.mission, %(like)s)
+order by o.at desc, o.mission limit %(limit)s
 
 -- name: evidence
 select id, mission, swarm, decision, kind, at, body

@@ -130,9 +130,14 @@ select chain, seq, swarm, at, tx::text as tx, kind, actor, body from (
 order by last.tx, chain, seq
 
 -- name: recommended
--- What shadow mode would have done, and what became of the need since.
+-- What shadow mode would have done, and what became of the need since. Gate 1 rejects needs as
+-- well, always with a detail; a person's rejection has none.
+with refused as materialized (
+  select body::json ->> 'need' as need, at from trail
+  where chain = %(swarm)s and kind = 'need.rejected' and body::json -> 'detail' is null)
 select m.id as mission, m.need, m.title, m.mission_class, m.risk, m.repo, m.agent, m.opened_at,
        m.rank_terms, n.confidence, n.state, n.state_at, n.state_reason,
+       exists (select from refused x where x.need = m.need and x.at > m.opened_at) as turned_down,
        (select o.outcome from outcome o
         where o.need = m.need and o.outcome <> 'recommended' and o.at > m.opened_at
         order by o.at limit 1) as then_outcome
@@ -142,13 +147,13 @@ where m.swarm = %(swarm)s and m.opened_at >= %(since)s
 order by m.opened_at, m.id
 
 -- name: missed
--- Needs that people had carried out while no recommendation named them.
-select n.id as need, n.title, n.mission_class, n.confidence, o.mission, o.outcome, o.at
-from outcome o join need n on n.id = o.need
-where o.swarm = %(swarm)s and o.at >= %(since)s and o.outcome = 'delivered'
-  and not exists (select from outcome r where r.need = o.need and r.outcome = 'recommended'
-                  and r.at <= o.at)
-order by o.at, n.id
+-- Needs that people carried out while no recommendation named them and no mission did it.
+select n.id as need, n.title, n.mission_class, n.confidence, n.state_reason, n.state_at as at
+from need n
+where n.swarm = %(swarm)s and n.state = 'done' and n.state_at >= %(since)s
+  and not exists (select from outcome o where o.need = n.id
+                  and o.outcome in ('recommended', 'delivered'))
+order by n.state_at, n.id
 
 -- name: movements
 -- Every movement in the budget windows that this swarm has a part in: others may share them.

@@ -30,6 +30,11 @@ from swarm.core.trail import EventKind
 T = TypeVar("T")
 
 REASON_MOST = 2_000  #: characters; a reason is a sentence, not a log
+_MOVED = {
+    "rejected": EventKind.NEED_REJECTED,
+    "open": EventKind.NEED_REOPENED,
+    "done": EventKind.NEED_DONE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +175,10 @@ class People:
         closed = {"rejected", "expired", "done", "open"}
         return await self._move_need(ref, "open", sentence(reason), closed)
 
+    async def finish_need(self, ref: str, reason: str) -> str:
+        """Say that people carried an open need out. Returns its id."""
+        return await self._move_need(ref, "done", sentence(reason), {"open"})
+
     async def _move_need(self, ref: str, state: str, reason: str, allowed: set[str]) -> str:
         _, need = await self._look.find(ref, "need")
 
@@ -184,8 +193,9 @@ class People:
                 raise NeedNotOpen(f"{need} is {before}; it must be {' or '.join(sorted(allowed))}")
             await self.write_need(connection, need, before, state, f"{self._by}: {reason}")
             chains = await swarm_chains(connection, swarm, self._by)
-            kind = EventKind.NEED_REJECTED if state == "rejected" else EventKind.NEED_REOPENED
-            chains.add(swarm, kind, {"need": need, "class": mission_class, "reason": reason})
+            chains.add(
+                swarm, _MOVED[state], {"need": need, "class": mission_class, "reason": reason}
+            )
             await write_swarm_chain(connection, chains)
             await connection.execute(statements("tick")["wake"], {"swarm": swarm})
             return need
