@@ -14,7 +14,7 @@ import time
 
 from stand import Stand, head, quantile, row, run, settle_memory, stand, yardstick
 
-from swarm.adapters.postgres.store.snapshots import NEEDS_READ
+from swarm.adapters.postgres.store.snapshots import NEEDS_READ, NEEDS_TOLD
 from swarm.adapters.postgres.store.statements import statements
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.core.decide import decide
@@ -76,7 +76,7 @@ async def top(stood: Stand, limit: int, rounds: int) -> list[float]:
         for _ in range(rounds):
             asked = {
                 "swarm": stood.swarm, "limit": limit, "most": ranking.BIAS_MAX,
-                "trusted": TRUSTED_FROM,
+                "trusted": TRUSTED_FROM, "told": NEEDS_TOLD, "classes": None,
             }  # fmt: skip
             await connection.execute(
                 "update learned set class_bias = jsonb_build_array(jsonb_build_array('class-1', "

@@ -57,6 +57,7 @@ class Script:
     seen: list[Any] = field(default_factory=list)
     policy: str = "p1"
     budget: BudgetTerms | None = None
+    installation: Installation = field(default_factory=Installation)
 
     def __call__(self, snapshot) -> Plan:
         self.seen.append(snapshot)
@@ -66,7 +67,7 @@ class Script:
         return made(snapshot) if callable(made) else made
 
     def bind(self, _swarm, _spec) -> Binding:
-        return Binding(installation=Installation(), policy_hash=self.policy, budget=self.budget)
+        return Binding(installation=self.installation, policy_hash=self.policy, budget=self.budget)
 
 
 def nothing(**given) -> Plan:

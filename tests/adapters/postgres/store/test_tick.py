@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from swarm.adapters.postgres.store import snapshots
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.trails import Trails
 from swarm.adapters.postgres.store.errors import StaleFence
@@ -26,6 +27,7 @@ from swarm.core.decision import (
 )
 from swarm.core.ids import approval_id, freeze_id
 from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind
+from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.reply import Later
 from swarm.ports.store import BudgetTerms
 
@@ -143,6 +145,25 @@ async def test_the_best_needs_come_first_with_the_learned_bias_of_their_class(wo
     assert [need.id for need in snapshot.needs] == ["n-c", "n-b", "n-a"]
     assert snapshot.class_bias == (("security", 0.75),)
     assert snapshot.queued_needs == 3
+
+
+@pytest.mark.req("LOOP-5", "FRZ-1")
+async def test_a_class_from_which_nothing_can_be_taken_does_not_fill_the_list(
+    world, make, monkeypatch
+):
+    """Two hundred needs of a frozen class, each of more worth, hid all others while it was held."""
+    monkeypatch.setattr(snapshots, "NEEDS_READ", 12)
+    monkeypatch.setitem(snapshots._BEST, "told", 3)
+    for number in range(15):
+        await world.need(f"n-{number:02}", "deps", rank=9.0)
+        await world.need(f"o-{number:02}", "odd", rank=8.0)
+    await world.need("n-docs", "docs", rank=1.0)
+    agents = (AgentBinding(name="tidy", classes=("deps", "docs")),)
+    world.script.installation = Installation(agents=agents)
+    await world.tick(make.nothing(records=(OpenFreeze(freeze=freeze(world.swarm, scope="deps")),)))
+    shown = [need.id for need in (await world.snapshot()).needs]
+    assert shown[0] == "n-docs"
+    assert len(shown) == 1 + 3 + 3, "some of the others are shown, so that it can be said why not"
 
 
 async def test_a_need_that_rests_is_not_shown_and_wakes_the_swarm_when_it_has_rested(world):

@@ -2,24 +2,32 @@
 
 -- name: best
 -- The best of each class, merged with the learned bias of the class. Ids first, from the index; then
--- the few that are left of all classes in full.
+-- the few that are left of all classes in full. Of a class from which nothing can be taken now, some
+-- are read to say why, after all others: a frozen class must not fill the list and starve the rest.
 with learned_bias as (
   select pair ->> 0 as mission_class,
          greatest(-%(most)s::float8, least(%(most)s::float8, (pair ->> 1)::float8)) as bias
   from (select class_bias from learned where swarm = %(swarm)s order by seq desc limit 1) newest,
        jsonb_array_elements(newest.class_bias) as pair),
-chosen as (
-  select n.id, n.rank + coalesce(b.bias, 0) as score
+waiting as (
+  select t.swarm, t.mission_class,
+         t.mission_class <> all(coalesce(%(classes)s::text[], array[t.mission_class]))
+         or exists (select from frozen f
+                    where f.swarm = t.swarm and f.lifted_at is null
+                      and f.mission_class = t.mission_class) as held
   from tally t
+  where t.swarm = %(swarm)s and t.open > 0),
+chosen as (
+  select n.id, t.held, n.rank + coalesce(b.bias, 0) as score
+  from waiting t
   left join learned_bias b on b.mission_class = t.mission_class
   cross join lateral (
     select id, rank from need n
     where n.swarm = t.swarm and n.mission_class = t.mission_class and n.state = 'open'
       and (n.not_before is null or n.not_before <= now())
     order by n.rank desc, n.id
-    limit %(limit)s) n
-  where t.swarm = %(swarm)s and t.open > 0
-  order by score desc, n.id
+    limit case when t.held then least(%(limit)s::int, %(told)s) else %(limit)s::int end) n
+  order by t.held, score desc, n.id
   limit %(limit)s)
 select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, n.value, n.cost,
   n.confidence, n.citations, n.cited, n.external, n.signals, n.heat, n.rank, n.first_seen,
@@ -30,7 +38,7 @@ select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, 
     select from citation k
     where k.need = n.id and k.citation <> '' and (not k.external or k.trust >= %(trusted)s)))
 from chosen c join need n on n.id = c.id
-order by c.score desc, c.id
+order by c.held, c.score desc, c.id
 
 -- name: queued
 select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s

@@ -17,7 +17,7 @@ from swarm.core.nouns import Freeze, MissionKind, Need, NeedState, OutcomeKind, 
 from swarm.core.phase import Figures
 from swarm.core.policy.citation import TRUSTED_FROM
 from swarm.core.policy.ranking import BIAS_MAX
-from swarm.core.snapshot import Budget, Mission, Snapshot, SourceState
+from swarm.core.snapshot import Budget, Installation, Mission, Snapshot, SourceState
 from swarm.ports.store import Binding, BudgetTerms
 
 from . import shapes
@@ -25,13 +25,14 @@ from .errors import SpecUnreadable
 from .statements import statements
 
 NEEDS_READ = 200  #: candidates of one selection; beyond, the gain of looking further is below 1 %
+NEEDS_TOLD = 20  #: of a class from which nothing can be taken now
 
 _FREEZE_FIELDS = (
     "id", "mission_class", "reason", "detail", "cause", "since", "until", "requalified",
     "needs_token", "by",
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BEST = {"most": BIAS_MAX, "trusted": TRUSTED_FROM}
+_BEST = {"most": BIAS_MAX, "trusted": TRUSTED_FROM, "told": NEEDS_TOLD}
 
 
 @dataclass(slots=True)
@@ -106,7 +107,12 @@ class Snapshots:
             open_ = await connection.execute(missions["open"], me)
             best = await connection.execute(
                 needs["best"],
-                {**me, "limit": 0 if row.deleted else NEEDS_READ, **_BEST},
+                {
+                    **me,
+                    "limit": 0 if row.deleted else NEEDS_READ,
+                    "classes": _classes(binding.installation),
+                    **_BEST,
+                },
                 binary=True,  # two hundred rows of times and arrays: a third of the time
             )
             queued = await connection.execute(needs["queued"], me)
@@ -225,6 +231,13 @@ def window_of(now: datetime, window: timedelta) -> tuple[datetime, datetime]:
     """Start and end of the budget window that holds `now`."""
     start = _EPOCH + ((now - _EPOCH) // window) * window
     return start, start + window
+
+
+def _classes(installation: Installation) -> list[str] | None:
+    """The classes that some agent takes; None when one takes any."""
+    if not all(agent.classes for agent in installation.agents):
+        return None
+    return sorted({name for agent in installation.agents for name in agent.classes})
 
 
 async def _open_window(

@@ -101,7 +101,7 @@ class Stories:
             now = await _now(connection)
             asked = {
                 "swarm": swarm, "limit": limit * 4, "most": ranking.BIAS_MAX,
-                "trusted": TRUSTED_FROM,
+                "trusted": TRUSTED_FROM, "told": limit * 4, "classes": None,
             }  # fmt: skip
             found = await connection.execute(statements("needs")["best"], asked)
             needs = [need_of(row) for row in await found.fetchall()]
