@@ -20,9 +20,16 @@ def functions(verb):
     """(words to type, function) of a verb, or of each verb below it."""
     module, _, name = (PLACES[verb] or f"{verb}:{verb}").partition(":")
     target = getattr(importlib.import_module(f"swarm.cli.{module}"), name)
+    return list(below((verb,), target))
+
+
+def below(words, target):
     if not isinstance(target, App):
-        return [((verb,), target)]
-    return [((verb, one), target[one].default_command) for one in target if one[0] != "-"]
+        yield words, target
+        return
+    for one in target:
+        if one[0] != "-":
+            yield from below((*words, one), target[one].default_command or target[one])
 
 
 EVERY = [pytest.param(*one, id=" ".join(one[0])) for verb in PLACES for one in functions(verb)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from cyclopts import App, CycloptsError, UnknownCommandError
 from cyclopts.group import Group
@@ -60,6 +61,7 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
     "Quant": {
         "regime": ("Which regime a market is in: fit, replay, score, explain", "regime:app"),
         "capital": ("The capital ladder: where each strategy stands, and one step", "capital:app"),
+        "trading": ("Limits, orders, kill, tokens and the yearly assessment", "trading:app"),
     },
     "Extend": {
         "source": ("List sources, or read one once", "source:app"),
@@ -120,12 +122,19 @@ def _unwrap(verb: str) -> None:
 
     module, _, name = (places[verb] or f"{verb}:{verb}").partition(":")
     target = getattr(importlib.import_module(f"swarm.cli.{module}"), name)
-    functions = [target]
-    if isinstance(target, App):
-        functions = [target[name].default_command for name in target if name[0] != "-"]
-    for function in functions:
+    for function in _functions(target):
         paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
         function.__doc__ = "\n\n".join(" ".join(text.split("\n")) for text in paragraphs)
+
+
+def _functions(target: Any) -> Iterator[Any]:
+    """What a verb runs: itself, or everything below it."""
+    if not isinstance(target, App):
+        yield target
+        return
+    for name in target:
+        if name[0] != "-":
+            yield from _functions(target[name].default_command or target[name])
 
 
 def program() -> str:

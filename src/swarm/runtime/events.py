@@ -44,3 +44,9 @@ class Event(StrEnum):
     RANKING_LEARNED = "ranking.learned"  #: an outcome changed the ranking numbers
     TICK_FAILED = "tick.failed"  #: deciding raised; the swarm is looked at again later
     SERVICE_LOST = "service.lost"  #: a supervised part ended by itself and is started again
+    TRADING_OPENED = "trading.opened"  #: orders are let to the gate: records and venues agree
+    TRADING_CLOSED = "trading.closed"  #: no order goes out any more, and why
+    TRADING_KILLED = "trading.killed"  #: a kill was carried out: what was cancelled, who was deaf
+    LIMITS_CHANGED = "limits.changed"  #: another limit set holds from the next order on
+    ALERT_RAISED = "alert.raised"  #: the monitor sees a limit that is not kept
+    ALERT_ENDED = "alert.ended"  #: it is kept again

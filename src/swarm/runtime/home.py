@@ -57,6 +57,11 @@ class Home:
         return self.state / "seals"
 
     @property
+    def trading(self) -> Path:
+        """Kills, the order path's door, and what the monitor reads."""
+        return self.state / "trading"
+
+    @property
     def logs(self) -> Path:
         """Logs of the controller, and the owner channel."""
         return self.state / "logs"
@@ -72,7 +77,7 @@ class Home:
         ignore = self.state / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-        for folder in (self.clones, self.jobs, self.services, self.logs):
+        for folder in (self.clones, self.jobs, self.services, self.trading, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def read_note(self) -> dict[str, object]:

@@ -33,6 +33,7 @@ from swarm.runtime.policy_settings import (
     SloSettings,
 )
 from swarm.runtime.regime.settings import RegimeSettings
+from swarm.runtime.trading.settings import TradingSettings
 
 FILE = "swarm.toml"
 LARGEST = 1024 * 1024
@@ -99,6 +100,9 @@ class Settings(BaseSettings):
         default=SealSettings(), description="How the trail is made tamper-evident."
     )
     loop: LoopSettings = Field(default=LoopSettings(), description="How much happens at once.")
+    trading: TradingSettings | None = Field(
+        default=None, description="The order path. Unset: nothing trades."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -33,7 +33,7 @@ from swarm.runtime.events import Event
 from swarm.runtime.home import Home
 from swarm.runtime.seat import FIRST, Seat, taken
 from swarm.runtime.settings import load
-from swarm.runtime.wiring import wire
+from swarm.runtime.wiring import order_path, wire
 
 log = structlog.get_logger()
 
@@ -54,13 +54,14 @@ async def serve(home: Home, stop: asyncio.Event, seat: str = FIRST) -> None:
                 await SwarmDesk(database, "swarm.yaml").apply(swarm)
             await _inherit(database, held)
             parts = wire(settings, home, database, name)
+            trading = order_path(settings, home, database, parts, name) if seat == FIRST else ()
             controller = Controller(
                 parts.store,
                 parts.hands,
                 parts.binding_of,
                 name,
                 now=lambda: datetime.now(UTC),
-                keepers=parts.keepers,
+                keepers=(*parts.keepers, *trading),
             )
             parts.on_news(controller.kick)
             if seat != FIRST:

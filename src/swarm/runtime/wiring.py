@@ -43,7 +43,8 @@ from swarm.adapters.postgres.store.retain import retain
 from swarm.adapters.postgres.store.seals import PostgresSeals
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmSpec
-from swarm.core.ids import SwarmId
+from swarm.core.decision import Notify
+from swarm.core.ids import MissionId, SwarmId, order_key
 from swarm.ports.seals import Notary
 from swarm.ports.source_settings import Place
 from swarm.ports.sources import Source
@@ -61,6 +62,8 @@ from swarm.runtime.settings import Settings, load
 from swarm.runtime.source_keeper import SourceKeeper
 from swarm.runtime.store_keeper import StoreKeeper
 from swarm.runtime.target_keeper import TargetKeeper
+from swarm.runtime.trading.keeper import TradingKeeper
+from swarm.runtime.trading.place import TradingPlace
 
 
 def now() -> datetime:
@@ -157,6 +160,33 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     )
 
 
+def order_path(
+    settings: Settings, home: Home, database: Database, parts: Parts, name: str
+) -> Sequence[Keeper]:
+    """What trades, when the installation file says so; one controller of an installation does."""
+    trading = settings.trading
+    if trading is None:
+        return ()
+
+    async def announce(event: str, text: str) -> None:
+        if trading.channel:
+            await parts.hands.channel.notify(
+                Notify(
+                    key=order_key("trading", event, text, str(now().timestamp())),
+                    mission=MissionId(""),
+                    mission_class="",
+                    policy_hash="",
+                    forward=False,
+                    channel=trading.channel,
+                    event=event,
+                    text=text,
+                )
+            )
+
+    place = TradingPlace(home.trading)
+    return [TradingKeeper(trading, place, home.folder, database.dsn, announce, name)]
+
+
 def _store_keeper(home: Home, database: Database, orders: PostgresOrders) -> StoreKeeper:
     server = server_of(home)
 
@@ -247,7 +277,9 @@ def notary(home: Home) -> Notary:
 
 def kept_from_agents(home: Home) -> tuple[Path, ...]:
     """What no agent and no check may read: settings, secrets, data, other people's output."""
-    places = (home.file, home.note, home.database, home.logs, home.services, home.seals)
+    places = (
+        home.file, home.note, home.database, home.logs, home.services, home.seals, home.trading,
+    )  # fmt: skip
     server = server_of(home)
     # As root the data stands elsewhere, and root reads what it likes unless it is kept from it.
     return places if server is None else (*places, server.layout.data)

@@ -33,8 +33,8 @@ async def serving(
                 if answer is not None:
                     writer.write(answer + b"\n")
                     await writer.drain()
-        except (ConnectionError, ValueError, asyncio.LimitOverrunError):
-            pass  # a client that broke off, or sent a line without an end
+        except (ConnectionError, ValueError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            pass  # a client that broke off or sent a line without an end, or the end of serving
         finally:
             clients.discard(task) if task is not None else None
             writer.close()

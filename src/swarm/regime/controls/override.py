@@ -6,7 +6,9 @@ exceptional circumstances, verified by the risk function and authorised by a des
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from swarm.regime.controls.decision import Control
@@ -36,10 +38,23 @@ class Override:
     nonce: str
 
 
-def override(given: Override, order: TradeOrder, roster: Roster, now_ns: int) -> Override:
+def statement(given: Override) -> bytes:
+    """The bytes that both people sign; two different overrides never have the same."""
+    body = {"kind": "swarm-override/1", **asdict(given), "control": given.control.name}
+    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+
+
+def override(
+    given: Override,
+    order: TradeOrder,
+    roster: Roster,
+    now_ns: int,
+    barred: Collection[str] = (),
+) -> Override:
     """The override, when it may be used for this order now. Raises OverrideRefused.
 
     given: as its two signers said it; the border has verified that both signed exactly this.
+    barred: authors of the limits and of the strategy: nobody sets the own work's limits aside.
     """
     if given.control not in OVERRIDABLE:
         raise OverrideRefused(f"{given.control.name} cannot be set aside by anybody")
@@ -51,6 +66,8 @@ def override(given: Override, order: TradeOrder, roster: Roster, now_ns: int) ->
         raise OverrideRefused(f"{given.verified_by} cannot be both people")
     if order.trader in {given.verified_by, given.authorised_by}:
         raise OverrideRefused(f"{order.trader} cannot approve the own order")
+    if own := sorted({given.verified_by, given.authorised_by} & set(barred)):
+        raise OverrideRefused(f"{own[0]} is an author of what is set aside")
     if not roster.may(given.verified_by, Act.VERIFY_OVERRIDE):
         raise OverrideRefused(f"{given.verified_by} may not verify")
     if not roster.may(given.authorised_by, Act.AUTHORISE_OVERRIDE):

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from swarm.regime.controls.books import FIRM
 from swarm.regime.controls.ledger import Ledger
+from swarm.regime.controls.measures import concentration
 from swarm.regime.limits.by_regime import Metrics
 from swarm.regime.limits.in_force import LimitsInForce
-from swarm.regime.limits.instrument import PPM
 from swarm.regime.nouns import Regime
 
 
@@ -62,12 +62,7 @@ def _with_own_books(ledger: Ledger, limits: LimitsInForce, regime: Regime) -> Me
     if seen is None:
         return None
     exposure = ledger.accounts.totals.get(FIRM, 0)
-    largest = max(
-        (total for scope, total in ledger.accounts.totals.items() if scope[0] == "symbol"),
-        default=0,
-    )
-    allowed = limits.regimes[regime].exposure
-    share = largest * PPM // allowed if allowed else (PPM + 1 if largest else 0)
+    share = concentration(ledger, limits, regime)
     return replace(
         seen,
         exposure=None if seen.exposure is None else max(seen.exposure, exposure),

@@ -40,3 +40,40 @@ class SignatureUnreadable(Refused):
     remedy = (
         "Sign the statement with `ssh-keygen -Y sign -n swarm -f KEY FILE`, with an Ed25519 key."
     )
+
+
+class NobodyTrades(Unavailable):
+    """The order path of this installation does not answer; nothing was asked of it."""
+
+    code = "SWM685"
+    remedy = "Start it with `swarmctl up`; `swarmctl logs` and `swarmctl trading status` say more."
+
+
+class StatementUnreadable(Refused):
+    """An order, a token, an override or a request is not what its form says; a field is named."""
+
+    code = "SWM686"
+    remedy = "Correct the field that the message names; docs/CONTROLS.md shows each form."
+
+
+class TradingNotConfigured(Refused):
+    """This installation has no table [trading], so there is nothing that could trade."""
+
+    code = "SWM687"
+    remedy = "Add the table [trading] to swarm.toml; docs/SETTINGS.md lists its fields."
+    exit_code = 5
+
+
+class KeyUnreadable(Refused):
+    """A file is no Ed25519 private key as ssh-keygen writes it, or its passphrase is another."""
+
+    code = "SWM688"
+    remedy = "Make one with `ssh-keygen -t ed25519`, and list its public line in swarm.toml."
+
+
+class SignerUnlisted(Refused):
+    """A key signs for nobody that swarm.toml lists, or for somebody who may not do this."""
+
+    code = "SWM689"
+    remedy = "List the public key under [trading.people.NAME] with the role that may do it."
+    exit_code = 4

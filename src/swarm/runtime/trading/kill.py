@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swarm.contract.errors import Unavailable
 from swarm.ports.venue import Unreachable, Venue
@@ -58,52 +58,64 @@ async def kill(state: TradingState, *, scope: str, by: str, reason: str) -> Kill
     """
     if not state.roster.may(by, Act.KILL):
         raise TokenRefused(f"{by} may not stop trading")
-    event = _killed(scope, by, reason, state.clock())
+    event = killed(scope, by, reason, state.clock())
     state.hold(event)
-    halted = state.clock()
+    # Started first: the disk must not delay the cancellations, nor they the disk.
+    cancelling = asyncio.ensure_future(carry_out(state, event))
+    unfiled = await _file(state, event)
+    return replace(await cancelling, unfiled=unfiled)
+
+
+async def carry_out(state: TradingState, event: Killed) -> KillReport:
+    """Cancel everything in the scope of a kill that holds, whoever made it. Asks no database."""
+    scope, halted = event.scope, state.clock()
     orders: defaultdict[str, list[str]] = defaultdict(list)
     for entry in state.ledger.working.values():
         if scope in stop_checks.scopes(entry.order):
             orders[entry.order.venue].append(entry.order.id)
     names = [name for name in state.venues if scope in {stop_checks.WHOLE, f"venue:{name}"}]
-    asking = [
-        _cancel(venue, orders.get(name, []), everything=name in names)
-        for name, venue in state.venues.items()
-        if name in names or name in orders
-    ]
-    # Started first: the disk must not delay the cancellations, nor they the disk.
-    started = [asyncio.ensure_future(one) for one in asking]
-    filing = asyncio.ensure_future(_file(state, event))
-    said = await asyncio.gather(*started)
+    said = await asyncio.gather(
+        *(
+            _cancel(venue, orders.get(name, []), everything=name in names)
+            for name, venue in state.venues.items()
+            if name in names or name in orders
+        )
+    )
     dispatched = state.clock()
-    unfiled = await filing
     failed = tuple((name, why) for name, why in said if why)
     failed += tuple((name, "no such venue") for name in orders if name not in state.venues)
     deaf = {name for name, _ in failed}
     asked = tuple(id_ for name, ids in orders.items() if name not in deaf for id_ in ids)
     return KillReport(
         kill=event.kill, scope=scope, halted_ns=halted, dispatched_ns=dispatched, asked=asked,
-        failed=failed, unfiled=unfiled,
+        failed=failed,
     )  # fmt: skip
+
+
+def working(state: TradingState, scope: str) -> tuple[str, ...]:
+    """Orders of a scope that still work, by our books."""
+    return tuple(
+        id_ for id_, entry in state.ledger.working.items() if _in_scope(entry.order, scope)
+    )
 
 
 async def confirm(state: TradingState, scope: str) -> KillStanding:
     """See what became of a kill, and ask again for what still works. Until `working` is empty."""
     silent = await follow(state)
-    acknowledged, working = [], defaultdict(list)
+    acknowledged, left = [], defaultdict(list)
     for entry in state.ledger.orders.values():
         if not _in_scope(entry.order, scope):
             continue
         if entry.closed:
             acknowledged.append(entry.order.id)
         else:
-            working[entry.order.venue].append(entry.order.id)
-    for name, ids in working.items():
+            left[entry.order.venue].append(entry.order.id)
+    for name, ids in left.items():
         if name in state.venues and name not in silent:
             await state.venues[name].cancel(ids)
     return KillStanding(
         acknowledged=tuple(acknowledged),
-        working=tuple(id_ for ids in working.values() for id_ in ids),
+        working=tuple(id_ for ids in left.values() for id_ in ids),
         silent=silent,
     )
 
@@ -121,7 +133,8 @@ def _in_scope(order: TradeOrder, scope: str) -> bool:
     return scope in stop_checks.scopes(order)
 
 
-def _killed(scope: str, by: str, reason: str, now_ns: int) -> Killed:
+def killed(scope: str, by: str, reason: str, now_ns: int) -> Killed:
+    """The event of a kill, with its derived id."""
     digest = hashlib.sha256(f"{scope}\0{by}\0{now_ns}".encode()).hexdigest()
     return Killed(kill=f"k-{digest[:20]}", scope=scope, by=by, reason=reason[:500], at_ns=now_ns)
 

@@ -11,8 +11,9 @@ from swarm.contract.errors import Unavailable
 from swarm.ports.gate_records import Decided, GateRecord, GateRecords
 from swarm.ports.venue import Venue
 from swarm.regime.controls.decision import Ruling
-from swarm.regime.controls.events import Broken, Killed, LedgerEvent, Sent
+from swarm.regime.controls.events import Broken, Filled, Killed, LedgerEvent, Sent
 from swarm.regime.controls.ledger import Ledger
+from swarm.regime.controls.measures import Measures
 from swarm.regime.limits.in_force import LimitsInForce
 from swarm.regime.limits.instrument import SECOND
 from swarm.regime.limits.people import Roster
@@ -26,6 +27,7 @@ class TradingState:
     horizon_ns: after so long an order that the venue does not know is not on its way any more.
     cursors:    the number of the last report that was taken in, by venue.
     sent_ns:    when each order was dispatched, for those that may still be on their way.
+    measures:   what trading costs and loses, from the same events as the ledger.
     unwritten:  records that hold already and are still to be written.
     """
 
@@ -37,6 +39,7 @@ class TradingState:
     clock: Callable[[], int]
     horizon_ns: int = 5 * SECOND
     ledger: Ledger = field(default_factory=Ledger)
+    measures: Measures = field(default_factory=Measures)
     cursors: dict[str, int] = field(default_factory=dict)
     sent_ns: dict[str, int] = field(default_factory=dict)
     unwritten: list[tuple[int, GateRecord]] = field(default_factory=list)
@@ -44,12 +47,17 @@ class TradingState:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def see(self, event: LedgerEvent) -> None:
-        """Take in what is only known for now: prices, sessions, measures. Not recorded."""
+        """Take in what is recorded already, or is only known for now: prices, sessions."""
+        known = isinstance(event, Filled) and self.ledger.has_execution(
+            event.order, event.execution
+        )
         self.ledger.apply(event)
+        if not known:
+            self.measures.take_in(event, self.ledger)
 
     def hold(self, event: LedgerEvent) -> None:
         """Let an event hold at once, and write it as soon as that is possible."""
-        self.ledger.apply(event)
+        self.see(event)
         self.unwritten.append((self.clock(), event))
 
     async def write(self, *records: GateRecord) -> None:
@@ -75,19 +83,25 @@ class TradingState:
         self.ledger.hold_against(self.limits)
         for record in records:
             if not isinstance(record, Decided):
-                self.ledger.apply(record)
+                self.see(record)
             elif record.decision.ruling is Ruling.ACCEPT and record.order is not None:
-                self.ledger.apply(Sent(order=record.order, at_ns=record.decision.at_ns))
+                self.see(Sent(order=record.order, at_ns=record.decision.at_ns))
 
-    def remember_kills(self) -> None:
-        """Take in what was written to the kill file, here or by anybody else on this machine."""
+    def remember_kills(self) -> tuple[Killed, ...]:
+        """Take in what was written to the kill file, here or by anybody else on this machine.
+
+        Gives the kills that were new.
+        """
+        new = []
         for event in self.kill_file.news():
             known = event.kill in self.ledger.kills
             if isinstance(event, Killed):
                 if not known and event.kill not in self.ledger.lifted:
                     self.hold(event)
+                    new.append(event)
             elif known:
                 self.hold(event)
+        return tuple(new)
 
     def break_books(self, venue: str, detail: str) -> None:
         """Note that our books are not the venue's; a person clears it."""

@@ -105,7 +105,8 @@ class Submitting:
         events: list[LedgerEvent] = [*self._trips(decision), *_used(decision, exception)]
         if decision.ruling is Ruling.ACCEPT:
             events.append(Sent(order=order, at_ns=decision.at_ns))
-        self._state.ledger.replay(events)
+        for event in events:
+            self._state.see(event)
 
     async def _send(self, order: TradeOrder) -> None:
         state = self._state

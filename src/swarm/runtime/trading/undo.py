@@ -49,7 +49,7 @@ async def undo(state: TradingState, token: Token, signature: str) -> Undone:
         now_ns=now,
     )
     await state.write(event)
-    ledger.apply(event)
+    state.see(event)
     if isinstance(event, KillLifted):
         state.kill_file.add(event)
     return event

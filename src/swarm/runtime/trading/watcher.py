@@ -14,18 +14,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from swarm.adapters.paper.client import SocketVenue
 from swarm.adapters.postgres.store.trading.limit_sets import read_limit_set
 from swarm.regime.controls.events import LedgerEvent, MetricsSeen, RegimeSeen
-from swarm.regime.limits.in_force import put_in_force
-from swarm.regime.limits.limit_set import canonical_bytes, content_hash
 from swarm.regime.limits.people import Roster
 from swarm.runtime.trading.kill_file import KillFile
+from swarm.runtime.trading.loading import proven
 from swarm.runtime.trading.monitor import Monitor, Raised
-from swarm.runtime.trading.signatures import signer_of
 
 _MEASURES = TypeAdapter(tuple[RegimeSeen, MetricsSeen])
 _ROSTER = TypeAdapter(Roster)
@@ -51,12 +50,7 @@ def monitor_of(arguments: argparse.Namespace) -> Monitor:
     limits = read_limit_set(arguments.limits.read_bytes())
     roster = _ROSTER.validate_json(arguments.roster.read_bytes())
     signature = arguments.signature.read_text(encoding="utf-8")
-    held = put_in_force(
-        limits,
-        signed_hash=content_hash(limits),
-        signer=signer_of(canonical_bytes(limits), signature, roster),
-        roster=roster,
-    )
+    held = proven(limits, signature, roster)
     venues = {}
     for binding in arguments.venue:
         name, _, socket = binding.partition("=")
@@ -75,25 +69,51 @@ def line_of(raised: Raised) -> str:
     return json.dumps({**asdict(raised), "lag_ms": raised.lag_ns / 1e6})
 
 
-async def watch(monitor: Monitor, every: float) -> None:
-    """Look until standard input ends."""
-    loop = asyncio.get_running_loop()
-    ended = loop.run_in_executor(None, sys.stdin.read)
+async def watch(
+    monitor: Monitor,
+    every: float,
+    ended: asyncio.Future[Any],
+    beat: float,
+    told: Callable[[str], None],
+) -> None:
+    """Look until `ended` is done; an alert is told as one JSON line.
+
+    beat: a line after so many seconds, so that a hang is seen; 0 is none.
+    """
+    beaten = float("-inf")
     while not ended.done():
         for raised in await monitor.look():
-            print(line_of(raised), flush=True)  # noqa: T201 - alerts are its output
+            told(line_of(raised))
+        if beat and time.monotonic() - beaten >= beat:
+            beaten = time.monotonic()
+            told(json.dumps({"beat_ns": monitor.clock()}))
         await asyncio.wait({ended}, timeout=every)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Watch; gives the exit status."""
+def parsed(words: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     for name in ("limits", "signature", "roster", "measures", "kill-file"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--venue", action="append", required=True, metavar="NAME=SOCKET")
     parser.add_argument("--every", type=float, default=0.05, help="seconds between two looks")
-    arguments = parser.parse_args(argv)
-    asyncio.run(watch(monitor_of(arguments), arguments.every))
+    parser.add_argument("--beat", type=float, default=0, help="seconds between two signs of life")
+    return parser.parse_args(words)
+
+
+async def _until_input_ends(arguments: argparse.Namespace) -> None:
+    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    monitor = monitor_of(arguments)
+    await watch(monitor, arguments.every, ended, arguments.beat, _print)
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - alerts are its output
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Watch; gives the exit status."""
+    asyncio.run(_until_input_ends(parsed(argv)))
     return 0
 
 

@@ -44,6 +44,10 @@ on conflict (id) do nothing
 select id, kind, subject, (extract(epoch from at) * 1000000)::bigint * 1000, passed
 from control_evidence where at >= %(since)s and at < %(until)s order by kind, subject, at, id
 
+-- name: evidence_told
+select subject, body from control_evidence where kind = %(kind)s
+order by at desc, id limit %(limit)s
+
 -- name: put_assessment
 insert into assessment (id, since, until, body, missing, signers)
 values (%(id)s, %(since)s, %(until)s, %(body)s, %(missing)s::text[], %(signers)s::text[])

@@ -47,6 +47,11 @@ class ControlEvidences:
             for id_, kind, subject, at_ns, passed in await self._read("evidence_between", asked)
         ]
 
+    async def told(self, kind: str, limit: int = 10_000) -> list[tuple[str, dict[str, Any]]]:
+        """(subject, body) of the newest evidence of a kind, newest first."""
+        rows = await self._read("evidence_told", {"kind": kind, "limit": limit})
+        return [(subject, body) for subject, body in rows]
+
     async def assess(
         self, period: tuple[int, int], signatures: Sequence[Signature], roster: Roster
     ) -> Assessment:

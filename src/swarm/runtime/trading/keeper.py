@@ -1,0 +1,230 @@
+"""The order path as a part of `swarmctl up`: opened, fed, watched, and closed in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.trading.chain import GateChain
+from swarm.adapters.postgres.store.trading.evidence import ControlEvidences
+from swarm.contract.errors import SwarmError, Unavailable
+from swarm.regime.controls.events import RegimeSeen
+from swarm.regime.controls.measures import Measures
+from swarm.regime.limits.in_force import LimitsInForce
+from swarm.regime.nouns import Regime
+from swarm.runtime.events import Event
+from swarm.runtime.trading import loading, telling, venues
+from swarm.runtime.trading.counted import CountedVenue
+from swarm.runtime.trading.door import Door
+from swarm.runtime.trading.kill import carry_out, working
+from swarm.runtime.trading.kill_file import KillFile
+from swarm.runtime.trading.path import OrderPath
+from swarm.runtime.trading.place import TradingPlace
+from swarm.runtime.trading.settings import TradingSettings
+from swarm.runtime.trading.state import TradingState
+from swarm.runtime.trading.watching import Watching
+
+AGAIN = 2.0  #: seconds before an order path that could not stay open is opened again
+ASK_STORE = 1.0  #: seconds between two looks for another regime, rung or limit set
+CONFIRM = 0.25  #: seconds between two looks at what a kill has come to
+PROVE = timedelta(hours=1)  #: between two pieces of stored evidence that the books agree
+#: The trading database's own: whoever trades is told soon that nothing can be written.
+PATIENCE = timedelta(seconds=1)
+ENDS_WITHIN = 3.0
+log = structlog.get_logger()
+
+
+class TradingKeeper:
+    """One order path. It is open while limits hold, records verify, and the venues are asked.
+
+    folder:   of swarm.toml.
+    announce: tells the owner's channel of an alert.    me: who writes, in the records.
+    """
+
+    def __init__(
+        self,
+        settings: TradingSettings,
+        place: TradingPlace,
+        folder: Path,
+        dsn: str,
+        announce: Callable[[str, str], Awaitable[None]],
+        me: str,
+    ) -> None:
+        self._settings, self._place, self._dsn, self._me = settings, place, dsn, me
+        self._venues, self._announce = venues.bound(settings, folder), announce
+        self._watching = Watching(place, venues.sockets(settings, folder), self._alerted)
+        self._door = Door(place.door, settings.roster(), self._said)
+        self._why = ""
+        self._proven = 0.0
+
+    async def prepare(self) -> None:
+        """Nothing: no decision of the loop waits for trading."""
+
+    async def run(self) -> None:
+        """Trade until cancelled. What ends it is told, and it is tried again."""
+        async with self._door.opened(), Database(self._dsn, size=3, patience=PATIENCE) as database:
+            while True:
+                try:
+                    await self._trade(database)
+                except (SwarmError, OSError) as error:
+                    self._closed(f"{getattr(error, 'code', '')} {error}".strip())
+                except Exception as error:
+                    # A fault of ours stops trading and nothing else: what is live stays protected.
+                    log.exception(Event.TRADING_CLOSED)
+                    self._closed(f"{type(error).__name__}: {error}")
+                await asyncio.sleep(AGAIN)
+
+    def _closed(self, why: str) -> None:
+        self._door.path, self._door.why = None, why
+        if why != self._why:
+            log.warning(Event.TRADING_CLOSED, detail=why)
+        self._why = why
+
+    async def _trade(self, database: Database) -> None:
+        """Open the path and keep it fed until something ends it."""
+        roster = self._settings.roster()
+        held, signature = await loading.newest(database, self._settings.limits, roster)
+        self._place.keep(held, signature, roster)
+        path = OrderPath(self._state(database, held))
+        state = path.state
+        await path.open()
+        # Told once before the monitor begins, so that it does not begin with alarms.
+        await self._learn(state, database)
+        await telling.market(state)
+        self._measure(state)
+        self._door.path = path
+        self._why = ""
+        log.info(Event.TRADING_OPENED, limits=held.hash, version=held.limits.version)
+        parts = [
+            asyncio.create_task(self._watching.run(), name="monitor"),
+            asyncio.create_task(self._follow(path), name="venues"),
+            asyncio.create_task(self._kills(state, database), name="kills"),
+            asyncio.create_task(self._ask_store(path, database), name="store"),
+        ]
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+        finally:
+            self._door.path = None
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+            with contextlib.suppress(TimeoutError, SwarmError):
+                async with asyncio.timeout(ENDS_WITHIN):
+                    await path.close()
+
+    def _state(self, database: Database, held: LimitsInForce) -> TradingState:
+        settings = self._settings
+        measures = Measures(
+            capital=settings.capital_micro,
+            window_ns=_ns(settings.measured_over),
+            settle_ns=_ns(settings.impact_after),
+        )
+        telling.resume_day(measures, self._place)
+
+        def asked(failed: bool) -> None:  # noqa: FBT001 - what the venue's wrapper calls
+            measures.asked(time.time_ns(), failed=failed)
+
+        return TradingState(
+            limits=held,
+            roster=settings.roster(),
+            venues={name: CountedVenue(one, asked) for name, one in self._venues.items()},
+            records=GateChain(database, settings.chain, self._me),
+            kill_file=KillFile(self._place.kills),
+            clock=time.time_ns,
+            measures=measures,
+        )
+
+    async def _follow(self, path: OrderPath) -> None:
+        """Reports, prices and measures, many times a second; all books every now and then."""
+        agreed = 0.0
+        while True:
+            silent = set(await path.follow()) | set(await telling.market(path.state))
+            # Nobody watches, or a venue is dark: then nothing is known to be within its limits,
+            # and by growing old that stops what would grow.
+            if self._watching.alive and not silent:
+                self._measure(path.state)
+            if time.monotonic() - agreed >= self._settings.agree_every.total_seconds():
+                await path.agree()
+                agreed = time.monotonic()
+            await asyncio.sleep(self._settings.follow_every.total_seconds())
+
+    def _measure(self, state: TradingState) -> None:
+        if not self._settings.stream:
+            state.see(RegimeSeen(regime=Regime.UNCERTAIN, at_ns=state.clock()))
+        telling.measures(state, self._place)
+
+    async def _learn(self, state: TradingState, database: Database) -> None:
+        """The regime and the rungs as they are stored."""
+        if self._settings.stream:
+            await telling.regime(state, database, self._settings.stream)
+        await telling.rungs(state, database)
+
+    async def _kills(self, state: TradingState, database: Database) -> None:
+        """Carry out what anybody wrote into the kill file; again while anything in it works."""
+        asked = 0.0
+        while True:
+            for event in state.remember_kills():
+                report = await carry_out(state, event)
+                log.warning(
+                    Event.TRADING_KILLED, kill=event.kill, scope=event.scope, by=event.by,
+                    cancelled=len(report.asked), deaf=[name for name, _ in report.failed],
+                )  # fmt: skip
+                await self._prove(database, "kill-drill", event.scope, passed=not report.failed)
+            if time.monotonic() - asked >= CONFIRM:
+                asked = time.monotonic()
+                for event in tuple(state.ledger.kills.values()):
+                    if working(state, event.scope):
+                        await carry_out(state, event)
+            await asyncio.sleep(self._settings.follow_every.total_seconds())
+
+    async def _ask_store(self, path: OrderPath, database: Database) -> None:
+        """Regime, rungs and limits as they are stored now. A lost database leaves them as old."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                await self._learn(path.state, database)
+                await self._renew(path, database)
+                if time.monotonic() - self._proven >= PROVE.total_seconds():
+                    passed = not path.state.ledger.breaks
+                    await self._prove(database, "reconciliation", "every venue", passed=passed)
+                    self._proven = time.monotonic()
+            await asyncio.sleep(ASK_STORE)
+
+    async def _renew(self, path: OrderPath, database: Database) -> None:
+        held, roster = path.state.limits, path.state.roster
+        found, signature = await loading.newest(database, self._settings.limits, roster, held)
+        if found.hash != held.hash:
+            self._place.keep(found, signature, roster)
+            path.put_in_force(found)
+            self._watching.renew()
+            log.info(Event.LIMITS_CHANGED, limits=found.hash, version=found.limits.version)
+
+    async def _prove(self, database: Database, kind: str, subject: str, *, passed: bool) -> None:
+        with contextlib.suppress(Unavailable):
+            evidences = ControlEvidences(database)
+            await evidences.add(kind, subject, time.time_ns(), {"by": self._me}, passed=passed)
+
+    async def _alerted(self, said: dict[str, Any]) -> None:
+        alert = said["alert"]
+        event = Event.ALERT_ENDED if said.get("over") else Event.ALERT_RAISED
+        log.warning(
+            event, subject=alert["subject"], detail=alert["detail"], lag_ms=said.get("lag_ms")
+        )
+        await self._announce(str(event), f"{alert['subject']}: {alert['detail']}")
+
+    def _said(self) -> dict[str, Any]:
+        """What `status` adds to what the ledger says."""
+        return {"monitored": self._watching.alive}
+
+
+def _ns(span: timedelta) -> int:
+    return round(span.total_seconds() * 1_000_000_000)
