@@ -14,9 +14,9 @@ import structlog
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.trading.chain import GateChain
-from swarm.adapters.postgres.store.trading.evidence import ControlEvidences
 from swarm.contract.errors import SwarmError, Unavailable
-from swarm.regime.controls.events import RegimeSeen
+from swarm.regime.controls import stop_checks
+from swarm.regime.controls.events import Killed, RegimeSeen
 from swarm.regime.controls.measures import Measures
 from swarm.regime.limits.in_force import LimitsInForce
 from swarm.regime.nouns import Regime
@@ -28,6 +28,7 @@ from swarm.runtime.trading.kill import carry_out, working
 from swarm.runtime.trading.kill_file import KillFile
 from swarm.runtime.trading.path import OrderPath
 from swarm.runtime.trading.place import TradingPlace
+from swarm.runtime.trading.proving import Proving
 from swarm.runtime.trading.settings import TradingSettings
 from swarm.runtime.trading.state import TradingState
 from swarm.runtime.trading.watching import Watching
@@ -35,7 +36,6 @@ from swarm.runtime.trading.watching import Watching
 AGAIN = 2.0  #: seconds before an order path that could not stay open is opened again
 ASK_STORE = 1.0  #: seconds between two looks for another regime, rung or limit set
 CONFIRM = 0.25  #: seconds between two looks at what a kill has come to
-PROVE = timedelta(hours=1)  #: between two pieces of stored evidence that the books agree
 #: The trading database's own: whoever trades is told soon that nothing can be written.
 PATIENCE = timedelta(seconds=1)
 ENDS_WITHIN = 3.0
@@ -63,7 +63,6 @@ class TradingKeeper:
         self._watching = Watching(place, venues.sockets(settings, folder), self._alerted)
         self._door = Door(place.door, settings.roster(), self._said)
         self._why = ""
-        self._proven = 0.0
 
     async def prepare(self) -> None:
         """Nothing: no decision of the loop waits for trading."""
@@ -103,11 +102,12 @@ class TradingKeeper:
         self._door.path = path
         self._why = ""
         log.info(Event.TRADING_OPENED, limits=held.hash, version=held.limits.version)
+        proving = Proving(database, self._me)
         parts = [
             asyncio.create_task(self._watching.run(), name="monitor"),
             asyncio.create_task(self._follow(path), name="venues"),
-            asyncio.create_task(self._kills(state, database), name="kills"),
-            asyncio.create_task(self._ask_store(path, database), name="store"),
+            asyncio.create_task(self._kills(state, proving), name="kills"),
+            asyncio.create_task(self._ask_store(path, database, proving), name="store"),
         ]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -169,34 +169,39 @@ class TradingKeeper:
             await telling.regime(state, database, self._settings.stream)
         await telling.rungs(state, database)
 
-    async def _kills(self, state: TradingState, database: Database) -> None:
-        """Carry out what anybody wrote into the kill file; again while anything in it works."""
-        asked = 0.0
+    async def _kills(self, state: TradingState, proving: Proving) -> None:
+        """Carry out every kill, whoever wrote it; again while anything in its scope works."""
+        told, asked = set(state.ledger.kills), 0.0
         while True:
-            for event in state.remember_kills():
-                report = await carry_out(state, event)
-                log.warning(
-                    Event.TRADING_KILLED, kill=event.kill, scope=event.scope, by=event.by,
-                    cancelled=len(report.asked), deaf=[name for name, _ in report.failed],
-                )  # fmt: skip
-                await self._prove(database, "kill-drill", event.scope, passed=not report.failed)
-            if time.monotonic() - asked >= CONFIRM:
-                asked = time.monotonic()
-                for event in tuple(state.ledger.kills.values()):
-                    if working(state, event.scope):
-                        await carry_out(state, event)
+            state.remember_kills()
+            again = time.monotonic() - asked >= CONFIRM
+            for event in tuple(state.ledger.kills.values()):
+                if event.kill not in told:
+                    told.add(event.kill)
+                    await self._carry_out(state, event, proving)
+                elif again and working(state, event.scope):
+                    await carry_out(state, event)
+            asked = time.monotonic() if again else asked
             await asyncio.sleep(self._settings.follow_every.total_seconds())
 
-    async def _ask_store(self, path: OrderPath, database: Database) -> None:
+    async def _carry_out(self, state: TradingState, event: Killed, proving: Proving) -> None:
+        report = await carry_out(state, event)
+        deaf = [name for name, _ in report.failed]
+        log.warning(
+            Event.TRADING_KILLED, kill=event.kill, scope=event.scope, by=event.by,
+            cancelled=len(report.asked), deaf=deaf,
+        )  # fmt: skip
+        if event.scope == stop_checks.WHOLE:
+            await proving.killed(event.kill, state.venues, deaf)
+
+    async def _ask_store(self, path: OrderPath, database: Database, proving: Proving) -> None:
         """Regime, rungs and limits as they are stored now. A lost database leaves them as old."""
         while True:
             with contextlib.suppress(Unavailable):
                 await self._learn(path.state, database)
                 await self._renew(path, database)
-                if time.monotonic() - self._proven >= PROVE.total_seconds():
-                    passed = not path.state.ledger.breaks
-                    await self._prove(database, "reconciliation", "every venue", passed=passed)
-                    self._proven = time.monotonic()
+                await proving.limits(path.state)
+                await proving.books(path.state)
             await asyncio.sleep(ASK_STORE)
 
     async def _renew(self, path: OrderPath, database: Database) -> None:
@@ -207,11 +212,6 @@ class TradingKeeper:
             path.put_in_force(found)
             self._watching.renew()
             log.info(Event.LIMITS_CHANGED, limits=found.hash, version=found.limits.version)
-
-    async def _prove(self, database: Database, kind: str, subject: str, *, passed: bool) -> None:
-        with contextlib.suppress(Unavailable):
-            evidences = ControlEvidences(database)
-            await evidences.add(kind, subject, time.time_ns(), {"by": self._me}, passed=passed)
 
     async def _alerted(self, said: dict[str, Any]) -> None:
         alert = said["alert"]

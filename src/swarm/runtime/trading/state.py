@@ -87,21 +87,15 @@ class TradingState:
             elif record.decision.ruling is Ruling.ACCEPT and record.order is not None:
                 self.see(Sent(order=record.order, at_ns=record.decision.at_ns))
 
-    def remember_kills(self) -> tuple[Killed, ...]:
-        """Take in what was written to the kill file, here or by anybody else on this machine.
-
-        Gives the kills that were new.
-        """
-        new = []
+    def remember_kills(self) -> None:
+        """Take in what was written to the kill file, here or by anybody else on this machine."""
         for event in self.kill_file.news():
             known = event.kill in self.ledger.kills
             if isinstance(event, Killed):
                 if not known and event.kill not in self.ledger.lifted:
                     self.hold(event)
-                    new.append(event)
             elif known:
                 self.hold(event)
-        return tuple(new)
 
     def break_books(self, venue: str, detail: str) -> None:
         """Note that our books are not the venue's; a person clears it."""

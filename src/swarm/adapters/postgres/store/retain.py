@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 
 from swarm.adapters.postgres.database import Database
 
+from .regime.observations import Observations
 from .statements import statements
 
 _PART = 5_000  #: rows per transaction: a few tens of milliseconds
@@ -35,11 +36,12 @@ class Retention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """How many rows went."""
+    """How many rows went. observations: of the regime, which have their own retention."""
 
     expired: int
     needs: int
     signals: int
+    observations: int
 
 
 async def retain(database: Database, retention: Retention | None = None) -> Forgotten:
@@ -55,7 +57,10 @@ async def retain(database: Database, retention: Retention | None = None) -> Forg
     signals = await _in_parts(database, "drop_signals", values)
     needs = await _in_parts(database, "drop_needs", values)
     await _in_parts(database, "drop_intake", values)
-    return Forgotten(expired=expired, needs=needs, signals=signals)
+    observations, old = 0, Observations(database)
+    while gone := await old.forget_old(_PART):
+        observations += gone
+    return Forgotten(expired=expired, needs=needs, signals=signals, observations=observations)
 
 
 async def _in_parts(database: Database, name: str, values: dict[str, Any]) -> int:

@@ -18,6 +18,7 @@ from swarm.adapters.postgres.store.regime.observations import Observation, Obser
 from swarm.adapters.postgres.store.regime.rungs import RungChange, Rungs
 from swarm.adapters.postgres.store.regime.states import RegimeStates, SavedState, SavedTransition
 from swarm.adapters.postgres.store.regime.trials import Trials, trial_id
+from swarm.adapters.postgres.store.retain import retain
 from swarm.regime.nouns import Rung
 
 ODD = (0.1 + 0.2, -0.0, 5e-324, 1.7976931348623157e308, -1 / 3)
@@ -223,5 +224,6 @@ async def test_a_row_goes_only_once_its_retention_is_over(database):
             [(await (await connection.execute("select now()")).fetchone())[0]
              - timedelta(days=400), [1.0]],
         )  # fmt: skip
-    assert await store.forget_old() == 1
+    assert (await retain(database)).observations == 1
+    assert (await retain(database)).observations == 0
     assert await store.newest("spx") == 2

@@ -1,0 +1,74 @@
+"""What a running order path shows of its controls, kept as evidence: limits, books, kills."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection
+from typing import Any
+
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.trading.evidence import ControlEvidences
+from swarm.contract.errors import Unavailable
+from swarm.regime.limits.by_regime import Breach
+from swarm.runtime.regime.promotion import LIMITS_SEEN
+from swarm.runtime.trading.state import TradingState
+
+SAY_EVERY = 60.0  #: seconds between two words on the limits; Gates 5 and 6 take one for minutes
+PROVE_EVERY = 3_600.0  #: seconds between two proofs that the books agree
+
+
+class Proving:
+    """Writes when there is something to say. A lost database loses evidence, and never invents it.
+
+    me: who saw it.
+    """
+
+    def __init__(self, database: Database, me: str) -> None:
+        self._evidences, self._me = ControlEvidences(database), me
+        self._agreed = float("-inf")
+        self._said: dict[str, tuple[bool, float]] = {}
+
+    async def limits(self, state: TradingState) -> None:
+        """Whether every strategy on the ladder keeps the limits of the regime that is active.
+
+        At once when that changes, else every minute. What is not known is not said: a gate that
+        hears nothing waits.
+        """
+        ledger, now = state.ledger, state.clock()
+        if ledger.regime is None or not state.limits.fresh(ledger.regime[1], now):
+            return
+        found = state.limits.verify(ledger.regime[0], ledger.metrics, now)
+        broken = [one for one in found if one.found is not None]
+        if found and not broken:
+            return
+        for strategy in ledger.rungs:
+            was, at = self._said.get(strategy, (None, float("-inf")))
+            if was == (not broken) and time.monotonic() - at < SAY_EVERY:
+                continue
+            body = {"regime": str(ledger.regime[0]), "breaches": _sentences(broken),
+                    "limits": state.limits.hash}  # fmt: skip
+            await self._add(LIMITS_SEEN, strategy, body, passed=not broken)
+            self._said[strategy] = (not broken, time.monotonic())
+
+    async def books(self, state: TradingState) -> None:
+        """Whether the books agree with every venue's, once an hour."""
+        if time.monotonic() - self._agreed < PROVE_EVERY:
+            return
+        broken = {"breaks": [one.detail for one in state.ledger.breaks.values()]}
+        await self._add("reconciliation", "every venue", broken, passed=not state.ledger.breaks)
+        self._agreed = time.monotonic()
+
+    async def killed(self, kill: str, asked: Collection[str], deaf: Collection[str]) -> None:
+        """That a kill of everything reached these venues, or not. No database delays it."""
+        with contextlib.suppress(Unavailable):
+            for venue in asked:
+                await self._add("kill-drill", venue, {"kill": kill}, passed=venue not in deaf)
+
+    async def _add(self, kind: str, subject: str, body: dict[str, Any], *, passed: bool) -> None:
+        seen = {"by": self._me, **body}
+        await self._evidences.add(kind, subject, time.time_ns(), seen, passed=passed)
+
+
+def _sentences(broken: list[Breach]) -> list[str]:
+    return [one.sentence for one in broken]
