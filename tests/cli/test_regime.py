@@ -409,3 +409,17 @@ def test_a_constant_series_cannot_be_fitted(verb, tmp_path):
     said = verb("regime", "fit", file, "--out", tmp_path / "model.json", "--states", "2")
     assert (said.code, "is constant" in said.err) == (1, True)
     assert not (tmp_path / "model.json").exists()
+
+
+@pytest.mark.req("REG-7")
+def test_a_month_is_told_day_by_day_and_again_the_same(verb):
+    told = verb("regime", "month", "--days", "2", "-o", "json")
+    assert told.code == 0
+    assert [day["day"] for day in told.json["days"]] == [1, 2]
+    assert told.json["trace"][0]["kind"] == "regime"
+    table = verb("regime", "month", "--days", "2")
+    assert table.lines[0].split()[:3] == ["DAY", "MARKET", "REGIME"]
+    assert told.json["digest"][:16] in table.lines[-1]
+    refused = verb("regime", "month", "--days", "0")
+    assert refused.code == 2
+    assert "1 to 250" in refused.err

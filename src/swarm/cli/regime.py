@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 app = App(name="regime", help="Which regime a market is in: fit, replay, score, explain, history.")
 app.command("swarm.cli.regime_replay:replay", name="replay")
+app.command("swarm.cli.regime_month:month", name="month")
 
 Prices = Annotated[
     Path, Parameter(help="CSV (also gzipped) or Parquet: time and close, or quotes and trades.")

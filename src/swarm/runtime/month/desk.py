@@ -1,0 +1,375 @@
+"""The desk: real engine, ladder, allocation, freeze, gate and order path; a paper venue."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from swarm.adapters.paper.exchange import PaperExchange
+from swarm.adapters.paper.rules import PaperRules
+from swarm.adapters.paper.venue import PaperVenue
+from swarm.ports.gate_records import GateRecord, GateRecords
+from swarm.ports.venue import ReportKind
+from swarm.regime.capital import freeze
+from swarm.regime.capital.allocation import AllocationRule, Situation, allocate, nothing
+from swarm.regime.capital.ladder import LadderReason, LadderRule, RungEvidence
+from swarm.regime.controls import events as happened
+from swarm.regime.controls.decision import Ruling
+from swarm.regime.controls.order import Side
+from swarm.regime.engine.params import EngineParams
+from swarm.regime.engine.record import RegimeRecord, record
+from swarm.regime.engine.state import empty
+from swarm.regime.engine.step import Observation, advance
+from swarm.regime.limits.by_regime import Metrics
+from swarm.regime.limits.limit_set import LimitSet
+from swarm.regime.nouns import HIDDEN, Posture, Regime
+from swarm.runtime.month.experts import EXPERTS, GIVEN_UP, Stance, look
+from swarm.runtime.month.market import BARS, DAY_NS, OPEN_NS, SYMBOL, Bar, Market, learned
+from swarm.runtime.trading.kill_file import KillFile
+from swarm.runtime.trading.path import OrderPath
+from swarm.runtime.trading.state import TradingState
+from swarm.testing.trading import CENT, PEOPLE, in_force, instrument, limit_set, trade_order
+
+MICRO_EQUITY = 1_000_000 * 1_000_000
+OUT_DAY, OUT_FROM, OUT_BARS = 9, 20, 12  #: the venue does not answer
+THIN_DAY = 4  #: so few offers that each trade costs too much
+FREEZE_LEAST_NS = DAY_NS
+PROBE_BARS = 40  #: that one percent has to hold out after a freeze
+WINDOW_BARS = 12  #: each morning's explicit window for resuming
+HALF_SPREAD, THIN_SPREAD = 1, 14
+FILLS_MEASURED, ASKS_MEASURED = 20, 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One thing that happened, with its reason."""
+
+    day: int
+    bar: int
+    kind: str
+    text: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Day:
+    """One day as it is printed."""
+
+    day: int
+    truth: Regime
+    regime: str = ""
+    posture: str = ""
+    rungs: dict[str, str] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
+    equity: int = 0
+    drawdown_ppm: int = 0
+    accepted: int = 0
+    refused: int = 0
+
+
+class HeldRecords:
+    """`ports.gate_records.GateRecords` in memory, for a month that nobody keeps."""
+
+    def __init__(self) -> None:
+        self.held: list[GateRecord] = []
+
+    async def open(self) -> tuple[GateRecord, ...]:
+        """All that it holds."""
+        return tuple(self.held)
+
+    async def append(self, records: Sequence[tuple[int, GateRecord]]) -> None:
+        """Keep them."""
+        self.held += [one for _, one in records]
+
+
+class Desk:
+    """One desk through one month. told: what happened, in order. days: one for each begun."""
+
+    def __init__(self, params: EngineParams, seed: int, folder: Path, records: GateRecords) -> None:
+        self.now = OPEN_NS
+        self.told: list[Told] = []
+        self.days: list[Day] = []
+        self._params, self._engine = params, empty(1, params)
+        self._dice = random.Random(f"desk {seed}")  # noqa: S311 - a seeded draw, no secret
+        out = OPEN_NS + OUT_DAY * DAY_NS + OUT_FROM * (DAY_NS // 288)
+        self.exchange = PaperExchange(
+            [SYMBOL], PaperRules(outages=((out, out + OUT_BARS * (DAY_NS // 288)),))
+        )
+        self.limits = in_force(_limits())
+        self.path = OrderPath(
+            TradingState(
+                limits=self.limits,
+                roster=PEOPLE,
+                venues={"paper": PaperVenue("paper", self.exchange, lambda: self.now)},
+                records=records,
+                kill_file=KillFile(folder / "kills"),
+                clock=lambda: self.now,
+            )
+        )
+        self.stances = {expert.name: Stance(expert) for expert in EXPERTS}
+        self._given_up: list[list[float]] = [[] for _ in range(GIVEN_UP)]
+        self._before = nothing(EXPERTS)
+        self.latch = freeze.FreezeLatch()
+        self._proof = freeze.ResumeProof()
+        self._clean = 0
+        self._price = 0
+        self._quotes: list[str] = []
+        self.held = dict.fromkeys(self.stances, 0)
+        self._cash, self._opening = MICRO_EQUITY, MICRO_EQUITY
+        self._reports = self._orders = 0
+        self._slips: list[float] = []
+        self._failed: list[bool] = []
+        self._silent = False
+
+    # --- one bar ---------------------------------------------------------------------------------
+
+    async def live(self, bar: Bar) -> None:
+        """Everything that happens at the end of one bar."""
+        if bar.number == 0:
+            self._begin(bar)
+            if not self.path.state.opened:
+                await self.path.open()
+        self.now = bar.at_ns
+        ret = math.log(bar.price / self._price) if self._price else math.nan
+        self._price = bar.price
+        self._quote(bar)
+        seen = self._regime(bar, ret)
+        metrics = self._measure()
+        broken = self.limits.verify(seen.id, metrics, self.now)
+        self._freeze(bar, broken_count=len(broken), why=[one.sentence for one in broken])
+        if not math.isnan(ret):
+            self._ladder(bar, seen, ret, breach=bool(broken))
+        self._allocate(bar, seen)
+        self._tell_gate(seen, metrics)
+        await self._trade(bar)
+        await self._follow(bar)
+        self._close(bar, seen, metrics)
+
+    def _begin(self, bar: Bar) -> None:
+        self._opening = self.equity
+        self.days.append(Day(day=bar.day, truth=bar.truth))
+
+    def _quote(self, bar: Bar) -> None:
+        half = THIN_SPREAD if bar.day == THIN_DAY else HALF_SPREAD
+        for one in self._quotes:
+            self.exchange.withdraw(SYMBOL, one, self.now)
+        self._quotes = [
+            self.exchange.quote(SYMBOL, side, bar.price + sign * half, 50_000, self.now)
+            for side, sign in ((Side.BUY, -1), (Side.SELL, 1))
+        ]
+
+    def _regime(self, bar: Bar, ret: float) -> RegimeRecord:
+        seen = Observation(at=self.now, values=np.array([100.0 * ret]))
+        for change in advance(self._engine, seen, self._params):
+            if change.said is not change.before:
+                why = ", ".join(change.reasons.names)
+                self._say(bar, "regime", f"{change.before} -> {change.said}: {why}")
+        return record(self._engine, 0, self._params)
+
+    @property
+    def equity(self) -> int:
+        """Cash and positions at their mark, micro-units."""
+        return self._cash + sum(self.held.values()) * self._price * CENT
+
+    def _measure(self) -> Metrics:
+        fall = max(0, self._opening - self.equity)
+        slips = self._slips[-FILLS_MEASURED:]
+        asked = self._failed[-ASKS_MEASURED:]
+        gross = sum(abs(lots) for lots in self.held.values()) * self._price * CENT
+        return Metrics(
+            at_ns=self.now,
+            drawdown_ppm=fall * 1_000_000 // self._opening,
+            exposure=gross,
+            concentration_ppm=0,
+            slippage_ppm=round(sum(slips) / len(slips)) if slips else 0,
+            impact_ppm=0,
+            rejects_ppm=0,
+            errors_ppm=sum(asked) * 1_000_000 // len(asked) if asked else 0,
+        )
+
+    # --- freezing, climbing, allocating ----------------------------------------------------------
+
+    def _freeze(self, bar: Bar, *, broken_count: int, why: list[str]) -> None:
+        health = freeze.Health(
+            opening_equity=self._opening, equity=self.equity, breaches=broken_count
+        )
+        before = self.latch
+        if trips := freeze.tripped(health):
+            self.latch = freeze.trip(before, trips, self.now, FREEZE_LEAST_NS)
+            self._proof, self._clean = freeze.ResumeProof(), 0
+            self._slips.clear()
+            if not before.trips or before.probing is not None:
+                self._say(bar, "freeze", f"{', '.join(sorted(trips))}: {'; '.join(why)}")
+            return
+        if not before.trips:
+            return
+        # Nothing is proven by nobody: one percent counts from when somebody stands on it.
+        if before.probing is None or any(one.rung for one in self.stances.values()):
+            self._clean += 1
+        opened = self.now if bar.number < WINDOW_BARS else None
+        window = (opened, opened + 1) if opened is not None else None
+        proven = self.now if self._clean >= PROBE_BARS else None
+        self._proof = freeze.ResumeProof(
+            window=window, shadow_passed=proven, one_percent_passed=proven
+        )
+        self.latch, _ = freeze.resume(before, self._proof, self.now)
+        if self.latch != before:
+            self._clean = 0
+            probing = bool(self.latch.trips)
+            what = "one percent may be tried, in the window," if probing else "lifted"
+            where = "in shadow" if probing else "on one percent"
+            self._say(bar, "resume", f"{what} after {PROBE_BARS} clean bars {where}")
+
+    def _ladder(self, bar: Bar, seen: RegimeRecord, ret: float, *, breach: bool) -> None:
+        for one in self._given_up:
+            one.append(0.0006 * self._dice.gauss(0.0, 1.0))
+        excess = {
+            name: stance.observe(seen.id, stance.see(ret, bar.day, self._dice.gauss(0.0, 1.0)))
+            for name, stance in self.stances.items()
+        }
+        look(self.stances, self._given_up, len(self._given_up[0]))
+        for name, stance in self.stances.items():
+            evidence = RungEvidence(
+                regime=seen.id,
+                excess=excess[name],
+                breach=breach,
+                finding=stance.finding,
+                ceiling=self.latch.ceiling,
+            )
+            before, why = stance.climb(evidence, LadderRule())
+            if stance.rung is not before:
+                reasons = ", ".join(why)
+                self._say(bar, "rung", f"{name}: {before.label} -> {stance.rung.label}: {reasons}")
+            elif LadderReason.WORSE_THAN_BASELINE in why and bar.number == 0:
+                self._say(bar, "rung", f"{name}: stays in shadow: {', '.join(why)}")
+
+    def _allocate(self, bar: Bar, seen: RegimeRecord) -> None:
+        situation = Situation(
+            posterior=_posterior(seen),
+            posture=self.latch.posture(seen.posture),
+            rungs={name: one.rung for name, one in self.stances.items()},
+            memory=None,
+        )
+        made = allocate(EXPERTS, situation, self._before, AllocationRule(group_caps={}))
+        if made.held_back and not self._before.held_back and bar.number == 0:
+            self._say(bar, "shares", "a bound fell, so nobody is raised")
+        self._before = made
+
+    # --- trading ---------------------------------------------------------------------------------
+
+    def _tell_gate(self, seen: RegimeRecord, metrics: Metrics) -> None:
+        see: Callable[[happened.LedgerEvent], None] = self.path.state.see
+        now = self.now
+        see(happened.Marked(symbol=SYMBOL, price=self._price, at_ns=now))
+        if not self.exchange.rules.out(now):
+            see(
+                happened.StatusSeen(
+                    venue="paper", symbol=SYMBOL, in_session=True, halted=False, at_ns=now
+                )
+            )
+        see(happened.RegimeSeen(regime=seen.id, at_ns=now))
+        see(happened.MetricsSeen(metrics=metrics))
+        for name, stance in self.stances.items():
+            see(happened.RungSet(strategy=name, rung=stance.rung, at_ns=now))
+
+    async def _trade(self, bar: Bar) -> None:
+        for name, share in zip(self._before.names, self._before.capital_shares, strict=True):
+            wanted = self.stances[name].side * int(share * self._opening / (self._price * CENT))
+            lots = wanted - self.held[name]
+            if lots:
+                await self._order(bar, name, lots)
+
+    async def _order(self, bar: Bar, name: str, lots: int) -> None:
+        side = Side.BUY if lots > 0 else Side.SELL
+        self._orders += 1
+        limit = self._price + (20 if lots > 0 else -20)
+        order = trade_order(
+            f"o-{self._orders}", strategy=name, side=side, quantity=abs(lots), price=limit,
+            symbol=SYMBOL, made_ns=self.now, account=name,
+        )  # fmt: skip
+        silent = self.exchange.rules.out(self.now)
+        decision = await self.path.submit(order)
+        day = self.days[-1]
+        if decision.ruling is Ruling.ACCEPT:
+            day.accepted += 1
+            self._failed.append(silent)
+            return
+        day.refused += 1
+        if day.refused == 1:
+            why = "; ".join(f"{one.control}: {one.detail}" for one in decision.refusals[:2])
+            self._say(bar, "refused", f"{name} {side} {abs(lots)}: {why}")
+
+    async def _follow(self, bar: Bar) -> None:
+        self.now += 1_000_000
+        self.exchange.advance(self.now)
+        silent = bool(await self.path.follow())
+        if silent is not self._silent:
+            self._say(bar, "venue", "paper does not answer" if silent else "paper answers again")
+        if self._silent and not silent:
+            found = await self.path.agree()
+            self._say(bar, "venue", f"books compared: {len(found)} differences")
+        self._silent = silent
+        for report in self.exchange.reports[self._reports :]:
+            if report.kind is ReportKind.FILLED:
+                self._fill(report.order, report.quantity, report.price)
+        self._reports = len(self.exchange.reports)
+
+    def _fill(self, order: str, quantity: int, price: int) -> None:
+        asked = self.path.state.ledger.orders[order].order
+        signed = quantity if asked.side is Side.BUY else -quantity
+        self.held[asked.strategy] += signed
+        self._cash -= signed * price * CENT
+        self._slips.append(abs(price - self._price) * 1_000_000 / self._price)
+
+    def _close(self, bar: Bar, seen: RegimeRecord, metrics: Metrics) -> None:
+        day = self.days[-1]
+        day.drawdown_ppm = max(day.drawdown_ppm, metrics.drawdown_ppm or 0)
+        if bar.number < BARS - 1:
+            return
+        day.regime, day.posture = str(seen.id), str(self.latch.posture(Posture(seen.posture)))
+        day.rungs = {name: one.rung.label for name, one in self.stances.items()}
+        day.shares = dict(zip(self._before.names, self._before.capital_shares, strict=True))
+        day.equity = self.equity
+
+    def _say(self, bar: Bar, kind: str, text: str) -> None:
+        self.told.append(Told(day=bar.day, bar=bar.number, kind=kind, text=text))
+
+    def digest(self) -> str:
+        """A hash of everything that happened: the same seed gives the same."""
+        whole = repr((self.told, self.days, self.equity, self._engine.tick)).encode()
+        return hashlib.sha256(whole).hexdigest()
+
+
+def _posterior(seen: RegimeRecord) -> tuple[float, ...]:
+    total = math.fsum(seen.posterior)
+    return tuple(p / total for p in seen.posterior) if total > 0 else (1 / len(HIDDEN),) * 4
+
+
+def _limits() -> LimitSet:
+    """The desk's limit set: three released strategies, an account for each, one instrument."""
+    plain, names = limit_set(), [expert.name for expert in EXPERTS]
+    return replace(
+        plain,
+        issued_ns=OPEN_NS - DAY_NS,
+        accounts=tuple(replace(plain.accounts[0], name=name) for name in names),
+        permissions=tuple(replace(plain.permissions[0], account=name) for name in names),
+        releases=tuple(replace(plain.releases[0], strategy=name) for name in names),
+        instruments=(instrument(SYMBOL, max_quantity=20_000),),
+    )
+
+
+async def lived(
+    seed: int, days: int, folder: Path, records: GateRecords, progress: Callable[[int], None]
+) -> Desk:
+    """A desk after so many days; the same seed gives the same. Cost: 0.1 s a day and a fit."""
+    desk = Desk(learned(seed), seed, folder, records)
+    for bar in Market(seed + 1).days(days):
+        await desk.live(bar)
+        if bar.number == BARS - 1:
+            progress(bar.day + 1)
+    return desk
