@@ -183,6 +183,9 @@ def test_the_store_holds_a_version_for_each_cycle_and_goes_on_from_the_last(
     assert told["versions"][0]["record"]["stateHash"] == second.json["last"]["stateHash"]
     whole = replayed(verb, desk, "-o", "json").json["changes"]
     assert [one["tick"] for one in told["changes"]] == [one["tick"] for one in whole][::-1]
+    priced = sum(bool(row.split(",")[1].strip()) for row in lines[1:])
+    count = "select count(*), min(tick), max(tick) from observation where stream = 'spx'"
+    assert place.sql(count) == [(priced - 1, 0, second.json["last"]["tick"])]
     nothing_new = place("regime", "replay", desk / "prices.csv", "-m", model, "--store", "spx")
     assert nothing_new.code == 1
     assert "every tick of the file was seen" in nothing_new.err

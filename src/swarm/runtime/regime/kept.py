@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.regime.observations import Observation, Observations
 from swarm.adapters.postgres.store.regime.states import (
     RegimeStates,
     SavedState,
@@ -32,7 +33,8 @@ async def keep(
     """Store the state after a replay as the version of this cycle; gives its number.
 
     The state goes first, since it is what may be refused (another state of this cycle); saying it
-    again after a crash adds the changes that were not written. Raises ToldOtherwise.
+    again after a crash adds what was not written: the prices that the state came from, and the
+    changes. Quotes and trades are not kept: they stay in their file. Raises ToldOtherwise.
     """
     states, last = RegimeStates(database), replayed.last
     version = await states.save(
@@ -47,6 +49,8 @@ async def keep(
             record=last.to_json(),
         )
     )
+    if model.params.quotes is None:
+        await Observations(database).append(stream, observed(replayed))
     for at, change in replayed.changes:
         saved = SavedTransition(
             tick=change.tick,
@@ -58,6 +62,16 @@ async def keep(
         )
         await states.add_transition(stream, saved)
     return version
+
+
+def observed(replayed: Replayed) -> list[Observation]:
+    """The prices of a replay under the ticks of its engine; a tick without one is a gap."""
+    first = replayed.last.tick - len(replayed.price) + 1
+    return [
+        Observation(tick=first + place, at_ns=int(replayed.at[place]), value=(float(price),))
+        for place, price in enumerate(replayed.price)
+        if price == price  # noqa: PLR0124 - only NaN differs from itself
+    ]
 
 
 async def point_of(database: Database, stream: str, model: Model) -> ReplayPoint | None:
