@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,16 @@ settings.register_profile("fast", settings.get_profile("slow"), max_examples=25)
 def pytest_configure(config):
     """Before any test is imported: that is when `@given` takes its settings."""
     settings.load_profile("fast" if "not slow" in config.option.markexpr else "slow")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest drops what `-m` does not want
+def pytest_collection_modifyitems(items):
+    """Of a table or suite marked `fast(names)`, whatever is not named is slow."""
+    for item in items:
+        row = item.callspec.id if hasattr(item, "callspec") else None
+        for mark in item.iter_markers("fast"):
+            if not {item.name.partition("[")[0], row} & set(mark.args):
+                item.add_marker("slow")
 
 
 def _fast_folder():
@@ -61,8 +71,8 @@ def _sweep():
 
 
 def _make_template(template):
-    with template as server:
-        DisposableDatabases(server.dsn, migrate).make_template()
+    with template as server, closing(DisposableDatabases(server.dsn, migrate)) as databases:
+        databases.make_template()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -102,17 +112,24 @@ def database_server():
             shutil.rmtree(run)
 
 
+@pytest.fixture(scope="session")
+def databases(database_server):
+    """Fresh databases on the server of this test process."""
+    with closing(DisposableDatabases(database_server.dsn, migrate)) as made:
+        yield made
+
+
 @pytest.fixture
-def database_dsn(database_server):
+def database_dsn(databases):
     """The DSN of a fresh database with the whole schema."""
-    with DisposableDatabases(database_server.dsn, migrate).prepared() as dsn:
+    with databases.prepared() as dsn:
         yield dsn
 
 
 @pytest.fixture
-def empty_database_dsn(database_server):
+def empty_database_dsn(databases):
     """The DSN of a fresh database with no schema at all."""
-    with DisposableDatabases(database_server.dsn, migrate).empty() as dsn:
+    with databases.empty() as dsn:
         yield dsn
 
 

@@ -26,7 +26,6 @@ import structlog
 
 import swarm
 from swarm.adapters.postgres.database import Database
-from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.store.bell import PostgresBell
 from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.tick import PostgresTicks
@@ -37,7 +36,6 @@ from swarm.runtime.controller import Controller, Store
 from swarm.runtime.hands import Hands
 from swarm.runtime.home import Home
 from swarm.runtime.settings import load
-from swarm.testing.database import DisposableDatabases
 from swarm.testing.world import World, WorldForge
 
 REPO = "acme/shop"
@@ -254,11 +252,11 @@ def place(tmp_path, database_dsn, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def lasting_shop(tmp_path_factory, database_server):
+def lasting_shop(tmp_path_factory, databases):
     """An installation with one Swarm applied, for all tests of a module that leave it as it is."""
     folder = tmp_path_factory.mktemp("lasting")
     with (
-        DisposableDatabases(database_server.dsn, migrate).prepared() as dsn,
+        databases.prepared() as dsn,
         pytest.MonkeyPatch.context() as environment,
     ):
         environment.setenv("SWARM_HOME", str(folder))

@@ -148,6 +148,7 @@ def test_a_database_that_does_not_answer_is_told_as_such(place):
     assert "Traceback" not in said.err
 
 
+@pytest.mark.slow
 def test_a_folder_without_rights_is_named(place, monkeypatch, tmp_path):
     def locked(self, *_args, **_kwargs):
         raise PermissionError(13, "Permission denied", str(self))

@@ -46,6 +46,7 @@ async def proven(database, *, passed=True, clean=True, regime="trend", observati
 STEP = ("capital", "step", "momentum", "--stream", "spx", "--objective", "alpha", "--reason", "r")
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-7")
 def test_nothing_known_is_a_no_and_each_missing_thing_is_said(place):
     said = place(*STEP, "--to", "1")

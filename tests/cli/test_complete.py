@@ -65,6 +65,7 @@ def test_a_broken_installation_offers_nothing_and_stays_quiet(place):
     assert offered(place, "agent", "test", "") == {}
 
 
+@pytest.mark.fast("bash")
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_a_script_is_printed_for_each_shell(verb, shell):
     said = verb("completion", shell)
@@ -73,6 +74,7 @@ def test_a_script_is_printed_for_each_shell(verb, shell):
     assert "describe" in said.out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_completes_a_verb_with_the_script(verb, tmp_path):
     script = tmp_path / "completion.bash"
@@ -86,6 +88,7 @@ def test_bash_completes_a_verb_with_the_script(verb, tmp_path):
     assert ran.stdout.split() == ["describe"], ran.stderr
 
 
+@pytest.mark.slow
 def test_the_console_scripts_are_one_program():
     """`swarmctl` and `kubectl-swarm` are installed side by side and lead to the same tree."""
     beside = Path(sys.executable).parent

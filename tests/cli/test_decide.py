@@ -16,6 +16,7 @@ def asked(shop, title="drop the old cipher"):
     return question["mission"], question
 
 
+@pytest.mark.slow
 @pytest.mark.req("MODE-5")
 def test_a_mission_goes_on_once_a_person_says_yes(shop):
     with shop.working():
@@ -30,6 +31,7 @@ def test_a_mission_goes_on_once_a_person_says_yes(shop):
     assert (used["state"], used["reason"]) == ("used", "read the diff")
 
 
+@pytest.mark.slow
 @pytest.mark.req("MODE-5")
 def test_a_yes_to_another_commit_is_refused(shop):
     with shop.working():
@@ -42,6 +44,7 @@ def test_a_yes_to_another_commit_is_refused(shop):
     assert right.code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("MODE-5")
 def test_a_yes_is_used_once(shop):
     with shop.working():
@@ -53,6 +56,7 @@ def test_a_yes_is_used_once(shop):
     assert "fix:" in again.err
 
 
+@pytest.mark.slow
 @pytest.mark.req("MODE-5", "MODE-6")
 def test_a_yes_under_another_policy_does_not_count(shop):
     """The question is bound to the policy; a changed manifest asks anew."""
@@ -69,6 +73,7 @@ def test_a_yes_under_another_policy_does_not_count(shop):
         assert shop("get", "mission", mission, "-o", "json").json["outcome"] == "open"
 
 
+@pytest.mark.slow
 @pytest.mark.req("MODE-5")
 def test_only_an_approver_of_the_named_policy_may_answer(shop):
     shop.settings('[approvals.default-approval]\napprovers = ["nobody-here"]\n'
@@ -80,6 +85,7 @@ def test_only_an_approver_of_the_named_policy_may_answer(shop):
     assert "nobody-here may" in refused.err
 
 
+@pytest.mark.slow
 @pytest.mark.req("MODE-5")
 def test_an_environment_variable_is_no_identity(shop, monkeypatch):
     monkeypatch.setenv("USER", "nobody-here")
@@ -90,6 +96,7 @@ def test_an_environment_variable_is_no_identity(shop, monkeypatch):
     assert shop("approve", mission, "--reason", "please").code == EXIT_NOT_ALLOWED
 
 
+@pytest.mark.slow
 def test_a_mission_that_asks_nothing_cannot_be_approved(shop):
     with shop.working():
         shop.need("a harmless thing")
@@ -99,6 +106,7 @@ def test_a_mission_that_asks_nothing_cannot_be_approved(shop):
     assert "more: swarmctl explain" in said.err
 
 
+@pytest.mark.slow
 def test_no_ends_a_mission_as_rejected(shop):
     with shop.working():
         mission, _ = asked(shop)
@@ -116,6 +124,7 @@ def test_a_reason_is_asked_for(shop, verb):
     assert shop(verb, "m-41c0", "--reason", "  ").code != 0
 
 
+@pytest.mark.slow
 @pytest.mark.req("FRZ-3")
 def test_a_freeze_holds_at_once_and_is_lifted_only_with_its_checklist(shop):
     frozen = shop("freeze", "--for", "1h", "--reason", "the link checker is down")
@@ -145,6 +154,7 @@ def test_describe_freeze_shows_trigger_scope_end_and_what_is_left(shop):
     assert [one["done"] for one in listed["checklist"]] == [False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.req("FRZ-3")
 def test_a_freeze_without_end_waits_for_a_person_after_it_requalified(shop):
     shop("freeze", "--reason", "let me look")
@@ -158,6 +168,7 @@ def test_a_freeze_without_end_waits_for_a_person_after_it_requalified(shop):
     assert shop("resume", "--reason", "again").code == EXIT_NOT_FOUND
 
 
+@pytest.mark.slow
 @pytest.mark.req("FRZ-3")
 def test_a_freeze_that_asks_for_the_token_is_lifted_with_it_alone(shop):
     digest = hashlib.sha256(b"open sesame").hexdigest()

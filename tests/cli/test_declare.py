@@ -83,6 +83,7 @@ def test_what_get_prints_can_be_applied(shop):
     assert "unchanged" in shop("apply", "-f", "-", given=text).out
 
 
+@pytest.mark.slow
 def test_delete_stops_a_swarm_and_keeps_its_history(shop):
     with shop.working():
         shop.need("drop an unused import")
@@ -107,6 +108,7 @@ def test_the_crd_is_printed_as_yaml(verb):
     assert yaml.safe_load(verb("crd").out)["kind"] == "CustomResourceDefinition"
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-4")
 def test_a_need_is_added_shown_explained_rejected_and_reopened(shop):
     need = shop.need("drop the old TLS")
@@ -146,6 +148,7 @@ def test_a_repository_that_is_not_allowed_is_warned_of(shop):
     assert "not in repoAllowlist" in said.err
 
 
+@pytest.mark.slow
 def test_the_order_of_two_needs_and_what_would_turn_it_are_told(shop):
     low = shop.need("sweep the yard of old scripts", "--value", "1")
     high = shop.need("replace the broken cipher suite", "--value", "8")

@@ -56,6 +56,7 @@ def test_a_sound_installation_has_no_fault(sound):
     assert "0 faults" in sound("doctor").out
 
 
+@pytest.mark.fast("check-not-bound", "budget-not-bound")
 @pytest.mark.parametrize(
     ("before", "after", "named"),
     [
@@ -165,6 +166,7 @@ def test_a_swarm_without_a_controller_is_found(sound):
     assert any(one.startswith("controller: none is running") for one in faults(sound))
 
 
+@pytest.mark.slow
 def test_conditions_that_are_not_well_are_passed_on_with_their_remedy(sound):
     """What the Swarm itself reports is not asked for a second time."""
     sound.apply()

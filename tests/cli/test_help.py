@@ -73,6 +73,7 @@ def test_a_bare_call_prints_the_help(verb):
     assert said.out == verb("--help").out
 
 
+@pytest.mark.slow
 def test_the_list_of_verbs_imports_none_of_them(start):
     """A verb that cannot be imported must not take the others down."""
     command = start("--help", env={"PYTHONPROFILEIMPORTTIME": "1"})

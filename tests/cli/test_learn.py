@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 
+@pytest.mark.slow
 def test_the_budget_says_what_was_spent_and_by_whom(shop, costly_world):
     shop.world = costly_world(250_000)
     text = shop.home.file.read_text()
@@ -26,6 +27,7 @@ def test_the_budget_says_what_was_spent_and_by_whom(shop, costly_world):
     assert "dispatch goes on" in shop("describe", "budget").out
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-5")
 def test_a_spent_budget_reads_as_blocked(shop, costly_world):
     shop.world = costly_world(1_000_000)
@@ -91,6 +93,7 @@ def test_the_shadow_report_counts_what_people_made_of_it(shop):
     assert [words for words in digest if words.endswith("R1  sweep the yard of scripts")]
 
 
+@pytest.mark.slow
 def test_the_daily_report_begins_with_what_only_a_person_can_move(shop):
     with shop.working():
         shop.need("replace the broken cipher", "--path", "src/tls.py", risk="R2")
@@ -136,6 +139,7 @@ def test_a_span_that_is_none_is_refused_by_name(shop):
     assert shop("report", "--since", "99999999h").code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-4")
 def test_why_of_an_idle_swarm_names_what_holds_each_need(shop):
     """Nobody has to read the source to learn why nothing happens."""

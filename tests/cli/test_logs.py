@@ -38,6 +38,7 @@ def mission(shop):
         return shop.wait_for("missions", lambda row: row["outcome"] == "delivered")["id"]
 
 
+@pytest.mark.slow
 def test_output_is_printed_in_order_with_where_it_came_from(shop, mission):
     job(shop, "runs", f"{mission}-run-0", out="I changed a.py\n", err="warming up\n")
     job(shop, "checks", LINT.format(mission=mission), out="all green", minutes=1)
@@ -56,6 +57,7 @@ def test_output_is_printed_in_order_with_where_it_came_from(shop, mission):
     assert "nor this" not in said.out
 
 
+@pytest.mark.slow
 def test_one_run_or_one_check_alone(shop, mission):
     job(shop, "runs", f"{mission}-run-0", out="first\n")
     job(shop, "runs", f"{mission}-run-1", out="repair\n")
@@ -69,6 +71,7 @@ def test_one_run_or_one_check_alone(shop, mission):
     ]
 
 
+@pytest.mark.slow
 def test_nothing_printed_is_obeyed_and_no_secret_is_shown(shop, mission):
     token = "ghp_" + "a" * 36
     key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----"
@@ -80,6 +83,7 @@ def test_nothing_printed_is_obeyed_and_no_secret_is_shown(shop, mission):
     assert "last" in said.lines
 
 
+@pytest.mark.slow
 def test_what_is_gone_is_told_from_the_evidence(shop, mission):
     said = shop("logs", mission)
     assert "from the evidence" in said.out

@@ -68,6 +68,7 @@ def filled(words, story):
     return [word.format(mission=story.mission, need=story.of_need) for word in words]
 
 
+@pytest.mark.slow
 def test_every_reading_verb_speaks_every_form(story):
     """One installation for all of them: making it takes longer than asking."""
     for words in READING:
@@ -118,6 +119,7 @@ def test_a_text_of_many_lines_is_one_line_in_a_table():
     assert line("a\nb\t c\r\n") == "a b c\\x0d"
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-4")
 def test_hostile_titles_are_escaped_by_every_verb(story):
     story.sql("update mission set title = %s", HOSTILE)
@@ -210,6 +212,7 @@ def seen_on_a_terminal(arguments, until=None, **environment):
     return command.wait(10), got.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_aligned_columns_that_fit(story):
     story.sql("update mission set title = %s", "long " * 60)
     code, got = seen_on_a_terminal(["get", "missions"])

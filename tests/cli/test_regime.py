@@ -60,6 +60,7 @@ def replayed(verb, desk, *more, file="prices.csv"):
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-1")
 def test_a_model_says_what_it_was_made_of_and_is_never_replaced(verb, desk):
     told = verb("regime", "show", desk / "model.json", "-o", "json").json
@@ -74,6 +75,7 @@ def test_a_model_says_what_it_was_made_of_and_is_never_replaced(verb, desk):
     assert (desk / "model.json").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-3", "REG-4")
 def test_a_replay_shows_each_change_with_its_reasons(verb, desk):
     told = replayed(verb, desk, "-o", "json").json
@@ -87,6 +89,7 @@ def test_a_replay_shows_each_change_with_its_reasons(verb, desk):
     assert told["last"]["stateHash"] in replayed(verb, desk).out
 
 
+@pytest.mark.fast("2", "101")
 @pytest.mark.req("REG-2")
 @pytest.mark.parametrize("cut", [2, 101, 450, 899])
 def test_in_parts_or_in_one_go_is_the_same_to_the_bit(verb, desk, tmp_path, cut):
@@ -159,6 +162,7 @@ def test_a_picture_names_everything_and_is_the_same_twice(verb, desk, tmp_path, 
         assert made[0].startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-1")
 def test_the_store_holds_a_version_for_each_cycle_and_goes_on_from_the_last(
     verb, place, desk, tmp_path
@@ -214,6 +218,7 @@ def market(path, minutes=400, seed=4):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-2")
 def test_quotes_and_trades_are_read_and_their_stress_is_met_with_caution(verb, tmp_path):
     file, model = market(tmp_path / "market.csv"), tmp_path / "model.json"
@@ -229,6 +234,7 @@ def test_quotes_and_trades_are_read_and_their_stress_is_met_with_caution(verb, t
     assert "this model wants quotes and trades" in refused.err
 
 
+@pytest.mark.slow
 def test_parquet_says_the_same_as_csv(verb, desk, tmp_path):
     import pyarrow as pa
     from pyarrow import parquet
@@ -286,6 +292,7 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.mark.fast("empty", "header-alone")
 @pytest.mark.req("REG-2")
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_tape_is_refused_by_line_and_nothing_is_written(verb, desk, tmp_path, case):
@@ -324,6 +331,7 @@ def test_bad_options_of_a_replay_are_refused(verb, desk, words, code, names):
     assert names in said.err
 
 
+@pytest.mark.slow
 def test_an_unknown_instrument_and_one_of_another_model_are_refused(verb, desk, tmp_path):
     days = np.datetime64("2000-01-03") + np.arange(200)
     noise = 100 + np.random.default_rng(1).random(200)
@@ -386,6 +394,7 @@ def test_a_bad_model_is_refused_before_anything_runs(verb, desk, tmp_path, mend,
         assert names in said.err
 
 
+@pytest.mark.slow
 def test_a_bad_state_is_refused_and_not_replaced(verb, desk, tmp_path):
     state = tmp_path / "state"
     replayed(verb, desk, "--save", state)

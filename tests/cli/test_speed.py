@@ -60,6 +60,7 @@ def rows(embedded, place):
     return home, dsn
 
 
+@pytest.mark.fast("swarms", "needs")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_both_ways_of_reading_give_the_same_rows(rows, kind):
     """The socket gives JSON, the driver gives Python: instants, fractions and arrays must agree."""
@@ -92,6 +93,7 @@ def measured(home, *words, options=()):
     )  # fmt: skip
 
 
+@pytest.mark.fast("get")
 @pytest.mark.parametrize(
     "words",
     [
@@ -121,6 +123,7 @@ def test_a_look_falls_back_to_the_driver_when_no_server_listens(rows, place):
     assert place("get", "swarms", "-o", "name").out == "swarm/shop\n"
 
 
+@pytest.mark.fast("one")
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [

@@ -27,6 +27,7 @@ def delivered(shop):
     return shop
 
 
+@pytest.mark.slow
 @pytest.mark.req("VAL-6")
 def test_trace_goes_from_signal_to_outcome_and_proves_it(delivered):
     said = delivered("trace", delivered.mission)
@@ -42,12 +43,14 @@ def test_trace_goes_from_signal_to_outcome_and_proves_it(delivered):
     assert [event["seq"] for event in record["trail"]] == list(range(1, record["events"] + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.req("VAL-6")
 def test_trace_takes_the_commit_that_landed(delivered):
     assert delivered("trace", delivered.landed[:16]).lines[0].startswith(delivered.mission)
     assert delivered("trace", "deadbeef").code == 5
 
 
+@pytest.mark.fast("an-event-was-edited")
 @pytest.mark.req("VAL-6")
 @pytest.mark.parametrize(
     ("statement", "word"),
@@ -82,6 +85,7 @@ def test_a_later_change_shows(delivered, statement, word):
     assert audited.json["faults"][0]["kind"] == word
 
 
+@pytest.mark.slow
 def test_an_export_holds_every_event_with_its_hash(delivered):
     said = delivered("audit", "export")
     rows = [json.loads(line) for line in said.lines]
@@ -92,6 +96,7 @@ def test_an_export_holds_every_event_with_its_hash(delivered):
                      "--to", "2029-01-01T00:00:00+00:00").code == 2  # fmt: skip
 
 
+@pytest.mark.slow
 def test_events_are_the_last_ones_oldest_first(delivered):
     rows = delivered("events", "--limit", "5", "-o", "json").json["items"]
     assert len(rows) == 5
@@ -136,6 +141,7 @@ def test_watch_prints_one_line_per_change_when_piped(shop, start):
 # --- wait ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.fast("the-state")
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
@@ -180,6 +186,7 @@ def risky(shop):
     return shop
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-2")
 def test_readings_of_citations_are_in_toto_statements(risky):
     """The record of one fetch in a form that the tools of others read; signed on demand."""
@@ -199,6 +206,7 @@ def test_readings_of_citations_are_in_toto_statements(risky):
     assert risky("audit", "citations", "m-none").code == 5
 
 
+@pytest.mark.slow
 def test_the_seals_of_a_shop_are_verified_with_its_trail(delivered):
     """Another history with good hashes is found by the seal, and named by mission and event."""
 

@@ -64,6 +64,7 @@ def test_a_source_is_read_once_and_nothing_is_stored(workshop):
     assert len(reading["refused"]) == 1
 
 
+@pytest.mark.slow
 def test_a_source_that_is_down_says_what_it_answered(workshop):
     source(workshop, "import sys; sys.stderr.write('the scanner is not licensed'); sys.exit(3)")
     said = workshop("source", "test", "finder")
@@ -72,6 +73,7 @@ def test_a_source_that_is_down_says_what_it_answered(workshop):
     assert "more: swarmctl explain" in said.err
 
 
+@pytest.mark.slow
 def test_what_a_hostile_source_says_is_shown_and_not_obeyed(workshop):
     source(
         workshop,
@@ -116,6 +118,7 @@ def test_an_agent_works_on_a_scratch_clone_and_nothing_is_kept(workshop):
     assert record["patch"].startswith("diff --git a/a.py")
 
 
+@pytest.mark.fast("changes-nothing")
 @pytest.mark.parametrize(
     ("code", "result", "named"),
     [
@@ -135,6 +138,7 @@ def test_what_would_not_be_taken_is_told(workshop, code, result, named):
     assert named in said.out
 
 
+@pytest.mark.slow
 def test_paths_limit_what_an_agent_may_change(workshop):
     agent(workshop, "import pathlib; pathlib.Path('a.py').write_text('x = 1\\n')")
     said = workshop("agent", "test", "writer", "--path", "docs")

@@ -92,6 +92,7 @@ snapshots = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3")
 @FEW
 @given(snap=snapshots, seed=st.integers(0, 99))
@@ -125,6 +126,7 @@ def test_every_order_has_a_key_of_its_own_that_begins_with_its_mission(snap):
         assert order.policy_hash == snap.policy_hash
 
 
+@pytest.mark.slow
 @pytest.mark.req("FRZ-2")
 @FEW
 @given(snap=snapshots)

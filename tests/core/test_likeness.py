@@ -58,6 +58,7 @@ def test_signatures_estimate_the_jaccard_similarity():
     assert np.std(errors) < 0.055
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-3")
 def test_near_copies_meet_in_a_band_and_are_alike():
     """28 words of which 1 to 4 are replaced, where two thirds of the 5-grams are left."""
@@ -73,6 +74,7 @@ def test_near_copies_meet_in_a_band_and_are_alike():
     assert (meet & alike).mean() >= 0.96
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-3")
 def test_different_texts_are_not_alike():
     rng = random.Random(3)

@@ -583,6 +583,7 @@ class Life:
                 self.store.change(freezes=kept)
 
 
+@pytest.mark.fast("0")
 @pytest.mark.req("VAL-2")
 @pytest.mark.req("LOOP-11")
 @pytest.mark.req("FRZ-3")

@@ -18,6 +18,7 @@ def settled(rows):
     return rows and all(row["outcome"] != "open" for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-1")
 async def test_the_agent_of_a_cancelled_mission_is_ended_at_once(installation):
     installation.agent("slow", ENDLESS)
@@ -37,6 +38,7 @@ async def test_the_agent_of_a_cancelled_mission_is_ended_at_once(installation):
     assert installation.started("slow") == 1
 
 
+@pytest.mark.slow
 async def test_the_check_of_a_cancelled_mission_is_ended_at_once(installation):
     installation.agent("quick", "echo 'VALUE = 2' > src/value.py")
     installation.check("tests", ENDLESS)
@@ -52,6 +54,7 @@ async def test_the_check_of_a_cancelled_mission_is_ended_at_once(installation):
     assert installation.repo.git("rev-parse", "main") == installation.base
 
 
+@pytest.mark.slow
 async def test_the_others_work_goes_on(installation):
     """Two missions of two classes; one is cancelled."""
     installation.agent("slow", ENDLESS, rules=["SLOW"])

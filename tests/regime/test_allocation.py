@@ -224,6 +224,7 @@ def situations(draw):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-6", "REG-7")
 @given(st.lists(situations(), min_size=1, max_size=6), shares)
 def test_whatever_comes_every_bound_holds_and_no_caution_raises_anyone(ticks, rise):

@@ -62,6 +62,7 @@ def nile():
     return (volume - volume[:20].mean()) / volume[:20].std(ddof=1)
 
 
+@pytest.mark.fast("1-in-100")
 @pytest.mark.parametrize(
     ("hazard", "evidence", "year", "share", "map_mass"),
     [
@@ -124,6 +125,7 @@ def test_old_runs_beyond_the_table_go_on_exactly():
     assert told[0] == told[1]
 
 
+@pytest.mark.slow
 def test_merging_costs_little():
     """1,500 points with two changes and 128 hypotheses; above all at the gate's question."""
     off = {"score": [], "run_start": [], "evidence": []}
@@ -190,6 +192,7 @@ def test_an_outlier_in_normal_scores_starts_no_run_for_ever():
     assert raw["run_start"][-1, 0] > 0.99
 
 
+@pytest.mark.slow
 def test_a_broad_prior_of_the_precision_sees_a_change_of_volatility_sooner():
     x = np.random.default_rng(0).normal(0, 1, (900, 200))
     x[500:] *= 1.5

@@ -87,6 +87,7 @@ def alarms(x, params):
     return np.flatnonzero([one.alarm[0] for one in told]), told
 
 
+@pytest.mark.fast("0.002-1")
 @pytest.mark.parametrize("clock", [1, 32])
 @pytest.mark.parametrize("delta", [0.002, 0.1])
 def test_the_plain_detector_with_rivers_changes_is_rivers(clock, delta):
@@ -103,6 +104,7 @@ def test_the_plain_detector_with_rivers_changes_is_rivers(clock, delta):
                 break
 
 
+@pytest.mark.fast("1-0.05")
 @pytest.mark.parametrize(("clock", "delta"), [(1, 0.05), (1, 0.3), (32, 0.05), (7, 0.002)])
 def test_the_kernel_is_the_plain_detector(clock, delta):
     """Every alarm and every width, without a division or a root in the scan."""
@@ -118,6 +120,7 @@ def test_the_kernel_is_the_plain_detector(clock, delta):
         assert told.mean[0] == pytest.approx(mean, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_alarms_do_not_depend_on_the_unit(closes):
     """river's gave 10 alarms on percent, none on decimals and 18 on basis points."""
     returns = np.diff(np.log(closes("sp500")))
@@ -133,6 +136,7 @@ def test_alarms_do_not_depend_on_the_unit(closes):
     assert len(found[0][1]) > 10, "twenty years of prices without one change of volatility"
 
 
+@pytest.mark.fast("0.2-0.4-82")
 @pytest.mark.parametrize(("before", "after", "ticks"), [(0.2, 0.4, 82), (0.2, 0.6, 28)])
 def test_an_abrupt_change_is_seen_as_soon_as_promised(before, after, ticks):
     rng = np.random.default_rng(21)
@@ -143,6 +147,7 @@ def test_an_abrupt_change_is_seen_as_soon_as_promised(before, after, ticks):
     assert delays.mean() == pytest.approx(ticks, rel=0.1)
 
 
+@pytest.mark.slow
 def test_without_a_change_it_is_almost_silent():
     """At delta 0.05, 1.1e-5 to 2.0e-5 episodes a step were measured on Bernoulli streams."""
     x = np.random.default_rng(22).random((2_000, 200)) < 0.5

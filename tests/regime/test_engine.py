@@ -452,6 +452,7 @@ def test_references_and_streams_that_do_not_fit_are_refused():
 # --- the view for older readers ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-1", "REG-4")
 def test_the_older_view_says_why_whenever_it_falls_back():
     values = returns(8, 400)

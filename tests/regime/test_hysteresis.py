@@ -270,6 +270,7 @@ def scripts(draw):
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-3", "REG-4")
 @given(scripts(), st.integers(1, 9), st.integers(0, 30))
 def test_whatever_comes_the_promises_hold(script, confirm, dwell):
@@ -301,6 +302,7 @@ def test_whatever_comes_the_promises_hold(script, confirm, dwell):
             assert stream.said[-1].tick == now
 
 
+@pytest.mark.slow
 @given(scripts())
 def test_equal_inputs_give_equal_outputs_and_stay_as_they_were(script):
     rows = begin(3)

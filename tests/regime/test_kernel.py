@@ -96,6 +96,7 @@ def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(tmp_path):
     assert run(code, path=path) == "3.0 0"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(kernel.numba is None, reason="nothing is compiled here")
 def test_where_no_file_backs_the_source_kernels_still_compile():
     code = (

@@ -149,6 +149,7 @@ def walk(params, series):
     return np.array(shares), np.array(logliks)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.one_of(st.floats(), st.floats(-1e6, 1e6), st.just(0.0)), min_size=1, max_size=40),
@@ -342,6 +343,7 @@ def test_a_rank_is_the_mixed_distribution_function():
         assert ranks(state, np.array([x]), params)[0] == pytest.approx(wanted, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_ranks_of_a_true_model_are_uniform_and_a_missing_tick_has_none():
     params, rng = model(), np.random.default_rng(9)
     hidden, state, found = 0, MarkovState.empty(1, params), []

@@ -60,6 +60,7 @@ def test_absolute_returns_have_their_published_maximum_from_any_seed(published, 
     assert found.params.transition[:, 0] == pytest.approx([0.7530865, 0.6825357], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_series_that_underflows_elsewhere_is_fitted(published):
     """statsmodels' issue 5380: most of it lies so far out that plain densities are 0."""
     series = published("gh5380_series")
@@ -149,12 +150,14 @@ def test_real_returns_are_foretold_better_than_by_hmmlearn_and_nearly_as_by_garc
     assert score >= garch - 0.02
 
 
+@pytest.mark.slow
 def test_the_held_out_score_chooses_fat_tails_where_they_are():
     _, fat = simulated(THREE, [0.5, 1.2, 3.0], 4.0, 2000, 1)
     shapes = [Shape(states=3, emission=Emission.GAUSSIAN), Shape(states=3)]
     assert choose(fat, shapes)[1].emission is Emission.STUDENT
 
 
+@pytest.mark.slow
 def test_of_equals_the_first_is_chosen():
     _, thin = simulated([[0.99, 0.01], [0.03, 0.97]], [0.7, 2.0], np.inf, 2000, 1)
     shapes = [Shape(states=2), Shape(states=2, emission=Emission.GAUSSIAN)]
@@ -162,6 +165,7 @@ def test_of_equals_the_first_is_chosen():
     assert choose(thin, shapes[::-1])[1] is shapes[1]
 
 
+@pytest.mark.slow
 def test_degrees_of_freedom_are_found():
     _, x = simulated([[0.99, 0.01], [0.02, 0.98]], [1, 4], 4.0, 6000, 3)
     found = fit(x, Shape(states=2))
@@ -169,6 +173,7 @@ def test_degrees_of_freedom_are_found():
     assert found.params.nu == pytest.approx([4.0, 4.0], abs=0.9)
 
 
+@pytest.mark.fast("student")
 @pytest.mark.parametrize("emission", list(Emission))
 def test_the_maximum_is_where_scipy_finds_it(emission):
     """scipy's BFGS on differences, from our maximum, goes no higher."""
@@ -187,6 +192,7 @@ def test_the_maximum_is_where_scipy_finds_it(emission):
     assert negative(start) <= best.fun + 1e-5
 
 
+@pytest.mark.fast("common0-student")
 @pytest.mark.parametrize("emission", list(Emission))
 @pytest.mark.parametrize("common", [frozenset(), frozenset({"scale", "nu"}), frozenset({"nu"})])
 def test_the_gradient_is_that_of_differences(emission, common):
@@ -208,6 +214,7 @@ def test_the_gradient_is_that_of_differences(emission, common):
     assert negative(free)[1] == pytest.approx(differences, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_unit_and_the_level_of_a_series_do_not_matter():
     _, x = simulated([[0.98, 0.02], [0.05, 0.95]], [1, 3], 5.0, 600, 6)
     shape = Shape(states=2, lags=1)
@@ -225,12 +232,14 @@ def test_no_state_shrinks_onto_a_single_value():
     assert found.params.scale[0] >= 0.009 * x.std()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_fit():
     _, x = simulated([[0.98, 0.02], [0.05, 0.95]], [1, 3], 5.0, 500, 8)
     shape = Shape(states=2)
     assert fit(x, shape, seed=4).params.hash() == fit(x, shape, seed=4).params.hash()
 
 
+@pytest.mark.slow
 def test_the_chosen_model_is_not_caught_where_the_older_part_was():
     """The best three states of the first 1,500 of these ticks are a trap in all 2,000.
 

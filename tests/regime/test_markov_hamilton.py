@@ -116,6 +116,7 @@ def test_the_published_likelihood(output):
     assert steps.sum() == pytest.approx(LOGLIK, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_passes_agree_with_statsmodels(output):
     """Filtered and smoothed chances of recession of each quarter, at the published numbers."""
     from statsmodels.tsa.regime_switching.markov_autoregression import MarkovAutoregression

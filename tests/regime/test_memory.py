@@ -87,6 +87,7 @@ def test_a_reversed_series_has_the_same_spectrum(index_volatility):
     assert other.w == pytest.approx(first.w, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_true_long_memory_is_seldom_rejected_and_rare_switching_often():
     """The measured size is 3.4 to 4.9 % at n = 4000, the power against five switches 98 %.
 
@@ -113,6 +114,7 @@ def test_the_split_keeps_its_level():
     assert 0.02 <= np.mean(above) <= 0.11
 
 
+@pytest.mark.slow
 def test_the_critical_values_are_those_of_the_limit():
     """Qu's limit simulated: sup |B(r) projected| on 1,000 steps, against the 5 % point.
 

@@ -269,6 +269,7 @@ def test_a_dry_market_is_stressed_and_a_usual_one_is_not(warmed):
     assert told.trips[0] == 0, "one reading far out trips nothing"
 
 
+@pytest.mark.slow
 def test_what_is_usual_depends_on_the_time_of_day():
     params = Params(times=24, warm=20)
     state = microstructure.empty(1, params)
@@ -302,6 +303,7 @@ def test_what_is_broken_trips_at_once_warm_or_not(changes, trips):
     assert told.trips[0] == trips
 
 
+@pytest.mark.fast("spread-0.05-4")
 @pytest.mark.parametrize(
     ("field", "value", "trip"),
     [("spread", 0.05, stress.WIDE), ("variance", 0.01, stress.VOLATILE)],

@@ -151,6 +151,7 @@ def test_a_block_of_one_is_the_plain_t_statistic():
     assert found.t == pytest.approx(plain, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-9")
 @given(st.integers(0, K - 1), st.sampled_from([1e-9, 0.01, 100.0, 1e9]))
 def test_the_unit_of_one_trial_changes_nothing(which, scale):
@@ -183,6 +184,7 @@ def test_a_trial_that_does_not_vary_is_refused_and_nothing_is_divided_by():
 # --- the three tests -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_p_values_are_in_order_and_a_poor_best_has_one_of_one():
     found = studentise(noise(8) - 1.0, 3, 300, Draws("x"))
     assert superior_predictive_ability(found, N) == (1.0, 1.0, 1.0)
@@ -282,6 +284,7 @@ def test_skill_passes_and_luck_is_rejected():
     assert judge("0002", trials, RULE) == skilled, "a look can be repeated"
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-9")
 def test_the_same_result_is_luck_once_every_trial_counts():
     """Alone it would pass; as the best of two thousand it does not."""

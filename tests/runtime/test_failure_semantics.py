@@ -152,6 +152,7 @@ async def test_a_red_check_leads_to_exactly_three_fixes_then_degraded(database_d
     assert not [key for key in world.journal if "/land/" in key]
 
 
+@pytest.mark.slow
 @pytest.mark.req("FRZ-2")
 async def test_a_freeze_stops_promotion_within_a_second_and_lets_the_rollback_finish(database_dsn):
     world = World()
@@ -262,6 +263,7 @@ async def test_a_quiet_swarm_writes_nothing(database_dsn):
     assert after == before
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-11")
 async def test_an_upgrade_in_mid_mission_binds_it_to_the_new_rules(database_dsn):
     """The old rules let R1 land by itself; the new ones ask. The mission is between the two."""

@@ -122,6 +122,7 @@ async def signals_kept(database):
         return (await rows.fetchone())[0]
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-4")
 async def test_a_source_that_says_nothing_new_costs_the_store_nothing(database_dsn):
     source = Numbers()

@@ -88,6 +88,7 @@ def noticed(rules, seeds, layers, hours=24.0):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3")
 def test_targets_without_keys_are_noticed():
     assert noticed({Rule.ONCE}, range(3), Layers(keyed=False), hours=2)
@@ -127,6 +128,7 @@ def test_a_failure_shrinks_within_a_minute_to_a_story_that_one_command_shows_aga
     assert f"--seed {failure.trial.seed}" in story
 
 
+@pytest.mark.slow
 def test_switching_one_decision_off_leaves_it_out():
     whole = simulate(trial(1, 1))
     point = min(whole.injected)
@@ -150,6 +152,7 @@ def test_every_fault_is_among_the_marks():
     assert {f"fault {fault}" for fault in Fault} <= set(marks.SOMETIMES)
 
 
+@pytest.mark.slow
 def test_the_command_kept_its_promise(capsys):
     assert tool.main(["--seeds", "2", "--minutes", "30", "--workers", "1"]) == 0
     out = capsys.readouterr().out

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
-import re
+import ast
+import functools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from tree import dotted
+
 TESTS = Path(__file__).parents[1]
-_MARK = re.compile(r"mark\.req\(\s*\"([A-Z]+-\d+)\"")
+#: A test with one of these is not in the fast part.
+APART = frozenset({"pytest.mark.slow", "pytest.mark.soak", "pytest.mark.alone"})
 
 #: How many requirements each family has.
 FAMILIES = {
@@ -26,18 +31,50 @@ def known() -> list[str]:
     return [f"{family}-{one}" for family, most in FAMILIES.items() for one in range(1, most + 1)]
 
 
-def proofs(folder: Path) -> Mapping[str, Sequence[str]]:
-    """Requirement -> the test files that carry its number."""
+def marked(tree: ast.Module) -> Iterator[list[ast.expr]]:
+    """The marks of each test: its own, those of its class and of its file."""
+
+    def below(body: list[ast.stmt], around: list[ast.expr]) -> Iterator[list[ast.expr]]:
+        for node in body:
+            if isinstance(node, ast.ClassDef):
+                marks = around + node.decorator_list
+                yield marks  # its tests may all stand in the suite that it inherits
+                yield from below(node.body, marks)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield around + node.decorator_list
+
+    whole = [
+        mark
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        for mark in (node.value.elts if isinstance(node.value, ast.List) else [node.value])
+    ]
+    yield from below(tree.body, whole)
+
+
+def numbers(mark: ast.expr) -> list[str]:
+    """The requirements that one mark names."""
+    if not (isinstance(mark, ast.Call) and dotted(mark.func) == "pytest.mark.req"):
+        return []
+    return [str(one.value) for one in mark.args if isinstance(one, ast.Constant)]
+
+
+@functools.cache
+def proofs(folder: Path, apart: AbstractSet[str] = frozenset()) -> Mapping[str, Sequence[str]]:
+    """Requirement -> the test files that carry its number, without tests marked as `apart`."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for path in sorted(folder.rglob("test_*.py")):
-        for number in sorted(set(_MARK.findall(path.read_text(encoding="utf-8")))):
+        if ".req(" not in (text := path.read_text(encoding="utf-8")):
+            continue
+        wanted = (m for m in marked(ast.parse(text)) if apart.isdisjoint(map(dotted, m)))
+        for number in sorted({one for marks in wanted for mark in marks for one in numbers(mark)}):
             found[number].append(str(path.relative_to(folder)))
     return found
 
 
-def unproven(folder: Path) -> list[str]:
-    """Requirements that no test carries."""
-    there = proofs(folder)
+def unproven(folder: Path, apart: AbstractSet[str] = frozenset()) -> list[str]:
+    """Requirements that no test carries, or none but those that stand apart."""
+    there = proofs(folder, apart)
     asked = (number for number in known() if number.partition("-")[0] not in BUILDING)
     return [number for number in asked if number not in there]
 
@@ -51,16 +88,30 @@ def test_every_requirement_has_a_test():
     assert unproven(TESTS) == []
 
 
+def test_every_requirement_has_a_fast_test():
+    """Whoever runs only the fast part sees each requirement break."""
+    assert unproven(TESTS, APART) == []
+
+
 def test_no_test_proves_a_requirement_that_is_none():
     assert invented(TESTS) == []
 
 
 def test_a_hole_and_an_invention_are_seen(tmp_path):
-    said = "".join(f'@pytest.mark.req("{number}")\n' for number in ("GATE-1", "GATE-9"))
+    said = "".join(f'@pytest.mark.req("{n}")\n' for n in ("GATE-1", "GATE-9")) + "def test_a(): ..."
     (tmp_path / "test_some.py").write_text(said)
     assert "GATE-1" not in unproven(tmp_path)
     assert "GATE-2" in unproven(tmp_path)
     assert invented(tmp_path) == ["GATE-9"]
+
+
+def test_a_requirement_with_slow_tests_only_is_seen(tmp_path):
+    said = '@pytest.mark.slow\n@pytest.mark.req("GATE-1", "GATE-2")\ndef test_a(): ...\n'
+    said += 'class TestB:\n    @pytest.mark.req("GATE-2")\n    def test_b(self): ...\n'
+    (tmp_path / "test_some.py").write_text(said)
+    assert {"GATE-1", "GATE-2"}.isdisjoint(unproven(tmp_path))
+    assert "GATE-1" in unproven(tmp_path, APART)
+    assert "GATE-2" not in unproven(tmp_path, APART)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,7 @@ async def ended(database):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-11")
 async def test_a_mission_that_the_first_schema_held_ends_under_the_present_one(
     database_dsn, empty_database_dsn

@@ -116,6 +116,7 @@ def test_the_stored_snapshots_say_enough():
 # --- the comparison itself ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_equal_releases_differ_in_nothing():
     seen = look()
     assert compare(seen, seen) == ([], [])

@@ -30,6 +30,13 @@ class DisposableDatabases:
     def __init__(self, dsn: str, prepare: Callable[[str], object]) -> None:
         self._dsn = dsn
         self._prepare = prepare
+        self._connection: psycopg.Connection | None = None
+
+    def close(self) -> None:
+        """Give the connection back that creates and drops; the next use opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     @contextmanager
     def empty(self) -> Iterator[str]:
@@ -67,9 +74,11 @@ class DisposableDatabases:
         self._execute("drop database if exists {} with (force)", name)
 
     def _execute(self, statement: str, *names: str) -> None:
-        with psycopg.connect(self._dsn, autocommit=True) as connection:
-            identifiers = (sql.Identifier(name) for name in names)
-            connection.execute(sql.SQL(statement).format(*identifiers))
+        # One connection for all: to open it costs a quarter of what creating a database costs.
+        if self._connection is None:
+            self._connection = psycopg.connect(self._dsn, autocommit=True)
+        identifiers = (sql.Identifier(name) for name in names)
+        self._connection.execute(sql.SQL(statement).format(*identifiers))
 
     def _dsn_of(self, name: str) -> str:
         return conninfo.make_conninfo(self._dsn, dbname=name)

@@ -147,14 +147,41 @@ async def _world(request, world):
         yield ground
 
 
+@pytest.mark.fast(
+    "test_every_signal_says_where_it_comes_from",
+    "test_nothing_new_is_nothing_said",
+    "test_hostile_text_is_stripped_and_flagged",
+    "test_what_is_malformed_is_refused_and_the_rest_is_kept",
+    "test_a_reading_can_be_given_up_at_any_time",
+)
 class TestFeed(SourceContract):
     ground = Feed
 
 
+@pytest.mark.fast(
+    "test_every_signal_says_where_it_comes_from",
+    "test_reading_again_from_the_same_cursor_says_the_same",
+    "test_nothing_new_is_nothing_said",
+    "test_only_what_is_new_is_said",
+    "test_a_cursor_that_cannot_be_read_begins_afresh",
+    "test_hostile_text_is_stripped_and_flagged",
+    "test_what_is_malformed_is_refused_and_the_rest_is_kept",
+    "test_a_reading_can_be_given_up_at_any_time",
+)
 class TestJson(SourceContract):
     ground = Json
 
 
+@pytest.mark.fast(
+    "test_every_signal_says_where_it_comes_from",
+    "test_reading_again_from_the_same_cursor_says_the_same",
+    "test_nothing_new_is_nothing_said",
+    "test_only_what_is_new_is_said",
+    "test_a_cursor_that_cannot_be_read_begins_afresh",
+    "test_hostile_text_is_stripped_and_flagged",
+    "test_what_is_malformed_is_refused_and_the_rest_is_kept",
+    "test_a_reading_can_be_given_up_at_any_time",
+)
 class TestAlertmanager(SourceContract):
     ground = Alerts
 

@@ -100,6 +100,7 @@ async def test_a_script_in_a_title_is_not_run_and_not_shown(world):
     assert signal.title == "Plain & simple"
 
 
+@pytest.mark.fast("https://news.test/1-True", "/posts/1-True")
 @pytest.mark.parametrize(
     ("link", "cited"),
     [
@@ -136,6 +137,7 @@ async def test_the_second_reading_asks_conditionally_and_brings_nothing(world):
     assert server.requests[1].headers["if-none-match"] == '"v1"'
 
 
+@pytest.mark.slow
 async def test_only_new_entries_are_told(world):
     bodies = [rss(item(guid="1")), rss(item(guid="2"), item(guid="1"))]
     async with serve(lambda _: http(bodies.pop(0), kind=KIND)) as server:
@@ -153,6 +155,7 @@ async def test_the_same_bytes_under_another_etag_are_no_news(world):
         assert [r async for r in source.read(cursor)] == []
 
 
+@pytest.mark.slow
 async def test_more_entries_than_a_reading_may_bring_wait_for_the_next(world):
     body = rss(*(item(guid=str(n)) for n in range(25)))
     async with answering(body, etag='"v1"') as server:
@@ -226,6 +229,7 @@ def test_a_quoted_document_type_is_just_words():
     assert readable(quoted.encode(), "") == quoted
 
 
+@pytest.mark.fast("-application/rss+xml-Unparsable", "hello-application/rss+xml-Unparsable")
 @pytest.mark.parametrize(
     ("body", "kind", "why"),
     [

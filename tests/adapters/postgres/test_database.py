@@ -80,6 +80,7 @@ async def test_a_transaction_is_run_again_when_its_backend_is_killed(database):
     assert await fetch(database, "select n from public.t order by n") == [(1,), (2,)]
 
 
+@pytest.mark.slow
 async def test_two_transactions_that_deadlock_both_finish(database):
     async def make(connection):
         await connection.execute("create table public.t as select 1 as n union select 2")
@@ -220,6 +221,7 @@ async def test_a_listener_hears_payloads_and_says_when_it_may_have_missed_some(d
     await hints.aclose()
 
 
+@pytest.mark.slow
 async def test_a_waiting_listener_costs_nothing(database):
     hints = database.listen("quiet")
     await anext(hints)

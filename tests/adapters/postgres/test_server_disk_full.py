@@ -88,6 +88,7 @@ def test_with_its_log_stuck_the_server_comes_up_on_the_ballast(public_folder, sm
         server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-6")
 def test_no_room_for_a_new_cluster_says_so_and_leaves_nothing(public_folder, small_disk):
     with small_disk(public_folder, 20) as disk:

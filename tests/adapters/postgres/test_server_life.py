@@ -52,6 +52,7 @@ def test_the_cluster_is_made_as_the_store_needs_it(public_folder):
     assert provider == "b C.UTF-8"
 
 
+@pytest.mark.slow
 def test_only_the_owner_can_reach_data_and_socket(data_folder):
     with EmbeddedServer(data_folder) as server:
         for folder in (data_folder, server.layout.sockets, data_folder / "cluster"):
@@ -60,6 +61,7 @@ def test_only_the_owner_can_reach_data_and_socket(data_folder):
     assert "trust" not in rules
 
 
+@pytest.mark.slow
 def test_a_cluster_of_the_time_without_a_password_is_given_one(data_folder):
     """As it was made before: whoever the kernel said was us came in."""
     server = EmbeddedServer(data_folder)
@@ -122,6 +124,7 @@ def test_a_server_whose_users_were_all_killed_can_be_found_and_stopped(data_fold
     assert server.status().state is Answer.NOBODY
 
 
+@pytest.mark.slow
 def test_starting_twice_and_leaving_twice_is_harmless(data_folder):
     server = EmbeddedServer(data_folder)
     server.start()
@@ -132,6 +135,7 @@ def test_starting_twice_and_leaving_twice_is_harmless(data_folder):
     assert server.status().state is Answer.NOBODY
 
 
+@pytest.mark.slow
 async def test_it_serves_async_callers_too(data_folder):
     async with (
         EmbeddedServer(data_folder, last_out=LastOut.STOP) as server,

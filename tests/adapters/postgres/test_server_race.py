@@ -7,13 +7,8 @@ from swarm.adapters.postgres.server import EmbeddedServer
 
 
 @pytest.mark.req("LOOP-11")
-@pytest.mark.parametrize(
-    "cluster_exists",
-    [
-        pytest.param(False, id="no-cluster", marks=pytest.mark.slow),
-        pytest.param(True, id="stopped-server"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("cluster_exists", [False, True], ids=["no-cluster", "stopped-server"])
 def test_of_eight_racing_processes_one_starts_and_seven_adopt(
     cluster_exists, public_folder, made_server, start_program
 ):

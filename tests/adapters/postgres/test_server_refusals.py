@@ -78,6 +78,7 @@ def test_a_cluster_folder_without_a_cluster_is_refused(data_folder):
     assert (data_folder / "cluster" / "thesis.tex").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_cluster_gives_the_servers_own_words(data_folder):
     (data_folder / "cluster" / "global" / "pg_control").unlink()
     words = refusal(ServerDidNotStart, data_folder)

@@ -37,6 +37,7 @@ def simulate(traffic, limits, runs=150, minutes=10, seed=11):
     return shares[Answer.FAIL], shares[Answer.PASS], float(np.median(minutes_to or [np.inf]))
 
 
+@pytest.mark.fast("20-rps", "100-rps")
 @pytest.mark.parametrize(
     ("rps", "errors", "limits"),
     [
@@ -71,6 +72,7 @@ def test_a_good_canary_passes_where_there_is_traffic():
     assert median <= 5
 
 
+@pytest.mark.slow
 def test_the_floor_lets_a_service_with_few_errors_pass_in_minutes():
     _, without, _ = simulate(Traffic(requests_per_second=1000, error_share=0.001), NO_FLOOR)
     _, passed, median = simulate(Traffic(requests_per_second=1000, error_share=0.001), FLOOR)
@@ -79,6 +81,7 @@ def test_the_floor_lets_a_service_with_few_errors_pass_in_minutes():
     assert median <= 3
 
 
+@pytest.mark.fast("relative-margin")
 @pytest.mark.parametrize(
     ("errors", "risk", "limits"),
     [
@@ -93,6 +96,7 @@ def test_a_canary_exactly_at_the_margin_rarely_passes(errors, risk, limits):
     assert passed <= 0.05 + 0.055  # alpha, and four standard errors of 250 runs
 
 
+@pytest.mark.slow
 def test_bursty_arms_are_tempered():
     """Arm noise of cv 0.6: an untempered test rolls back a third of them."""
     traffic = Traffic(requests_per_second=100, arm_noise=0.6)
@@ -100,6 +104,7 @@ def test_bursty_arms_are_tempered():
     assert failed <= 0.035 + 0.06
 
 
+@pytest.mark.slow
 def test_a_slow_hour_that_hits_both_arms_cancels():
     traffic = Traffic(requests_per_second=100, common_noise=0.6)
     failed, _, _ = simulate(traffic, NO_FLOOR)

@@ -322,6 +322,7 @@ def cumulate(rows):
     return series(*out)
 
 
+@pytest.mark.slow
 @given(windows)
 @settings(max_examples=80, deadline=None)
 def test_looking_one_by_one_equals_judging_from_scratch(rows):
@@ -331,6 +332,7 @@ def test_looking_one_by_one_equals_judging_from_scratch(rows):
         assert state.judgement == judge(every[:end], ERRORS_ONLY)
 
 
+@pytest.mark.slow
 @given(windows, st.integers(1, 60))
 @settings(max_examples=120, deadline=None)
 def test_more_bad_canary_requests_never_turn_a_failed_look_into_a_pass(rows, more):
@@ -343,6 +345,7 @@ def test_more_bad_canary_requests_never_turn_a_failed_look_into_a_pass(rows, mor
         assert before.answer is not Answer.FAIL
 
 
+@pytest.mark.slow
 @given(windows)
 @settings(max_examples=120, deadline=None)
 def test_a_pass_always_rests_on_enough_canary_requests_within_the_margin(rows):
@@ -353,6 +356,7 @@ def test_a_pass_always_rests_on_enough_canary_requests_within_the_margin(rows):
         assert report.canary_bad <= report.tolerated * report.canary_total
 
 
+@pytest.mark.slow
 @given(windows)
 @settings(max_examples=60, deadline=None)
 def test_a_fail_takes_two_failed_looks(rows):

@@ -41,6 +41,7 @@ def oracle(windows, grid, null, phi):
     return special.logsumexp(total / phi) - math.log(len(grid))
 
 
+@pytest.mark.slow
 @given(st.lists(counts, min_size=1, max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_both_processes_equal_the_binomial_likelihood_ratio(rows):
@@ -68,6 +69,7 @@ def test_an_equal_canary_has_expected_evidence_one():
     assert expected == pytest.approx(1.0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_canary_at_the_margin_has_expected_pass_evidence_of_one():
     """E_pass is a fair bet at theta = m, also with the margin learnt from the stable arm."""
     margin, p_b, n_c, n_b = Margin(relative=0.2, absolute=0.0), 0.05, 20, 60

@@ -23,6 +23,7 @@ from swarm.ports.reply import Later, No
 from swarm.testing.contracts.asking import fact
 
 
+@pytest.mark.slow
 async def test_the_change_is_one_commit_of_ours_on_the_tip_of_main(world):
     ended = await fact(world.port().run, world.order("change"))
     change = ended.change
@@ -81,6 +82,7 @@ async def test_the_prompt_file_and_the_fixed_placeholders_are_filled_in(world):
     assert "Make the smallest change" in world.show(ended.change.head, "copied")
 
 
+@pytest.mark.fast("option-as-rule")
 @pytest.mark.parametrize(
     ("over", "words"),
     [
@@ -125,6 +127,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.fast("ci-by-rename")
 @pytest.mark.req("OWN-1")
 @pytest.mark.parametrize(
     "name",
@@ -288,6 +291,7 @@ async def test_cost_is_the_providers_or_else_what_was_expected(world, printed, c
     assert (ended.result, ended.cost) == (RunResult.CHANGED, cost)
 
 
+@pytest.mark.slow
 async def test_an_agent_that_tells_its_cost_is_ended_at_its_cap(world):
     step = json.dumps({"type": "step_finish", "part": {"cost": 0.4}})
     line = f"while :; do echo '{step}'; sleep 0.1; done"
@@ -336,6 +340,7 @@ async def test_a_killed_supervisor_burns_no_attempt_and_its_work_is_kept(world):
     assert "+VALUE = 7" in patches[0].read_text()
 
 
+@pytest.mark.slow
 async def test_work_of_a_failed_run_is_kept_as_a_patch(world):
     ended = await fact(world.port().run, world.order("fail"))
     assert ended.result is RunResult.FAILED
@@ -344,6 +349,7 @@ async def test_work_of_a_failed_run_is_kept_as_a_patch(world):
     assert "+VALUE = 3" in patches[0].read_text()
 
 
+@pytest.mark.slow
 async def test_sweeping_ends_what_nobody_wants_and_keeps_its_work(world):
     world.define("slow", "echo 'VALUE = 6' > src/value.py; echo new > src/new.py; sleep 300")
     port, order = world.port(), world.order("slow")
@@ -372,6 +378,7 @@ async def test_a_stopped_run_begins_anew_as_the_same_attempt_and_not_for_ever(wo
     assert world.effects("slow") == 4
 
 
+@pytest.mark.slow
 async def test_a_run_that_is_stopped_again_and_again_fails_in_the_end(world, monkeypatch):
     monkeypatch.setattr("swarm.adapters.local.agents.verdict.MOST_STOPPED", 2)
     world.define("slow", "sleep 300")
@@ -386,6 +393,7 @@ async def test_a_run_that_is_stopped_again_and_again_fails_in_the_end(world, mon
     assert "stopped 2 times" in ended.detail
 
 
+@pytest.mark.slow
 async def test_what_is_alive_is_named_with_its_mission(world):
     world.define("slow", "sleep 300")
     port, order = world.port(), world.order("slow")
@@ -441,6 +449,7 @@ async def test_kill_9_of_the_controller_at_any_time_runs_the_agent_once(world, a
     assert (world.effects("slow"), world.changes()) == (1, 1)
 
 
+@pytest.mark.slow
 async def test_a_finished_run_wakes_its_controller_with_the_orders_key(world):
     woken = asyncio.Queue()
     world.define("short", "sleep 0.4; echo 'VALUE = 2' > src/value.py")

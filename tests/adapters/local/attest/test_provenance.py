@@ -122,6 +122,7 @@ STATEMENTS = {
 }
 
 
+@pytest.mark.fast("StatementTypeUnknown", "StatementTypeUnknown (none)")
 @pytest.mark.parametrize("name", STATEMENTS)
 async def test_a_signed_statement_that_says_something_else_is_refused(
     place, good, policy, put, name
@@ -181,6 +182,7 @@ ENVELOPES = (
 )  # fmt: skip
 
 
+@pytest.mark.fast("EnvelopeTooLarge", "EnvelopeMalformed (no JSON)")
 @pytest.mark.parametrize("name", ENVELOPES)
 async def test_a_bad_envelope_is_refused_by_name(place, good, policy, put, name):
     made = envelopes(place, good)

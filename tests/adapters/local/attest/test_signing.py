@@ -77,6 +77,7 @@ async def test_a_command_that_ends_well_and_signs_nothing_is_a_refusal(place, tr
     assert fact.reason.startswith("TagMissing")
 
 
+@pytest.mark.fast("command0-ended with 3: no key here", "command1-cannot run")
 @pytest.mark.parametrize(
     ("command", "word"),
     [

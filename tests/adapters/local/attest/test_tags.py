@@ -127,6 +127,7 @@ NAMES = (
 )  # fmt: skip
 
 
+@pytest.mark.fast("TagMissing", "TagLightweight")
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_bad_tag_is_refused_by_name(place, tags, trusting, program, name):
     made = vectors(place, tags, program)
@@ -135,6 +136,10 @@ async def test_a_bad_tag_is_refused_by_name(place, tags, trusting, program, name
     assert await refused(place, trusting()) == name.partition(" ")[0]
 
 
+@pytest.mark.fast(
+    'builder@demo valid-before="20200101" {key}-SignerExpired',
+    'builder@demo valid-after="20990101" {key}-SignerNotYetValid',
+)
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
@@ -159,6 +164,7 @@ async def test_a_back_dated_tag_does_not_revive_an_expired_key(place, tags, trus
     assert await refused(place, trusting(line)) == "SignerExpired"
 
 
+@pytest.mark.slow
 async def test_a_revoked_key_is_refused(place, tags, trusting):
     payload = tags.payload()
     tags.put(payload + tags.sign(payload))

@@ -119,6 +119,7 @@ class TestLocalChannel(ChannelContract):
     pass
 
 
+@pytest.mark.slow
 async def test_the_log_gets_everything_once_and_first(world):
     world.take_away()
     for _ in range(3):
@@ -133,6 +134,7 @@ async def test_the_log_gets_everything_once_and_first(world):
     assert "\x1b" not in (world.tmp / "logs" / "channel.jsonl").read_text()
 
 
+@pytest.mark.slow
 async def test_a_message_is_signed_over_time_and_raw_body(world, target):
     await fact(world.port().notify, world.order("bound"))
     headers, body = target.got[0]
@@ -144,6 +146,7 @@ async def test_a_message_is_signed_over_time_and_raw_body(world, target):
     assert json.loads(body)["event"] == "mission.rolled-back"
 
 
+@pytest.mark.slow
 async def test_every_try_carries_the_same_key_and_body(world, target):
     """A target that took the message and lost its answer can tell that it is the same."""
     world.settings["team"] = world.settings["team"].model_copy(
@@ -173,6 +176,7 @@ async def test_pauses_double_with_the_messages_age_up_to_a_quarter_of_an_hour(wo
     assert delays == [5, 5, 10, 20, 40, 80, 160, 320, 640, 900, 900]
 
 
+@pytest.mark.slow
 async def test_after_a_day_the_log_is_all_and_the_fact_says_so(world):
     world.take_away()
     await world.port().notify(world.order("bound"))
@@ -184,6 +188,7 @@ async def test_after_a_day_the_log_is_all_and_the_fact_says_so(world):
     assert world.heard("bound") == []
 
 
+@pytest.mark.fast("301")
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 429, 500])
 async def test_only_an_answer_in_the_two_hundreds_is_delivery(world, target, status):
     """A redirect is not followed, wherever it points to."""
@@ -194,6 +199,7 @@ async def test_only_an_answer_in_the_two_hundreds_is_delivery(world, target, sta
     assert f"answered {status}" in said.detail
 
 
+@pytest.mark.fast("loopback")
 @pytest.mark.parametrize(
     ("url", "words"),
     [
@@ -213,6 +219,7 @@ async def test_addresses_that_are_no_webhook_are_never_connected_to(world, url, 
     assert words in said.detail
 
 
+@pytest.mark.slow
 async def test_without_its_secret_nothing_is_sent(world, target):
     said = await world.port(secrets={"HOOK_SECRET": "short"}).notify(world.order("bound"))
     assert isinstance(said, Later)
@@ -220,6 +227,7 @@ async def test_without_its_secret_nothing_is_sent(world, target):
     assert target.got == []
 
 
+@pytest.mark.slow
 async def test_a_secret_in_a_text_is_masked(world):
     token = "ghp_" + "a1B2" * 9
     await fact(world.port().notify, world.order("bound", text=f"pushed with {token}"))

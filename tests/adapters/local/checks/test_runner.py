@@ -27,6 +27,7 @@ open("out.xml", "w").write(f"<testsuite>{cases}</testsuite>")
 """
 
 
+@pytest.mark.slow
 async def test_the_exact_commit_is_checked_not_the_branch(world):
     """Main moved on; the order's commit is what is looked at, in a clean checkout."""
     world.define("value", "grep -q good value.txt", reruns=0)
@@ -37,6 +38,7 @@ async def test_the_exact_commit_is_checked_not_the_branch(world):
     assert (await fact(port.check, world.order("value"))).result is CheckResult.GREEN
 
 
+@pytest.mark.slow
 @pytest.mark.req("GATE-2")
 async def test_green_after_red_is_green_with_the_reruns_on_record(world):
     mark = world.tmp / "seen"
@@ -57,6 +59,7 @@ async def test_red_is_red_only_after_its_reruns(world):
     assert "last words" in ended.detail
 
 
+@pytest.mark.slow
 @pytest.mark.req("GATE-2")
 async def test_silence_is_never_rerun_and_never_green(world):
     """A check that catches its end and says 0 afterwards has not reported in time either."""
@@ -65,12 +68,14 @@ async def test_silence_is_never_rerun_and_never_green(world):
     assert (ended.result, ended.reruns) == (CheckResult.NEVER_REPORTED, 0)
 
 
+@pytest.mark.slow
 async def test_the_deadline_of_the_order_binds_too(world):
     world.define("slow", "sleep 300")
     order = world.order("slow", deadline=timedelta(seconds=1))
     assert (await fact(world.port().check, order)).result is CheckResult.NEVER_REPORTED
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-1")
 async def test_a_missing_program_is_capacity_and_counts_for_nothing(world):
     clock = [datetime(2026, 3, 1, tzinfo=UTC)]
@@ -104,6 +109,7 @@ async def test_a_pause_is_kept_over_a_restart(world):
     assert again.delay == timedelta(seconds=10)
 
 
+@pytest.mark.slow
 async def test_a_program_of_the_repository_that_is_gone_is_red(world):
     """The change removed its own check: no fault of the machine."""
     world.checks["own"] = CheckSettings(run=("./check.sh",), reruns=0)
@@ -125,6 +131,7 @@ async def test_a_commit_that_nobody_knows_is_refused(world):
     assert said.reason == "CommitUnknown"
 
 
+@pytest.mark.slow
 async def test_a_passed_tree_is_not_tested_twice(world):
     """Another commit with the same files, as the merge queue makes them."""
     same = world.repo.commit({}, "nothing changed")
@@ -148,6 +155,7 @@ async def test_another_definition_or_an_old_result_is_tested_anew(world):
     assert world.effects("green") == 3
 
 
+@pytest.mark.slow
 async def test_red_is_never_reused(world):
     port = world.port()
     await fact(port.check, world.order("red", key="1"))
@@ -183,6 +191,7 @@ async def test_fewer_tests_than_on_the_base_are_red(world, python, tests, skippe
         assert "4 ran on the base" in ended.detail
 
 
+@pytest.mark.slow
 async def test_fewer_tests_may_be_allowed(world, python):
     base = counted(world, python, fewer_tests=True)
     head = world.repo.commit({"tests.txt": "2"})
@@ -190,6 +199,7 @@ async def test_fewer_tests_may_be_allowed(world, python):
     assert ended.result is CheckResult.GREEN
 
 
+@pytest.mark.slow
 @pytest.mark.req("GATE-2")
 async def test_a_stale_result_file_of_the_commit_proves_nothing(world):
     """The commit brings a result file along and the command writes none: no evidence, no pass."""
@@ -200,6 +210,7 @@ async def test_a_stale_result_file_of_the_commit_proves_nothing(world):
     assert ended.detail.startswith("JUnitMissing:")
 
 
+@pytest.mark.fast("link")
 @pytest.mark.parametrize(
     "script",
     [
@@ -235,6 +246,7 @@ async def test_two_run_at_a_time_and_the_third_waits(world):
     assert all(item.result is CheckResult.GREEN for item in ended)
 
 
+@pytest.mark.slow
 async def test_a_finished_check_wakes_its_controller(world):
     woken = asyncio.Queue()
     world.define("short", "sleep 0.4")
@@ -245,6 +257,7 @@ async def test_a_finished_check_wakes_its_controller(world):
     assert isinstance(await port.check(order), Done)
 
 
+@pytest.mark.slow
 async def test_secrets_and_control_characters_do_not_leave_the_check(world, monkeypatch):
     monkeypatch.setenv("SERVICE_API_KEY", "hunter2-hunter2")
     token = "ghp_" + "a1B2" * 9
@@ -270,6 +283,7 @@ async def test_a_check_that_was_denied_something_says_what_may_be_changed(world)
     assert ended.result is CheckResult.GREEN
 
 
+@pytest.mark.slow
 async def test_the_controllers_environment_is_not_the_checks(world, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@localhost/x")
     world.define("env", 'env; test -z "$DATABASE_URL"', reruns=0)
@@ -307,6 +321,7 @@ async def test_a_check_whose_supervisor_is_always_killed_never_reported(world):
     assert "killed from outside 3 times and stopped 0 times" in said.fact.detail
 
 
+@pytest.mark.slow
 async def test_checkouts_are_gone_once_a_check_has_ended(world):
     port = world.port()
     await fact(port.check, world.order("red"))

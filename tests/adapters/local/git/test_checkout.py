@@ -21,6 +21,7 @@ def mentions(folder, text):
     return found.stdout
 
 
+@pytest.mark.slow
 async def test_a_check_gets_the_files_of_the_commit_and_nothing_else(world, repo, tmp_path):
     repo.commit({"bin/run": "#!/bin/sh\n", ".hidden/x": "x", "ü/ä b.txt": "y"})
     (repo.path / "bin/run").chmod(0o755)
@@ -37,6 +38,7 @@ async def test_a_check_gets_the_files_of_the_commit_and_nothing_else(world, repo
     assert str((out / "link").readlink()) == "app.py"
 
 
+@pytest.mark.slow
 async def test_an_agent_gets_a_repository_that_knows_nothing_of_its_origin(world, repo, run_git):
     base, folder = await world.agent(world.start())
     assert run_git(folder, "status", "--porcelain") == ""
@@ -48,6 +50,7 @@ async def test_an_agent_gets_a_repository_that_knows_nothing_of_its_origin(world
     assert run_git(folder, "log", "--format=%s") == "work"
 
 
+@pytest.mark.slow
 async def test_an_agent_may_commit_without_any_setting(world, run_git):
     _, folder = await world.agent(world.start())
     (folder / "b.py").write_text("B = 1\n")
@@ -63,6 +66,7 @@ async def test_history_is_cut_where_it_stops_being_useful(world, repo, run_git):
     assert run_git(folder, "rev-list", "--count", "HEAD") == str(HISTORY_DEPTH)
 
 
+@pytest.mark.slow
 async def test_an_agent_cannot_harm_the_private_clone_through_its_own(world, run_git):
     """No shared objects: damage in the agent's folder stays there."""
     _, folder = await world.agent(world.start())

@@ -31,6 +31,7 @@ def head(repo):
     return repo("rev-parse", "HEAD")
 
 
+@pytest.mark.slow
 async def test_a_line_that_stands_is_found_also_where_it_moved(world, repo):
     first = head(repo)
     fact = await seen(world, f"app.py:2@{first}")
@@ -55,6 +56,7 @@ async def test_a_file_that_is_not_there_any_more_is_gone(world, repo):
     assert (await seen(world, f"app.py:2@{first}")).gone
 
 
+@pytest.mark.fast("app.py:2-True", "app.py:99-False")
 @pytest.mark.parametrize(
     ("citation", "claims"),
     [

@@ -56,6 +56,7 @@ async def test_main_begins_where_the_users_branch_stands(world, repo):
     assert await seen(world) == repo("rev-parse", "HEAD")
 
 
+@pytest.mark.slow
 async def test_main_follows_the_user_while_nothing_of_ours_is_on_it(world, repo):
     await seen(world)
     new = repo.commit({"b.py": "B = 1\n"})
@@ -112,6 +113,7 @@ async def test_a_user_commit_between_check_and_land_is_a_moved_main(world, repo)
     assert (reply.fact.landed, reply.fact.main) == (False, theirs)
 
 
+@pytest.mark.slow
 async def test_the_working_copy_and_the_remote_are_never_touched(make_repo, make_world):
     remote = make_repo("remote", "--bare")
     repo = make_repo("user")
@@ -143,6 +145,7 @@ async def test_the_working_copy_and_the_remote_are_never_touched(make_repo, make
     assert state() == before
 
 
+@pytest.mark.slow
 async def test_the_users_hooks_never_run(repo, make_world, tmp_path):
     mark = tmp_path / "ran"
     for hook in ("reference-transaction", "pre-receive", "post-update", "update", "post-checkout",
@@ -158,6 +161,7 @@ async def test_the_users_hooks_never_run(repo, make_world, tmp_path):
     assert "swarm/m-a" in repo("branch", "--list", "swarm/*")
 
 
+@pytest.mark.slow
 async def test_user_and_system_settings_of_git_do_not_reach_us(world, tmp_path, monkeypatch):
     home = tmp_path / "home"
     home.mkdir()
@@ -193,6 +197,7 @@ async def test_a_name_bound_to_another_repository_is_refused(world, make_repo):
         await clone.open()
 
 
+@pytest.mark.slow
 async def test_a_branch_is_shown_in_the_users_repository_only_when_asked(repo, make_world):
     world = make_world(repo)
     await world.change({"b.py": "B = 1\n"})
@@ -228,6 +233,7 @@ async def test_a_missing_and_an_old_git_are_named(tmp_path, monkeypatch):
         await plumbing.require_git()
 
 
+@pytest.mark.slow
 async def test_a_call_that_hangs_is_stopped_with_its_children(tmp_path):
     slow = tmp_path / "git"
     slow.write_text(f"#!/bin/sh\nsleep 1000 & echo $! > '{tmp_path}/pid'; wait\n")

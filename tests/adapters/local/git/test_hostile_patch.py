@@ -245,6 +245,7 @@ TRICKS = {
 }
 
 
+@pytest.mark.fast("ci-edited")
 @pytest.mark.parametrize("trick", TRICKS)
 async def test_a_trick_is_refused_by_name(base_repo, make_world, trick):
     act, line = TRICKS[trick]
@@ -255,6 +256,7 @@ async def test_a_trick_is_refused_by_name(base_repo, make_world, trick):
     assert "a1B2c3D4" not in "".join(said), "a secret's value was printed"
 
 
+@pytest.mark.slow
 async def test_every_trick_of_one_patch_is_told_in_one_line_each(base_repo, make_world):
     def act(folder):
         shell("git", "mv", ".github/workflows/ci.yml", "docs/ci.yml")(folder)
@@ -269,6 +271,7 @@ async def test_every_trick_of_one_patch_is_told_in_one_line_each(base_repo, make
     }  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_a_file_outside_the_missions_paths_is_refused(base_repo, make_world):
     result = await taken(make_world(base_repo), write("src/pkg/mod.py"), allowed=("docs",))
     assert [str(v) for v in result.violations] == [
@@ -283,18 +286,21 @@ async def test_deleted_and_skipped_tests_are_counted(base_repo, make_world):
     assert result.change.tests_removed == 1
 
 
+@pytest.mark.slow
 async def test_a_skipped_test_counts_as_removed(base_repo, make_world):
     text = "import pytest\n\n\n@pytest.mark.skip\ndef test_a():\n    assert 1\n"
     result = await taken(make_world(base_repo), write("tests/test_app.py", text))
     assert result.change.tests_removed == 1
 
 
+@pytest.mark.slow
 async def test_deleted_tests_can_be_refused_at_once(base_repo, make_world):
     world = make_world(base_repo, intake={"tests": "refuse"})
     result = await taken(world, lambda folder: (folder / "tests/test_app.py").unlink())
     assert [str(v) for v in result.violations] == ["TestsRemoved: (patch): 1 live tests fewer"]
 
 
+@pytest.mark.slow
 async def test_guarded_files_can_be_taken_as_r3_and_are_listed(base_repo, make_world):
     world = make_world(base_repo, intake={"guarded": "r3"})
     result = await taken(world, write(".github/workflows/ci.yml", "on: pull_request\n"))
@@ -318,16 +324,19 @@ async def test_what_the_agent_staged_committed_or_left_is_one_change(base_repo, 
     assert result.change.lines_added == 3
 
 
+@pytest.mark.slow
 async def test_an_unchanged_folder_is_no_change(base_repo, make_world):
     result = await taken(make_world(base_repo), lambda folder: None)
     assert (result.change, result.violations) == (None, ())
 
 
+@pytest.mark.slow
 async def test_a_plain_folder_without_git_is_read_all_the_same(base_repo, make_world):
     result = await taken(make_world(base_repo), write("docs/a.md", "# B\n"), history=False)
     assert result.change.paths == ("docs/a.md",)
 
 
+@pytest.mark.slow
 async def test_the_folders_own_git_settings_start_nothing(base_repo, make_world, tmp_path):
     """Its config, hooks, filters, attributes and index are the agent's, so they are not read."""
     mark = tmp_path / "ran"
@@ -352,6 +361,7 @@ async def test_the_folders_own_git_settings_start_nothing(base_repo, make_world,
     assert not mark.exists()
 
 
+@pytest.mark.slow
 async def test_a_patch_of_a_gigabyte_costs_neither_memory_nor_time(base_repo, make_world):
     """Peak memory of a whole intake process stays far below the patch's size."""
     world = make_world(base_repo)

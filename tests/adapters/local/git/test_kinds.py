@@ -105,6 +105,7 @@ async def test_a_sha256_repository_is_followed(make_repo, make_world):
     assert reply.fact.reverted
 
 
+@pytest.mark.slow
 async def test_a_linked_worktree_and_a_bare_repository_are_read(
     repo, make_world, tmp_path, run_git
 ):
@@ -127,6 +128,7 @@ async def test_what_is_no_repository_is_said(tmp_path):
     assert not list((tmp_path / "data").glob("*")) if (tmp_path / "data").exists() else True
 
 
+@pytest.mark.fast("proompteng/lab", "..")
 @pytest.mark.parametrize("name", ["proompteng/lab", "..", ".hidden", "a" * 300, "ä b"])
 async def test_any_name_gets_a_folder_of_its_own_inside_the_data_folder(repo, tmp_path, name):
     clone = PrivateClone(name, RepositorySettings(path=repo.path), tmp_path / "data")
@@ -135,6 +137,7 @@ async def test_any_name_gets_a_folder_of_its_own_inside_the_data_folder(repo, tm
     assert clone.folder.is_dir()
 
 
+@pytest.mark.slow
 async def test_submodules_stay_untouched_and_empty(repo, make_repo, make_world, run_git):
     library = make_repo("library")
     library.commit({"l.py": "L = 1\n"})
@@ -162,6 +165,7 @@ async def test_submodules_stay_untouched_and_empty(repo, make_repo, make_world, 
         assert any(name in str(v) or "filled submodule" in str(v) for v in result.violations)
 
 
+@pytest.mark.slow
 async def test_attributes_filters_and_large_file_pointers_do_nothing(repo, make_world, tmp_path):
     """Files are byte for byte what the commit holds, on the way out and on the way in."""
     mark = tmp_path / "ran"

@@ -17,6 +17,7 @@ async def landed(world, files, mission=None):
     return change
 
 
+@pytest.mark.slow
 async def test_a_change_is_one_commit_on_main_with_trailers(world, run_git):
     change = await landed(world, {"app.py": "print('hello')\n"})
     assert run_git(world.clone, "rev-parse", "main") == change.head
@@ -28,6 +29,7 @@ async def test_a_change_is_one_commit_on_main_with_trailers(world, run_git):
     assert change.branch == "swarm/m-0123456789abcdef0123"
 
 
+@pytest.mark.slow
 async def test_landing_twice_is_one_landing(world, run_git):
     change = await landed(world, {"app.py": "print('hello')\n"})
     again = await world.forge.land(world.land(change))
@@ -82,6 +84,7 @@ async def test_restaging_twice_gives_the_same_commit(world):
     assert one.fact.change == two.fact.change
 
 
+@pytest.mark.slow
 async def test_a_conflict_is_a_fact_and_names_the_file(world):
     ours = (await world.change({"app.py": "print('ours')\n"})).change
     other = await landed(world, {"app.py": "print('theirs')\n"}, mission="m-other")

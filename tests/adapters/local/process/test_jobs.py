@@ -65,6 +65,7 @@ async def test_nothing_is_inherited_but_what_the_spec_names(jobs, monkeypatch, e
     assert home.st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 async def test_a_finished_job_wakes_its_waiter_without_being_asked(tmp_path, prepare):
     woken = asyncio.Event()
     jobs = Jobs(tmp_path / "jobs", on_finished=lambda key: woken.set())
@@ -77,6 +78,7 @@ async def test_a_finished_job_wakes_its_waiter_without_being_asked(tmp_path, pre
     jobs.close()
 
 
+@pytest.mark.slow
 async def test_where_there_is_no_pidfd_a_poll_wakes_the_waiter(tmp_path, monkeypatch, prepare):
     monkeypatch.delattr(os, "pidfd_open")
     woken = asyncio.Event()
@@ -109,6 +111,7 @@ def controller(folder: Path, shell: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-11", "OWN-3")
 async def test_a_job_survives_kill_9_of_its_controller_and_is_adopted(jobs, tmp_path, prepare):
     line = f"echo begun >>{tmp_path}/log; sleep 1; echo ended >>{tmp_path}/log; echo result"
@@ -150,6 +153,7 @@ async def test_kill_9_at_any_instant_of_a_start_runs_the_command_once(jobs, tmp_
         assert log.read_text() == "x\n", f"killed {100 + at * 20} ms after its start"
 
 
+@pytest.mark.slow
 async def test_a_killed_supervisor_is_vanished_and_its_command_is_dead(
     jobs, tmp_path, prepare, until_ended, marked
 ):
@@ -214,6 +218,7 @@ async def test_a_start_that_fails_leaves_no_trace_and_is_tried_again(
     assert (await ended(jobs, "k", "true")).result.exit_code == 0
 
 
+@pytest.mark.slow
 async def test_slots_bound_how_many_run_and_come_back_after_a_crash(tmp_path, prepare, until_ended):
     woken = asyncio.Queue()
     jobs = Jobs(tmp_path / "jobs", slots=2, on_finished=woken.put_nowait)

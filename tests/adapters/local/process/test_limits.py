@@ -22,6 +22,7 @@ from swarm.adapters.postgres.server import EmbeddedServer
 QUICK = timedelta(seconds=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.req("GATE-2")
 async def test_a_command_that_never_ends_is_ended_at_its_deadline(jobs, tmp_path, ended, marked):
     state = await ended(jobs, "k", "sleep", "300", wall=0.5)
@@ -30,6 +31,7 @@ async def test_a_command_that_never_ends_is_ended_at_its_deadline(jobs, tmp_path
     assert await marked(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
     jobs, tmp_path, ended, marked
 ):
@@ -40,6 +42,7 @@ async def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
     assert await marked(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_a_command_may_clean_up_within_the_grace(jobs, ended):
     line = "trap 'echo cleaned; exit 0' TERM; while :; do sleep 0.05; done"
     limits = Limits(grace=timedelta(seconds=5))
@@ -147,6 +150,7 @@ async def test_one_file_cannot_outgrow_its_limit(jobs, ended):
     assert (state.folder / "work/big").stat().st_size == 1_000_000
 
 
+@pytest.mark.slow
 async def test_stop_ends_the_whole_tree_and_is_success_twice(jobs, tmp_path, prepare, marked):
     line = "trap '' TERM; (setsid sleep 300 &); sleep 300 & sleep 300"
     await jobs.ensure("k", prepare("sh", "-c", line))
@@ -341,6 +345,7 @@ async def test_a_command_without_network_keeps_its_files_and_dies_with_its_super
     assert await marked(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_an_idle_watch_costs_nothing(tmp_path, prepare):
     """Waiting for a job is a kernel event, not a loop that asks."""
     jobs = Jobs(tmp_path / "jobs")

@@ -50,6 +50,10 @@ class ServiceWorld:
         return len(detached.marked(f"{self._folder / 'services' / 'orders' / 'service'}#"))
 
 
+@pytest.mark.fast(
+    "test_an_arm_that_does_not_run_is_absent_and_never_zero",
+    "test_a_target_that_nobody_bound_is_refused_for_good",
+)
 class TestLocalTargets(TargetsContract):
     @pytest.mark.slow
     async def test_a_sick_revision_is_a_fact_and_takes_no_traffic(self, world):

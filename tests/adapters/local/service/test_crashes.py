@@ -58,6 +58,7 @@ asyncio.run(main())
     )
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-11")
 async def test_proxy_and_versions_survive_the_controller_and_are_adopted(target):
     boot = f"await service.bootstrap('{OLD}', Path('{target.checkout(OLD)}'), 'boot')"
@@ -105,6 +106,7 @@ async def test_a_start_that_was_killed_is_repeated_without_a_second_version(targ
     assert await target.traffic(5) == {NEW: 5}
 
 
+@pytest.mark.slow
 async def test_a_killed_proxy_is_started_again_on_its_port_with_its_split(target):
     await target.up()
     await target.canary(50)
@@ -318,6 +320,7 @@ def environment_names(pid):
     return {pair.partition("=")[0] for pair in pairs}
 
 
+@pytest.mark.slow
 async def test_the_environment_of_the_controller_does_not_reach_a_version(target, monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "hush")
     await target.up()

@@ -38,6 +38,7 @@ async def counted(up):
     return now.total - up.before.total, now.bad - up.before.bad
 
 
+@pytest.mark.fast("GET")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
 async def test_method_path_query_headers_and_body_arrive(up, method):
     body = b"hello" if method in {"POST", "PUT", "PATCH"} else None
@@ -74,11 +75,13 @@ async def test_headers_of_the_connection_stay_with_it(up):
     assert "transfer-encoding" not in dict(headers)
 
 
+@pytest.mark.slow
 async def test_a_streamed_answer_arrives_as_it_comes(up):
     status, _, body = await up.get("/stream")
     assert (status, body) == (200, b"onetwothree")
 
 
+@pytest.mark.slow
 async def test_an_answer_cut_off_is_cut_off_for_the_client_and_counted(up):
     with pytest.raises(httpcore.RemoteProtocolError):
         await up.get("/cut")
@@ -96,6 +99,7 @@ async def test_a_version_that_says_nothing_is_an_error_after_the_timeout(make):
     assert (look.stable.total, look.stable.bad) == (1, 1)
 
 
+@pytest.mark.slow
 async def test_a_client_that_goes_away_is_no_error_of_the_version(up):
     client = socket.create_connection(("127.0.0.1", up.settings.port))
     client.sendall(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf")
@@ -108,6 +112,7 @@ async def test_a_client_that_goes_away_is_no_error_of_the_version(up):
     assert await counted(up) == (1, 0)
 
 
+@pytest.mark.fast("bad-header")
 @pytest.mark.parametrize(
     "sent",
     [
@@ -152,6 +157,7 @@ async def test_only_loopback_can_reach_it(up):
     assert listening(up.settings.port) == {"0100007F"}
 
 
+@pytest.mark.fast("0")
 @pytest.mark.req("GATE-5")
 @pytest.mark.parametrize("percent", [0, 1, 10, 30, 100])
 def test_the_split_is_drawn_for_each_request(tmp_path, percent):
@@ -171,6 +177,7 @@ def test_without_a_canary_everything_goes_to_the_stable_version(tmp_path):
     assert routes.pick() is routes.stable
 
 
+@pytest.mark.slow
 def test_versions_that_went_vanish_from_the_counters(tmp_path):
     counters, routes = Counters("e"), Routes(tmp_path)
     routes.stable = Route(arm="stable", revision=OLD, port=1)

@@ -87,6 +87,7 @@ def server():
     served.http.server_close()
 
 
+@pytest.mark.slow
 async def test_a_look_reads_both_arms_at_one_time(server):
     answers = {"total": vector(({}, "1000")), "bad": vector(({}, "10"))}
     look = await server.reader(answers).look(OLD, NEW, 10)

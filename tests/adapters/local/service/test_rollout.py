@@ -203,7 +203,9 @@ async def test_a_revision_that_is_no_name_is_refused(target):
             id="never-healthy",
             marks=pytest.mark.slow,
         ),
-        pytest.param({"exit_at_start": True}, "DATABASE_URL", id="ends-at-start"),
+        pytest.param(
+            {"exit_at_start": True}, "DATABASE_URL", id="ends-at-start", marks=pytest.mark.slow
+        ),
         pytest.param({"claims": "d" * 40}, f"says it is {'d' * 40}", id="is-another-revision"),
         pytest.param(
             {"claims": ""}, "does not say which revision", id="names-none", marks=pytest.mark.slow
@@ -222,6 +224,7 @@ async def test_a_version_that_cannot_take_traffic_never_gets_any(make, behaviour
     assert await target.canary() == done, "the answer is kept under the key"
 
 
+@pytest.mark.slow
 async def test_a_command_that_does_not_exist_is_named(make):
     target = make(run=("no-such-program", "{port}"))
     with pytest.raises(BadTarget, match="no-such-program cannot be started"):

@@ -49,6 +49,7 @@ async def test_confidence_of_the_source_can_lower_trust_and_never_raise_it(
     assert signal.trust == trust
 
 
+@pytest.mark.fast("0-2", "1-2")
 @pytest.mark.parametrize(("said", "risk"), [(0, 2), (1, 2), (2, 2), (3, 3), ("R3", 3), ("R0", 2)])
 async def test_a_statement_can_raise_risk_and_never_lower_it(world, lines, said, risk):
     (signal,), _, _ = await world.read(world.printing(lines({**UNUSED, "risk": said}), risk="R2"))
@@ -186,6 +187,7 @@ async def written(path: Path) -> int:
     return int(path.read_text())  # noqa: ASYNC240 - a few bytes
 
 
+@pytest.mark.slow
 async def test_a_command_that_never_ends_is_killed_with_its_children(world):
     path = world.tmp / "pid"
     endless = world.command("{python}", "-c", FORKS, str(path), "wait", timeout="1500ms")
@@ -351,6 +353,7 @@ def lister(world, **settings):
     return world.command("{python}", "-c", LIST, repo="app", **settings)
 
 
+@pytest.mark.slow
 async def test_a_finding_is_cited_by_path_line_and_commit(world, repository):
     commit = repository.commit({"docs/a.txt": "one\ntwo\n"})
     (one, two), _, _ = await world.read(lister(world))
@@ -359,6 +362,7 @@ async def test_a_finding_is_cited_by_path_line_and_commit(world, repository):
     assert list(repository.scratch.iterdir()) == []
 
 
+@pytest.mark.slow
 async def test_the_working_copy_is_neither_read_nor_touched(world, repository):
     repository.commit({"a.txt": "committed\n"})
     (repository.path / "a.txt").write_text("dirty\n")
@@ -370,6 +374,7 @@ async def test_the_working_copy_is_neither_read_nor_touched(world, repository):
     assert repository.git("status", "--porcelain") == "M a.txt\n?? b.txt"
 
 
+@pytest.mark.slow
 async def test_the_same_commit_is_not_looked_at_again(world, repository):
     """A quiet repository costs one look at its branch and writes nothing."""
     repository.commit({"a.txt": "one\n"})
@@ -425,6 +430,7 @@ async def test_a_repository_that_cannot_be_checked_out_is_down(world, repository
         await world.read(world.command("true", repo=name))
 
 
+@pytest.mark.slow
 async def test_a_hostile_repository_cannot_stand_in_for_our_modules(world, repository):
     """`-P` keeps the checkout off the module path, so its `json.py` is not what we import."""
     trap = "raise SystemExit('trapped')\n"
@@ -460,6 +466,7 @@ async def test_two_independent_tools_name_the_same_rule_and_file(world, reposito
     assert {signal.origin for signal in one + other} == {"ruff", "reference-search"}
 
 
+@pytest.mark.slow
 async def test_one_hostile_command_changes_nothing_for_another(world, lines):
     """Broken, endless, huge and slow commands run beside a good one."""
     beside = {

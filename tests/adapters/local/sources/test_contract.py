@@ -92,10 +92,29 @@ def _world(request, world):
     return request.cls.ground(world)
 
 
+@pytest.mark.fast(
+    "test_every_signal_says_where_it_comes_from",
+    "test_reading_again_from_the_same_cursor_says_the_same",
+    "test_nothing_new_is_nothing_said",
+    "test_only_what_is_new_is_said",
+    "test_a_cursor_that_cannot_be_read_begins_afresh",
+    "test_hostile_text_is_stripped_and_flagged",
+    "test_what_is_malformed_is_refused_and_the_rest_is_kept",
+)
 class TestCommand(SourceContract):
     ground = Command
 
 
+@pytest.mark.fast(
+    "test_every_signal_says_where_it_comes_from",
+    "test_reading_again_from_the_same_cursor_says_the_same",
+    "test_nothing_new_is_nothing_said",
+    "test_only_what_is_new_is_said",
+    "test_a_cursor_that_cannot_be_read_begins_afresh",
+    "test_hostile_text_is_stripped_and_flagged",
+    "test_what_is_malformed_is_refused_and_the_rest_is_kept",
+    "test_a_source_that_cannot_be_read_is_down",
+)
 class TestResults(SourceContract):
     ground = Results
 

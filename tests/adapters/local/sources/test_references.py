@@ -156,6 +156,7 @@ def test_utcnow_is_heard_where_python_warns_of_it(tmp_path):
     assert (one["rule"], one["path"]) == ("DTZ003", "a.py")
 
 
+@pytest.mark.slow
 def test_red_tests_are_heard_and_broken_ones_are_down(tmp_path):
     assert seen(tmp_path, sys.executable, "-c", "raise SystemExit(1)")[0] == 0
     code, statements, said = seen(tmp_path, sys.executable, "-c", "raise SystemExit('5')")

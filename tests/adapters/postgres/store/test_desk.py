@@ -277,6 +277,7 @@ async def test_an_open_ended_freeze_is_lifted_by_hand_once_it_requalified(world,
 # --- looking -------------------------------------------------------------------------------------
 
 
+@pytest.mark.fast("swarms", "needs")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_every_kind_can_be_listed(world, make, look, kind):
     mission = await world.open_mission("n-1", make.start_run, make.run_check)

@@ -258,6 +258,7 @@ async def test_pages_join_where_the_number_of_a_transaction_gets_a_digit_more(wo
     assert [row["seq"] for row in seen] == [1, 2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.slow
 async def test_verifying_goes_on_while_events_arrive(world, make, trails):
     mission = await world.open_mission()
 
