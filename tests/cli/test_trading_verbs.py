@@ -87,6 +87,16 @@ def test_a_kill_holds_with_nobody_there_and_says_what_it_could_not_do(firm):
     assert "telephone it" in firm("kill", "--reason", "again").out
 
 
+def test_no_mistake_in_another_table_is_in_the_way_of_a_kill(firm):
+    firm.home.file.write_text(firm.home.file.read_text() + "\n[agents]\nnonsense = 1\n")
+    assert firm("assess").code == 1
+    assert firm("kill", "--reason", "r").code == 3
+    assert len(KillFile(firm.home.trading / "kills").read()) == 1
+    firm.home.file.write_text(firm.home.file.read_text().replace("1000000", "0"))
+    said = firm("kill", "--reason", "r")
+    assert (said.code, "trading.capital" in said.err) == (1, True), said.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [

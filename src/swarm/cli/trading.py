@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, EXIT_REFUSED, Usage
 from swarm.cli.options import Home, Output, Reason, span_of
 from swarm.cli.output import Form, emit, line, say, show_one
-from swarm.cli.trading_home import configured, content
+from swarm.cli.trading_home import configured, configured_alone, content
 
 app = App(name="trading", help="The trading controls: limits, orders, kill, tokens, assessment.")
 app.command("swarm.cli.trading_limits:app", name="limits")
@@ -19,27 +19,41 @@ app.command("swarm.cli.trading_people:token", name="token")
 app.command("swarm.cli.trading_people:override", name="override")
 app.command("swarm.cli.trading_assess:assess", name="assess")
 app.command("swarm.cli.trading_watch:watch", name="watch")
+app.command("swarm.cli.trading_paper:paper", name="paper")
 SCOPES = ("account", "strategy", "venue", "trader")
+LOOK = 0.1  #: seconds between two looks
 REASON_MOST = 500
 NAME_MOST = 128
 
 
 @app.command
-def status(*, output: Output = Form.TABLE, home: Home = None) -> int:
+def status(
+    *,
+    wait: Annotated[str, Parameter(help="Look for so long until nothing is held back.")] = "0",
+    output: Output = Form.TABLE,
+    home: Home = None,
+) -> int:
     """Show whether orders are let to the gate, and everything that keeps one from growing.
 
     Asks the running order path; needs no database.
 
     Exit status: 0 open; 1 nobody trades; 3 closed, or something is switched off or breached.
 
-    Example: swarmctl trading status
+    Example: swarmctl trading status --wait 10s
     """
+    import time  # noqa: PLC0415
+
     from swarm.runtime.trading.asking import ask  # noqa: PLC0415
     from swarm.runtime.trading.place import TradingPlace  # noqa: PLC0415
 
     place, _ = configured(home)
-    found = ask(TradingPlace(place.trading).door, "status")
-    held = _held_back(found)
+    until = time.monotonic() + (span_of("--wait", wait).total_seconds() if wait != "0" else 0)
+    while True:
+        found = ask(TradingPlace(place.trading).door, "status")
+        held = _held_back(found)
+        if (found["open"] and not held) or time.monotonic() >= until:
+            break
+        time.sleep(LOOK)
     if not output.for_people:
         show_one("TradingStatus", {**found, "held_back": held}, output)
     else:
@@ -131,7 +145,7 @@ def kill(
     from swarm.runtime.trading.stop import stop  # noqa: PLC0415
     from swarm.runtime.trading.venues import bound  # noqa: PLC0415
 
-    place, trading = configured(home)
+    place, trading = configured_alone(home)
     if not reason.strip() or len(reason) > REASON_MOST:
         raise Usage(f"--reason has {len(reason)} characters; 1 to {REASON_MOST} are wanted")
     _scope(scope, set(trading.venues))

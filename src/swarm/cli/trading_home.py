@@ -25,14 +25,26 @@ _LARGEST = 17 * 1024 * 1024
 def configured(named: Path | None) -> tuple[Home, TradingSettings]:
     """The installation and its table [trading]. Raises TradingNotConfigured."""
     from swarm.runtime.settings import load  # noqa: PLC0415
-    from swarm.runtime.trading.errors import TradingNotConfigured  # noqa: PLC0415
 
     place = home_of(named)
-    trading = load(place.file).trading
+    return place, _there(place, load(place.file).trading)
+
+
+def configured_alone(named: Path | None) -> tuple[Home, TradingSettings]:
+    """The same whatever the other tables say. Raises TradingNotConfigured."""
+    from swarm.runtime.trading.settings import read_alone  # noqa: PLC0415
+
+    place = home_of(named)
+    return place, _there(place, read_alone(place.file))
+
+
+def _there(place: Home, trading: TradingSettings | None) -> TradingSettings:
+    from swarm.runtime.trading.errors import TradingNotConfigured  # noqa: PLC0415
+
     if trading is None:
         raise TradingNotConfigured(f"{place.file} has no table [trading]")
     place.make()
-    return place, trading
+    return trading
 
 
 def key_of(path: Path) -> Ed25519PrivateKey:

@@ -37,11 +37,17 @@ class Door:
         self.path: OrderPath | None = None
         self.why = "the order path is being opened"
 
+    def check(self) -> None:
+        """Raises BadSettings for a folder that is too deep for a socket."""
+        if len(str(self._socket).encode()) > PATH_MOST:
+            raise BadSettings(
+                f"{self._socket}: a socket's path has at most {PATH_MOST} bytes",
+                remedy="Move the installation to a folder with a shorter path.",
+            )
+
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Answer until the block ends. Raises BadSettings for a folder that is too deep."""
-        if len(str(self._socket).encode()) > PATH_MOST:
-            raise BadSettings(f"{self._socket}: a socket's path has at most {PATH_MOST} bytes")
+        """Answer until the block ends."""
         self._socket.unlink(missing_ok=True)
         clients: set[asyncio.Task[None]] = set()
 

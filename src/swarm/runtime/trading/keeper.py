@@ -65,21 +65,35 @@ class TradingKeeper:
         self._why = ""
 
     async def prepare(self) -> None:
-        """Nothing: no decision of the loop waits for trading."""
+        """Refuse what could never be spoken to. Raises BadSettings."""
+        self._door.check()
 
     async def run(self) -> None:
         """Trade until cancelled. What ends it is told, and it is tried again."""
-        async with self._door.opened(), Database(self._dsn, size=3, patience=PATIENCE) as database:
-            while True:
-                try:
-                    await self._trade(database)
-                except (SwarmError, OSError) as error:
-                    self._closed(f"{getattr(error, 'code', '')} {error}".strip())
-                except Exception as error:
-                    # A fault of ours stops trading and nothing else: what is live stays protected.
+        while True:
+            try:
+                async with (
+                    self._door.opened(),
+                    Database(self._dsn, size=3, patience=PATIENCE) as database,
+                ):
+                    await self._keep_open(database)
+            except OSError as error:
+                self._closed(str(error))
+            await asyncio.sleep(AGAIN)
+
+    async def _keep_open(self, database: Database) -> None:
+        while True:
+            try:
+                await self._trade(database)
+            except (SwarmError, OSError) as error:
+                self._closed(f"{getattr(error, 'code', '')} {error}".strip())
+            except Exception as error:
+                # A fault of ours stops trading and nothing else: what is live stays protected.
+                why = f"{type(error).__name__}: {error}"
+                if why != self._why:
                     log.exception(Event.TRADING_CLOSED)
-                    self._closed(f"{type(error).__name__}: {error}")
-                await asyncio.sleep(AGAIN)
+                self._closed(why)
+            await asyncio.sleep(AGAIN)
 
     def _closed(self, why: str) -> None:
         self._door.path, self._door.why = None, why
