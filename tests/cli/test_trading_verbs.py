@@ -232,5 +232,27 @@ def test_one_key_speaks_for_one_person_whatever_its_comment(firm):
     assert "share the key" in firm("assess").err
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        pytest.param(("--symbol", "ACME"), "NAME=PRICE", id="no-price"),
+        pytest.param(("--symbol", "ACME=1.5"), "whole ticks", id="no-whole-price"),
+        pytest.param(("--symbol", "ACME=1", "--symbol", "ACME=2"), "twice", id="twice"),
+        pytest.param(("--symbol", "ACME=1", "--lots", "0"), "--lots", id="no-lots"),
+        pytest.param((), "symbol", id="nothing"),
+    ],
+)
+def test_a_venue_of_nothing_is_refused(verb, tmp_path, words, why):
+    said = verb("trading", "paper", tmp_path / "venue", *words)
+    assert (said.code, why in said.err) == (2, True), said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_venue_does_not_begin_on_books_that_it_cannot_read(verb, tmp_path):
+    (tmp_path / "venue.journal").write_text("rain\n")
+    said = verb("trading", "paper", tmp_path / "venue", "--symbol", "ACME=1", "--lasts", "1s")
+    assert (said.code, "SWM705" in said.err, "line 1" in said.err) == (1, True, True), said.err
+
+
 def test_a_monitor_without_limits_does_not_pretend_to_watch(firm):
     assert firm("watch", "--lasts", "1s").code == 1

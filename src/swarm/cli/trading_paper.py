@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from swarm.cli.errors import Usage
+from swarm.cli.errors import FileUnreadable, Usage
 from swarm.cli.options import span_of
 from swarm.cli.output import line, say
 
@@ -60,7 +60,11 @@ async def _serve(
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    exchange = JournalledExchange(prices, socket.with_name(f"{socket.name}.journal"))
+    try:
+        exchange = JournalledExchange(prices, socket.with_name(f"{socket.name}.journal"))
+    except ValueError as error:
+        remedy = "Move the file away for a new venue; its books begin empty, and a break says so."
+        raise FileUnreadable(str(error), remedy=remedy) from error
     try:
         async with serving(exchange, socket, time.time_ns):
             _private(socket)

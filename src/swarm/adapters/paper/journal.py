@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from swarm.adapters.paper import wire
-from swarm.adapters.paper.errors import PaperJournalUnreadable
 from swarm.adapters.paper.exchange import PaperExchange
 from swarm.adapters.paper.rules import PaperRules
 from swarm.regime.controls.order import Side, TradeOrder
@@ -21,7 +20,7 @@ from swarm.regime.controls.order import Side, TradeOrder
 class JournalledExchange(PaperExchange):
     """One writer for each file. A half line of a crash was answered to nobody, and is cut off.
 
-    Raises PaperJournalUnreadable.
+    Raises ValueError for a line that cannot be replayed, and touches nothing then.
     """
 
     def __init__(self, symbols: Iterable[str], path: Path, rules: PaperRules | None = None) -> None:
@@ -34,7 +33,7 @@ class JournalledExchange(PaperExchange):
                 now, what, *given = json.loads(line)
                 self._again(what, given, now)
             except (ValueError, KeyError, TypeError) as error:
-                raise PaperJournalUnreadable(f"{path}, line {number}: {error}"[:300]) from error
+                raise ValueError(f"{path}, line {number}: {error}"[:300]) from error
         path.write_bytes(kept + b"\n" if kept else b"")
         self._file = path.open("ab", buffering=0)
 
