@@ -62,6 +62,8 @@ def test_a_kill_works_with_the_database_down_and_only_a_token_lifts_it(firm):
                 assert rests["ruling"] == "accept"
             firm.wait_for(lambda one: one["working"] == 3)
             with firm.database_down():
+                unwritten = firm.send("o-8", quantity=1)
+                assert "RecordUnwritten" in {one["reason"] for one in unwritten["refusals"]}
                 said = firm("kill", "--reason", "odd fills", "-o", "json")
                 assert said.code == 0, said.err
                 assert said.json["silent"] == {}

@@ -156,6 +156,8 @@ def test_an_override_is_signed_by_the_two_it_names(firm, tmp_path):
     assert signed("ben", "--control", "collar", *same).code == 2
     assert signed("ben", "--control", "collar", *names, "--lasts", "16m").code == 2
     assert signed("tom", "--control", "collar", *names).code == 4
+    swapped = ("--verified-by", "sol", "--authorised-by", "ben")
+    assert signed("ben", "--control", "collar", *swapped).code == 4
     assert not out.exists()
     assert signed("ben", "--control", "collar", *names).code == 0
     assert signed("sol", of=firm.order("o-2")).code == 2

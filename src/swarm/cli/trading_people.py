@@ -95,6 +95,7 @@ def override(
 
     from swarm.regime.controls.order import TradeOrder, order_hash  # noqa: PLC0415
     from swarm.regime.controls.override import statement  # noqa: PLC0415
+    from swarm.regime.limits.people import Act  # noqa: PLC0415
     from swarm.runtime.trading import signing, statements  # noqa: PLC0415
     from swarm.runtime.trading.errors import SignerUnlisted  # noqa: PLC0415
     from swarm.runtime.trading.place import replace  # noqa: PLC0415
@@ -106,7 +107,11 @@ def override(
         if held.override.order_hash != order_hash(read):
             raise Usage(f"{out} is for another order than {line(read.id)}")
     else:
-        held = _drafted(read, _control(control), (verified_by, authorised_by), lasts)
+        aside, people = _control(control), (verified_by, authorised_by)
+        held = _drafted(read, aside, people, lasts)
+        for name, act in zip(people, (Act.VERIFY_OVERRIDE, Act.AUTHORISE_OVERRIDE), strict=True):
+            if not trading.roster().may(name, act):
+                raise SignerUnlisted(f"{line(name)} may not {act}")
     mine = key_of(key)
     by, given = signing.person(mine, trading.roster()), held.override
     if by not in {given.verified_by, given.authorised_by}:
