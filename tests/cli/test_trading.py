@@ -72,6 +72,7 @@ def test_a_kill_works_with_the_database_down_and_only_a_token_lifts_it(firm):
             firm.wait_for(lambda one: one["open"] and not one["unwritten"])
             refused = firm.send("o-9", quantity=1)
             assert [one["reason"] for one in refused["refusals"]] == ["Killed"]
+            assert f"kill {kill} of *" in firm.verb("doctor", "--home", firm.home.folder).out
             # Only a token, and only the right one.
             stranger = firm("token", kill, "--key", firm.keys["eve"], "--out", "/nonexistent/x")
             assert stranger.code == 4

@@ -234,6 +234,25 @@ def test_one_key_speaks_for_one_person_whatever_its_comment(firm):
     assert "share the key" in firm("assess").err
 
 
+def troubles(firm):
+    found = firm.verb("doctor", "--home", firm.home.folder, "-o", "json").json["findings"]
+    return [one["message"] for one in found if one["check"] == "trading" and one["level"] != "ok"]
+
+
+def test_doctor_says_what_stands_between_here_and_trading(firm):
+    assert troubles(firm) == ["no limit set 'firm' is stored; nothing trades"]
+    firm.in_force()
+    assert troubles(firm) == []
+    text = firm.home.file.read_text()
+    firm.home.file.write_text(text.replace('["supervisor"]', '["engineer"]'))
+    assert "no two people could set a control aside together" in troubles(firm)
+    firm.home.file.write_text(text.replace('["risk"]', '["engineer"]'))
+    said = troubles(firm)
+    assert "nobody can sign limits, so that none come into force" in said
+    assert "nobody could clear a break of the books" in said
+    assert any("may not sign limits" in one for one in said), "who signed left: they do not hold"
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

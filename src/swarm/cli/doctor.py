@@ -85,6 +85,12 @@ def examine(home: Path | None, *, main: bool) -> Iterator[Finding]:
     yield controller(place, known)
     if known is not None:
         yield from loop(known)
+    if settings is not None and settings.trading is not None:
+        from swarm.cli import health_trading  # noqa: PLC0415
+
+        yield from health_trading.people(settings.trading)
+        if known is not None:
+            yield from health_trading.path(settings.trading, place)
 
 
 def _settings(place: Place) -> tuple[Settings | None, list[Finding]]:

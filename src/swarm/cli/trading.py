@@ -50,7 +50,7 @@ def status(
     until = time.monotonic() + (span_of("--wait", wait).total_seconds() if wait != "0" else 0)
     while True:
         found = ask(TradingPlace(place.trading).door, "status")
-        held = _held_back(found)
+        held = held_back(found)
         if (found["open"] and not held) or time.monotonic() >= until:
             break
         time.sleep(LOOK)
@@ -206,7 +206,7 @@ def undo(
         show_one("Undone", {"id": subject, **found}, output)
 
 
-def _held_back(found: dict[str, Any]) -> list[str]:
+def held_back(found: dict[str, Any]) -> list[str]:
     """One sentence for each thing that keeps orders from growing."""
     if not found["open"]:
         return []
