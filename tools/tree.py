@@ -39,6 +39,12 @@ def parsed(path: Path) -> ast.Module:
 
 
 @functools.cache
+def walked(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a tree, as `ast.walk` gives them; several checks ask for those of each file."""
+    return tuple(ast.walk(tree))
+
+
+@functools.cache
 def text(path: Path) -> str:
     """The text of a file."""
     return path.read_text(encoding="utf-8")
@@ -70,7 +76,7 @@ def imported(tree: ast.Module, package: str = "") -> Iterator[tuple[str, int]]:
 
     package: the package that holds the module, against which relative imports are read.
     """
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -423,6 +423,7 @@ def test_a_constant_series_cannot_be_fitted(verb, tmp_path):
     assert not (tmp_path / "model.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-7")
 def test_a_month_is_told_day_by_day_and_again_the_same(verb):
     told = verb("regime", "month", "--days", "2", "-o", "json")

@@ -316,10 +316,9 @@ def hash_in_another_process(ticks, **environment):
     return found.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.req("REG-2")
-@pytest.mark.parametrize(
-    "ticks", [pytest.param(60, id="short"), pytest.param(10_000, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("ticks", [60, 10_000])
 @pytest.mark.timeout(1800)  # plain Python takes some 7 ms for each tick and stream
 def test_plain_python_in_another_process_gives_the_same_bits(ticks):
     values = returns(7, ticks, 2)

@@ -138,6 +138,7 @@ def test_the_verdict_follows_the_precision_of_the_worst_class():
     assert verdicts["quant"].startswith("ready for limited lights-out: no, R0 precision 0.")
 
 
+@pytest.mark.slow
 def test_the_command_prints_both_reports_as_their_verbs_do(capsys):
     assert tool.main(["--week", "control-plane", "--days", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -1,18 +1,16 @@
-"""What is never written here: a shell between us and a command, a sleep in a test, a host to fetch
-packages from, a requirement number that no requirement has."""
+"""What is never written here: a shell between us and a command, a sleep in a test,
+a host to fetch packages from."""
 
 from __future__ import annotations
 
 import ast
-import re
 
 import pytest
 
-from tree import dotted, every_file, files, parsed, short, text
+from tree import dotted, every_file, files, parsed, short, text, walked
 
 SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
 STARTERS = {"run", "Popen", "call", "check_call", "check_output", "create_subprocess_exec"}
-REQUIREMENT = re.compile(r"(API|OWN|LOOP|MODE|GATE|FRZ|FAIL|VAL|REG)-[1-9]\d?")
 #: In halves, so that this file passes its own test.
 HOSTS = [
     *(".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))),
@@ -26,7 +24,7 @@ TEXTS = {".py", ".md", ".toml", ".lock", ".sql", ".yaml", ".yml", ".json", ".sh"
 def shells(tree: ast.Module) -> list[tuple[int, str]]:
     """Each call that would put a shell between us and a command."""
     found = []
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if not isinstance(node, ast.Call):
             continue
         if dotted(node.func) in SHELLS or dotted(node.func).endswith("create_subprocess_shell"):
@@ -43,28 +41,13 @@ def shells(tree: ast.Module) -> list[tuple[int, str]]:
 def sleeps(tree: ast.Module) -> list[tuple[int, str]]:
     """Each call of `time.sleep`, under whatever name it was imported."""
     names = {"time.sleep"}
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Import):
             names |= {f"{a.asname}.sleep" for a in node.names if a.name == "time" and a.asname}
         elif isinstance(node, ast.ImportFrom) and node.module == "time":
             names |= {a.asname or a.name for a in node.names if a.name == "sleep"}
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    calls = (node for node in walked(tree) if isinstance(node, ast.Call))
     return [(call.lineno, "sleeps") for call in calls if dotted(call.func) in names]
-
-
-def unknown_requirements(tree: ast.Module) -> list[tuple[int, str]]:
-    """Each `req` mark whose number no requirement could have."""
-    found = []
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and dotted(node.func) == "pytest.mark.req"):
-            continue
-        for argument in node.args:
-            value = argument.value if isinstance(argument, ast.Constant) else None
-            if not (isinstance(value, str) and REQUIREMENT.fullmatch(value)):
-                found.append((node.lineno, f"req({ast.unparse(argument)})"))
-        if not node.args:
-            found.append((node.lineno, "req()"))
-    return found
 
 
 def gather(check, *folders: str, words: set[str]) -> list[str]:
@@ -96,10 +79,6 @@ def test_no_test_sleeps():
     assert not found, "\n".join(found)
 
 
-def test_every_requirement_number_could_be_one():
-    assert not (found := gather(unknown_requirements, "tests", words={".req("})), "\n".join(found)
-
-
 def test_no_file_names_a_package_registry():
     """The machine that installs knows where packages come from; the locks say what may come."""
     found = [
@@ -121,9 +100,6 @@ def test_no_file_names_a_package_registry():
         (sleeps, "import time; time.sleep(1)"),
         (sleeps, "from time import sleep as nap; nap(1)"),
         (sleeps, "import time as t; t.sleep(1)"),
-        (unknown_requirements, "pytest.mark.req('GATE')"),
-        (unknown_requirements, "pytest.mark.req('GATE-0')"),
-        (unknown_requirements, "pytest.mark.req()"),
     ],
 )
 def test_a_hazard_is_noticed(check, line):
@@ -136,7 +112,6 @@ def test_a_hazard_is_noticed(check, line):
         (shells, "subprocess.run(['ls'], shell=False)"),
         (shells, "completion(shell=name)"),
         (sleeps, "clock.sleep(1)"),
-        (unknown_requirements, "pytest.mark.req('GATE-5', 'FRZ-2')"),
     ],
 )
 def test_the_harmless_passes(check, line):

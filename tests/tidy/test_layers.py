@@ -45,6 +45,7 @@ def test_the_import_contracts_are_kept():
     assert result.returncode == 0, result.stdout[-4000:]
 
 
+@pytest.mark.fast("core")
 @pytest.mark.parametrize(
     "place", [pytest.param("stray.py", id="room"), pytest.param("core/stray.py", id="core")]
 )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tree import PACKAGE, ROOT, files, parsed, short, text
+from tree import PACKAGE, ROOT, files, parsed, short, text, walked
 
 FILE_MEDIAN, FILE_P90, FILE_MOST = 150, 250, 400
 FUNCTION_P90, FUNCTION_MOST = 30, 70
@@ -35,7 +35,7 @@ def quantile(values: list[int], share: float) -> int:
 def functions(path: Path) -> list[Function]:
     """Every function of a file; `self` and `cls` are not passed and do not count."""
     found = []
-    for node in ast.walk(parsed(path)):
+    for node in walked(parsed(path)):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         spec = node.args

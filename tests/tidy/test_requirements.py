@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+import pytest
+
 from tree import dotted
 
 TESTS = Path(__file__).parents[1]
@@ -56,7 +58,8 @@ def numbers(mark: ast.expr) -> list[str]:
     """The requirements that one mark names."""
     if not (isinstance(mark, ast.Call) and dotted(mark.func) == "pytest.mark.req"):
         return []
-    return [str(one.value) for one in mark.args if isinstance(one, ast.Constant)]
+    said = [ast.literal_eval(one) for one in mark.args if isinstance(one, ast.Constant)]
+    return said if said and len(said) == len(mark.args) else [ast.unparse(mark)]
 
 
 @functools.cache
@@ -103,6 +106,12 @@ def test_a_hole_and_an_invention_are_seen(tmp_path):
     assert "GATE-1" not in unproven(tmp_path)
     assert "GATE-2" in unproven(tmp_path)
     assert invented(tmp_path) == ["GATE-9"]
+
+
+@pytest.mark.parametrize("mark", ["pytest.mark.req()", "pytest.mark.req(GATE)"])
+def test_a_mark_without_a_number_is_seen(tmp_path, mark):
+    (tmp_path / "test_some.py").write_text(f"@{mark}\ndef test_a(): ...\n")
+    assert invented(tmp_path) == [mark]
 
 
 def test_a_requirement_with_slow_tests_only_is_seen(tmp_path):

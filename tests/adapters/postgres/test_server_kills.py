@@ -123,9 +123,8 @@ async def test_acknowledged_commits_survive_many_kills(
         assert len(found) - last in (0, 1)
 
 
-@pytest.mark.parametrize(
-    "milliseconds", [0, 20, *(pytest.param(n, marks=pytest.mark.slow) for n in (5, 60, 120))]
-)
+@pytest.mark.fast("0")
+@pytest.mark.parametrize("milliseconds", [0, 5, 20, 60, 120])
 async def test_a_stop_that_meets_the_servers_own_restart_ends(data_folder, kill, milliseconds):
     """A fast shutdown that comes while the server restarts after a crash can hang for ever."""
     server = EmbeddedServer(data_folder).start()
@@ -139,13 +138,8 @@ async def test_a_stop_that_meets_the_servers_own_restart_ends(data_folder, kill,
     assert server_processes(server.layout) == {}
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        "global/pg_control",
-        *(pytest.param(m, marks=pytest.mark.slow) for m in ("", "PG_VERSION", "base/5/PG_VERSION")),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("made", ["global/pg_control", "", "PG_VERSION", "base/5/PG_VERSION"])
 async def test_a_half_made_cluster_is_never_seen(public_folder, start_program, until, made):
     """A process killed inside initdb leaves nothing that the next one would take for a cluster."""
     folder = public_folder / "data"

@@ -362,6 +362,7 @@ async def test_sweeping_ends_what_nobody_wants_and_keeps_its_work(world):
     assert "+new" in patch
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-1")
 async def test_a_stopped_run_begins_anew_as_the_same_attempt_and_not_for_ever(world):
     mark = world.tmp / "now"

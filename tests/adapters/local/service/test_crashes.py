@@ -79,10 +79,9 @@ async def test_proxy_and_versions_survive_the_controller_and_are_adopted(target)
     assert await target.traffic(10) == {NEW: 10}
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3")
-@pytest.mark.parametrize(
-    "after", [0.2, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.0, 0.4, 0.8))]
-)
+@pytest.mark.parametrize("after", [0.0, 0.2, 0.4, 0.8])
 async def test_a_start_that_was_killed_is_repeated_without_a_second_version(target, after):
     await target.up()
     checkout = target.checkout(NEW)

@@ -173,9 +173,8 @@ async def test_a_storm_of_forty_causes_becomes_forty_needs(world, intake):
         part = signals[start : start + 1000]
         await intake.ingest(world.swarm, "alerts", reading(*part, cursor=str(start)))
     took = asyncio.get_running_loop().time() - begun
-    found = await needs(world)
-    assert len(found) == 40
-    assert {need.signals for need in found} == {250}
+    found = await world.sql("select signals from need where state = 'open'")
+    assert found == [(250,)] * 40  # not the snapshot's, which tells a few of a class without agent
     assert await world.one("select count(*) from signal") == 10_000
     assert await tallies_agree(world)
     assert took < 60, f"{took:.1f} s"
