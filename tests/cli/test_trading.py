@@ -151,7 +151,11 @@ def test_other_limits_hold_from_the_next_order_on_and_a_stop_ends_everything(fir
             firm.wait_for_event("service.lost")
             firm.wait_for(lambda one: one["monitored"] and firm.monitor() not in {None, second})
             last = firm.monitor()
+            assert len(firm.events("service.lost")) == 1, "other limits are no loss"
+            # Nobody would watch what still works.
+            assert firm.send("o-3", quantity=1, price=9_960)["ruling"] == "accept"
             background.stop(firm.home)
+            assert market.do(lambda exchange: exchange.books_now().working) == ()
             assert not Path(f"/proc/{last}").exists()
             assert not (firm.home.trading / "door").exists()
             assert firm.status()["open"] is False

@@ -122,7 +122,7 @@ async def test_a_word_on_the_limits_is_true_false_or_not_said(desk, database):
     proving, state = Proving(database, "test"), path.state
     await proving.limits(state)
     await proving.limits(state)
-    assert sorted(await words(database)) == [("drift", True), ("mean", True)], "once a minute"
+    assert sorted(await words(database)) == [("drift", True), ("mean", True)], "not at every look"
     # Nobody knows what was lost: nothing is said, and a gate that hears nothing waits.
     desk.now += SECOND
     state.see(happened.MetricsSeen(metrics=metrics(at_ns=desk.now, drawdown_ppm=None)))

@@ -39,7 +39,7 @@ def statement(period: Period, evidence: Sequence[ControlEvidence], act: Act) -> 
         "kind": "swarm-assessment/1",
         "act": str(act),
         "period": list(period),
-        "evidence": sorted(one.id for one in evidence if one.kind in REQUIRED),
+        "evidence": sorted(one.id for one in evidence),
     }
     return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
 
@@ -47,7 +47,7 @@ def statement(period: Period, evidence: Sequence[ControlEvidence], act: Act) -> 
 async def assess(database: Database, year: int, roster: Roster) -> Assessment:
     """Make the assessment of a year and keep it. A signature under other evidence is none."""
     period, evidences = period_of(year), ControlEvidences(database)
-    held = await evidences.between(*period)
+    held = await evidences.between(*period, REQUIRED)
     found = []
     for subject, body in await evidences.told(SIGNED):
         act = next((one for one in SIGNATURES if one == subject), None)
@@ -65,7 +65,8 @@ async def sign(
     """Sign what a year holds now; gives who signed. Raises SignerUnlisted."""
     by = signing.allowed(key, roster, act)
     period, evidences = period_of(year), ControlEvidences(database)
-    signature = signing.sign(key, statement(period, await evidences.between(*period), act))
+    held = await evidences.between(*period, REQUIRED)
+    signature = signing.sign(key, statement(period, held, act))
     body = {"by": by, "year": year, "signature": signature}
     await evidences.add(SIGNED, str(act), time.time_ns(), body, passed=True)
     return by

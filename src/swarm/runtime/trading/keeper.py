@@ -14,6 +14,7 @@ import structlog
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.trading.chain import GateChain
+from swarm.adapters.postgres.store.trading.limit_sets import LimitSets
 from swarm.contract.errors import SwarmError, Unavailable
 from swarm.regime.controls import stop_checks
 from swarm.regime.controls.events import Killed, RegimeSeen
@@ -111,8 +112,8 @@ class TradingKeeper:
         await path.open()
         # Told once before the monitor begins, so that it does not begin with alarms.
         await self._learn(state, database)
-        await telling.market(state)
-        self._measure(state)
+        if not await telling.market(state):
+            self._measure(state)
         self._door.path = path
         self._why = ""
         log.info(Event.TRADING_OPENED, limits=held.hash, version=held.limits.version)
@@ -123,10 +124,14 @@ class TradingKeeper:
             asyncio.create_task(self._kills(state, proving), name="kills"),
             asyncio.create_task(self._ask_store(path, database, proving), name="store"),
         ]
+        told_to_stop = False
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
                 part.result()
+        except asyncio.CancelledError:
+            told_to_stop = True
+            raise
         finally:
             self._door.path = None
             for part in parts:
@@ -134,6 +139,11 @@ class TradingKeeper:
             await asyncio.gather(*parts, return_exceptions=True)
             with contextlib.suppress(TimeoutError, SwarmError):
                 async with asyncio.timeout(ENDS_WITHIN):
+                    if told_to_stop:
+                        # Nobody would watch them. After a fault they stay: another process may
+                        # have taken over, and its orders are not ours to cancel.
+                        await path.cancel(tuple(state.ledger.working))
+                        await path.follow()
                     await path.close()
 
     def _state(self, database: Database, held: LimitsInForce) -> TradingState:
@@ -219,13 +229,14 @@ class TradingKeeper:
             await asyncio.sleep(ASK_STORE)
 
     async def _renew(self, path: OrderPath, database: Database) -> None:
-        held, roster = path.state.limits, path.state.roster
-        found, signature = await loading.newest(database, self._settings.limits, roster, held)
-        if found.hash != held.hash:
-            self._place.keep(found, signature, roster)
-            path.put_in_force(found)
-            self._watching.renew()
-            log.info(Event.LIMITS_CHANGED, limits=found.hash, version=found.limits.version)
+        held, roster, name = path.state.limits, path.state.roster, self._settings.limits
+        if await LimitSets(database, name).newest_hash() == held.hash:
+            return
+        found, signature = await loading.newest(database, name, roster, held)
+        self._place.keep(found, signature, roster)
+        path.put_in_force(found)
+        self._watching.renew()
+        log.info(Event.LIMITS_CHANGED, limits=found.hash, version=found.limits.version)
 
     async def _alerted(self, said: dict[str, Any]) -> None:
         alert = said["alert"]

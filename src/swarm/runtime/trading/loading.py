@@ -30,14 +30,15 @@ def proven(
 async def newest(
     database: Database, name: str, roster: Roster, held: LimitsInForce | None = None
 ) -> tuple[LimitsInForce, str]:
-    """The newest stored set of a name, proven again, and its signature. Raises LimitsNotInForce."""
+    """The newest stored set of a name, proven again, and its signature. Raises LimitsNotInForce.
+
+    held: what is in force now; nothing older or contradicting replaces it.
+    """
     stored = await LimitSets(database, name).newest()
     if not stored:
         remedy = "Have one signed and loaded: `swarmctl trading limits sign`, then `... load`."
         raise LimitsNotInForce(f"no limit set {name!r} is stored; nothing trades", remedy=remedy)
     found = stored[0]
-    if held is not None and found.hash == held.hash:
-        return held, found.signature
     return proven(found.limits, found.signature, roster, held), found.signature
 
 

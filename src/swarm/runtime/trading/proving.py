@@ -14,7 +14,7 @@ from swarm.regime.limits.by_regime import Breach
 from swarm.runtime.regime.promotion import LIMITS_SEEN
 from swarm.runtime.trading.state import TradingState
 
-SAY_EVERY = 60.0  #: seconds between two words on the limits; Gates 5 and 6 take one for minutes
+SAY_EVERY = 120.0  #: seconds between two words on the limits; one lasts five minutes
 PROVE_EVERY = 3_600.0  #: seconds between two proofs that the books agree
 
 
@@ -32,8 +32,8 @@ class Proving:
     async def limits(self, state: TradingState) -> None:
         """Whether every strategy on the ladder keeps the limits of the regime that is active.
 
-        At once when that changes, else every minute. What is not known is not said: a gate that
-        hears nothing waits.
+        At once when that changes, else every two minutes. What is not known is not said: a gate
+        that hears nothing waits.
         """
         ledger, now = state.ledger, state.clock()
         if ledger.regime is None or not state.limits.fresh(ledger.regime[1], now):

@@ -101,9 +101,8 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-async def _until_input_ends(arguments: argparse.Namespace) -> None:
+async def _until_input_ends(monitor: Monitor, arguments: argparse.Namespace) -> None:
     ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    monitor = monitor_of(arguments)
     await watch(monitor, arguments.every, ended, arguments.beat, _print)
 
 
@@ -113,7 +112,9 @@ def _print(line: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Watch; gives the exit status."""
-    asyncio.run(_until_input_ends(parsed(argv)))
+    arguments = parsed(argv)
+    monitor = monitor_of(arguments)  # first: one that would be blind does not start
+    asyncio.run(_until_input_ends(monitor, arguments))
     return 0
 
 

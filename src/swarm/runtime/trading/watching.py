@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Watching:
         self._arguments = arguments(place, sockets)
         self._told = told
         self._child: Process | None = None
+        self._said = place.folder / "monitor.err"
+        self._renewed = False
         self.alive = False  #: whether its newest beat is recent
 
     async def run(self) -> None:
@@ -51,22 +53,29 @@ class Watching:
         try:
             while True:
                 try:
-                    self._child = await asyncio.create_subprocess_exec(
-                        sys.executable, "-m", "swarm.runtime.trading.watcher", *self._arguments,
-                        "--beat", "1", stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
-                    )  # fmt: skip
+                    self._child = await self._begin()
                     await self._hear(self._child)
                 finally:
                     self.alive = False
                     await self._end()
-                log.error(Event.SERVICE_LOST, service="trading monitor")
-                await asyncio.sleep(AGAIN)
+                if not self._renewed:
+                    log.error(Event.SERVICE_LOST, service="trading monitor", said=str(self._said))
+                    await asyncio.sleep(AGAIN)
+                self._renewed = False
         finally:
             await self._end()
+
+    async def _begin(self) -> Process:
+        with self._said.open("wb") as said:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "swarm.runtime.trading.watcher", *self._arguments,
+                "--beat", "1", stdin=PIPE, stdout=PIPE, stderr=said,
+            )  # fmt: skip
 
     def renew(self) -> None:
         """End it: it is started again, with the limits that are in force now."""
         if self._child is not None and self._child.stdin is not None:
+            self._renewed = True
             self._child.stdin.close()
 
     async def _hear(self, child: Process) -> None:

@@ -35,6 +35,9 @@ returning true
 select version, hash, body, signature, signer, at from limit_set
 where name = %(name)s order by version desc limit %(limit)s
 
+-- name: newest_limits
+select hash from limit_set where name = %(name)s order by version desc limit 1
+
 -- name: put_evidence
 insert into control_evidence (id, kind, subject, at, passed, body)
 values (%(id)s, %(kind)s, %(subject)s, %(at)s, %(passed)s, %(body)s::jsonb)
@@ -42,7 +45,10 @@ on conflict (id) do nothing
 
 -- name: evidence_between
 select id, kind, subject, (extract(epoch from at) * 1000000)::bigint * 1000, passed
-from control_evidence where at >= %(since)s and at < %(until)s order by kind, subject, at, id
+from control_evidence
+where at >= %(since)s and at < %(until)s
+  and (%(kinds)s::text[] is null or kind = any(%(kinds)s::text[]))
+order by kind, subject, at, id
 
 -- name: evidence_told
 select subject, body from control_evidence where kind = %(kind)s

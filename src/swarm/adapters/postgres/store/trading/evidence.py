@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,14 @@ from psycopg import AsyncConnection
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.statements import statements
 from swarm.core.trail import canonical
-from swarm.regime.controls.assessment import Assessment, ControlEvidence, Signature, assess, text
+from swarm.regime.controls.assessment import (
+    REQUIRED,
+    Assessment,
+    ControlEvidence,
+    Signature,
+    assess,
+    text,
+)
 from swarm.regime.limits.people import Roster
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,9 +46,14 @@ class ControlEvidences:
         at_ns = at_ns // 1_000 * 1_000
         return ControlEvidence(id=id_, kind=kind, subject=subject, at_ns=at_ns, passed=passed)
 
-    async def between(self, since_ns: int, until_ns: int) -> list[ControlEvidence]:
-        """Everything that was seen in [since, until)."""
-        asked = {"since": _at(since_ns), "until": _at(until_ns)}
+    async def between(
+        self, since_ns: int, until_ns: int, kinds: Collection[str] | None = None
+    ) -> list[ControlEvidence]:
+        """What was seen in [since, until); of these kinds, or everything."""
+        asked = {
+            "since": _at(since_ns), "until": _at(until_ns),
+            "kinds": None if kinds is None else list(kinds),
+        }  # fmt: skip
         return [
             ControlEvidence(id=id_, kind=kind, subject=subject, at_ns=at_ns, passed=passed)
             for id_, kind, subject, at_ns, passed in await self._read("evidence_between", asked)
@@ -55,8 +67,11 @@ class ControlEvidences:
     async def assess(
         self, period: tuple[int, int], signatures: Sequence[Signature], roster: Roster
     ) -> Assessment:
-        """Make the assessment of a period from what is stored, and keep it. See `assess`."""
-        made = assess(period, await self.between(*period), signatures, roster)
+        """Make the assessment of a period from what is stored, and keep it. See `assess`.
+
+        Words on the limits, a million in a year, are no part of it.
+        """
+        made = assess(period, await self.between(*period, REQUIRED), signatures, roster)
         asked = {
             "id": made.id, "since": _at(period[0]), "until": _at(period[1]),
             "body": text(made).decode(), "missing": list(made.missing),

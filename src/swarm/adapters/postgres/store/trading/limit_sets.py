@@ -87,6 +87,11 @@ class LimitSets:
             for _, digest, body, signature, signer, at in rows
         ]  # fmt: skip
 
+    async def newest_hash(self) -> str:
+        """Of the newest version, without reading it; empty where none is stored."""
+        rows = await self._read("newest_limits", {"name": self._name})
+        return str(rows[0][0]) if rows else ""
+
     async def _read(self, name: str, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
         async def tx(connection: AsyncConnection[Any]) -> list[tuple[Any, ...]]:
             found = await connection.execute(statements("gate")[name], asked)
