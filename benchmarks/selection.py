@@ -19,7 +19,6 @@ from swarm.adapters.postgres.store.statements import statements
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.core.decide import decide
 from swarm.core.policy import ranking
-from swarm.core.policy.citation import TRUSTED_FROM
 from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.store import Binding
 
@@ -76,14 +75,14 @@ async def top(stood: Stand, limit: int, rounds: int) -> list[float]:
         for _ in range(rounds):
             asked = {
                 "swarm": stood.swarm, "limit": limit, "most": ranking.BIAS_MAX,
-                "trusted": TRUSTED_FROM, "told": NEEDS_TOLD, "classes": None,
+                "told": NEEDS_TOLD, "classes": None,
             }  # fmt: skip
             await connection.execute(
                 "update learned set class_bias = jsonb_build_array(jsonb_build_array('class-1', "
                 "%s::float8))", (rng.uniform(-1, 1),)
             )  # fmt: skip
             begun = time.perf_counter()
-            found = await connection.execute(statements("needs")["best"], asked, binary=True)
+            found = await connection.execute(statements("needs")["best"], asked)
             assert len(await found.fetchall()) == limit
             times.append(time.perf_counter() - begun)
     return times

@@ -166,6 +166,35 @@ async def test_a_class_from_which_nothing_can_be_taken_does_not_fill_the_list(
     assert len(shown) == 1 + 3 + 3, "some of the others are shown, so that it can be said why not"
 
 
+async def test_of_the_candidates_only_those_that_changed_are_read_again(world):
+    for id_, rank in (("n-a", 3.0), ("n-b", 2.0), ("n-c", 1.0)):
+        await world.need(id_, rank=rank)
+    first = {need.id: need for need in (await world.snapshot()).needs}
+    await world.sql("update need set title = 'new words', rank = 9.0 where id = 'n-b'")
+    await world.sql("update need set state = 'rejected' where id = 'n-c'")
+    second = (await world.snapshot()).needs
+    assert [(need.id, need.title) for need in second] == [
+        ("n-b", "new words"),
+        ("n-a", first["n-a"].title),
+    ]
+    assert second[1] is first["n-a"], "as it was read before"
+    assert first["n-b"].title != "new words"
+
+
+async def test_a_candidate_is_not_remembered_as_a_lost_transaction_left_it(world):
+    """A row that a rolled-back transaction wrote is not the row that others write later."""
+    await world.need("n-a")
+    (before,) = (await world.snapshot()).needs
+    async with world.database.connection() as connection:
+        async with connection.transaction(force_rollback=True):
+            await connection.execute("update need set title = 'never said' where id = 'n-a'")
+        (kept,) = (await world.snapshot()).needs
+        assert kept.title == before.title
+        await connection.execute("update need set title = 'said' where id = 'n-a'")
+    (after,) = (await world.snapshot()).needs
+    assert after.title == "said"
+
+
 async def test_a_need_that_rests_is_not_shown_and_wakes_the_swarm_when_it_has_rested(world):
     await world.need("n-a", not_before=now() + HOUR)
     assert (await world.snapshot()).needs == ()

@@ -1,9 +1,11 @@
 -- The backlog. A need's rank is static (core/policy/ranking.py), so the best are one index scan.
 
 -- name: best
--- The best of each class, merged with the learned bias of the class. Ids first, from the index; then
--- the few that are left of all classes in full. Of a class from which nothing can be taken now, some
--- are read to say why, after all others: a frozen class must not fill the list and starve the rest.
+-- The best of each class, merged with the learned bias of the class. Ids from the index, and the
+-- version of each row (xmin, which no two writes of a row share within four billion transactions), so
+-- that a tick reads in full (`whole`) only what changed since its last one. Of a class from which
+-- nothing can be taken now, some are read to say why, after all others: a frozen class must not fill
+-- the list and starve the rest.
 with learned_bias as (
   select pair ->> 0 as mission_class,
          greatest(-%(most)s::float8, least(%(most)s::float8, (pair ->> 1)::float8)) as bias
@@ -29,6 +31,12 @@ chosen as (
     limit case when t.held then least(%(limit)s::int, %(told)s) else %(limit)s::int end) n
   order by t.held, score desc, n.id
   limit %(limit)s)
+select n.id, n.xmin::text
+from chosen c join need n on n.id = c.id
+order by c.held, c.score desc, c.id
+
+-- name: whole
+-- With the version of what is read here, which may be newer than the one that was asked for.
 select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, n.value, n.cost,
   n.confidence, n.citations, n.cited, n.external, n.signals, n.heat, n.rank, n.first_seen,
   n.last_seen, n.state, n.not_before, n.rounds, n.own_rounds, n.origins,
@@ -36,9 +44,9 @@ select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, 
   -- Of a need that an older release wrote, nobody has said it yet.
   coalesce(n.anchored, exists (
     select from citation k
-    where k.need = n.id and k.citation <> '' and (not k.external or k.trust >= %(trusted)s)))
-from chosen c join need n on n.id = c.id
-order by c.held, c.score desc, c.id
+    where k.need = n.id and k.citation <> '' and (not k.external or k.trust >= %(trusted)s))),
+  n.xmin::text
+from need n where n.id = any(%(ids)s::text[]) and n.state = 'open'
 
 -- name: queued
 select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s

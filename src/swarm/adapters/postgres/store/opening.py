@@ -39,16 +39,18 @@ async def open_mission(writing: Writing, record: OpenMission) -> str | None:
     if record.reserve and not await _reserve(writing, record):
         await writing.connection.execute("delete from mission where id = %s", (record.id,))
         return "BudgetUnknown" if writing.budget_id is None else "BudgetExhausted"
-    if need is not None:
-        counts = int(record.kind is MissionKind.DELIVER)
-        await writing.run("needs", "take", id=need.id, at=writing.now, round=counts)
-        writing.count_need(need, "taken")
     writing.chains.know(record.id, 0, b"")
     writing.missions[record.id] = MissionRow(
         record.id, record.need, record.kind, record.mission_class, writing.budget_id,
         record.reserve, record.at, None, writing.snapshot.shadow, None,
     )  # fmt: skip
-    writing.tell(record.id, EventKind.MISSION_OPENED, await _event(writing, record))
+    async with writing.connection.pipeline():  # one way there and back for both
+        if need is not None:
+            counts = int(record.kind is MissionKind.DELIVER)
+            await writing.run("needs", "take", id=need.id, at=writing.now, round=counts)
+            writing.count_need(need, "taken")
+        event = await _event(writing, record)
+    writing.tell(record.id, EventKind.MISSION_OPENED, event)
     return None
 
 

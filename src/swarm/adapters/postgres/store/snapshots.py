@@ -1,14 +1,14 @@
-"""Reads all that decide may know about one swarm; only missions that changed are read anew."""
+"""Reads all that decide may know about one swarm; only what changed is read anew."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from pydantic import ValidationError
 
 from swarm.contract.swarm import SwarmSpec
@@ -24,6 +24,9 @@ from . import shapes
 from .errors import SpecUnreadable
 from .statements import statements
 
+V = TypeVar("V")
+T = TypeVar("T")
+
 NEEDS_READ = 200  #: candidates of one selection; beyond, the gain of looking further is below 1 %
 NEEDS_TOLD = 20  #: of a class from which nothing can be taken now
 
@@ -32,7 +35,7 @@ _FREEZE_FIELDS = (
     "needs_token", "by",
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BEST = {"most": BIAS_MAX, "trusted": TRUSTED_FROM, "told": NEEDS_TOLD}
+_BEST = {"most": BIAS_MAX, "told": NEEDS_TOLD}
 
 
 @dataclass(slots=True)
@@ -54,6 +57,14 @@ class SwarmRow:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """Missions and candidate needs by id, in the order of the snapshot, each with its version."""
+
+    missions: dict[str, tuple[int, Mission]] = field(default_factory=dict)
+    needs: dict[str, tuple[str, Need]] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class TickReading:
     """What one tick read.
@@ -66,7 +77,7 @@ class TickReading:
     figures: Figures
     budget_id: int | None
     next_due: datetime | None
-    fresh: dict[str, tuple[int, Mission]] = field(default_factory=dict)
+    fresh: Versioned
 
 
 class Specs:
@@ -91,10 +102,10 @@ class Specs:
 
 
 class Snapshots:
-    """Reads snapshots, keeping immutable missions by (id, revision) between ticks."""
+    """Reads snapshots, keeping what is immutable by id and version between ticks."""
 
     def __init__(self) -> None:
-        self._missions: dict[SwarmId, dict[str, tuple[int, Mission]]] = {}
+        self._known: dict[SwarmId, Versioned] = {}
 
     async def read(
         self, connection: AsyncConnection[Any], row: SwarmRow, binding: Binding
@@ -113,7 +124,6 @@ class Snapshots:
                     "classes": _classes(binding.installation),
                     **_BEST,
                 },
-                binary=True,  # two hundred rows of times and arrays: a third of the time
             )
             queued = await connection.execute(needs["queued"], me)
             freezes = await connection.execute(sql["freezes"], me)
@@ -125,7 +135,7 @@ class Snapshots:
             due = await connection.execute(sql["next_due"], me)
             counts = await connection.execute(sql["figures"], me)
             budget = await connection.execute(sql["read_budget"], window) if window else None
-        fresh = await self._missions_of(connection, row.id, await open_.fetchall())
+        fresh = await self._fresh(connection, row.id, await open_.fetchall(), await best.fetchall())
         money = await budget.fetchone() if budget is not None else None
         bias = await learned.fetchone()
         snapshot = Snapshot(
@@ -136,9 +146,9 @@ class Snapshots:
             installation=binding.installation,
             policy_hash=binding.policy_hash,
             shadow=row.shadow,
-            needs=tuple(need_of(found) for found in await best.fetchall()),
+            needs=tuple(need for _, need in fresh.needs.values()),
             queued_needs=_one(await queued.fetchone()),
-            missions=tuple(mission for _, mission in fresh.values()),
+            missions=tuple(mission for _, mission in fresh.missions.values()),
             settled=tuple(_settled_of(found) for found in await settled.fetchall()),
             freezes=tuple(freeze_of(found) for found in await freezes.fetchall()),
             budget=_budget_of(binding.budget, money),
@@ -159,27 +169,57 @@ class Snapshots:
             fresh=fresh,
         )
 
-    def keep(self, swarm: SwarmId, fresh: dict[str, tuple[int, Mission]]) -> None:
-        """Remember what a committed tick read; missions that ended are forgotten with it."""
-        self._missions[swarm] = fresh
+    def keep(self, swarm: SwarmId, fresh: Versioned) -> None:
+        """Remember what a committed tick read; what it did not read is forgotten with it."""
+        self._known[swarm] = fresh
 
-    async def _missions_of(
-        self, connection: AsyncConnection[Any], swarm: SwarmId, heads: Iterable[tuple[str, int]]
-    ) -> dict[str, tuple[int, Mission]]:
-        known = self._missions.get(swarm, {})
-        found = {id_: known.get(id_) for id_, _ in heads}
-        stale = [
-            id_ for id_, revision in heads if (hit := found[id_]) is None or hit[0] != revision
-        ]
-        if stale:
-            rows = await connection.execute(statements("missions")["load"], {"ids": stale})
-            for row in await rows.fetchall():
-                found[row[0]] = (row[1], mission_of(row))
-        return {id_: entry for id_, entry in found.items() if entry is not None}
+    async def _fresh(
+        self,
+        connection: AsyncConnection[Any],
+        swarm: SwarmId,
+        open_: Sequence[tuple[str, int]],
+        best: Sequence[tuple[str, str]],
+    ) -> Versioned:
+        """The open missions and the best needs, from memory where their version is known."""
+        known = self._known.get(swarm, Versioned())
+        missions, stale_missions = _recalled(known.missions, open_)
+        needs, stale_needs = _recalled(known.needs, best)
+        async with connection.pipeline():
+            if stale_missions:
+                loaded = await connection.execute(
+                    statements("missions")["load"], {"ids": stale_missions}
+                )
+            if stale_needs:
+                read = await read_needs(connection, stale_needs)
+        if stale_missions:
+            missions.update({row[0]: (row[1], mission_of(row)) for row in await loaded.fetchall()})
+        if stale_needs:
+            needs.update({row[0]: (row[-1], need_of(row)) for row in await read.fetchall()})
+        # What is gone since it was listed is not there to be decided about.
+        return Versioned(
+            missions={id_: missions[id_] for id_, _ in open_ if id_ in missions},
+            needs={id_: needs[id_] for id_, _ in best if id_ in needs},
+        )
+
+
+async def read_needs(
+    connection: AsyncConnection[Any], ids: Sequence[str]
+) -> AsyncCursor[tuple[Any, ...]]:
+    """Open needs in full, for `need_of`. Binary: times and arrays take a third of the time."""
+    asked = {"ids": list(ids), "trusted": TRUSTED_FROM}
+    return await connection.execute(statements("needs")["whole"], asked, binary=True)
+
+
+def _recalled(
+    known: Mapping[str, tuple[V, T]], heads: Sequence[tuple[str, V]]
+) -> tuple[dict[str, tuple[V, T]], list[str]]:
+    """What is known in the version that the heads name, and the ids of the rest."""
+    found = {id_: known[id_] for id_, version in heads if id_ in known and known[id_][0] == version}
+    return found, [id_ for id_, _ in heads if id_ not in found]
 
 
 def need_of(row: tuple[Any, ...]) -> Need:
-    """A need from the columns that `needs.best` selects."""
+    """A need from the columns that `needs.whole` selects."""
     return Need(
         id=row[0], title=row[1], body=row[2], mission_class=row[3], repo=row[4],
         paths=tuple(row[5]), rule=row[6], risk=Risk(row[7]), value=row[8], cost=row[9],

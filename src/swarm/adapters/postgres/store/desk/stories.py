@@ -12,10 +12,9 @@ from psycopg.rows import dict_row
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.look import Look, Row
 from swarm.adapters.postgres.store.errors import NotFound
-from swarm.adapters.postgres.store.snapshots import need_of
+from swarm.adapters.postgres.store.snapshots import need_of, read_needs
 from swarm.adapters.postgres.store.statements import statements
 from swarm.core.policy import ranking
-from swarm.core.policy.citation import TRUSTED_FROM
 
 SIGNALS_SHOWN = 50
 
@@ -101,10 +100,11 @@ class Stories:
             now = await _now(connection)
             asked = {
                 "swarm": swarm, "limit": limit * 4, "most": ranking.BIAS_MAX,
-                "trusted": TRUSTED_FROM, "told": limit * 4, "classes": None,
+                "told": limit * 4, "classes": None,
             }  # fmt: skip
             found = await connection.execute(statements("needs")["best"], asked)
-            needs = [need_of(row) for row in await found.fetchall()]
+            read = await read_needs(connection, [id_ for id_, _ in await found.fetchall()])
+            needs = [need_of(row) for row in await read.fetchall()]
             views = []
             for biases in (_bias(lessons[1:2]), _bias(lessons[:1])):
                 scored = [
