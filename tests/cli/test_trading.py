@@ -38,6 +38,8 @@ def test_orders_go_out_and_a_loss_is_alerted_within_a_second_and_nothing_may_gro
             firm.wait_for(lambda one: one["positions"][0]["lots"] == 400)
             assert firm.events("alert.raised") == []
             firm.wait_for_words(["drift", True])
+            quiet = firm("watch", "--lasts", "500ms")
+            assert (quiet.code, quiet.out) == (0, ""), quiet.out
             # 400 lots lose 5,000 ticks of a cent: 2 % of the capital, where 1.5 % are allowed.
             begun = time.time_ns()
             market.quote(4_999, 5_001)
@@ -47,6 +49,9 @@ def test_orders_go_out_and_a_loss_is_alerted_within_a_second_and_nothing_may_gro
             refused = firm.send("o-9", quantity=1, price=5_000)
             assert "LimitBreached" in {one["reason"] for one in refused["refusals"]}
             firm.wait_for_words(["drift", True], ["drift", False])
+            loud = firm("watch", "--lasts", "500ms")
+            assert loud.code == 3
+            assert "ALERT  limit:drawdown_ppm  drawdown_ppm is 2" in loud.out
             less = firm.send("o-10", quantity=10, price=4_999, side="sell")
             assert less["ruling"] == "accept", "reducing is let through"
 

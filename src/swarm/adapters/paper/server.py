@@ -63,7 +63,7 @@ def _answer(exchange: PaperExchange, line: bytes, now_ns: int) -> bytes | None:
     try:
         asked = json.loads(line)
         kind, value = asked["do"], asked.get("with")
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return _SILENT
     if kind == "submit":
         order = wire.read(wire.ORDER, json.dumps(value).encode())

@@ -78,7 +78,7 @@ class Door:
             if not isinstance(asked, dict) or not isinstance(asked.get("do"), str):
                 raise StatementUnreadable("a request is an object with `do`")
             return {"ok": await self._do(asked["do"], asked.get("with"))}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _refusal(StatementUnreadable(f"no JSON: {error}"[:200]))
         except SwarmError as error:
             return _refusal(error)
