@@ -284,8 +284,9 @@ class Settle:
     need_done: the need is satisfied; otherwise it opens again from `retry_need_at` on, or
                stays rejected when that is None.
     deny:      revisions that were rolled back and may not be deployed there again.
-    run_cost:  micro-units that one run is expected to cost. The store charges it for every run
-               that was begun and whose end nobody will hear now, and adds it to the outcome.
+    run_cost:  micro-units that one run is expected to cost. The store charges it, or what the run
+               told of where that is more, for every run that was begun and whose end nobody will
+               hear now, and adds it to the outcome.
     """
 
     mission: MissionId

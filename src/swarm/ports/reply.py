@@ -21,12 +21,14 @@ class Later:
 
     capacity: quota, a missing binary or a broken outside system: backs off, raises a
               condition and counts for neither retries nor freezes (law 4).
+    spent:    micro-units that the work says it cost until now; 0 where it does not say.
     """
 
     delay: timedelta
     reason: str
     detail: str = ""
     capacity: bool = False
+    spent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -270,7 +270,8 @@ create table decision (
   reason        text not null default '',                 -- why it waits
   detail        text not null default '',
   capacity      boolean not null default false,
-  settled_at    timestamptz
+  settled_at    timestamptz,
+  spent         bigint not null default 0 check (spent >= 0)  -- micro-units, as the work told so far
 ) with (fillfactor = 60);
 create index decision_due on decision (due_at) where due_at is not null;
 create index decision_mission on decision (mission, issued_at);

@@ -303,6 +303,19 @@ async def test_an_agent_that_tells_its_cost_is_ended_at_its_cap(world):
     assert ended.seconds < 20
 
 
+async def test_while_it_works_an_agent_says_what_it_spent_until_now(world):
+    """So that ending its mission now is not free of charge."""
+    step = json.dumps({"type": "step_finish", "part": {"cost": 0.4}})
+    world.define("slow", f"echo '{step}'; sleep 30", result="opencode-jsonl")
+    port, order = world.port(), world.order("slow")
+    async with asyncio.timeout(20):
+        while not (said := await port.run(order)).spent:
+            assert isinstance(said, Later)
+            await asyncio.sleep(0.02)
+    await port.stop(order.run)
+    assert said.spent == 400_000
+
+
 @pytest.mark.slow
 async def test_paid_work_that_never_has_capacity_ends_at_the_cap(world):
     """A provider that charges and then says that the quota is full would burn money for ever."""

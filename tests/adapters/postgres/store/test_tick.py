@@ -455,6 +455,36 @@ async def test_a_run_that_its_missions_end_cuts_off_is_charged_what_it_was_expec
 
 
 @pytest.mark.req("FAIL-5")
+@pytest.mark.parametrize(
+    ("told", "capacity", "each", "spent"),
+    [
+        pytest.param((10, 45, 40), False, 20, 45, id="the-most-that-it-told-of"),
+        pytest.param((10,), False, 20, 20, id="it-has-not-told-all-yet"),
+        pytest.param((10,), False, 0, 10, id="nothing-was-expected"),
+        pytest.param((10, 0), True, 20, 10, id="it-ran-and-waits-for-capacity-now"),
+    ],
+)
+async def test_a_run_that_told_what_it_spent_is_charged_that_when_it_is_cut_off(
+    world, make, told, capacity, each, spent
+):
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    mission = await world.open_mission("n-1", make.start_run, reserve=60)
+    for amount in told:
+        (claim,) = await world.orders.claim("a", 1, HOUR)
+        await world.orders.begin(claim)
+        later = Later(
+            delay=timedelta(0), reason="RunPending", spent=amount,
+            capacity=capacity and amount == told[-1],
+        )  # fmt: skip
+        await world.orders.postpone(claim, later)
+    await world.tick(make.nothing(records=(settle(mission, OutcomeKind.REJECTED, run_cost=each),)))
+    budget = (await world.snapshot()).budget
+    assert (budget.reserved, budget.spent) == (0, spent)
+    assert await world.one("select cost from outcome") == 5 + spent  # 5: what earlier runs cost
+    assert await Look(world.database).accounts() == []
+
+
+@pytest.mark.req("FAIL-5")
 async def test_a_run_that_never_began_or_has_no_capacity_is_not_charged(world, make):
     world.script.budget = BudgetTerms(name="default-budget", cap=100)
     never = await world.open_mission("n-1", make.start_run, reserve=20)

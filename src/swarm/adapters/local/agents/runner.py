@@ -132,8 +132,8 @@ class LocalRuns:
             why = f"CostCapExceeded: {spent} micro-units spent, {settings.cost_cap} may be"
             job.keep({"why": why}, "stopping")
             await self.jobs.stop(order.run)
-            return Later(delay=timedelta(0), reason=Reason.RUN_PENDING, detail=why)
-        return Later(delay=_POLL, reason=Reason.RUN_PENDING)
+            return Later(delay=timedelta(0), reason=Reason.RUN_PENDING, detail=why, spent=spent)
+        return Later(delay=_POLL, reason=Reason.RUN_PENDING, spent=spent)
 
     async def _start(
         self, order: StartRun, settings: AgentSettings, job: JobFolder, state: JobState

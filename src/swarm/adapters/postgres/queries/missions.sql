@@ -97,11 +97,15 @@ where mission = any(%(ids)s::text[]) and settled_at is null and forward
 order by key for update
 
 -- name: unheard
--- Runs that were begun and whose end nobody will hear. The orders are locked, so none ends meanwhile;
--- one that waits for capacity never ran.
-select key from decision
-where mission = %(mission)s and kind = 'start-run' and settled_at is null
-  and begun_at is not null and not capacity
+-- Runs that were begun and whose end nobody will hear, and what each is charged. The orders are
+-- locked, so none ends meanwhile. What a run told of is only what it had spent by then, so it is
+-- charged no less than what it was expected to cost; one that waits for capacity is not at work.
+select key, amount
+from (select key, case when capacity then spent else greatest(spent, %(each)s) end as amount
+      from decision
+      where mission = %(mission)s and kind = 'start-run' and settled_at is null
+        and begun_at is not null) begun
+where amount > 0
 order by key
 
 -- name: drop_orders

@@ -208,7 +208,8 @@ was as (
 later as (
   update decision d
   set due_at = now() + make_interval(secs => %(delay)s), owner = '', fence = d.fence + 1,
-      reason = %(reason)s, detail = %(detail)s, capacity = %(capacity)s
+      reason = %(reason)s, detail = %(detail)s, capacity = %(capacity)s,
+      spent = greatest(d.spent, %(spent)s)
   from was, unhurried where d.key = was.key
   returning d.swarm, d.mission,
     (was.capacity or %(capacity)s)

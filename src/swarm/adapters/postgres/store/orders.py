@@ -102,6 +102,7 @@ class PostgresOrders:
             "reason": shapes.plain(later.reason) or "Later",
             "detail": shapes.plain(later.detail)[:_WORDS],
             "capacity": later.capacity,
+            "spent": later.spent,
             "actor": self._actor,
             "event": shapes.storable(canonical(event)),
         }

@@ -149,18 +149,16 @@ async def _settle(writing: Writing, record: Settle) -> str | None:
 async def _charge_unheard(writing: Writing, mission: MissionRow, each: int) -> int:
     """Charge the runs that this ending cuts off, before the rest of the reservation is released.
 
-    They spent something, and nobody will say how much: ending a mission in time may not be a way
-    around its budget. returns: micro-units.
+    They spent something, and nobody will say how much in all: ending a mission in time may not be
+    a way around its budget. each: what a run is expected to cost. returns: micro-units.
     """
-    if not each:
-        return 0
     found = await writing.connection.execute(
-        statements("missions")["unheard"], {"mission": mission.id}
+        statements("missions")["unheard"], {"mission": mission.id, "each": each}
     )
-    keys = [key for (key,) in await found.fetchall()]
-    for key in keys:
-        await writing.run("orders", "spend", mission=mission.id, effect=key, amount=each)
-    charged = each * len(keys)
+    amounts = await found.fetchall()
+    for key, amount in amounts:
+        await writing.run("orders", "spend", mission=mission.id, effect=key, amount=amount)
+    charged: int = sum(amount for _, amount in amounts)
     mission.reserved -= min(mission.reserved, charged)
     return charged
 
