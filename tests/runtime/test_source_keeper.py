@@ -5,14 +5,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
 from swarm.adapters.postgres.store.ingest import PostgresIntake
+from swarm.contract.errors import SourceDown
 from swarm.contract.swarm import SwarmObject
 from swarm.core.ids import signal_id, swarm_id
 from swarm.core.nouns import Signal
 from swarm.ports.sources import Reading
+from swarm.runtime.events import Event
 from swarm.runtime.source_keeper import KNOWN_FOR, SourceKeeper
 from swarm.runtime.wiring import Specs
 
@@ -50,13 +53,15 @@ class Numbers:
     """A source that has said the numbers below `last`, and counts how often it was read."""
 
     def __init__(self):
-        self.last, self.begun = 0, []
+        self.last, self.begun, self.down = 0, [], False
         self._read = asyncio.Condition()
 
     async def read(self, cursor):
         async with self._read:
             self.begun.append(cursor)
             self._read.notify_all()
+        if self.down:
+            raise SourceDown("no answer")
         new = tuple(signal(number) for number in range(int(cursor or 0), self.last))
         yield Reading(signals=new, cursor=str(self.last) if self.last else cursor)
 
@@ -174,6 +179,31 @@ async def test_a_source_that_a_dead_controller_called_dark_is_called_so_no_longe
             clock.ahead = KNOWN_FOR
             await source.again()
             assert not await PostgresIntake(database).source_answered(SWARM, "one")
+
+
+@pytest.mark.req("FAIL-4")
+@pytest.mark.parametrize("news", [0, 1])
+async def test_the_return_of_a_dark_source_is_told_and_wakes_its_swarm(database_dsn, news):
+    """What waited for it goes on then, not when something else happens to wake the Swarm."""
+    source = Numbers()
+    source.down = True
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        with structlog.testing.capture_logs() as lines:
+            async with keeping(database, PostgresIntake(database), source, Clock()):
+                await source.again(3)
+                async with database.connection() as connection:
+                    await connection.execute("delete from wake")
+                source.down, source.last = False, news
+                await source.again()
+                async with database.connection() as connection:
+                    rows = await connection.execute("select count(*) from wake")
+                    assert (await rows.fetchone())[0] > 0
+    told = [line["event"] for line in lines]
+    assert [name for name in told if name in {Event.SOURCE_DARK, Event.SOURCE_BACK}] == [
+        Event.SOURCE_DARK,
+        Event.SOURCE_BACK,
+    ]
 
 
 @pytest.mark.req("LOOP-1")

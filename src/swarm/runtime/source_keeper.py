@@ -150,6 +150,8 @@ class SourceKeeper:
                 elif reading.refused:
                     _log_reading(swarm, name, reading, IngestReport())
                 cursor = reading.cursor
+            if afresh and await self._intake.source_answered(swarm, name):
+                log.info(Event.SOURCE_BACK, source=name)
             self._places[swarm, name] = _Place(cursor, place.since)
         except Refused as stale:
             # Another controller read on from the same cursor: it has what we saw.
@@ -184,24 +186,13 @@ class SourceKeeper:
         return report.new > 0
 
     async def _tell(self, swarm: SwarmId, before: SourceStanding, after: SourceStanding) -> None:
-        """Tell the store about a transition between answering and dark; nothing else writes."""
-        was, is_ = before.dark_since is not None, after.dark_since is not None
-        first = before.answered_at is None and after.answered_at is not None
-        try:
-            if (
-                is_
-                and not was
-                and await self._intake.source_failed(swarm, after.source, after.detail)
-            ):
+        """Tell the store that a source went dark; that it is back, the reading told."""
+        if after.dark_since is None or before.dark_since is not None:
+            return
+        # A store that cannot be had is told at the next transition.
+        with suppress(SwarmError):
+            if await self._intake.source_failed(swarm, after.source, after.detail):
                 log.warning(Event.SOURCE_DARK, source=after.source, detail=after.detail)
-            if (
-                not is_
-                and (was or first)
-                and await self._intake.source_answered(swarm, after.source)
-            ):
-                log.info(Event.SOURCE_BACK, source=after.source)
-        except SwarmError:
-            return  # told again at the next transition; the store's own view stays on the safe side
 
 
 def _log_reading(swarm: SwarmId, name: str, reading: Reading, report: IngestReport) -> None:

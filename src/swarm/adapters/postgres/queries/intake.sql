@@ -124,10 +124,8 @@ on conflict (swarm, since) do update set signals = i.signals + excluded.signals
 
 -- name: advance
 update source
-set cursor = %(cursor)s, read_at = case when %(news)s then now() else read_at end,
-    dark_since = null, detail = ''
-where swarm = %(swarm)s and name = %(name)s
-  and (cursor <> %(cursor)s or %(news)s or dark_since is not null)
+set cursor = %(cursor)s, read_at = case when %(news)s then now() else read_at end
+where swarm = %(swarm)s and name = %(name)s and (cursor <> %(cursor)s or %(news)s)
 
 -- name: darken
 insert into source as s (swarm, name, dark_since, detail)
