@@ -113,8 +113,8 @@ def promote(tale, minutes, mission):
     tale.do(minutes + 10, mission, Deed.PROMOTE, "promote", TARGET, head)
 
 
-def end(tale, minutes, mission, outcome="delivered", reason="Delivered"):
-    tale.log(minutes, "mission.settled", mission, outcome=outcome, reason=reason)
+def end(tale, minutes, mission, outcome="delivered", reason="Delivered", **more):
+    tale.log(minutes, "mission.settled", mission, outcome=outcome, reason=reason, **more)
     tale.movements.append(Movement(at(minutes), WINDOW, mission, "release", 300))
 
 
@@ -387,3 +387,24 @@ def test_the_cost_grows_with_the_log_and_not_faster():
         return count
 
     assert steps(200) < 12 * steps(20)
+
+
+@pytest.mark.req("MODE-6", "LOOP-9")
+@pytest.mark.parametrize(
+    ("landed", "taken_back", "broken"),
+    [
+        pytest.param(None, False, {Rule.ROLLBACK}, id="nobody-knew-and-it-stayed"),
+        pytest.param(None, True, set(), id="it-was-taken-back"),
+        pytest.param("m-late-head", False, set(), id="the-mission-knew-it"),
+    ],
+)
+def test_a_change_that_arrives_on_main_after_its_mission_ended_is_found(landed, taken_back, broken):
+    """Its order was taken back and a person rejected the mission; the old request landed then."""
+    tale = clean()
+    begin(tale, 300, "m-late")
+    tale.do(320, "m-late", Deed.LAND, "land/m-late-head", REPO, "m-late-head", risk=1)
+    move(tale, "m-late", Deed.LAND, at=at(345))
+    end(tale, 340, "m-late", "rejected", "Rejected", landed=landed)
+    if taken_back:
+        tale.do(350, "m-late", Deed.REVERT, "revert", REPO, "m-late-head")
+    assert tale.broken() == broken

@@ -19,7 +19,9 @@ class Rule(StrEnum):
     FREEZE = "freeze"  #: nothing began or was promoted while a freeze held its class
     BUDGET = "budget"  #: reserved and spent never exceeded the window's cap
     FENCE = "fence"  #: whoever held an order before did not write after whoever held it later
-    ROLLBACK = "rollback"  #: every rollback had its reason, and every failed gate its answer
+    ROLLBACK = (
+        "rollback"  #: every rollback had its reason, and what failed or is unwatched went back
+    )
     RETRIES = "retries"  #: at most three fix attempts followed a first run
     RISK = "risk"  #: R3 was done only where it is allowed, or with a person's approval
     MODE = "mode"  #: shadow wrote nothing, and what a person must approve waited for one

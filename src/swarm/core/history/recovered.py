@@ -1,4 +1,4 @@
-"""Every rollback had a reason, and every failed gate after landing an answer (rule 6)."""
+"""Every rollback had a reason, every failed gate an answer, every landing a watch (rule 6)."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ def rollback(bench: Bench) -> None:
             if gate in {CANARY, OBJECTIVES} and given[-1][1] == Answer.FAIL:
                 bench.look(Rule.ROLLBACK)
                 _answered(bench, mission, (gate, subject, given[-1][0]), taken_back[mission.id])
+    _watched(bench)
+
+
+def _watched(bench: Bench) -> None:
+    """What is on main was landed by a mission that knew it, or was taken back.
+
+    A request that outlives its lease and its controller can land after its mission ended.
+    """
+    effects = bench.history.effects
+    reverted = {effect.subject for effect in effects if effect.deed is Deed.REVERT}
+    for effect in effects:
+        mission = bench.log.missions.get(effect.mission)
+        if effect.deed is not Deed.LAND or mission is None or not mission.ended:
+            continue
+        bench.look(Rule.ROLLBACK)
+        knew = mission.ended[-1].body.get("landed", effect.subject) is not None
+        if not knew and effect.subject not in reverted:
+            detail = f"{effect.subject} landed, but its mission ended without it: nobody watches it"
+            bench.broken(Rule.ROLLBACK, effect.at, (effect.mission, effect.key), detail)
 
 
 def _judged(mission: Opened, at: datetime) -> bool:
