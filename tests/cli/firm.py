@@ -46,7 +46,6 @@ class Market:
         self.socket = socket
         self.exchange = PaperExchange(["ACME", "CRUDE"])
         self._ready, self._loop = threading.Event(), None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     async def _serve(self):
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
@@ -55,6 +54,8 @@ class Market:
             await self._ended.wait()
 
     def __enter__(self):
+        self._ready.clear()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
         assert self._ready.wait(10)
         return self
@@ -62,6 +63,15 @@ class Market:
     def __exit__(self, *_):
         self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(10)
+
+    @contextlib.contextmanager
+    def away(self):
+        """Nobody is reached there; its books stay."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     def do(self, act):
         """Something with the exchange, in its own thread."""

@@ -155,8 +155,14 @@ def test_other_limits_hold_from_the_next_order_on_and_a_stop_ends_everything(fir
             os.kill(second, signal.SIGKILL)
             firm.wait_for_event("service.lost")
             firm.wait_for(lambda one: one["monitored"] and firm.monitor() not in {None, second})
-            last = firm.monitor()
             assert len(firm.events("service.lost")) == 1, "other limits are no loss"
+            # One that hangs says nothing any more: it is ended, and another one begins.
+            third = firm.monitor()
+            os.kill(third, signal.SIGSTOP)
+            firm.wait_for(lambda one: not one["monitored"])
+            firm.wait_for(lambda one: one["monitored"] and firm.monitor() not in {None, third})
+            assert not Path(f"/proc/{third}").exists()
+            last = firm.monitor()
             # Nobody would watch what still works.
             assert firm.send("o-3", quantity=1, price=9_960)["ruling"] == "accept"
             background.stop(firm.home)
@@ -167,3 +173,23 @@ def test_other_limits_hold_from_the_next_order_on_and_a_stop_ends_everything(fir
             verified = firm("records", "verify")
             assert verified.code == 0
             assert "unbroken" in verified.out
+
+
+def test_a_dark_venue_stops_what_would_grow_and_its_return_needs_no_hand(firm):
+    with firm.market as market:
+        market.quote(9_999, 10_001)
+        firm.in_force(max_age_ns=2 * SECOND)
+        firm.on_the_ladder("drift")
+        with firm.trading():
+            assert firm.send("o-1", quantity=10, price=10_001)["ruling"] == "accept"
+            firm.wait_for(lambda one: one["positions"])
+            with market.away():
+                firm.wait_for_event("alert.raised", subject="venue:paper")
+                firm.wait_for(lambda one: one["open"] and one["breaches"])
+                refused = firm.send("o-2", quantity=1)
+                assert "RegimeUnknown" in {one["reason"] for one in refused["refusals"]}
+            firm.wait_for_event("alert.ended", subject="venue:paper")
+            status = firm.wait_for(lambda one: not one["held_back"])
+            assert (status["positions"][0]["lots"], status["breaks"]) == (10, [])
+            assert firm.send("o-3", quantity=1)["ruling"] == "accept"
+            assert [passed for _, passed in firm.words()] == [True], "dark is no breach"

@@ -99,17 +99,17 @@ def test_a_day_that_nobody_knows_is_not_invented(tmp_path, text):
     assert (measures.day, measures.opening) == (-1, 0)
 
 
-async def test_unanswered_requests_are_counted(desk):
+async def test_unanswered_orders_and_cancellations_are_counted_and_readings_are_not(desk):
     told = []
     venue = CountedVenue(desk.path().state.venues["paper"], told.append)
-    await venue.market()
-    await venue.reports(0)
-    desk.exchange.rules = PaperRules(outages=((0, 2**62),))
-    await venue.books()
     await venue.submit(trade_order())
+    desk.exchange.rules = PaperRules(outages=((0, 2**62),))
+    for reading in (venue.books(), venue.market(), venue.reports(0)):
+        await reading
+    await venue.submit(trade_order("o-2"))
     await venue.cancel(["o-1"])
     await venue.cancel_all()
-    assert (venue.name, told) == ("paper", [False, False, True, True, True, True])
+    assert (venue.name, told) == ("paper", [False, True, True, True])
 
 
 async def words(database, kind="regime-limits"):

@@ -71,7 +71,7 @@ class Measures:
             self._decided.pop(event.order, None)
 
     def asked(self, at_ns: int, *, failed: bool) -> None:
-        """One request to a venue, and whether nobody answered."""
+        """One order or cancellation to a venue, and whether nobody answered."""
         self._count(at_ns, asked=1, failed=int(failed))
 
     def equity(self, limits: LimitsInForce) -> int | None:

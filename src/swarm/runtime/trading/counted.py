@@ -1,4 +1,8 @@
-"""A venue whose unanswered requests are counted: their share is one of the limits."""
+"""A venue whose unanswered orders and cancellations are counted: their share is a limit.
+
+Readings are not: they are asked for many times a second, so that any outage would fill the share
+with them for as long as it looks back; a venue that cannot be read is held to the age of its word.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ T = TypeVar("T")
 
 
 class CountedVenue:
-    """Another venue, and `told` about each request: True when nobody answered."""
+    """Another venue, and `told` about each order and cancellation: True when nobody answered."""
 
     def __init__(self, venue: Venue, told: Callable[[bool], None]) -> None:
         self._venue = venue
@@ -37,15 +41,15 @@ class CountedVenue:
 
     async def reports(self, after: int) -> tuple[Report, ...] | Unreachable:
         """The reports behind that number."""
-        return await self._counted(self._venue.reports(after))
+        return await self._venue.reports(after)
 
     async def books(self) -> VenueBooks | Unreachable:
         """Working orders and positions."""
-        return await self._counted(self._venue.books())
+        return await self._venue.books()
 
     async def market(self) -> tuple[MarketSeen, ...] | Unreachable:
         """Every instrument now."""
-        return await self._counted(self._venue.market())
+        return await self._venue.market()
 
     async def _counted(self, request: Awaitable[T]) -> T:
         said = await request
