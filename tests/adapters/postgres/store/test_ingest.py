@@ -428,6 +428,17 @@ async def test_a_dark_source_is_noted_once_and_cleared_once(world, intake):
     assert (await world.snapshot()).sources[0].dark_since is None
 
 
+@pytest.mark.req("API-6")
+async def test_a_source_that_found_nothing_was_read_all_the_same(world, intake):
+    """A repository without findings was said to be discovering for ever."""
+    await world.sql("insert into source (swarm, name) values (%s, 'feed')", world.swarm)
+    unread = "select read_at is null from source"
+    assert await world.one(unread)
+    assert await intake.source_answered(world.swarm, "feed")
+    assert not await world.one(unread)
+    assert not await intake.source_answered(world.swarm, "feed")
+
+
 @pytest.mark.req("FAIL-7")
 async def test_drift_is_noted_when_it_changes(world, intake):
     assert await intake.saw_drift(world.swarm, {"web": "c9"})

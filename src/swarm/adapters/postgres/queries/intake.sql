@@ -134,8 +134,9 @@ on conflict (swarm, name) do update set dark_since = excluded.dark_since, detail
 where s.dark_since is null
 
 -- name: lighten
-update source set dark_since = null, detail = ''
-where swarm = %(swarm)s and name = %(name)s and dark_since is not null
+-- The first answer of all counts as a reading, whatever it brought: nothing found is an answer too.
+update source set dark_since = null, detail = '', read_at = coalesce(read_at, now())
+where swarm = %(swarm)s and name = %(name)s and (dark_since is not null or read_at is null)
 
 -- name: drop_drift
 delete from drift where swarm = %(swarm)s and target <> all(%(targets)s::text[])

@@ -83,7 +83,7 @@ class PostgresIntake:
         return await self._change("darken", swarm, values)
 
     async def source_answered(self, swarm: SwarmId, source: str) -> bool:
-        """Note that a source answers; wakes the swarm when it was dark."""
+        """Note that a source answers; wakes the swarm when it was dark, or never answered yet."""
         return await self._change("lighten", swarm, {"swarm": swarm, "name": source})
 
     async def saw_drift(self, swarm: SwarmId, drifted: Mapping[str, str]) -> bool:
