@@ -106,6 +106,7 @@ def test_the_plugin_names_itself_as_people_call_it(verb, monkeypatch):
     assert "more: kubectl-swarm explain SWM701" in verb("gett").err
 
 
+@pytest.mark.fast("SWM003", "SWM707")
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.code)
 def test_every_code_is_explained_with_its_fix(verb, kind):
     said = verb("explain", kind.code)

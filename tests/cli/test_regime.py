@@ -89,7 +89,7 @@ def test_a_replay_shows_each_change_with_its_reasons(verb, desk):
     assert told["last"]["stateHash"] in replayed(verb, desk).out
 
 
-@pytest.mark.fast("2", "101")
+@pytest.mark.fast("101")
 @pytest.mark.req("REG-2")
 @pytest.mark.parametrize("cut", [2, 101, 450, 899])
 def test_in_parts_or_in_one_go_is_the_same_to_the_bit(verb, desk, tmp_path, cut):

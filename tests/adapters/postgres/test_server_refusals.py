@@ -36,6 +36,7 @@ def refusal(kind, folder, **how):
     return str(caught.value)
 
 
+@pytest.mark.fast("newer-major")
 @pytest.mark.parametrize(
     ("version", "kind"),
     [

@@ -111,6 +111,7 @@ def test_a_slow_hour_that_hits_both_arms_cancels():
     assert failed <= 0.04
 
 
+@pytest.mark.fast("equal-20-rps", "equal-100-rps")
 @pytest.mark.parametrize(
     ("rps", "factor", "failed_from", "passed_from", "passed_to", "within"),
     [

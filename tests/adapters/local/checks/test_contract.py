@@ -3,8 +3,6 @@ import pytest
 from swarm.testing.contracts.checks import ChecksContract
 
 
-@pytest.mark.fast(
-    "test_a_check_says_what_it_saw_on_the_exact_commit", "test_a_caller_that_gives_up_loses_nothing"
-)
+@pytest.mark.fast("test_a_caller_that_gives_up_loses_nothing", "green-green", "red-red")
 class TestLocalChecks(ChecksContract):
     pass

@@ -29,6 +29,13 @@ class GitWorld:
         return int(self._git(self._world.clone, "rev-list", "--count", "main")) - self._begun
 
 
+@pytest.mark.fast(
+    "test_landing_moves_main_from_base_to_head_once",
+    "test_of_changes_that_land_at_once_one_lands",
+    "test_a_main_that_moved_is_told_and_left_alone",
+    "test_a_revert_is_one_new_commit_on_main",
+    "test_main_is_seen_where_it_stands",
+)
 class TestLocalForge(ForgeContract):
     @pytest.fixture
     async def world(self, world, run_git):

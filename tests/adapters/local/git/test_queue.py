@@ -102,6 +102,7 @@ async def test_a_change_that_main_already_has_is_not_restaged(world):
     assert "already" in reply.fact.detail
 
 
+@pytest.mark.slow
 async def test_a_revert_is_a_new_commit_that_takes_only_this_change_back(world, run_git):
     change = await landed(world, {"app.py": "print('slow')\n"})
     await landed(world, {"b.py": "B = 1\n"}, mission="m-other")
