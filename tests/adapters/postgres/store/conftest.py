@@ -17,7 +17,7 @@ from swarm.core.decision import OpenMission, Plan, RunCheck, StartRun
 from swarm.core.evidence import CheckEnded, CheckResult, RunEnded, RunResult
 from swarm.core.ids import evidence_id, mission_id, order_key, run_id
 from swarm.core.nouns import Brief, MissionKind, Risk, ValidationContract
-from swarm.core.snapshot import Installation
+from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.store import Binding, BudgetTerms
 
 MINUTE = timedelta(minutes=1)
@@ -57,7 +57,9 @@ class Script:
     seen: list[Any] = field(default_factory=list)
     policy: str = "p1"
     budget: BudgetTerms | None = None
-    installation: Installation = field(default_factory=Installation)
+    installation: Installation = field(
+        default_factory=lambda: Installation(agents=(AgentBinding(name="tidy"),))
+    )
 
     def __call__(self, snapshot) -> Plan:
         self.seen.append(snapshot)
