@@ -108,7 +108,8 @@ class Firm:
     def write(self):
         people = "".join(self.person(one) for one in PEOPLE.people)
         self.home.file.write_text(
-            f'[database]\nurl = "{self.dsn}"\n\n[trading]\ncapital = "1000000"\n'
+            f'[database]\nurl = "{self.dsn}"\n\n[channels.owner]\n\n[trading]\n'
+            'capital = "1000000"\nchannel = "owner"\n'
             f'agree_every = "200ms"\n[trading.venues.paper]\nsocket = "venue"\n{people}'
         )
 
@@ -188,6 +189,11 @@ class Firm:
                 if all(one.get(field) == value for field, value in fields.items()):
                     return one
             assert time.monotonic() < until, (name, self.status())
+
+    def channel(self):
+        """What the owner was told."""
+        log = self.home.logs / "channel.jsonl"
+        return log.read_text() if log.exists() else ""
 
     def words(self):
         """The stored words on the limits of strategies, oldest first, each when it changed."""

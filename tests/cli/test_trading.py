@@ -46,6 +46,8 @@ def test_orders_go_out_and_a_loss_is_alerted_within_a_second_and_nothing_may_gro
             alert = firm.wait_for_event("alert.raised", subject="limit:drawdown_ppm")
             assert alert["lag_ms"] < 1_000
             assert (at_ns(alert) - begun) < SECOND
+            firm.wait_for(lambda _: "drawdown_ppm is 2" in firm.channel())
+            assert "alert.raised" in firm.channel()
             refused = firm.send("o-9", quantity=1, price=5_000)
             assert "LimitBreached" in {one["reason"] for one in refused["refusals"]}
             firm.wait_for_words(["drift", True], ["drift", False])

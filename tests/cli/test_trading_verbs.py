@@ -244,6 +244,8 @@ def test_doctor_says_what_stands_between_here_and_trading(firm):
     firm.in_force()
     assert troubles(firm) == []
     text = firm.home.file.read_text()
+    firm.home.file.write_text(text.replace('channel = "owner"', 'channel = "desk"'))
+    assert troubles(firm) == ["alerts go to the channel 'desk', which nobody bound"]
     firm.home.file.write_text(text.replace('["supervisor"]', '["engineer"]'))
     assert "no two people could set a control aside together" in troubles(firm)
     firm.home.file.write_text(text.replace('["risk"]', '["engineer"]'))

@@ -88,7 +88,7 @@ def examine(home: Path | None, *, main: bool) -> Iterator[Finding]:
     if settings is not None and settings.trading is not None:
         from swarm.cli import health_trading  # noqa: PLC0415
 
-        yield from health_trading.people(settings.trading)
+        yield from health_trading.people(settings.trading, settings.channels)
         if known is not None:
             yield from health_trading.path(settings.trading, place)
 

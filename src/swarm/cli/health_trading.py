@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from swarm.cli.finding import Finding, fault, note, ok
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 _LISTED = "List a person with the role and a key under [trading.people.NAME]."
 
 
-def people(trading: TradingSettings) -> Iterator[Finding]:
-    """Whether there is somebody for each act that only a person's key can do."""
+def people(trading: TradingSettings, channels: Collection[str]) -> Iterator[Finding]:
+    """Whether there is somebody for each act that only a person's key can do, and who is told."""
     from swarm.regime.limits.people import Act  # noqa: PLC0415
 
+    if trading.channel and trading.channel not in channels:
+        said = f"alerts go to the channel {trading.channel!r}, which nobody bound"
+        yield fault("trading", said, f"Add [channels.{trading.channel}] to swarm.toml.")
     able = {act: _able(trading, act) for act in Act}
     if not able[Act.SIGN_LIMITS]:
         yield fault("trading", "nobody can sign limits, so that none come into force", _LISTED)

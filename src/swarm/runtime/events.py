@@ -50,3 +50,4 @@ class Event(StrEnum):
     LIMITS_CHANGED = "limits.changed"  #: another limit set holds from the next order on
     ALERT_RAISED = "alert.raised"  #: the monitor sees a limit that is not kept
     ALERT_ENDED = "alert.ended"  #: it is kept again
+    ALERT_UNTOLD = "alert.untold"  #: the channel could not be told of an alert; it stands here

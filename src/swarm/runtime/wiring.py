@@ -45,6 +45,7 @@ from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.decision import Notify
 from swarm.core.ids import MissionId, SwarmId, order_key
+from swarm.ports.reply import Later
 from swarm.ports.seals import Notary
 from swarm.ports.source_settings import Place
 from swarm.ports.sources import Source
@@ -168,20 +169,19 @@ def order_path(
     if trading is None:
         return ()
 
-    async def announce(event: str, text: str) -> None:
-        if trading.channel:
-            await parts.hands.channel.notify(
-                Notify(
-                    key=order_key("trading", event, text, str(now().timestamp())),
-                    mission=MissionId(""),
-                    mission_class="",
-                    policy_hash="",
-                    forward=False,
-                    channel=trading.channel,
-                    event=event,
-                    text=text,
-                )
-            )
+    async def announce(key: str, event: str, text: str) -> timedelta | None:
+        notice = Notify(
+            key=order_key("trading", event, key),
+            mission=MissionId(""),
+            mission_class="",
+            policy_hash="",
+            forward=False,
+            channel=trading.channel,
+            event=event,
+            text=text,
+        )
+        reply = await parts.hands.channel.notify(notice)
+        return reply.delay if isinstance(reply, Later) else None
 
     place = TradingPlace(home.trading)
     return [TradingKeeper(trading, place, home.folder, database.dsn, announce, name)]

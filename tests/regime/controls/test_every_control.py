@@ -5,6 +5,7 @@ import re
 import pytest
 
 from swarm.regime.controls.decision import Control
+from swarm.regime.limits.people import MATRIX
 from tree import ROOT, files, text
 
 ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
@@ -31,3 +32,11 @@ def test_a_control_is_where_the_page_says_and_has_a_test_of_that_name(row):
     for file, name in named:
         made = rf"^(async )?def {name}\(|^{name} = |^class {name}\b"
         assert re.search(made, TESTS[file], re.MULTILINE), name
+
+
+@pytest.mark.req("REG-10")
+def test_the_page_says_who_may_do_what():
+    page = text(ROOT / "docs" / "CONTROLS.md")
+    said = re.findall(r"^\| `([a-z-]+)`: .+ \| ([a-z, ]+) \|$", page, re.MULTILINE)
+    found = {act: set(roles.split(", ")) for act, roles in said}
+    assert found == {str(act): {str(role) for role in roles} for act, roles in MATRIX.items()}

@@ -40,6 +40,7 @@ CONFIRM = 0.25  #: seconds between two looks at what a kill has come to
 #: The trading database's own: whoever trades is told soon that nothing can be written.
 PATIENCE = timedelta(seconds=1)
 ENDS_WITHIN = 3.0
+NEWS_MOST = 1_000  #: alerts that wait for the channel
 log = structlog.get_logger()
 
 
@@ -47,7 +48,8 @@ class TradingKeeper:
     """One order path. It is open while limits hold, records verify, and the venues are asked.
 
     folder:   of swarm.toml.
-    announce: tells the owner's channel of an alert.    me: who writes, in the records.
+    announce: tells the owner's channel, once for a key; gives when to try again, if not told yet.
+    me:       who writes, in the records.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class TradingKeeper:
         place: TradingPlace,
         folder: Path,
         dsn: str,
-        announce: Callable[[str, str], Awaitable[None]],
+        announce: Callable[[str, str, str], Awaitable[timedelta | None]],
         me: str,
     ) -> None:
         self._settings, self._place, self._dsn, self._me = settings, place, dsn, me
@@ -64,6 +66,7 @@ class TradingKeeper:
         self._watching = Watching(place, venues.sockets(settings, folder), self._alerted)
         self._door = Door(place.door, settings.roster(), self._said)
         self._why = ""
+        self._news: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue(NEWS_MOST)
 
     async def prepare(self) -> None:
         """Refuse what could never be spoken to. Raises BadSettings."""
@@ -120,6 +123,7 @@ class TradingKeeper:
         proving = Proving(database, self._me)
         parts = [
             asyncio.create_task(self._watching.run(), name="monitor"),
+            asyncio.create_task(self._tell(), name="channel"),
             asyncio.create_task(self._follow(path), name="venues"),
             asyncio.create_task(self._kills(state, proving), name="kills"),
             asyncio.create_task(self._ask_store(path, database, proving), name="store"),
@@ -244,7 +248,23 @@ class TradingKeeper:
         log.warning(
             event, subject=alert["subject"], detail=alert["detail"], lag_ms=said.get("lag_ms")
         )
-        await self._announce(str(event), f"{alert['subject']}: {alert['detail']}")
+        if self._settings.channel:
+            news = (f"{alert['subject']}/{said['at_ns']}", str(event), alert["detail"])
+            # When a thousand wait for the channel, the log must do.
+            with contextlib.suppress(asyncio.QueueFull):
+                self._news.put_nowait(news)
+
+    async def _tell(self) -> None:
+        """Tell the channel of each alert, in order. A slow one delays nothing but itself."""
+        while True:
+            news = await self._news.get()
+            try:
+                again = await self._announce(*news)
+                while again is not None:
+                    await asyncio.sleep(again.total_seconds())
+                    again = await self._announce(*news)
+            except (SwarmError, OSError) as error:
+                log.warning(Event.ALERT_UNTOLD, subject=news[0], detail=str(error))
 
     def _said(self) -> dict[str, Any]:
         """What `status` adds to what the ledger says."""
