@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -63,15 +63,15 @@ async def write_harvest(connection: AsyncConnection[Any], harvest: Harvest) -> N
     Raises psycopg's UniqueViolation when another transaction made the same need meanwhile.
     """
     sql = statements("intake")
-    await _copy(connection, "copy_needs", [_need_line(harvest.swarm, item) for item in harvest.new])
+    await _copy(connection, "copy_needs", (_need_line(harvest.swarm, item) for item in harvest.new))
     await _update_needs(connection, harvest)
-    await _copy(connection, "copy_citations", [_citation_line(*item) for item in harvest.citations])
+    await _copy(connection, "copy_citations", (_citation_line(*item) for item in harvest.citations))
     await _strengthen(connection, harvest.stronger)
     await _copy(
-        connection, "copy_likeness", [_likeness_line(*it) for it in harvest.likeness.items()]
+        connection, "copy_likeness", (_likeness_line(*it) for it in harvest.likeness.items())
     )
     await _copy(
-        connection, "copy_signals", [_signal_line(harvest, *item) for item in harvest.signals]
+        connection, "copy_signals", (_signal_line(harvest, *item) for item in harvest.signals)
     )
     if harvest.aliases:
         pairs = sorted(harvest.aliases.items())
@@ -86,13 +86,15 @@ async def write_harvest(connection: AsyncConnection[Any], harvest: Harvest) -> N
     await connection.execute(statements("tick")["wake"], me)
 
 
-async def _copy(connection: AsyncConnection[Any], name: str, lines: Sequence[str]) -> None:
-    if not lines:
+async def _copy(connection: AsyncConnection[Any], name: str, lines: Iterator[str]) -> None:
+    part = "".join(islice(lines, _LINES))
+    if not part:
         return
     async with connection.cursor().copy(statements("intake")[name]) as copy:
-        # In parts, so that the server works on one while the next is sent.
-        for start in range(0, len(lines), _LINES):
-            await copy.write("".join(lines[start : start + _LINES]))
+        # In parts, so that the server works on one while the next is made.
+        while part:
+            await copy.write(part)
+            part = "".join(islice(lines, _LINES))
 
 
 async def _update_needs(connection: AsyncConnection[Any], harvest: Harvest) -> None:
@@ -194,7 +196,11 @@ def _line(*fields: str) -> str:
     Source: PostgreSQL documentation, COPY, "Text Format".
     """
     line = "\t".join(fields)
-    if len(_SPECIAL.findall(line)) >= len(fields) or not line.isascii():
+    if (
+        line.count("\t") >= len(fields)
+        or "\\" in line or "\n" in line or "\r" in line or "\0" in line
+        or not line.isascii()
+    ):  # fmt: skip
         line = "\t".join([_escaped(field) for field in fields])
     return line + "\n"
 
@@ -205,9 +211,8 @@ def _escaped(field: str) -> str:
     return field.translate(_ESCAPES)
 
 
-_LINES = 250
+_LINES = 125
 _TRUTH = {True: "t", False: "f"}
-_SPECIAL = re.compile(r"[\\\t\n\r\0]")
 _ESCAPES = {
     ord("\\"): "\\\\", ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r", 0: "\ufffd",
 }  # fmt: skip
