@@ -1,13 +1,14 @@
 """The real controller in simulated installations: one seed, many seeds, or a hundred years.
 
     python3 dev.py simulate                          200 seeds, a day each
-    python3 dev.py simulate --years 100              for the night before a release
+    python3 dev.py simulate --years 100 --keep years.jsonl     before a release; may be stopped
     python3 dev.py simulate --seed 17                one seed, told in full if it fails
     python3 dev.py simulate --week quant             its reports of a shadow week and the next one
 
 Everything is drawn from the seed: the installation, what goes wrong and when. A seed that fails is
 shrunk to a short story with the one command that shows it again. Exit status: 0 all promises were
-kept; 3 one was broken, or a batch of 200 seeds met something rare too rarely; 2 wrong use.
+kept; 3 one was broken, or a batch of 200 seeds met something rare too rarely; 2 wrong use; 130 it
+was stopped, and what it did until then is printed.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ import asyncio
 import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
 
+from long_run import Kept, LongRun, OtherRun, seeds_of
 from swarm.runtime.controller import Controller, Store
 from swarm.runtime.hands import Hands
 from swarm.runtime.source_keeper import SourceKeeper
@@ -36,12 +37,13 @@ from swarm.testing.simulation.replica import Parts
 from swarm.testing.simulation.shrink import shrink
 from swarm.testing.simulation.simulation import DAY, Follow, Result, Simulation, Trial
 from swarm.testing.simulation.story import command, tell
+from swarm.testing.simulation.tally import Sum, Tally, summed
 from swarm.testing.simulation.week import PROFILES, Fortnight
 from swarm.testing.simulation.week import cast as cast_of
 from week import tell as tell_week
 
 BATCH = 200  #: seeds from which on every rare thing must have been met
-BROKEN = 3
+BROKEN, WRONG_USE, STOPPED = 3, 2, 130
 ERROR_LEVEL = 40
 
 
@@ -89,40 +91,10 @@ def simulate(trial: Trial, cast: Cast | None = None, follow: Follow | None = Non
     return simulation.run()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sum:
-    """What one trial of a batch came to, small enough to be sent between processes."""
-
-    trial: Trial
-    digest: str
-    broken: tuple[str, ...]
-    counts: Counter[str]
-    effects: int
-    cpu: float
-
-
-def summed(trial: Trial) -> Sum:
+def work(trial: Trial) -> Sum:
     """Simulate and keep what a batch needs."""
     began = time.process_time()
-    result = simulate(trial)
-    return Sum(
-        trial=trial,
-        digest=result.digest,
-        broken=result.what(),
-        counts=marks.met(result),
-        effects=len(result.history.effects),
-        cpu=time.process_time() - began,
-    )
-
-
-def batch(trials: Sequence[Trial], workers: int) -> Iterator[Sum]:
-    """Every trial's sum, as they end."""
-    if workers <= 1:
-        yield from map(summed, trials)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        for done in as_completed([pool.submit(summed, trial) for trial in trials]):
-            yield done.result()
+    return summed(simulate(trial), time.process_time() - began)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -141,11 +113,15 @@ def main(arguments: Sequence[str]) -> int:
             ),
             told=options.story,
         )
-    seeds = options.seeds
     if options.years is not None:
-        seeds = max(1, round(options.years * 365 * DAY / lasts))
-    trials = [Trial(seed=options.first + number, lasts=lasts) for number in range(seeds)]
-    return many(trials, options.workers)
+        seeds = seeds_of(options.years, options.first, lasts)
+    else:
+        seeds = range(options.first, options.first + options.seeds)
+    try:
+        return many(LongRun(seeds, lasts, Kept(options.keep, lasts)), lasts, options.workers)
+    except OtherRun as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
 
 
 def fortnight(profile: str, seed: int, days: int = 7) -> tuple[Fortnight, Result]:
@@ -177,43 +153,40 @@ def one(trial: Trial, *, told: bool) -> int:
     return BROKEN
 
 
-def many(trials: Sequence[Trial], workers: int) -> int:
+def many(run: LongRun, lasts: timedelta, workers: int) -> int:
     """A batch: progress on stderr, figures on stdout, the first failure shrunk."""
-    began, cpu, effects = time.monotonic(), 0.0, 0
-    counts: Counter[str] = Counter()
-    failed: list[Sum] = []
-    for number, done in enumerate(batch(trials, workers), 1):
-        counts.update(done.counts)
-        cpu, effects = cpu + done.cpu, effects + done.effects
-        if done.broken:
-            failed.append(done)
-            print(f"seed {done.trial.seed}: {done.broken[0]}", flush=True)
-        if number % 20 == 0 or number == len(trials):
-            seconds = time.monotonic() - began
-            print(f"{number} of {len(trials)} seeds, {seconds:.0f} s", file=sys.stderr, flush=True)
-    wall = time.monotonic() - began
-    days = sum((trial.lasts for trial in trials), timedelta()) / DAY
-    _figures(counts, effects)
-    print(f"{len(trials)} seeds, {days:.1f} simulated days ({days / 365:.2f} years), {wall:.1f} s,")
-    print(f"{days / max(cpu, 1e-9):.2f} days per second and core; {len(failed)} seeds failed")
-    rare = marks.missing(counts) if len(trials) >= BATCH else ()
+    began = time.monotonic()
+    whole = run.go(work, workers)
+    tally, wall = run.tally, time.monotonic() - began
+    _figures(tally)
+    print(
+        f"{tally.worlds} seeds, {tally.days:.1f} days of {tally.swarm_days:.1f} swarm-days", end=""
+    )
+    print(
+        f" ({tally.swarm_days / 365:.2f} swarm-years); {wall:.1f} s here, {tally.cpu:.1f} s in all"
+    )
+    speed = tally.days / max(tally.cpu, 1e-9)
+    print(f"{speed:.2f} days per second and core; {len(tally.failed)} seeds failed")
+    rare = marks.missing(tally.counts) if tally.worlds >= BATCH else ()
     for line in rare:
         print(f"met too rarely: {line}")
-    if failed:
-        first = min(failed, key=lambda one: one.trial.seed)
-        _shrink(simulate(first.trial))
-    return BROKEN if failed or rare else 0
+    if not whole:
+        print("it was stopped; with --keep the same command goes on from here", file=sys.stderr)
+        return BROKEN if tally.failed else STOPPED
+    if tally.failed:
+        _shrink(simulate(Trial(seed=min(tally.failed), lasts=lasts)))
+    return BROKEN if tally.failed or rare else 0
 
 
-def _figures(counts: Counter[str], effects: int) -> None:
-    faults = {name: count for name, count in counts.items() if name.startswith("fault ")}
-    print(f"{sum(faults.values())} faults injected, {effects} effects outside:")
-    for name, count in sorted(faults.items(), key=lambda item: -item[1]):
-        print(f"  {name.removeprefix('fault '):14} {count:8}")
+def _figures(tally: Tally) -> None:
+    faults = tally.faults
+    print(f"{sum(faults.values())} faults injected, {tally.effects} effects outside:")
+    for name, count in faults.items():
+        print(f"  {name:14} {count:8}")
     print("rare things met:")
     for name in marks.SOMETIMES:
         if not name.startswith("fault "):
-            print(f"  {name:38} {counts[name]:8}")
+            print(f"  {name:38} {tally.counts[name]:8}")
 
 
 def _shrink(failure: Result) -> None:
@@ -241,7 +214,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--first", type=int, default=0, help="the first of them (default: 0)")
     top.add_argument("--days", type=float, help="simulated days: 1 per seed, 7 per week")
     top.add_argument("--minutes", type=float, default=0.0, help="instead of days")
-    top.add_argument("--years", type=float, help="instead of --seeds: so many years in all")
+    top.add_argument(
+        "--years", type=float, help="instead of --seeds: so many years of a swarm in all"
+    )
+    top.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep what ended there, and go on from what is"
+    )
     top.add_argument("--week", choices=PROFILES, help="the first two weeks of a profile, as read")
     top.add_argument("--seed", type=int, help="this one alone")
     top.add_argument("--story", action="store_true", help="with --seed: tell it if all is well too")

@@ -11,7 +11,8 @@ from swarm.core.nouns import Freeze
 from swarm.core.snapshot import Installation
 from swarm.ports.store import Binding
 from swarm.testing.builders import spec
-from swarm.testing.contracts.store import StoreContract
+from swarm.testing.contracts.store import LEASE, StoreContract, run_check
+from swarm.testing.paper_rows import PaperOrder
 from swarm.testing.simulation.chance import Chance
 from swarm.testing.simulation.line import Line, Peer
 from swarm.testing.simulation.ports import StorePorts
@@ -72,3 +73,14 @@ def test_a_store_that_is_down_is_no_answer():
     for ask in (world.store.agenda, lambda: world.store.ring(world.swarm)):
         with pytest.raises(Unavailable):
             ask()
+
+
+def test_a_key_that_comes_back_at_the_same_instant_has_a_higher_fence():
+    """Seeds 23, 60, 78: an order was voided, issued and claimed again within one microsecond."""
+    noon, world, order = datetime(2026, 3, 2, 12, tzinfo=UTC), TwinWorld(), run_check("m-1", "p")
+    world.store.clock = lambda: noon
+    fences = []
+    for _ in range(2):
+        world.store.at(world.swarm).orders[order.key] = PaperOrder(order, noon, noon)
+        fences += [claim.fence for claim in world.store.claim("c", 1, LEASE)]
+    assert fences[0] < fences[1]

@@ -6,15 +6,18 @@ from datetime import timedelta
 
 from swarm.contract.choices import Mode
 from swarm.contract.swarm import SwarmSpec
+from swarm.core.evidence import PersonSaid
 from swarm.core.ids import freeze_id
 from swarm.core.nouns import Freeze
 from swarm.core.policy.freeze import EVERYTHING, checklist
+from swarm.core.reasons import Reason
 from swarm.testing.paper import PaperStore, said
 from swarm.testing.simulation.chance import Chance, Fault
 from swarm.testing.simulation.scene import CLASSES, STEPS, Scene, delivery
 
 OFTEN = ("freeze", "freeze", "resume", "shadow", "policy", "policy", "word", "word", "word")
 WORDS = ("cancel", "reject", "retry", "promote", "rollback")
+UNDECIDED = ("promote", "rollback")
 
 
 class Person:
@@ -62,13 +65,28 @@ class Person:
         return deed
 
     def settle_down(self, paper: PaperStore) -> None:
-        """After the trouble: no more shadow, open-ended freezes resumed, questions answered."""
+        """After the trouble: no more shadow, open-ended freezes resumed, everything answered."""
         if paper.world.shadow:
             paper.change(shadow=False)
         self._resume(paper)
         for id_, asked in list(paper.questions.items()):
             if asked.state == "open":
                 paper.answer(id_, granted=True)
+        self._decide(paper)
+
+    def _decide(self, paper: PaperStore) -> list[str]:
+        """Say what becomes of rollouts that nothing decides: in assisted mode a person has to."""
+        told = []
+        for id_, mission in list(paper.missions.items()):
+            stands = mission.standing
+            if stands is None or stands.reason != Reason.CANARY_UNDECIDED:
+                continue
+            words = [fact for fact in mission.facts if isinstance(fact, PersonSaid)]
+            if not any(fact.at >= stands.since for fact in words):
+                word = self._chance.choice(f"{id_}/undecided/{len(words)}", UNDECIDED)
+                paper.say(id_, said(id_, word, paper.now))
+                told.append(word)
+        return told
 
     def _answer(self, paper: PaperStore, point: str) -> str:
         answers = []
@@ -82,6 +100,8 @@ class Person:
             elif mood < 0.7:  # noqa: PLR2004 - sometimes no, else he lets it wait
                 paper.answer(id_, granted=False)
                 answers.append("no")
+        if self._chance.number(f"{point}/undecided") < 0.5:  # noqa: PLR2004 - or lets it wait
+            answers += self._decide(paper)
         return " ".join(answers)
 
     def _freeze(self, paper: PaperStore, point: str) -> None:

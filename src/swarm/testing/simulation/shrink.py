@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from swarm.testing.simulation.chance import Fault
 from swarm.testing.simulation.simulation import BEGIN, Result, Trial
 
 MARGIN = timedelta(minutes=5)  #: kept after the first violation
 PATIENCE = 50.0  #: seconds after which what was reached so far is told
 
 Simulate = Callable[[Trial], Result]
+Group = tuple[str, ...]  #: points of faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,34 +61,56 @@ def kinds(result: Result) -> frozenset[str]:
 
 
 def shrink(failure: Result, simulate: Simulate) -> Shrunk:
-    """Leave out time and faults while the failure stays. Cost: at most PATIENCE and one run."""
+    """Leave out time and faults while the failure stays. Cost: at most PATIENCE and one run.
+
+    Whole kinds of faults go first: most have nothing to do with it, and each that goes takes
+    hundreds of points along. What is left goes one by one, in the order in which it struck, so that
+    what is tried together happened together.
+    """
     search, before = _Search(simulate, failure), len(failure.injected)
-    search.fails(_sooner(search.best))
-    points = sorted(search.best.injected)
-    if search.fails(replace(search.best.trial, only=frozenset(points))):
-        _fewer(search, points)
-        search.fails(_sooner(search.best))
+    _earlier(search)
+    if search.fails(replace(search.best.trial, only=frozenset(search.best.injected))):
+        _fewer(search, _by_kind(search.best))
+        _earlier(search)
+        _fewer(search, [(point,) for point in search.best.injected])
+        _earlier(search)
     seconds = time.monotonic() - search.began
     return Shrunk(result=search.best, runs=search.runs, seconds=seconds, before=before)
 
 
-def _sooner(failure: Result) -> Trial:
-    """The same trial, over soon after its first violation."""
-    times = [one.at for one in failure.judgement.violations]
-    if not times or failure.stuck:
-        return failure.trial
-    return replace(failure.trial, lasts=min(failure.trial.lasts, min(times) - BEGIN + MARGIN))
+def _earlier(search: _Search) -> None:
+    """End it soon after the first violation; where a mission is stuck, after half the time."""
+    times = [one.at for one in search.best.judgement.violations]
+    trial = search.best.trial
+    if times:
+        search.fails(replace(trial, lasts=min(trial.lasts, min(times) - BEGIN + MARGIN)))
+        return
+    while search.best.stuck and trial.lasts > MARGIN and not search.over:
+        trial = replace(trial, lasts=trial.lasts / 2)
+        if not search.fails(trial):
+            return
 
 
-def _fewer(search: _Search, points: Sequence[str]) -> None:
-    parts, left = 2, list(points)
+def _by_kind(failure: Result) -> list[Group]:
+    found: dict[Fault, list[str]] = {}
+    for point, fault in failure.injected.items():
+        found.setdefault(fault, []).append(point)
+    return [tuple(points) for points in found.values()]
+
+
+def _fewer(search: _Search, groups: Sequence[Group]) -> None:
+    """Delta debugging over groups of points that are switched off together."""
+    parts, left = 2, list(groups)
     while len(left) > 1 and not search.over:
         size = -(-len(left) // parts)
         for at in range(0, len(left), size):
             rest = left[:at] + left[at + size :]
-            if search.over or search.fails(replace(search.best.trial, only=frozenset(rest))):
+            only = frozenset(point for group in rest for point in group)
+            if search.over or search.fails(replace(search.best.trial, only=only)):
                 # What did not even happen any more needs no switching off.
-                left, parts = [p for p in rest if p in search.best.injected], max(parts - 1, 2)
+                happened = search.best.injected
+                left = [kept for g in rest if (kept := tuple(p for p in g if p in happened))]
+                parts = max(parts - 1, 2)
                 break
         else:
             if size == 1:

@@ -52,6 +52,7 @@ class Kept:
 class TwinStore:
     """All swarms of one simulated database.
 
+    stamp: when an order was claimed last, in microseconds; it only grows.
     fenced, held_back: defence layers that can be switched off, to see whether their absence shows:
     the fence, and the second look at freeze, shadow and policy when an order is begun.
     grips: every fence that was given out or accepted.    on_bell: called with each swarm rung for.
@@ -60,6 +61,7 @@ class TwinStore:
     """
 
     clock: Callable[[], datetime]
+    stamp: int = 0
     swarms: dict[SwarmId, Kept] = field(default_factory=dict)
     down: bool = False
     fenced: bool = True
@@ -190,7 +192,10 @@ class TwinStore:
 
     def _take(self, controller: str, swarm: SwarmId, row: PaperOrder, lease: timedelta) -> Claim:
         now = self.clock()
-        row.fence = max(row.fence + 1, (now - EPOCH) // _MICROSECOND)
+        # No two transactions of a real database happen at one microsecond, as instant calls may
+        # here: an order that was voided and issued again in between has a higher fence there too.
+        self.stamp = max(self.stamp + 1, (now - EPOCH) // _MICROSECOND)
+        row.fence = max(row.fence + 1, self.stamp)
         row.tries, row.owner, row.due_at = row.tries + 1, controller, now + lease
         self._grip(row, "claimed", row.fence)
         return Claim(

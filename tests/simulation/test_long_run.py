@@ -1,0 +1,87 @@
+"""A run of many seeds is counted as it goes, may be stopped, and goes on from where it was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+import simulate as tool
+from long_run import Kept, LongRun, OtherRun, seeds_of, stream
+from swarm.testing.simulation.cast import size
+from swarm.testing.simulation.simulation import Trial
+from swarm.testing.simulation.tally import Sum
+
+LASTS = timedelta(minutes=20)
+
+
+def run(path, seeds, work=tool.work, workers=1):
+    long_run = LongRun(seeds, LASTS, Kept(path, LASTS))
+    return long_run.go(work, workers), long_run.tally
+
+
+def figures(tally):
+    return tally.worlds, tally.swarm_days, tally.effects, tally.counts, tally.failed
+
+
+def sum_of(trial):
+    return Sum(
+        seed=trial.seed, days=1.0, swarm_days=1.0, digest="", broken=(), counts={}, effects=0, cpu=0
+    )
+
+
+def test_a_stopped_run_goes_on_and_counts_every_seed_once(tmp_path):
+    def stopped(trial):
+        if trial.seed == 3:
+            raise KeyboardInterrupt
+        return tool.work(trial)
+
+    kept = tmp_path / "years.jsonl"
+    whole, tally = run(kept, range(5), stopped)
+    assert (whole, tally.worlds) == (False, 3)
+    kept.write_text(kept.read_text()[:-40])  # a machine that lost its power in the middle of a line
+    done = []
+
+    def counted(trial):
+        done.append(trial.seed)
+        return tool.work(trial)
+
+    whole, tally = run(kept, range(5), counted)
+    assert whole
+    assert done == [2, 3, 4]
+    assert figures(tally) == figures(run(None, range(5))[1])
+    assert run(kept, range(5), counted)[1].worlds == 5
+    assert done == [2, 3, 4]
+
+
+def test_two_processes_count_what_one_counts():
+    assert figures(run(None, range(3), workers=2)[1]) == figures(run(None, range(3))[1])
+
+
+def test_only_a_few_trials_are_under_way_however_many_there_are():
+    asked = count()
+    trials = (Trial(seed=next(asked), lasts=LASTS) for _ in range(1_000))
+    ended = stream(trials, sum_of, 2)
+    next(ended)
+    assert next(asked) < 10
+    ended.close()
+
+
+def test_a_file_of_other_code_or_other_trials_is_refused_and_left_alone(tmp_path, capsys):
+    kept = tmp_path / "years.jsonl"
+    kept.write_text('{"code": "another", "seconds": 1200.0}\n')
+    with pytest.raises(OtherRun):
+        run(kept, range(2))
+    before = kept.read_text()
+    assert tool.main(["--seeds", "1", "--minutes", "20", "--keep", str(kept)]) == 2
+    assert "other code" in capsys.readouterr().err
+    assert kept.read_text() == before
+
+
+def test_years_are_counted_for_each_swarm():
+    seeds = seeds_of(1.0, 10, timedelta(days=1))
+    swarms = sum(size(seed).swarms for seed in seeds)
+    assert seeds.start == 10
+    assert swarms >= 365
+    assert swarms - size(seeds[-1]).swarms < 365

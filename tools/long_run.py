@@ -1,0 +1,174 @@
+"""Many trials over several processes: streamed, counted, kept in a file, gone on from there.
+
+Memory stays flat however long it takes: a trial leaves one line of sums and is forgotten. The file
+holds one such line for each trial that ended, under a first line that names the code and the length
+of the trials; sums of another code say nothing about this one and are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
+
+from swarm.testing.simulation.cast import size
+from swarm.testing.simulation.simulation import Trial
+from swarm.testing.simulation.tally import Sum, Tally
+
+ROOT = Path(__file__).resolve().parents[1]
+AHEAD = 2  #: trials per process that are handed out before one of them has ended
+TELL_EVERY = 10.0  #: seconds between two lines of progress
+
+Work = Callable[[Trial], Sum]
+
+
+class OtherRun(Exception):
+    """The file belongs to a run that this one cannot go on with."""
+
+
+def seeds_of(years: float, first: int, lasts: timedelta) -> range:
+    """The seeds whose swarms together live so many years. Cost: one draw for each seed."""
+    left, seed = years * timedelta(days=365) / lasts, first
+    while left > 0:
+        left -= size(seed).swarms
+        seed += 1
+    return range(first, seed)
+
+
+def code() -> str:
+    """A name for the code that is simulated, and for that which simulates."""
+    names = sorted([*(ROOT / "src" / "swarm").rglob("*.py"), *(ROOT / "tools").glob("*.py")])
+    told = hashlib.blake2b(digest_size=8)
+    for name in names:
+        told.update(name.read_bytes())
+    return told.hexdigest()
+
+
+class Kept:
+    """The file of one run. path: None keeps nothing."""
+
+    def __init__(self, path: Path | None, lasts: timedelta) -> None:
+        self._path, self._head = path, {"code": code(), "seconds": lasts.total_seconds()}
+        self._file: TextIO | None = None
+
+    def read(self) -> Iterator[Sum]:
+        """What is there already. Raises OtherRun. A last line that was cut off is done anew."""
+        if self._path is None or not self._path.exists():
+            return
+        lines = self._path.read_text().split("\n")
+        if lines[0] != json.dumps(self._head):
+            raise OtherRun(
+                f"{self._path} was kept by other code or for trials of another length;"
+                " name another file, or delete this one and begin anew"
+            )
+        for line in lines[1:-1]:
+            yield Sum.from_plain(json.loads(line))
+
+    def open(self) -> None:
+        """Write from here on, behind the last whole line."""
+        if self._path is None:
+            return
+        known = self._path.read_bytes() if self._path.exists() else b""
+        whole = known[: known.rfind(b"\n") + 1] or f"{json.dumps(self._head)}\n".encode()
+        self._path.write_bytes(whole)
+        self._file = self._path.open("a")
+
+    def add(self, one: Sum) -> None:
+        """Keep one more."""
+        if self._file is not None:
+            self._file.write(f"{json.dumps(one.plain())}\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Write no more."""
+        if self._file is not None:
+            self._file.close()
+
+
+def stream(trials: Iterable[Trial], work: Work, workers: int) -> Iterator[Sum]:
+    """Every trial's sum, as they end; only a few are under way at any time."""
+    if workers <= 1:
+        yield from map(work, trials)
+        return
+    with ExitStack() as stack:
+        pool = ProcessPoolExecutor(workers, initializer=_hear_no_interrupt)
+        stack.callback(pool.shutdown, cancel_futures=True)
+        flying: set[Future[Sum]] = set()
+        for trial in trials:
+            flying.add(pool.submit(work, trial))
+            if len(flying) >= workers * AHEAD:
+                done, flying = wait(flying, return_when=FIRST_COMPLETED)
+                yield from (one.result() for one in done)
+        while flying:
+            done, flying = wait(flying, return_when=FIRST_COMPLETED)
+            yield from (one.result() for one in done)
+
+
+def _hear_no_interrupt() -> None:
+    """Ctrl-C reaches every process of a terminal: the first of them decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class LongRun:
+    """One run over seeds. tally: of all that ended, in this run or in one before it."""
+
+    def __init__(self, seeds: Sequence[int], lasts: timedelta, kept: Kept) -> None:
+        self._seeds, self._lasts, self._kept = seeds, lasts, kept
+        self._whole = sum(size(seed).swarms for seed in seeds) * (lasts / timedelta(days=1))
+        self.tally = Tally()
+
+    def go(self, work: Work, workers: int) -> bool:
+        """Run what is left; whether it came to its end. SIGTERM and Ctrl-C end it early."""
+        done = set()
+        for one in self._kept.read():
+            if one.seed in self._seeds:
+                self.tally.add(one)
+                done.add(one.seed)
+        trials = (Trial(seed=seed, lasts=self._lasts) for seed in self._seeds if seed not in done)
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self._kept.open()
+        try:
+            self._count(stream(trials, work, workers))
+        except KeyboardInterrupt:
+            return False
+        finally:
+            self._kept.close()
+            signal.signal(signal.SIGTERM, before)
+        return True
+
+    def _count(self, sums: Iterator[Sum]) -> None:
+        began, lived = time.monotonic(), self.tally.swarm_days
+        told = began
+        for one in sums:
+            self.tally.add(one)
+            self._kept.add(one)
+            if one.broken:
+                print(f"seed {one.seed}: {one.broken[0]}", flush=True)
+            now = time.monotonic()
+            if now - told >= TELL_EVERY or self.tally.worlds == len(self._seeds):
+                told = now
+                self._tell(now - began, self.tally.swarm_days - lived)
+
+    def _tell(self, seconds: float, lived: float) -> None:
+        left = (self._whole - self.tally.swarm_days) * seconds / max(lived, 1e-9)
+        print(
+            f"{self.tally.worlds} of {len(self._seeds)} seeds,"
+            f" {self.tally.swarm_days / 365:.2f} of {self._whole / 365:.2f} swarm-years,"
+            f" {sum(self.tally.faults.values())} faults, {len(self.tally.failed)} failed;"
+            f" {_span(seconds)} gone, about {_span(left)} left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _span(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
