@@ -149,9 +149,11 @@ def simulate(options: argparse.Namespace) -> int:
 
 
 def mutants(options: argparse.Namespace) -> int:
-    """Plant bugs in a copy of the tree, handing over every further argument."""
+    """Plant bugs, handing over every further argument; `--core`: every small fault of the core."""
     folder = prepare("dev")
-    return run([str(folder / "bin" / "python"), "tools/mutants.py", *options.rest])
+    rest = [word for word in options.rest if word != "--core"]
+    tool = "tools/mutants.py" if rest == options.rest else "tools/core_mutants.py"
+    return run([str(folder / "bin" / "python"), tool, *rest])
 
 
 def crash(options: argparse.Namespace) -> int:

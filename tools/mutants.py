@@ -3,6 +3,7 @@
     python3 dev.py mutants                      all of tests/mutants/planted.toml
     python3 dev.py mutants NAME ...             these
     python3 dev.py mutants --simulation 200     by the simulation alone, at most 200 seeds each
+    python3 dev.py mutants --core               every small fault in the deciding code instead
 
 A bug is planted in a copy of the tree in a temporary folder, never in the working tree. It counts
 as found when something fails with it that passes without it. The tests that should find it are
@@ -73,10 +74,6 @@ class Bug:
         if (times := text.count(self.old)) != 1:
             raise Misplaced(f"{self.name}: its text stands {times} times in {self.file}, not once")
         return text.replace(self.old, self.new)
-
-    def line(self, text: str) -> int:
-        """The line, from 1, at which the bug is planted."""
-        return text[: text.index(self.old)].count("\n") + 1
 
 
 def bugs(path: Path = PLANTED) -> list[Bug]:
@@ -230,6 +227,7 @@ def main(arguments: Sequence[str]) -> int:
     alone = options.simulation is not None
     seeds = options.simulation if alone else SEEDS
     with copied() as clean, ThreadPoolExecutor(options.workers) as pool:
+        print(f"{'bug':44} {'breaks':7} {'seconds':>7}  found by")
         hunted = pool.map(lambda bug: hunt(bug, clean, seeds=seeds, alone=alone), chosen)
         lost = [found for found in hunted if not _told(found)]
     print(f"{len(chosen)} bugs planted, {len(chosen) - len(lost)} found")
@@ -244,10 +242,8 @@ def main(arguments: Sequence[str]) -> int:
 def _told(found: Finding) -> bool:
     """Print one row of the table; whether the bug was found."""
     bug = found.bug
-    text = (ROOT / "src" / "swarm" / bug.file).read_text(encoding="utf-8")
-    where = f"{bug.file}:{bug.line(text)}" if bug.old in text else bug.file
-    by = found.by or ("NOT ASKED" if found.trouble else "NOT FOUND")
-    print(f"{bug.name:40} {bug.breaks:7} {where:48} {found.seconds:6.1f} s  {by}", flush=True)
+    by = found.by.removeprefix("tests/") or ("NOT ASKED" if found.trouble else "NOT FOUND")
+    print(f"{bug.name:44} {bug.breaks:7} {found.seconds:7.1f}  {by}", flush=True)
     return bool(found.by)
 
 

@@ -594,6 +594,14 @@ def test_a_denied_revision_goes_back_under_that_reason_to_the_end():
     assert outcome(done)[1] == "DigestDenied"
 
 
+@pytest.mark.req("LOOP-9")
+def test_a_start_that_is_not_healthy_goes_back_under_that_reason_to_the_end():
+    sick = Evidence().green().landed().synced(healthy=False)
+    assert orders(sick.snapshot(), Abort)
+    done = sick.aborted().reverted()
+    assert outcome(done.snapshot()) == (OutcomeKind.ROLLED_BACK, "SyncFailed", True)
+
+
 @pytest.mark.req("FRZ-2")
 @pytest.mark.parametrize("held", [{"shadow": True}, {"freezes": (hold("*"),)}])
 def test_a_rollback_goes_on_under_a_freeze_and_in_shadow(held):
@@ -818,6 +826,9 @@ def test_delivered_claims_no_more_than_was_seen(targets, evidence, told):
     (settled,) = records(snap, Settle)
     assert settled.outcome.kind is OutcomeKind.DELIVERED
     assert told in settled.outcome.detail
+    if not targets:
+        unseen = [r.verdict for r in records(snap, GiveVerdict) if r.subject == HEAD]
+        assert [v.configured for v in unseen if v.reason == "NotConfigured"] == [False, False]
 
 
 @pytest.mark.req("FAIL-7")
@@ -927,6 +938,7 @@ def test_a_freeze_that_opens_in_a_tick_halts_what_the_tick_had_begun():
     )  # fmt: skip
     ready = approved(Evidence().green())
     assert orders(ready, Land)
+    assert [used.approval.id for used in records(ready, UseApproval)] == ["a-1"]
     snap = replace(ready, missions=(*ready.missions, spent(2)), settled=history)
     assert records(snap, OpenFreeze)
     assert orders(snap, Land) == []

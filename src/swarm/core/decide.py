@@ -109,7 +109,9 @@ def epoch_of(snapshot: Snapshot) -> str:
 
 def _standing(mission: Mission, word: Saying, now: datetime, epoch: str) -> Standing:
     before = mission.standing
-    same = before is not None and (before.room, before.reason) == (word.room, word.reason)
+    since = now
+    if before is not None and (before.room, before.reason) == (word.room, word.reason):
+        since = before.since
     landed = word.room == protect.ROOM
     holds = word.holds if landed else word.holds | path_resources(mission)
     later = word.look_again is not None and word.look_again > now
@@ -119,7 +121,7 @@ def _standing(mission: Mission, word: Saying, now: datetime, epoch: str) -> Stan
         room=word.room,
         reason=word.reason,
         detail="; ".join(part for part in (word.detail, *_held_up(mission)) if part),
-        since=before.since if before is not None and same else now,
+        since=since,
         look_again=word.look_again if later else None,  # what is past wakes nobody: evidence does
         next_action=word.next_action,
         holds=holds,

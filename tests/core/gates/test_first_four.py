@@ -99,6 +99,15 @@ def test_gate_2_joins_the_checks_and_the_worst_wins(results, answer, reason):
 
 
 @pytest.mark.req("GATE-2")
+def test_gate_2_tells_which_check_decided_and_shows_the_evidence_of_all():
+    assert checked(GREEN, GREEN).detail == "2 checks green"
+    red = checked(GREEN, RED)
+    assert red.detail == "unit-tests on head0001 is red"
+    assert red.evidence == ("e-lint", "e-unit-tests")
+    assert checked(GREEN, None).detail == "unit-tests is about to start"
+
+
+@pytest.mark.req("GATE-2")
 def test_gate_2_reads_the_exact_head_only():
     fact = CheckEnded(id=EvidenceId("e-1"), at=NOON, check="lint", commit="other000", result=GREEN)
     found = read(mission(1, facts=(fact,)))

@@ -57,6 +57,11 @@ class TestCadence:
         pause = next_due(pace(every=every), at) - at
         assert every * 0.5 < pause <= every * 1.61
 
+    def test_a_reading_half_a_cadence_before_a_slot_takes_the_next_one(self):
+        slot = next_due(PACE, NOON)
+        assert next_due(PACE, slot - FIVE * 0.5 - timedelta(microseconds=1)) == slot
+        assert next_due(PACE, slot - FIVE * 0.5) > slot
+
     def test_readings_in_time_follow_each_other_by_the_cadence(self):
         """Over a day: never two in less than 0.85 of the cadence, and 288 or about as many."""
         at, times = NOON, []

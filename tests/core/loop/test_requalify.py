@@ -9,7 +9,7 @@ from swarm.core.decide import decide
 from swarm.core.decision import OpenMission, RunCheck, SeeLive, SeeMain, StartRun
 from swarm.core.evidence import CheckEnded, CheckResult, LiveSeen, MainSeen, RunEnded, RunResult
 from swarm.core.ids import evidence_id
-from swarm.core.nouns import MissionKind
+from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.testing.builders import NOON, REPO, installation, need, snapshot
 from swarm.testing.paper import PaperStore
 
@@ -120,6 +120,8 @@ def test_a_proof_that_a_new_failure_took_away_is_asked_for_again():
     """The freeze was extended; its id stays, and its first try must not stand in the way."""
     story = frozen_class(red=True)
     story.until(NOON + HOUR + timedelta(minutes=1))
+    reasons = [settle.outcome.reason for settle in story.store.ended.values()]
+    assert reasons[-1] == "RequiredCheckRed"
     (hold,) = story.store.world.freezes
     story.store.freeze(replace(hold, cause="alice", until=NOON + 3 * HOUR))
     story.red = False
@@ -127,6 +129,8 @@ def test_a_proof_that_a_new_failure_took_away_is_asked_for_again():
     assert story.scopes() == {"tidy"}
     story.until(NOON + 3 * HOUR + timedelta(seconds=1))
     assert story.scopes() == set()
+    *_, proof = story.store.ended.values()
+    assert (proof.outcome.kind, proof.outcome.reason) == (OutcomeKind.DELIVERED, "Requalified")
 
 
 @pytest.mark.req("FRZ-3")

@@ -9,7 +9,7 @@ from swarm.core.findings import TargetFindings
 from swarm.core.nouns import Risk
 from swarm.core.policy import regime_limits
 from swarm.core.reasons import Reason
-from swarm.core.rollout.counts import Absent, Arm, Look, increase
+from swarm.core.rollout.counts import Absent, Arm, ArmCounts, Look, increase
 from swarm.core.rollout.errors import BadLooks
 from swarm.core.rollout.judgement import CanaryReason
 from swarm.core.rollout.planner import plan_step
@@ -78,19 +78,16 @@ def _forecast(looks: list[Look], limits: CanaryThresholds) -> str:
     if len(step) < 2 or not 0 < step[-1].traffic_percent < 100:  # noqa: PLR2004 - two readings
         return ""
     first, last = step[0], step[-1]
-    arms = (first.canary, last.canary, first.stable, last.stable)
-    seconds = (last.observed_at - first.observed_at).total_seconds()
-    if seconds <= 0 or any(isinstance(arm, Absent) for arm in arms):
+    canary, stable = _grown(first.canary, last.canary), _grown(first.stable, last.stable)
+    if canary is None or stable is None:
         return ""
-    canary = _grown(first.canary, last.canary)
-    stable = _grown(first.stable, last.stable)
-    share = stable[1] / stable[0] if stable[0] else 0.0
-    plan = plan_step((canary[0] + stable[0]) / seconds, share, last.traffic_percent, limits)
+    seconds = (last.observed_at - first.observed_at).total_seconds()  # looks never stand still
+    share = stable.bad / stable.total if stable.total else 0.0
+    plan = plan_step((canary.total + stable.total) / seconds, share, last.traffic_percent, limits)
     return "" if plan.decidable else f"; {plan.detail}"
 
 
-def _grown(before: Arm, after: Arm) -> tuple[float, float]:
+def _grown(before: Arm, after: Arm) -> ArmCounts | None:
     if isinstance(before, Absent) or isinstance(after, Absent):
-        return 0.0, 0.0
-    counts = increase(before, after).counts
-    return counts.total, counts.bad
+        return None
+    return increase(before, after).counts

@@ -72,8 +72,8 @@ def next_due(pace: Pace, after: datetime) -> datetime:
     earliest = after + pace.every * LEAST_PAUSE
     slot = (earliest - EPOCH - _phase(pace)) // pace.every
     # The slot that contains `earliest` may lie before it or, by its jitter, after it.
-    times = (_slot_time(pace, slot + ahead) for ahead in range(-1, 3))
-    return next(time for time in times if time > earliest)
+    here = _slot_time(pace, slot)
+    return here if here > earliest else _slot_time(pace, slot + 1)
 
 
 def due(standings: Iterable[SourceStanding], now: datetime) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def health(standing: SourceStanding, pace: Pace, now: datetime) -> Health:
         return Health.DARK
     if standing.failures:
         return Health.FAILING
-    if standing.answered_at is None or standing.news_at is None:
+    if standing.news_at is None:
         return Health.NEW
     silent = now - standing.news_at
     return Health.QUIET if pace.quiet_after and silent > pace.quiet_after else Health.OK

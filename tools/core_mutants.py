@@ -1,0 +1,265 @@
+"""Put every small fault into the deciding code, one at a time, and see which test notices.
+
+    python3 dev.py mutants --core                       all of gates, policy, loop, decide: minutes
+    python3 dev.py mutants --core core/gates            these files or folders below src/swarm
+    python3 dev.py mutants --core --sample 100          so many, drawn by --seed (0), in seconds
+
+The tests are collected once. They run once without a fault, to learn which lines each goes
+through; then each fault is planted in a forked child, which asks the tests that go through its
+lines, the quickest first, until one fails. What no test notices has survived, unless
+tests/mutants/equivalent.toml gives the reason why it is no fault. Exit status: 0 none survived;
+3 one did; 2 a reason for a fault that is not there, or wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+import random
+import resource
+import sys
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from hypothesis import Phase, settings
+
+from mutations import Mutation, mutations
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "swarm"
+EQUIVALENT = ROOT / "tests" / "mutants" / "equivalent.toml"
+DECIDING = ("core/decide.py", "core/gates", "core/loop", "core/policy")
+TESTS = ("tests/exhaustive", "tests/core")
+SURVIVED, USAGE = 3, 2
+CPU_SECONDS = 60  #: for the tests of one fault; what runs longer hangs, and is noticed
+MEMORY = 4 * 1024**3  #: bytes, for the same reason
+DIED = b"(hung or died)"  #: no test answered; that is noticed too
+
+
+def files(below: Sequence[str]) -> list[Path]:
+    """The Python files of these files and folders below the package. Raises ValueError."""
+    found: list[Path] = []
+    for name in below:
+        path = PACKAGE / name
+        if not path.exists():
+            raise ValueError(f"{path} does not exist")
+        found += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return found
+
+
+def faults(below: Sequence[str] = DECIDING) -> list[Mutation]:
+    """Every mutation of these files and folders. Raises ValueError."""
+    return [
+        m for file in files(below) for m in mutations(file, file.relative_to(PACKAGE).as_posix())
+    ]
+
+
+def equivalents(path: Path = EQUIVALENT) -> dict[str, str]:
+    """Why each of these mutations changes nothing that could be seen."""
+    listed = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: reason for reason, names in listed.items() for name in names}
+
+
+@dataclass(slots=True)
+class Lines:
+    """Which lines of the files each test goes through, and how long it takes, without a fault."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    through: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    failed: list[str] = field(default_factory=list)
+
+    def asked(self, fault: Mutation) -> list[str]:
+        """The tests that could notice a fault, the quickest first."""
+        met = {test for n in fault.lines for test in self.through.get((str(fault.file), n), ())}
+        return sorted(met, key=lambda test: (self.seconds[test], test))
+
+
+class Hunt:
+    """A pytest plugin that runs the collected tests once for each fault instead of once."""
+
+    def __init__(self, chosen: Sequence[Mutation], told: Callable[[Mutation, str], None]) -> None:
+        self._chosen = chosen
+        self._told = told
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self) -> None:
+        """Properties are tried alike for each fault; the first failure is enough."""
+        asked = (Phase.explicit, Phase.generate)
+        profile = settings(deadline=None, max_examples=25, derandomize=True, database=None)
+        settings.register_profile("mutants", profile, phases=asked)
+        settings.load_profile("mutants")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """The whole hunt. Raises RuntimeError if a test fails without a fault."""
+        items = {item.nodeid: item for item in session.items}
+        watched = {str(fault.file) for fault in self._chosen}
+        told = _in_child(lambda: pickle.dumps(_learned(items, watched)), limit=False)
+        lines: Lines = pickle.loads(told)  # noqa: S301 - it comes from our own child
+        if lines.failed:
+            raise RuntimeError(f"these fail without a fault: {', '.join(lines.failed)}")
+        for fault in self._chosen:
+            tests = [items[name] for name in lines.asked(fault)]
+            self._told(fault, _noticed(fault, tests) if tests else "")
+        return True
+
+
+def _learned(items: dict[str, pytest.Item], watched: set[str]) -> Lines:
+    lines = Lines()
+    for name, item in items.items():
+        began = time.monotonic()
+        with _traced(watched) as met:
+            passed = _passes(item)
+        lines.seconds[name] = time.monotonic() - began
+        for place in met:
+            lines.through[place].add(name)
+        if not passed:
+            lines.failed.append(name)
+    lines.through = dict(lines.through)
+    return lines
+
+
+@contextmanager
+def _traced(watched: set[str]) -> Iterator[set[tuple[str, int]]]:
+    """Collects the lines of these files that run meanwhile."""
+    met: set[tuple[str, int]] = set()
+
+    def line(frame: FrameType, _event: str, _arg: Any) -> Any:
+        met.add((frame.f_code.co_filename, frame.f_lineno))
+        return line
+
+    def call(frame: FrameType, _event: str, _arg: Any) -> Any:
+        return line if frame.f_code.co_filename in watched else None
+
+    sys.settrace(call)
+    try:
+        yield met
+    finally:
+        sys.settrace(None)
+
+
+def _passes(item: pytest.Item) -> bool:
+    return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
+
+
+def _noticed(fault: Mutation, tests: Sequence[pytest.Item]) -> str:
+    """The first of the tests that fails with the fault; empty if none does."""
+
+    def ask() -> bytes:
+        fault.plant()
+        return next((item.nodeid.encode() for item in tests if not _passes(item)), b"")
+
+    return _in_child(ask).decode()
+
+
+def _in_child(work: Callable[[], bytes], *, limit: bool = True) -> bytes:
+    """What this gives in a forked child, which cannot change the parent."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        _be_child(work, writer, limit=limit)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        answer = stream.read()
+    _, status = os.waitpid(child, 0)
+    return answer if status == 0 else DIED
+
+
+def _be_child(work: Callable[[], bytes], writer: int, *, limit: bool) -> None:
+    """Work, answer, and end at once: what the parent has open or buffered is not the child's."""
+    try:
+        silent = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(silent, stream)
+        if limit:
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        with os.fdopen(writer, "wb") as answer:
+            answer.write(work())
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+@dataclass(slots=True)
+class Report:
+    """What was noticed, and what was not."""
+
+    reasons: dict[str, str]
+    rows: list[str] = field(default_factory=list)
+    survived: list[Mutation] = field(default_factory=list)
+    by_file: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def take(self, fault: Mutation, by: str) -> None:
+        """Add one row, and say at once what survived."""
+        alike = not by and fault.name in self.reasons
+        kind = "noticed" if by else ("equivalent" if alike else "survived")
+        self.by_file[fault.name.split(" ", 1)[0]][kind] += 1
+        self.rows.append(f"{fault.name}\t{fault.lines.start}\t{by or kind}\n")
+        if kind == "survived":
+            self.survived.append(fault)
+            print(f"survived: line {fault.lines.start} of {fault.name}", flush=True)
+
+    def table(self) -> None:
+        """One line for each file."""
+        print(f"\n{'file':44} {'noticed':>8} {'equivalent':>11} {'survived':>9}")
+        total: Counter[str] = Counter()
+        for name, found in [*self.by_file.items(), ("all", total)]:
+            print(f"{name:44} {found['noticed']:8} {found['equivalent']:11} {found['survived']:9}")
+            total += found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, choose, hunt, print."""
+    options = parser().parse_args(arguments)
+    try:
+        chosen = faults(options.below or DECIDING)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    if options.sample is not None and options.sample < len(chosen):
+        picked = random.Random(options.seed).sample(  # noqa: S311 - no secret
+            range(len(chosen)), options.sample
+        )
+        chosen = [chosen[n] for n in sorted(picked)]
+    began, report = time.monotonic(), Report(equivalents())
+    words = ["-n", "0", "-q", "--capture=no", "-p", "no:cacheprovider", "--timeout=0"]
+    words += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-m", "not slow and not alone"]
+    code = pytest.main([*words, *(options.tests or TESTS)], plugins=[Hunt(chosen, report.take)])
+    if code != 0:
+        return USAGE
+    report.table()
+    print(
+        f"{len(chosen)} faults, {len(report.survived)} survived, {time.monotonic() - began:.0f} s"
+    )
+    if options.report is not None:
+        options.report.write_text("".join(report.rows), encoding="utf-8")
+    return SURVIVED if report.survived else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of the command line."""
+    top = argparse.ArgumentParser(
+        prog="dev.py mutants --core",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("below", nargs="*", metavar="FILE", help="files or folders below src/swarm")
+    top.add_argument("--sample", type=int, metavar="N", help="only so many, drawn at random")
+    top.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
+    top.add_argument("--tests", nargs="*", help=f"who is asked (default: {' '.join(TESTS)})")
+    top.add_argument("--report", type=Path, help="write fault, line and finder here, tab-separated")
+    return top
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
