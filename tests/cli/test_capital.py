@@ -37,8 +37,11 @@ async def proven(database, *, passed=True, clean=True, regime="trend", observati
     excess = np.random.default_rng(1).normal(0.05, 1.0, observations)
     await trials.add_excess(trial, 0, excess.tolist())
     await trials.register_look(1, observations)
-    verdict = {"strategy": "momentum", "verdict": "passed" if passed else "rejected"}
-    await trials.conclude(1, [trial], {**verdict, "observations": observations})
+    finding = {
+        "verdict": "passed" if passed else "rejected", "why": "w", "observations": observations,
+        "trials": 1, "universe": "u",
+    }  # fmt: skip
+    await trials.conclude(1, [trial], {"findings": {"momentum": finding}})
     seen = ControlEvidences(database)
     await seen.add(LIMITS_SEEN, "momentum", time.time_ns(), {}, passed=clean)
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from swarm.regime.nouns import Rung
 
 app = App(name="capital", help="The capital ladder: shadow, 1 %, 5 %, 20 %, full.")
+app.command("swarm.cli.capital_looks:tried", name="tried")
+app.command("swarm.cli.capital_looks:look", name="look")
 NAME_MOST = 200
 REASON_MOST = 2_000
 

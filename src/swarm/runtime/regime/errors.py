@@ -47,3 +47,11 @@ class StepRefused(Refused):
     code = "SWM695"
     remedy = "Do what the message lists; `swarmctl capital show` says what is switched off."
     exit_code = 6
+
+
+class LookRefused(Refused):
+    """A look would be at what was seen already, out of order, or one too many."""
+
+    code = "SWM696"
+    remedy = "Say before the data come when you will look; the message says what would be right."
+    exit_code = 6

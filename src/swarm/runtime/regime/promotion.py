@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +29,7 @@ from swarm.regime.nouns import HIDDEN, Regime, Rung
 from swarm.regime.snooping.betting import Wealth, bet
 from swarm.regime.snooping.verdict import SnoopingFinding, SnoopingVerdict
 from swarm.runtime.regime.errors import StepRefused
+from swarm.runtime.regime.looks import observed
 
 LIMITS_SEEN = "regime-limits"
 """The kind of control evidence that says whether a strategy kept the limits of its regime."""
@@ -193,17 +193,17 @@ async def _evidence(database: Database, asked: Asked, regime: Regime) -> RungEvi
 
 async def _finding(database: Database, asked: Asked, regime: Regime) -> SnoopingFinding | None:
     looks = await Trials(database, asked.objective, str(regime)).looks()
-    taken = [one.result for one in looks if one.result is not None]
-    mine = [one for one in taken if one.get("strategy") == asked.strategy]
+    taken = [one.result["findings"] for one in looks if one.result is not None]
+    mine = [one[asked.strategy] for one in taken if asked.strategy in one]
     if not mine:
         return None
     newest = max(mine, key=lambda one: int(one["observations"]))
     return SnoopingFinding(
         verdict=SnoopingVerdict(newest["verdict"]),
-        why=str(newest.get("why", "")),
+        why=str(newest["why"]),
         observations=int(newest["observations"]),
-        trials=int(newest.get("trials", 0)),
-        universe=str(newest.get("universe", "")),
+        trials=int(newest["trials"]),
+        universe=str(newest["universe"]),
     )
 
 
@@ -218,17 +218,12 @@ def foothold(
     """Where a strategy stands, counted from what its trial showed behind that tick."""
     seen, worse = [0] * len(HIDDEN), Wealth()
     before: list[float] = []
-    for tick, excess in _observed(trial.excess if trial else ()):
+    for tick, excess in observed(trial.excess if trial else ()):
         if tick > since:
             seen[HIDDEN.index(regime)] += 1
             worse = _bet(worse, excess, before)
         before.append(excess)
     return Foothold(rung=rung, seen=tuple(seen), worse=worse, tested=tested)
-
-
-def _observed(parts: Iterable[tuple[int, tuple[float, ...]]]) -> Iterable[tuple[int, float]]:
-    for first, excess in sorted(parts):
-        yield from enumerate(excess, first)
 
 
 def _bet(worse: Wealth, excess: float, before: list[float]) -> Wealth:
