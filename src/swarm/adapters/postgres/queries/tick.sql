@@ -2,7 +2,9 @@
 
 -- name: agenda
 -- A swarm that another controller ticks at this moment is no work for this one: whoever ticks looks
--- again afterwards. SHARE meets the tick's lock, and is only taken where something is due.
+-- again afterwards. SHARE meets the tick's lock, and is only taken where something is due. A lock is
+-- a write to Postgres, and this one need not wait for the disk.
+with unhurried as materialized (select set_config('synchronous_commit', 'off', true))
 select exists (
          select from (
            select s.id from swarm s
@@ -21,6 +23,7 @@ select exists (
                                and f.mission_class in ('*', d.mission_class))))) as orders,
        (select min(due_at) from swarm where due_at > now()) - now() as swarm_wait,
        (select min(due_at) from decision where due_at > now()) - now() as order_wait
+from unhurried
 
 -- name: take
 -- NO KEY UPDATE: writers that refer to the swarm take KEY SHARE on its row and must not block it.

@@ -25,7 +25,7 @@ from swarm.core.ids import SwarmId
 from swarm.core.trail import EventKind
 from swarm.ports.store import Agenda, Binding, BindingOf, Decide, StatusOf, Tick
 
-from . import shapes
+from . import shapes, single
 from .chains import Chains
 from .errors import SpecUnreadable
 from .records import apply
@@ -59,12 +59,9 @@ class PostgresTicks:
             "kinds": shapes.kinds_text(kinds),
             "unreadable": list(self._unreadable),
         }
-
-        async def tx(connection: AsyncConnection[Any]) -> tuple[Any, ...]:
-            found = await connection.execute(statements("tick")["agenda"], asked)
-            return await found.fetchone() or (False, False, None, None)
-
-        swarms, orders, *waits = await self._database.run(tx)
+        ((swarms, orders, *waits),) = await single.rows(
+            self._database, statements("tick")["agenda"], asked
+        )
         known = [wait for wait in waits if wait is not None]
         return Agenda(
             swarms=swarms,
