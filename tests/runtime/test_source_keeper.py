@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import structlog
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
@@ -15,7 +14,6 @@ from swarm.contract.swarm import SwarmObject
 from swarm.core.ids import signal_id, swarm_id
 from swarm.core.nouns import Signal
 from swarm.ports.sources import Reading
-from swarm.runtime.events import Event
 from swarm.runtime.source_keeper import KNOWN_FOR, SourceKeeper
 from swarm.runtime.wiring import Specs
 
@@ -91,7 +89,7 @@ class CountedIntake(PostgresIntake):
 
     def __init__(self, database):
         super().__init__(database)
-        self.asked = 0
+        self.asked, self.told = 0, []
 
     async def cursor(self, swarm, source):
         self.asked += 1
@@ -100,6 +98,16 @@ class CountedIntake(PostgresIntake):
     async def ingest(self, swarm, source, reading, after=None):
         self.asked += 1
         return await super().ingest(swarm, source, reading, after)
+
+    async def source_failed(self, swarm, source, detail):
+        new = await super().source_failed(swarm, source, detail)
+        self.told += ["dark"] * new
+        return new
+
+    async def source_answered(self, swarm, source):
+        new = await super().source_answered(swarm, source)
+        self.told += ["back"] * new
+        return new
 
 
 class Clock:
@@ -189,21 +197,18 @@ async def test_the_return_of_a_dark_source_is_told_and_wakes_its_swarm(database_
     source.down = True
     async with Database(database_dsn) as database:
         await SwarmDesk(database, "alice").apply(manifest("one"))
-        with structlog.testing.capture_logs() as lines:
-            async with keeping(database, PostgresIntake(database), source, Clock()):
-                await source.again(3)
-                async with database.connection() as connection:
-                    await connection.execute("delete from wake")
-                source.down, source.last = False, news
-                await source.again()
-                async with database.connection() as connection:
-                    rows = await connection.execute("select count(*) from wake")
-                    assert (await rows.fetchone())[0] > 0
-    told = [line["event"] for line in lines]
-    assert [name for name in told if name in {Event.SOURCE_DARK, Event.SOURCE_BACK}] == [
-        Event.SOURCE_DARK,
-        Event.SOURCE_BACK,
-    ]
+        intake = CountedIntake(database)
+        async with keeping(database, intake, source, Clock()):
+            await source.again(3)
+            assert intake.told == ["dark"]
+            async with database.connection() as connection:
+                await connection.execute("delete from wake")
+            source.down, source.last = False, news
+            await source.again()
+            assert intake.told == ["dark", "back"]
+            async with database.connection() as connection:
+                rows = await connection.execute("select count(*) from wake")
+                assert (await rows.fetchone())[0] > 0
 
 
 @pytest.mark.req("LOOP-1")
