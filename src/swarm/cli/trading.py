@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, EXIT_REFUSED, Usage
 from swarm.cli.options import Home, Output, Reason, span_of
 from swarm.cli.output import Form, emit, line, say, show_one
-from swarm.cli.trading_home import configured, configured_alone, content
+from swarm.cli.trading_home import configured_alone, content
 
 app = App(name="trading", help="The trading controls: limits, orders, kill, tokens, assessment.")
 app.command("swarm.cli.trading_limits:app", name="limits")
@@ -46,7 +46,7 @@ def status(
     from swarm.runtime.trading.asking import ask  # noqa: PLC0415
     from swarm.runtime.trading.place import TradingPlace  # noqa: PLC0415
 
-    place, _ = configured(home)
+    place, _ = configured_alone(home)
     until = time.monotonic() + (span_of("--wait", wait).total_seconds() if wait != "0" else 0)
     while True:
         found = ask(TradingPlace(place.trading).door, "status")
@@ -95,7 +95,7 @@ def send(
     from swarm.runtime.trading.asking import ask  # noqa: PLC0415
     from swarm.runtime.trading.place import TradingPlace  # noqa: PLC0415
 
-    place, _ = configured(home)
+    place, _ = configured_alone(home)
     asked: dict[str, Any] = {"order": _json(statements.read(TradeOrder, content(order)))}
     if override is not None:
         signed = statements.read(statements.SignedOverride, content(override))
@@ -193,7 +193,7 @@ def undo(
     from swarm.runtime.trading.asking import ask  # noqa: PLC0415
     from swarm.runtime.trading.place import TradingPlace  # noqa: PLC0415
 
-    place, _ = configured(home)
+    place, _ = configured_alone(home)
     signed = statements.read(statements.SignedToken, content(token))
     if signed.token.subject != subject:
         raise TokenRefused(

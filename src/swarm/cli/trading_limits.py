@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from swarm.cli.options import Home, Output
 from swarm.cli.output import Column, Form, emit, line, show_one, table
-from swarm.cli.trading_home import Key, configured, content, key_of
+from swarm.cli.trading_home import Key, configured, configured_alone, content, key_of
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -44,7 +44,7 @@ def sign(file: SetFile, /, *, key: Key, home: Home = None) -> None:
     from swarm.runtime.trading.errors import SignerUnlisted  # noqa: PLC0415
     from swarm.runtime.trading.place import replace  # noqa: PLC0415
 
-    _, trading = configured(home)
+    _, trading = configured_alone(home)
     limits, mine = read_limit_set(content(file)), key_of(key)
     by = signing.allowed(mine, trading.roster(), Act.SIGN_LIMITS)
     if by == limits.author:

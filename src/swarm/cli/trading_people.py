@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from swarm.cli.errors import FileUnreadable, Usage
 from swarm.cli.options import Home, span_of
 from swarm.cli.output import emit, line
-from swarm.cli.trading_home import Key, configured, content, key_of
+from swarm.cli.trading_home import Key, configured_alone, content, key_of
 
 if TYPE_CHECKING:
     from swarm.regime.controls.decision import Control
@@ -47,7 +47,7 @@ def token(
     from swarm.runtime.trading import signing, statements  # noqa: PLC0415
     from swarm.runtime.trading.place import replace  # noqa: PLC0415
 
-    _, trading = configured(home)
+    _, trading = configured_alone(home)
     kind, dash, _ = subject.partition("-")
     if not dash or kind not in ACTS:
         raise Usage(f"{line(subject[:40])!r} is no id; `swarmctl trading status` shows them")
@@ -100,7 +100,7 @@ def override(
     from swarm.runtime.trading.errors import SignerUnlisted  # noqa: PLC0415
     from swarm.runtime.trading.place import replace  # noqa: PLC0415
 
-    _, trading = configured(home)
+    _, trading = configured_alone(home)
     read = statements.read(TradeOrder, content(order))
     if out.exists():
         held = statements.read(statements.SignedOverride, content(out))

@@ -140,8 +140,9 @@ class TradingSettings(SettingsBlock):
 def read_alone(path: Path) -> TradingSettings | None:
     """The table [trading] of an installation file, whatever else it says; None without one.
 
-    For stopping: it takes a third of the time, and a mistake in another table must not be in the
-    way. The environment is not asked. Raises BadSettings.
+    For what speaks with the order path alone, and for stopping: it takes a third of the time, and
+    a mistake in another table must not be in the way. The environment is not asked. Raises
+    BadSettings.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("trading")
