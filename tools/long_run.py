@@ -25,6 +25,7 @@ from swarm.testing.simulation.tally import Sum, Tally
 
 ROOT = Path(__file__).resolve().parents[1]
 AHEAD = 2  #: trials per process that are handed out before one of them has ended
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 TELL_EVERY = 10.0  #: seconds between two lines of progress
 
 Work = Callable[[Trial], Sum]
@@ -124,7 +125,7 @@ class LongRun:
     def __init__(self, seeds: Sequence[int], lasts: timedelta, kept: Kept) -> None:
         self._seeds, self._lasts, self._kept = seeds, lasts, kept
         self._whole = sum(size(seed).swarms for seed in seeds) * (lasts / timedelta(days=1))
-        self.tally = Tally()
+        self._stopped, self.tally = False, Tally()
 
     def go(self, work: Work, workers: int) -> bool:
         """Run what is left; whether it came to its end. SIGTERM and Ctrl-C end it early."""
@@ -134,16 +135,20 @@ class LongRun:
                 self.tally.add(one)
                 done.add(one.seed)
         trials = (Trial(seed=seed, lasts=self._lasts) for seed in self._seeds if seed not in done)
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        before = {number: signal.signal(number, self._stop) for number in STOPPING}
         self._kept.open()
         try:
             self._count(stream(trials, work, workers))
-        except KeyboardInterrupt:
-            return False
         finally:
             self._kept.close()
-            signal.signal(signal.SIGTERM, before)
-        return True
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return not self._stopped
+
+    def _stop(self, number: int, _: object) -> None:
+        """Let what is under way end: a world that is left in its middle cannot be judged."""
+        self._stopped = True
+        signal.signal(number, signal.SIG_DFL)  # whoever asks twice does not want to wait
 
     def _count(self, sums: Iterator[Sum]) -> None:
         began, lived = time.monotonic(), self.tally.swarm_days
@@ -157,6 +162,8 @@ class LongRun:
             if now - told >= TELL_EVERY or self.tally.worlds == len(self._seeds):
                 told = now
                 self._tell(now - began, self.tally.swarm_days - lived)
+            if self._stopped:
+                return
 
     def _tell(self, seconds: float, lived: float) -> None:
         left = (self._whole - self.tally.swarm_days) * seconds / max(lived, 1e-9)
