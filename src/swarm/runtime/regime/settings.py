@@ -26,7 +26,8 @@ class RegimeSettings(SettingsBlock):
         description="The strategies that the target runs. A word on the limits is wanted of each.",
         examples=[["momentum"]],
     )
-    word_lasts: Annotated[timedelta, Span(least="10s", most="24h")] = Field(
+    word_lasts: Annotated[timedelta, Span(least="3m", most="24h")] = Field(
         default=timedelta(minutes=5),
-        description="An older word on the regime or a limit is none; a gate that has none waits.",
+        description="How old a word on the regime or a limit may be; without one a gate waits. The"
+        " order path says one every two minutes.",
     )
