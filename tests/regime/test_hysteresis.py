@@ -200,6 +200,13 @@ def test_stress_is_always_defensive():
 
 
 @pytest.mark.req("REG-4")
+def test_high_volatility_that_is_certain_is_a_regime_like_others():
+    """Its experts are capped for it; the defensive profile is for doubt and for stress."""
+    stream = settled(HIGH_VOL)
+    assert (stream.regime, stream.posture) == (Regime.HIGH_VOL, Posture.NORMAL)
+
+
+@pytest.mark.req("REG-4")
 @pytest.mark.parametrize("what", ["disagreement", "ambiguity"])
 def test_doubt_begins_after_three_ticks_and_ends_after_six_calm_ones(what):
     limits = {"disagreement": (0.5, 0.3), "ambiguity": (0.8, 0.6)}[what]

@@ -54,11 +54,12 @@ def better_than_baseline(found: Studentised, observations: int, alpha: float) ->
     until none does. Never raises; a trial that does not vary is never better.
     """
     t = np.where(found.usable, found.t, -np.inf)
-    shifted = found.resamples + poor_shift(t, observations)
+    shifted = _shifted(found.resamples, poor_shift(t, observations))
     better = np.zeros(len(t), dtype=bool)
     while not better.all():
         open_ = np.flatnonzero(~better)
-        greatest = np.sort(shifted[:, open_].max(axis=1))
+        left = shifted[:, open_] if better.any() else shifted
+        greatest = np.sort(left.max(axis=1))
         # The order statistic with which an exact test of this many resamples would reject.
         place = math.ceil((1.0 - alpha) * (len(greatest) + 1)) - 1
         critical = greatest[place] if place < len(greatest) else np.inf
@@ -96,8 +97,13 @@ def _count_rows(n: int, renew: float, resamples: int, draws: Draws) -> FloatArra
     return counted.reshape(resamples, n).astype(np.float64)
 
 
+def _shifted(resamples: FloatArray, shift: FloatArray) -> FloatArray:
+    """Without a copy where nothing is shifted, as it mostly is: a copy is a pass of its own."""
+    return resamples + shift if shift.any() else resamples
+
+
 def _p_value(resamples: FloatArray, shift: FloatArray, best: float) -> float:
-    greatest = np.maximum((resamples + shift).max(axis=1), 0.0)
+    greatest = np.maximum(_shifted(resamples, shift).max(axis=1), 0.0)
     return _share_above(greatest, best)
 
 
