@@ -594,6 +594,28 @@ def test_a_denied_revision_goes_back_under_that_reason_to_the_end():
     assert outcome(done)[1] == "DigestDenied"
 
 
+@pytest.mark.req("FAIL-2")
+def test_what_was_rolled_back_is_denied_and_its_revert_is_no_step_forward():
+    (revert,) = orders(falling().aborted().snapshot(), Revert)
+    assert not revert.forward
+    (settled,) = records(falling().aborted().reverted().snapshot(), Settle)
+    assert settled.deny == ((TARGET, HEAD),)
+
+
+@pytest.mark.req("OWN-3")
+def test_a_run_has_the_same_key_whenever_it_is_ordered():
+    (now,) = orders(snapshot(missions=(mission(1),)), StartRun)
+    (later,) = orders(snapshot(missions=(mission(1),), now=NOON + HOUR), StartRun)
+    assert now.key == later.key
+
+
+@pytest.mark.req("FAIL-7")
+def test_a_rollout_does_not_begin_on_a_target_that_drifted():
+    drifted = Evidence().green().landed().snapshot(drifted=((TARGET, "runs x"),))
+    assert standing(drifted).reason == "TargetDrifted"
+    assert orders(drifted, Sync) == []
+
+
 @pytest.mark.req("LOOP-9")
 def test_a_start_that_is_not_healthy_goes_back_under_that_reason_to_the_end():
     sick = Evidence().green().landed().synced(healthy=False)

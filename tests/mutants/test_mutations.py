@@ -121,7 +121,6 @@ def test_a_file_that_is_not_there_is_wrong_use(capsys):
 
 
 HUNT = """
-import subprocess
 import sys
 import core_mutants
 if sys.argv[1] == "blind":

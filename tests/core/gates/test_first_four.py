@@ -276,3 +276,11 @@ def test_gate_4_passes_on_proof_alone(result, attests, answer, reason, configure
         facts = (ArtifactJudged(id=EvidenceId("e-1"), at=NOON, commit=HEAD, result=result),)
     verdict = supply_chain.judge(HEAD, read(mission(1, facts=facts)), attests=attests)
     assert (verdict.answer, verdict.reason, verdict.configured) == (answer, reason, configured)
+
+
+@pytest.mark.req("GATE-4")
+def test_gate_4_takes_no_proof_of_another_commit():
+    result = ArtifactResult.VERIFIED
+    fact = ArtifactJudged(id=EvidenceId("e-1"), at=NOON, commit="other000", result=result)
+    verdict = supply_chain.judge(HEAD, read(mission(1, facts=(fact,))), attests=True)
+    assert (verdict.answer, verdict.reason) == (Answer.WAIT, "ArtifactPending")

@@ -47,6 +47,7 @@ def in_mode(mode, **bound):
         ("lights-out", Risk.R2, {}, True),
         ("lights-out", Risk.R3, {}, False),
         ("lights-out", Risk.R3, {"r3_allowed": frozenset({REPO})}, False),
+        ("lights-out", Risk.R3, {"r3_allowed": frozenset({TARGET})}, False),
         ("lights-out", Risk.R3, {"r3_allowed": EVERYWHERE}, True),
         ("lights-out", Risk.R2, {"attests": frozenset()}, False),
         ("lights-out", Risk.R2, {"auto_execute": frozenset({Risk.R0, Risk.R1})}, False),
