@@ -72,7 +72,7 @@ def nile():
 )
 def test_the_nile_dropped_in_1899(nile, hazard, evidence, year, share, map_mass):
     _, told = run(nile, Params(hazard=hazard, hypotheses=128, cut=0.0, short=10, **PRIOR))
-    assert told["evidence"].sum() == pytest.approx(evidence, abs=1e-6)
+    assert told["evidence"].sum() == pytest.approx(evidence, abs=1e-8)
     crossed = 11 + int(np.argmax(told["score"][11:, 0] > 0.5))
     assert 1871 + crossed == year
     if share is not None:
