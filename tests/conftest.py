@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from swarm.adapters.postgres.database import Database
@@ -73,6 +74,19 @@ def _sweep():
 def _make_template(template):
     with template as server, closing(DisposableDatabases(server.dsn, migrate)) as databases:
         databases.make_template()
+
+
+@pytest.fixture(autouse=True)
+def _each_test_logs_afresh(monkeypatch):
+    """What one test configures, or a logger that it used first, hides no event from the next."""
+    configure, before = structlog.configure, dict(structlog.get_config())
+
+    def uncached(**given):
+        configure(**{**given, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", uncached)
+    yield
+    configure(**before)
 
 
 @pytest.fixture(scope="session", autouse=True)
