@@ -70,10 +70,11 @@ async def running(kept):
 async def test_what_happens_is_sealed_and_published_by_itself(database, swarm, tmp_path):
     kept, seals = keeper(database, tmp_path, "owner")
     published = tmp_path / "seals" / f"{swarm}.jsonl"
+    told = tmp_path / "logs" / "channel.jsonl"
     async with running(kept):
-        await until(published.exists)
+        await until(lambda: published.exists() and told.exists() and told.read_text())
     assert await seals.verify(swarm) == (1, ())
-    (said,) = (tmp_path / "logs" / "channel.jsonl").read_text().splitlines()
+    (said,) = told.read_text().splitlines()
     body = json.loads(published.read_text())["body"]
     assert json.loads(said)["text"].startswith(body)
 
