@@ -49,7 +49,7 @@ def show(
     from swarm.cli.desk import ask  # noqa: PLC0415
     from swarm.runtime.regime.promotion import overview  # noqa: PLC0415
 
-    found = ask(home, lambda database: overview(database, _name(chain), _name(limits)))
+    found = ask(home, lambda database: overview(database, name_of(chain), name_of(limits)))
     if not output.for_people:
         show_one("Capital", found, output)
         return
@@ -98,13 +98,13 @@ def step(
     if not reason.strip() or len(reason) > REASON_MOST:
         raise Usage(f"--reason has {len(reason)} characters; 1 to {REASON_MOST} are wanted")
     asked = Asked(
-        strategy=_name(strategy),
+        strategy=name_of(strategy),
         to=_rung(to),
         reason=reason,
         by=me(),
         stream=stream or strategy,
         objective=objective or strategy,
-        chain=_name(chain),
+        chain=name_of(chain),
         now=time.time_ns(),
     )
 
@@ -135,7 +135,8 @@ def _rung(text: str) -> Rung:
     return names[word]
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """A strategy's, an objective's or a chain's name as it was typed. Raises `Usage`."""
     if not text.strip() or len(text) > NAME_MOST or not text.isprintable():
         raise Usage(f"{line(text[:40])!r} is no name; 1 to {NAME_MOST} visible characters are")
     return text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from swarm.cli.capital import name_of
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home, Output
 from swarm.cli.output import Column, Form, emit, line, say, show
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 TICK_MOST = 2**62
 WHAT_MOST = 10_000
-NAME_MOST = 200
 In = Annotated[str, Parameter(name="--regime", help="The regime whose ledger it is.")]
 Objective = Annotated[str, Parameter(help="The ledger of trials; default: the strategy.")]
 FINDINGS = (
@@ -56,7 +56,7 @@ def tried(
     from swarm.cli.desk import ask  # noqa: PLC0415
     from swarm.runtime.regime.excess import add, read  # noqa: PLC0415
 
-    name, of, label = _name(strategy), _name(objective or strategy), _hidden(regime)
+    name, of, label = name_of(strategy), name_of(objective or strategy), _hidden(regime)
     if not what.strip() or len(what) > WHAT_MOST or "\0" in what:
         raise Usage(f"--what has {len(what)} characters; 1 to {WHAT_MOST} are wanted")
     showed = read(file)
@@ -94,7 +94,7 @@ def look(
     from swarm.cli.desk import ask  # noqa: PLC0415
     from swarm.runtime.regime.looks import announce, take  # noqa: PLC0415
 
-    name, label = _name(objective), str(_hidden(regime))
+    name, label = name_of(objective), str(_hidden(regime))
     if at is not None:
         if not 0 <= at <= TICK_MOST:
             raise Usage(f"--at is {at}; a tick from 0 is wanted")
@@ -128,9 +128,3 @@ def _hidden(text: str) -> Regime:
         names = ", ".join(str(one) for one in HIDDEN)
         raise Usage(f"--regime is {line(text[:40])!r}; {names} have a ledger")
     return found
-
-
-def _name(text: str) -> str:
-    if not text.strip() or len(text) > NAME_MOST or not text.isprintable():
-        raise Usage(f"{line(text[:40])!r} is no name; 1 to {NAME_MOST} visible characters are")
-    return text

@@ -145,6 +145,15 @@ async def test_a_word_on_the_limits_is_true_false_or_not_said(desk, database):
     assert sorted(await words(database, "kill-drill")) == [("dark", False), ("paper", True)]
 
 
+async def test_a_released_strategy_has_a_word_before_its_first_step_up_the_ladder(desk, database):
+    path = await desk.opened()
+    state = path.state
+    state.ledger.rungs.clear()
+    state.see(happened.RungSet(strategy="retired", rung=Rung.SHADOW, at_ns=desk.now))
+    await Proving(database, "test").limits(state)
+    assert sorted(await words(database)) == [("drift", True), ("mean", True), ("retired", True)]
+
+
 async def test_slippage_of_real_fills_stops_growth(desk):
     """From the venue's reports over the measures to the gate: 50 ticks on 10,000 are 5,000 ppm."""
     path = await desk.opened()

@@ -34,7 +34,7 @@ from swarm.runtime.regime.looks import observed
 LIMITS_SEEN = "regime-limits"
 """The kind of control evidence that says whether a strategy kept the limits of its regime."""
 FRESH_NS = 5 * 60 * 1_000_000_000
-"""An older word on the limits is none, where no limit set says otherwise."""
+"""An older word on the limits is none."""
 SPREAD_LEAST = 20  #: observations that a standard deviation needs
 SENTENCES = {
     LadderReason.TOO_FEW_OBSERVATIONS: "observations at this rung in the regime that is active",

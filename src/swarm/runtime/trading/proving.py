@@ -30,10 +30,11 @@ class Proving:
         self._said: dict[str, tuple[bool, float]] = {}
 
     async def limits(self, state: TradingState) -> None:
-        """Whether every strategy on the ladder keeps the limits of the regime that is active.
+        """Whether every strategy keeps the limits of the regime that is active.
 
-        At once when that changes, else every two minutes. What is not known is not said: a gate
-        that hears nothing waits.
+        Those that are released count too: the first step up the ladder needs this word. At once
+        when it changes, else every two minutes. What is not known is not said: a gate that hears
+        nothing waits.
         """
         ledger, now = state.ledger, state.clock()
         if ledger.regime is None or not state.limits.fresh(ledger.regime[1], now):
@@ -42,7 +43,8 @@ class Proving:
         broken = [one for one in found if one.found is not None]
         if found and not broken:
             return
-        for strategy in ledger.rungs:
+        released = {strategy for strategy, _ in state.limits.releases}
+        for strategy in sorted(released | ledger.rungs.keys()):
             was, at = self._said.get(strategy, (None, float("-inf")))
             if was == (not broken) and time.monotonic() - at < SAY_EVERY:
                 continue
