@@ -79,6 +79,8 @@ async def test_a_month_goes_as_the_contract_says(tmp_path, seed):
     assert (gone.day, back.day) == (OUT_DAY, OUT_DAY)
     assert "0 differences" in compared.text
     assert not month.path.state.ledger.breaks
+    assert await month.path.agree() == (), "what it says it holds is what the venue says"
+    assert all(day.equity is not None for day in month.days)
     # Caution is caution: in stress the desk is defensive and holds a quarter at most.
     stressed = next(day for day in month.days if day.truth == "stressed-liquidity")
     assert stressed.posture == "defensive"

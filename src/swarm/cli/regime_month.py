@@ -83,7 +83,7 @@ def _day(desk: Desk, number: int) -> dict[str, Any]:
         "posture": day.posture,
         "rungs": " ".join(f"{name}:{rung}" for name, rung in day.rungs.items()),
         "shares": " ".join(f"{share:.2%}" for share in day.shares.values()),
-        "equity": f"{day.equity / 1_000_000:,.0f}",
+        "equity": "unknown" if day.equity is None else f"{day.equity / 1_000_000:,.0f}",
         "drawdown": f"-{day.drawdown_ppm / 10_000:.2f} %",
         "orders": f"{day.accepted}/{day.accepted + day.refused}",
     }

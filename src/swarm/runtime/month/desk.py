@@ -15,12 +15,12 @@ from swarm.adapters.paper.exchange import PaperExchange
 from swarm.adapters.paper.rules import PaperRules
 from swarm.adapters.paper.venue import PaperVenue
 from swarm.ports.gate_records import GateRecord, GateRecords
-from swarm.ports.venue import ReportKind
 from swarm.regime.capital import freeze
 from swarm.regime.capital.allocation import AllocationRule, Situation, allocate, nothing
 from swarm.regime.capital.ladder import LadderReason, LadderRule, RungEvidence
 from swarm.regime.controls import events as happened
 from swarm.regime.controls.decision import Ruling
+from swarm.regime.controls.measures import Measures
 from swarm.regime.controls.order import Side
 from swarm.regime.engine.params import EngineParams
 from swarm.regime.engine.record import RegimeRecord, record
@@ -30,7 +30,18 @@ from swarm.regime.limits.by_regime import Metrics
 from swarm.regime.limits.limit_set import LimitSet
 from swarm.regime.nouns import HIDDEN, Posture, Regime
 from swarm.runtime.month.experts import EXPERTS, GIVEN_UP, Stance, look
-from swarm.runtime.month.market import BARS, DAY_NS, OPEN_NS, SYMBOL, Bar, Market, learned
+from swarm.runtime.month.market import (
+    BAR_NS,
+    BARS,
+    DAY_NS,
+    OPEN_NS,
+    SYMBOL,
+    Bar,
+    Market,
+    learned,
+)
+from swarm.runtime.trading import telling
+from swarm.runtime.trading.counted import CountedVenue
 from swarm.runtime.trading.kill_file import KillFile
 from swarm.runtime.trading.path import OrderPath
 from swarm.runtime.trading.state import TradingState
@@ -43,7 +54,6 @@ FREEZE_LEAST_NS = DAY_NS
 PROBE_BARS = 40  #: that one percent has to hold out after a freeze
 WINDOW_BARS = 12  #: each morning's explicit window for resuming
 HALF_SPREAD, THIN_SPREAD = 1, 14
-FILLS_MEASURED, ASKS_MEASURED = 20, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +76,7 @@ class Day:
     posture: str = ""
     rungs: dict[str, str] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
-    equity: int = 0
+    equity: int | None = None  #: micro-units; None: something held has no price
     drawdown_ppm: int = 0
     accepted: int = 0
     refused: int = 0
@@ -96,34 +106,32 @@ class Desk:
         self.days: list[Day] = []
         self._params, self._engine = params, empty(1, params)
         self._dice = random.Random(f"desk {seed}")  # noqa: S311 - a seeded draw, no secret
-        out = OPEN_NS + OUT_DAY * DAY_NS + OUT_FROM * (DAY_NS // 288)
+        out = OPEN_NS + OUT_DAY * DAY_NS + OUT_FROM * BAR_NS
         self.exchange = PaperExchange(
-            [SYMBOL], PaperRules(outages=((out, out + OUT_BARS * (DAY_NS // 288)),))
+            [SYMBOL], PaperRules(outages=((out, out + OUT_BARS * BAR_NS),))
         )
         self.limits = in_force(_limits())
+        self.measures = Measures(capital=MICRO_EQUITY)
+        venue = PaperVenue("paper", self.exchange, lambda: self.now)
         self.path = OrderPath(
             TradingState(
                 limits=self.limits,
                 roster=PEOPLE,
-                venues={"paper": PaperVenue("paper", self.exchange, lambda: self.now)},
+                venues={"paper": CountedVenue(venue, self._asked)},
                 records=records,
                 kill_file=KillFile(folder / "kills"),
                 clock=lambda: self.now,
+                measures=self.measures,
             )
         )
         self.stances = {expert.name: Stance(expert) for expert in EXPERTS}
         self._given_up: list[list[float]] = [[] for _ in range(GIVEN_UP)]
         self._before = nothing(EXPERTS)
         self.latch = freeze.FreezeLatch()
-        self._proof = freeze.ResumeProof()
         self._clean = 0
         self._price = 0
         self._quotes: list[str] = []
-        self.held = dict.fromkeys(self.stances, 0)
-        self._cash, self._opening = MICRO_EQUITY, MICRO_EQUITY
-        self._reports = self._orders = 0
-        self._slips: list[float] = []
-        self._failed: list[bool] = []
+        self._orders = 0
         self._silent = False
 
     # --- one bar ---------------------------------------------------------------------------------
@@ -131,15 +139,16 @@ class Desk:
     async def live(self, bar: Bar) -> None:
         """Everything that happens at the end of one bar."""
         if bar.number == 0:
-            self._begin(bar)
+            self.days.append(Day(day=bar.day, truth=bar.truth))
             if not self.path.state.opened:
                 await self.path.open()
         self.now = bar.at_ns
         ret = math.log(bar.price / self._price) if self._price else math.nan
         self._price = bar.price
         self._quote(bar)
+        await telling.market(self.path.state)
         seen = self._regime(bar, ret)
-        metrics = self._measure()
+        metrics = self.measures.metrics(self.path.state.ledger, self.limits, seen.id, self.now)
         broken = self.limits.verify(seen.id, metrics, self.now)
         self._freeze(bar, broken_count=len(broken), why=[one.sentence for one in broken])
         if not math.isnan(ret):
@@ -150,9 +159,8 @@ class Desk:
         await self._follow(bar)
         self._close(bar, seen, metrics)
 
-    def _begin(self, bar: Bar) -> None:
-        self._opening = self.equity
-        self.days.append(Day(day=bar.day, truth=bar.truth))
+    def _asked(self, failed: bool) -> None:  # noqa: FBT001 - as the venue says it
+        self.measures.asked(self.now, failed=failed)
 
     def _quote(self, bar: Bar) -> None:
         half = THIN_SPREAD if bar.day == THIN_DAY else HALF_SPREAD
@@ -172,37 +180,20 @@ class Desk:
         return record(self._engine, 0, self._params)
 
     @property
-    def equity(self) -> int:
-        """Cash and positions at their mark, micro-units."""
-        return self._cash + sum(self.held.values()) * self._price * CENT
-
-    def _measure(self) -> Metrics:
-        fall = max(0, self._opening - self.equity)
-        slips = self._slips[-FILLS_MEASURED:]
-        asked = self._failed[-ASKS_MEASURED:]
-        gross = sum(abs(lots) for lots in self.held.values()) * self._price * CENT
-        return Metrics(
-            at_ns=self.now,
-            drawdown_ppm=fall * 1_000_000 // self._opening,
-            exposure=gross,
-            concentration_ppm=0,
-            slippage_ppm=round(sum(slips) / len(slips)) if slips else 0,
-            impact_ppm=0,
-            rejects_ppm=0,
-            errors_ppm=sum(asked) * 1_000_000 // len(asked) if asked else 0,
-        )
+    def equity(self) -> int | None:
+        """Capital and what positions have made since, micro-units."""
+        return self.measures.equity(self.limits)
 
     # --- freezing, climbing, allocating ----------------------------------------------------------
 
     def _freeze(self, bar: Bar, *, broken_count: int, why: list[str]) -> None:
         health = freeze.Health(
-            opening_equity=self._opening, equity=self.equity, breaches=broken_count
+            opening_equity=self.measures.opening, equity=self.equity, breaches=broken_count
         )
         before = self.latch
         if trips := freeze.tripped(health):
             self.latch = freeze.trip(before, trips, self.now, FREEZE_LEAST_NS)
-            self._proof, self._clean = freeze.ResumeProof(), 0
-            self._slips.clear()
+            self._clean = 0
             if not before.trips or before.probing is not None:
                 self._say(bar, "freeze", f"{', '.join(sorted(trips))}: {'; '.join(why)}")
             return
@@ -211,13 +202,14 @@ class Desk:
         # Nothing is proven by nobody: one percent counts from when somebody stands on it.
         if before.probing is None or any(one.rung for one in self.stances.values()):
             self._clean += 1
-        opened = self.now if bar.number < WINDOW_BARS else None
-        window = (opened, opened + 1) if opened is not None else None
+        opens = OPEN_NS + bar.day * DAY_NS
         proven = self.now if self._clean >= PROBE_BARS else None
-        self._proof = freeze.ResumeProof(
-            window=window, shadow_passed=proven, one_percent_passed=proven
+        proof = freeze.ResumeProof(
+            window=(opens, opens + (WINDOW_BARS + 1) * BAR_NS),
+            shadow_passed=proven,
+            one_percent_passed=proven,
         )
-        self.latch, _ = freeze.resume(before, self._proof, self.now)
+        self.latch, _ = freeze.resume(before, proof, self.now)
         if self.latch != before:
             self._clean = 0
             probing = bool(self.latch.trips)
@@ -265,13 +257,6 @@ class Desk:
     def _tell_gate(self, seen: RegimeRecord, metrics: Metrics) -> None:
         see: Callable[[happened.LedgerEvent], None] = self.path.state.see
         now = self.now
-        see(happened.Marked(symbol=SYMBOL, price=self._price, at_ns=now))
-        if not self.exchange.rules.out(now):
-            see(
-                happened.StatusSeen(
-                    venue="paper", symbol=SYMBOL, in_session=True, halted=False, at_ns=now
-                )
-            )
         see(happened.RegimeSeen(regime=seen.id, at_ns=now))
         see(happened.MetricsSeen(metrics=metrics))
         for name, stance in self.stances.items():
@@ -279,8 +264,9 @@ class Desk:
 
     async def _trade(self, bar: Bar) -> None:
         for name, share in zip(self._before.names, self._before.capital_shares, strict=True):
-            wanted = self.stances[name].side * int(share * self._opening / (self._price * CENT))
-            lots = wanted - self.held[name]
+            worth = share * self.measures.opening
+            wanted = self.stances[name].side * int(worth / (self._price * CENT))
+            lots = wanted - self.path.state.ledger.strategies.cell(name, SYMBOL).held
             if lots:
                 await self._order(bar, name, lots)
 
@@ -292,12 +278,10 @@ class Desk:
             f"o-{self._orders}", strategy=name, side=side, quantity=abs(lots), price=limit,
             symbol=SYMBOL, made_ns=self.now, account=name,
         )  # fmt: skip
-        silent = self.exchange.rules.out(self.now)
         decision = await self.path.submit(order)
         day = self.days[-1]
         if decision.ruling is Ruling.ACCEPT:
             day.accepted += 1
-            self._failed.append(silent)
             return
         day.refused += 1
         if day.refused == 1:
@@ -306,7 +290,6 @@ class Desk:
 
     async def _follow(self, bar: Bar) -> None:
         self.now += 1_000_000
-        self.exchange.advance(self.now)
         silent = bool(await self.path.follow())
         if silent is not self._silent:
             self._say(bar, "venue", "paper does not answer" if silent else "paper answers again")
@@ -314,17 +297,8 @@ class Desk:
             found = await self.path.agree()
             self._say(bar, "venue", f"books compared: {len(found)} differences")
         self._silent = silent
-        for report in self.exchange.reports[self._reports :]:
-            if report.kind is ReportKind.FILLED:
-                self._fill(report.order, report.quantity, report.price)
-        self._reports = len(self.exchange.reports)
-
-    def _fill(self, order: str, quantity: int, price: int) -> None:
-        asked = self.path.state.ledger.orders[order].order
-        signed = quantity if asked.side is Side.BUY else -quantity
-        self.held[asked.strategy] += signed
-        self._cash -= signed * price * CENT
-        self._slips.append(abs(price - self._price) * 1_000_000 / self._price)
+        self.now += self.measures.settle_ns
+        await telling.market(self.path.state)
 
     def _close(self, bar: Bar, seen: RegimeRecord, metrics: Metrics) -> None:
         day = self.days[-1]
