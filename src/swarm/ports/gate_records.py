@@ -18,11 +18,15 @@ from swarm.regime.controls.order import TradeOrder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What the gate was asked and what it answered. order: None when it could not be read."""
+    """What the gate was asked and what it answered.
+
+    order: None when it could not be read.    mid: the price in ticks; None when nobody knew it.
+    """
 
     decision: GateDecision
     order: TradeOrder | None
     said: str = ""
+    mid: int | None = None
 
 
 GateRecord = Decided | LedgerEvent

@@ -176,8 +176,8 @@ def trade_order(id_: str = "o-1", **given: Any) -> TradeOrder:
 
 
 def sent(order: TradeOrder | None = None, at_ns: int = NOON) -> happened.Sent:
-    """The event of an order that passed."""
-    return happened.Sent(order=order or trade_order(), at_ns=at_ns)
+    """The event of an order that passed at the reference."""
+    return happened.Sent(order=order or trade_order(), at_ns=at_ns, mid=10_000)
 
 
 def filled(order: str, quantity: int, execution: str = "x1", **given: Any) -> happened.Filled:

@@ -92,7 +92,7 @@ def test_the_monitor_finds_what_the_gate_could_not_see():
     assert len(subjects(ledger(held), held, NOON + 61 * SECOND)) == 7
     loss = happened.MetricsSeen(metrics=metrics(drawdown_ppm=15_001))
     assert subjects(ledger(held, loss), held) == {"limit:drawdown_ppm"}
-    odd = happened.Adopted(account="main", symbol="GONE", position=-5, at_ns=NOON)
+    odd = happened.Adopted(account="main", symbol="GONE", position=-5, price=10, at_ns=NOON)
     assert subjects(ledger(held, odd), held) == {"value:GONE"}
 
 

@@ -281,7 +281,7 @@ def test_an_instrument_that_was_never_priced_or_spoken_of_is_refused():
 
 
 def test_a_position_that_nobody_can_value_stops_growth_everywhere():
-    adopted = happened.Adopted(account="main", symbol="GONE", position=5, at_ns=NOON)
+    adopted = happened.Adopted(account="main", symbol="GONE", position=5, price=10, at_ns=NOON)
     assert "ValueUnknown" in {one.reason for one in judge(events=[adopted]).refusals}
 
 

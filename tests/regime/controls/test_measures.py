@@ -93,7 +93,7 @@ def test_refusals_and_errors_are_shares_of_at_least_twenty():
     for number in range(4):
         story.tell(happened.Closed(order=f"o-{number}", reason="refused", at_ns=NOON))
     story.tell(happened.Closed(order="o-5", reason="cancelled", at_ns=NOON))
-    story.measures.asked(NOON, failed=True)
+    story.tell(happened.Unanswered(venue="paper", at_ns=NOON))
     found = story.metrics()
     assert found.rejects_ppm == 100_000
     assert found.errors_ppm == 50_000, "one of one is no share: one of twenty"

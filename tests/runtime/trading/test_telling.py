@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from swarm.adapters.paper.rules import PaperRules
+from swarm.adapters.paper.venue import PaperVenue
 from swarm.adapters.postgres.store.regime.rungs import RungChange, Rungs
 from swarm.adapters.postgres.store.regime.states import RegimeStates, SavedState
 from swarm.adapters.postgres.store.trading.evidence import ControlEvidences
@@ -101,7 +102,8 @@ def test_a_day_that_nobody_knows_is_not_invented(tmp_path, text):
 
 async def test_unanswered_orders_and_cancellations_are_counted_and_readings_are_not(desk):
     told = []
-    venue = CountedVenue(desk.path().state.venues["paper"], told.append)
+    plain = PaperVenue("paper", desk.exchange, desk.clock)
+    venue = CountedVenue(plain, lambda name, failed: told.append((name, failed)))
     await venue.submit(trade_order())
     desk.exchange.rules = PaperRules(outages=((0, 2**62),))
     for reading in (venue.books(), venue.market(), venue.reports(0)):
@@ -109,7 +111,7 @@ async def test_unanswered_orders_and_cancellations_are_counted_and_readings_are_
     await venue.submit(trade_order("o-2"))
     await venue.cancel(["o-1"])
     await venue.cancel_all()
-    assert (venue.name, told) == ("paper", [False, True, True, True])
+    assert told == [("paper", one) for one in (False, True, True, True)]
 
 
 async def words(database, kind="regime-limits"):
@@ -157,9 +159,6 @@ async def test_a_released_strategy_has_a_word_before_its_first_step_up_the_ladde
 async def test_slippage_of_real_fills_stops_growth(desk):
     """From the venue's reports over the measures to the gate: 50 ticks on 10,000 are 5,000 ppm."""
     path = await desk.opened()
-    path.state.measures.take_in(
-        happened.Marked(symbol="ACME", price=10_000, at_ns=desk.now), path.state.ledger
-    )
     desk.exchange.quote("ACME", Side.SELL, 10_050, 10, desk.now)
     assert (await path.submit(trade_order(price=10_050))).ruling is Ruling.ACCEPT
     await path.follow()

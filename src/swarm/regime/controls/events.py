@@ -11,10 +11,14 @@ from swarm.regime.nouns import Regime, Rung
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """An order passed the gate. It counts from here on, sent or not (RTS 6 Article 15(2))."""
+    """An order passed the gate. It counts from here on, sent or not (RTS 6 Article 15(2)).
+
+    mid: the price in ticks at the decision, which its cost is held against; None when unknown.
+    """
 
     order: TradeOrder
     at_ns: int
+    mid: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,14 @@ class Messaged:
 
     venue: str
     symbol: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """A venue did not answer an order or a cancellation."""
+
+    venue: str
     at_ns: int
 
 
@@ -179,11 +191,15 @@ class Doubted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
-    """A position in lots that was there before the ledger began, or that a person accepted."""
+    """A position in lots that a person accepted from the venues' books.
+
+    price: in ticks; what came or went was worth it then, so that accepting neither wins nor loses.
+    """
 
     account: str
     symbol: str
     position: int
+    price: int
     at_ns: int
 
 
@@ -197,7 +213,7 @@ class ExceptionUsed:
 
 
 LedgerEvent = (
-    Sent | Filled | Closed | Messaged | Marked | StatusSeen | Located | RegimeSeen | MetricsSeen
-    | RungSet | Tripped | ReEnabled | Killed | KillLifted | Broken | BreakCleared | Doubted
-    | Adopted | ExceptionUsed
+    Sent | Filled | Closed | Messaged | Unanswered | Marked | StatusSeen | Located | RegimeSeen
+    | MetricsSeen | RungSet | Tripped | ReEnabled | Killed | KillLifted | Broken | BreakCleared
+    | Doubted | Adopted | ExceptionUsed
 )  # fmt: skip

@@ -84,6 +84,7 @@ class Ledger:
             happened.Filled: self._filled,
             happened.Closed: self._closed,
             happened.Messaged: self._messaged,
+            happened.Unanswered: self._unanswered,
             happened.Marked: self._marked,
             happened.StatusSeen: self._status_seen,
             happened.Located: self._located,
@@ -186,6 +187,9 @@ class Ledger:
     def _messaged(self, event: happened.Messaged) -> None:
         self._beat(event.venue, event.symbol, event.at_ns)
 
+    def _unanswered(self, event: happened.Unanswered) -> None:
+        """Only its share among all requests counts, and that is measured beside the ledger."""
+
     def _beat(self, venue: str, symbol: str, at_ns: int) -> None:
         instrument = self._instruments.get(symbol)
         limits = self._limits.venues.get(venue) if self._limits else None
@@ -280,6 +284,10 @@ class Ledger:
             del self.doubts[event.venue]
 
     def _adopted(self, event: happened.Adopted) -> None:
-        cell = self.accounts.cells[event.account, event.symbol]
-        change = event.position - cell.held
+        change = event.position - self.accounts.cell(event.account, event.symbol).held
         self.accounts.change(event.account, event.symbol, Side.BUY, working=0, held=change)
+        # Whose it was is known only where one strategy alone traded it in that account.
+        traded = [one.order for one in self.orders.values() if one.order.symbol == event.symbol]
+        mine = {one.strategy for one in traded if one.account == event.account}
+        for strategy in mine if len(mine) == 1 else ():
+            self.strategies.change(strategy, event.symbol, Side.BUY, working=0, held=change)

@@ -1,7 +1,8 @@
 """What trading costs and loses, measured from its own events. Controls 11 and 15.
 
 The gate holds these against the limits of the regime before each order, and the monitor beside it.
-A restart begins new windows; the day's opening equity is told to it, or a loss would be forgotten.
+The same events give the same measures: a restart replays what was recorded, so that it hides no
+breach. The day's opening equity is told to it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from swarm.regime.controls.books import FIRM
-from swarm.regime.controls.events import Closed, Filled, LedgerEvent, Marked, Sent
+from swarm.regime.controls.events import (
+    Adopted,
+    Closed,
+    Filled,
+    LedgerEvent,
+    Marked,
+    Sent,
+    Unanswered,
+)
 from swarm.regime.controls.ledger import Ledger
 from swarm.regime.controls.order import TradeOrder
 from swarm.regime.limits.by_regime import Metrics
@@ -21,6 +30,8 @@ from swarm.regime.nouns import Regime
 
 LEAST: Final = 20
 """Shares of orders and requests are of so many at least: one refusal among two says nothing."""
+LATEST: Final = 60 * SECOND
+"""A price that comes so long after it was due shows what the market did, not what we left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +72,32 @@ class Measures:
             self._marked(event)
         elif isinstance(event, Sent):
             self._count(event.at_ns, sent=1)
-            if event.order.symbol in self._mids:
-                self._decided[event.order.id] = self._mids[event.order.symbol]
+            if event.mid is not None:
+                self._decided[event.order.id] = event.mid
         elif isinstance(event, Filled):
             self._filled(event, ledger.orders[event.order].order)
         elif isinstance(event, Closed) and event.reason == "refused":
             self._count(event.at_ns, refused=1)
+        elif isinstance(event, Unanswered):
+            self._count(event.at_ns, failed=1)
+        elif isinstance(event, Adopted):
+            cells = ledger.accounts.cells.items()
+            held = sum(cell.held for (_, symbol), cell in cells if symbol == event.symbol)
+            self._spent[event.symbol] += (held - self._held[event.symbol]) * event.price
+            self._held[event.symbol] = held
         if isinstance(event, Filled | Closed) and ledger.orders[event.order].closed:
             self._decided.pop(event.order, None)
 
-    def asked(self, at_ns: int, *, failed: bool) -> None:
-        """One order or cancellation to a venue, and whether nobody answered."""
-        self._count(at_ns, asked=1, failed=int(failed))
+    def asked(self, at_ns: int) -> None:
+        """One order or cancellation to a venue, answered or not."""
+        self._count(at_ns, asked=1)
+
+    def settles(self, event: Marked) -> bool:
+        """Whether this price shows what a trade of ours left."""
+        return any(
+            one.order.symbol == event.symbol and one.due_ns <= event.at_ns <= one.due_ns + LATEST
+            for one in self._waiting
+        )
 
     def equity(self, limits: LimitsInForce) -> int | None:
         """Capital and what positions have made since; None while something held has no price."""
@@ -99,7 +124,7 @@ class Measures:
             slippage_ppm=_share(sums["cost"], sums["base"]),
             impact_ppm=_share(sums["moved"], sums["moved_base"]),
             rejects_ppm=_share(sums["refused"], max(LEAST, sums["sent"], sums["refused"])),
-            errors_ppm=_share(sums["failed"], max(LEAST, sums["asked"])),
+            errors_ppm=_share(sums["failed"], max(LEAST, sums["asked"], sums["failed"])),
         )
 
     def _drawdown(self, limits: LimitsInForce, now_ns: int) -> int | None:
@@ -122,6 +147,8 @@ class Measures:
             if trade.order.symbol != event.symbol or trade.due_ns > event.at_ns:
                 left.append(trade)
                 continue
+            if event.at_ns > trade.due_ns + LATEST:
+                continue
             moved = trade.order.side.sign * (event.price - trade.mid) * trade.quantity
             self._count(event.at_ns, moved=moved, moved_base=abs(trade.mid) * trade.quantity)
         self._waiting = left
@@ -132,7 +159,7 @@ class Measures:
         self._spent[order.symbol] += signed * event.price
         mid = self._decided.get(order.id)
         if mid is None:
-            return  # decided before a restart: what the price was then is not known any more
+            return  # nobody knew the price when it was decided
         self._count(event.at_ns, cost=signed * (event.price - mid), base=abs(mid) * event.quantity)
         due = event.at_ns + self.settle_ns
         self._waiting.append(_Trade(due, order, event.quantity, mid))
@@ -141,6 +168,7 @@ class Measures:
         second = at_ns // SECOND
         if not self._seconds or self._seconds[-1][0] < second:
             self._seconds.append((second, Counter()))
+            self._expire(at_ns)
         # What comes a little late counts in the newest second: it leaves the window no sooner.
         self._seconds[-1][1].update(more)
         self._sums.update(more)

@@ -41,7 +41,6 @@ from swarm.runtime.month.market import (
     learned,
 )
 from swarm.runtime.trading import telling
-from swarm.runtime.trading.counted import CountedVenue
 from swarm.runtime.trading.kill_file import KillFile
 from swarm.runtime.trading.path import OrderPath
 from swarm.runtime.trading.state import TradingState
@@ -117,7 +116,7 @@ class Desk:
             TradingState(
                 limits=self.limits,
                 roster=PEOPLE,
-                venues={"paper": CountedVenue(venue, self._asked)},
+                venues={"paper": venue},
                 records=records,
                 kill_file=KillFile(folder / "kills"),
                 clock=lambda: self.now,
@@ -158,9 +157,6 @@ class Desk:
         await self._trade(bar)
         await self._follow(bar)
         self._close(bar, seen, metrics)
-
-    def _asked(self, failed: bool) -> None:  # noqa: FBT001 - as the venue says it
-        self.measures.asked(self.now, failed=failed)
 
     def _quote(self, bar: Bar) -> None:
         half = THIN_SPREAD if bar.day == THIN_DAY else HALF_SPREAD

@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class CountedVenue:
-    """Another venue, and `told` about each order and cancellation: True when nobody answered."""
+    """Another venue. told: by name, of each order and cancellation; True: nobody answered."""
 
-    def __init__(self, venue: Venue, told: Callable[[bool], None]) -> None:
+    def __init__(self, venue: Venue, told: Callable[[str, bool], None]) -> None:
         self._venue = venue
         self._told = told
 
@@ -53,5 +53,5 @@ class CountedVenue:
 
     async def _counted(self, request: Awaitable[T]) -> T:
         said = await request
-        self._told(isinstance(said, Unreachable))
+        self._told(self.name, isinstance(said, Unreachable))
         return said

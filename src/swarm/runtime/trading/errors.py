@@ -1,8 +1,15 @@
-"""What the order path refuses. Codes SWM680 to SWM689."""
+"""What the order path refuses. Codes SWM679 to SWM689."""
 
 from __future__ import annotations
 
 from swarm.contract.errors import Refused, Unavailable
+
+
+class BooksUnread(Unavailable):
+    """What a person accepts is what the venues' books say, and they cannot be read or valued."""
+
+    code = "SWM679"
+    remedy = "Try again once the venue that the message names answers; the token lasts."
 
 
 class KillFileUnreadable(Refused):

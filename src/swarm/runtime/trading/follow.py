@@ -16,6 +16,7 @@ _CLOSED = {
     ReportKind.REJECTED: "refused",
     ReportKind.REPLACED: "replaced",
 }
+WHOLE = "*"  #: the venue of a break that concerns them all
 _TRIES = 5  #: reports go on while books are read; so often both are read until they fit
 
 
@@ -83,28 +84,37 @@ def _known_again(state: TradingState, venue: str, order: str) -> None:
 async def agree(state: TradingState) -> tuple[Difference, ...]:
     """Compare with the books of every venue, which are the truth; what differs is a break.
 
+    One that we never sent is cancelled there.
+    """
+    found = await differences(state)
+    for name, difference in found:
+        state.break_books(name, difference.sentence)
+        if difference.kind is DifferenceKind.UNKNOWN:
+            await state.venues[name].cancel([difference.subject])
+    await state.catch_up()
+    return tuple(one for _, one in found)
+
+
+async def differences(state: TradingState) -> list[tuple[str, Difference]]:
+    """What differs now, with the venue, or `*` for a position.
+
     An order of ours that a venue does not know is closed once it cannot be on its way any more.
-    One that we never sent is cancelled there. Positions are compared when every venue answers.
+    Positions are compared when every venue answers.
     """
     books = await _books(state)
-    found: list[Difference] = []
+    found: list[tuple[str, Difference]] = []
     for name, said in books.items():
         if said is None:
             continue
         working = {one.order: one.remaining for one in said.working}
         await _settle_doubts(state, name, working)
-        for difference in reconcile.orders(state.ledger, name, working, _in_flight(state, name)):
-            found.append(difference)
-            state.break_books(name, difference.sentence)
-            if difference.kind is DifferenceKind.UNKNOWN:
-                await state.venues[name].cancel([difference.subject])
+        differing = reconcile.orders(state.ledger, name, working, _in_flight(state, name))
+        found += [(name, one) for one in differing]
     answered = [said for said in books.values() if said is not None]
     if len(answered) == len(state.venues):
-        for difference in reconcile.positions(state.ledger, _positions(answered)):
-            found.append(difference)
-            state.break_books("*", difference.sentence)
-    await state.catch_up()
-    return tuple(found)
+        held = reconcile.positions(state.ledger, _positions(answered))
+        found += [(WHOLE, one) for one in held]
+    return found
 
 
 async def _books(state: TradingState) -> dict[str, VenueBooks | None]:
@@ -115,10 +125,15 @@ async def _books(state: TradingState) -> dict[str, VenueBooks | None]:
             if (held := books[name]) is not None and held.seq == state.cursors.get(name, 0):
                 continue
             books[name] = None
-            if await _follow(state, venue) and not isinstance(
-                said := await venue.books(), Unreachable
-            ):
-                books[name] = said if said.seq == state.cursors.get(name, 0) else None
+            if not await _follow(state, venue):
+                continue
+            seen = state.cursors.get(name, 0)
+            said = await venue.books()
+            if isinstance(said, Unreachable):
+                continue
+            if said.seq < seen:
+                state.break_books(name, f"it has {said.seq} reports, and told us {seen}")
+            books[name] = said if said.seq == state.cursors.get(name, 0) else None
         if all(said is not None for said in books.values()):
             break
     return books

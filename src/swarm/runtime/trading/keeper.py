@@ -15,6 +15,7 @@ import structlog
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.trading.chain import GateChain
 from swarm.adapters.postgres.store.trading.limit_sets import LimitSets
+from swarm.adapters.postgres.store.trading.tenure import Tenure
 from swarm.contract.errors import SwarmError, Unavailable
 from swarm.regime.controls import stop_checks
 from swarm.regime.controls.events import Killed, RegimeSeen
@@ -23,7 +24,6 @@ from swarm.regime.limits.in_force import LimitsInForce
 from swarm.regime.nouns import Regime
 from swarm.runtime.events import Event
 from swarm.runtime.trading import loading, telling, venues
-from swarm.runtime.trading.counted import CountedVenue
 from swarm.runtime.trading.door import Door
 from swarm.runtime.trading.kill import carry_out, working
 from swarm.runtime.trading.kill_file import KillFile
@@ -65,6 +65,7 @@ class TradingKeeper:
         self._venues, self._announce = venues.bound(settings, folder), announce
         self._watching = Watching(place, venues.sockets(settings, folder), self._alerted)
         self._door = Door(place.door, settings.roster(), self._said)
+        self._where = f"{me} in {folder.resolve()}"
         self._why = ""
         self._news: asyncio.Queue[tuple[str, str, str]] = asyncio.Queue(NEWS_MOST)
 
@@ -88,9 +89,12 @@ class TradingKeeper:
     async def _keep_open(self, database: Database) -> None:
         while True:
             try:
-                await self._trade(database)
-            except (SwarmError, OSError) as error:
-                self._closed(f"{getattr(error, 'code', '')} {error}".strip())
+                async with Tenure(database, self._settings.chain, self._where) as tenure:
+                    await self._trade(database, tenure)
+            except SwarmError as error:
+                self._closed(f"{error.code} {error.message}. {error.fix}")
+            except OSError as error:
+                self._closed(str(error))
             except Exception as error:
                 # A fault of ours stops trading and nothing else: what is live stays protected.
                 why = f"{type(error).__name__}: {error}"
@@ -105,7 +109,7 @@ class TradingKeeper:
             log.warning(Event.TRADING_CLOSED, detail=why)
         self._why = why
 
-    async def _trade(self, database: Database) -> None:
+    async def _trade(self, database: Database, tenure: Tenure) -> None:
         """Open the path and keep it fed until something ends it."""
         roster = self._settings.roster()
         held, signature = await loading.newest(database, self._settings.limits, roster)
@@ -127,6 +131,7 @@ class TradingKeeper:
             asyncio.create_task(self._follow(path), name="venues"),
             asyncio.create_task(self._kills(state, proving), name="kills"),
             asyncio.create_task(self._ask_store(path, database, proving), name="store"),
+            asyncio.create_task(self._stay(tenure), name="tenure"),
         ]
         told_to_stop = False
         try:
@@ -158,14 +163,10 @@ class TradingKeeper:
             settle_ns=_ns(settings.impact_after),
         )
         telling.resume_day(measures, self._place)
-
-        def asked(failed: bool) -> None:  # noqa: FBT001 - what the venue's wrapper calls
-            measures.asked(time.time_ns(), failed=failed)
-
         return TradingState(
             limits=held,
             roster=settings.roster(),
-            venues={name: CountedVenue(one, asked) for name, one in self._venues.items()},
+            venues=self._venues,
             records=GateChain(database, settings.chain, self._me),
             kill_file=KillFile(self._place.kills),
             clock=time.time_ns,
@@ -231,6 +232,13 @@ class TradingKeeper:
                 await proving.limits(path.state)
                 await proving.books(path.state)
             await asyncio.sleep(ASK_STORE)
+
+    async def _stay(self, tenure: Tenure) -> None:
+        """Hold the chain again after the database was away; ends when another has it by then."""
+        while True:
+            await asyncio.sleep(ASK_STORE)
+            with contextlib.suppress(Unavailable):
+                await tenure.hold()
 
     async def _renew(self, path: OrderPath, database: Database) -> None:
         held, roster, name = path.state.limits, path.state.roster, self._settings.limits

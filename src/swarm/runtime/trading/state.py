@@ -11,12 +11,21 @@ from swarm.contract.errors import Unavailable
 from swarm.ports.gate_records import Decided, GateRecord, GateRecords
 from swarm.ports.venue import Venue
 from swarm.regime.controls.decision import Ruling
-from swarm.regime.controls.events import Broken, Filled, Killed, LedgerEvent, Sent
+from swarm.regime.controls.events import (
+    Broken,
+    Filled,
+    Killed,
+    LedgerEvent,
+    Marked,
+    Sent,
+    Unanswered,
+)
 from swarm.regime.controls.ledger import Ledger
 from swarm.regime.controls.measures import Measures
 from swarm.regime.limits.in_force import LimitsInForce
 from swarm.regime.limits.instrument import SECOND
 from swarm.regime.limits.people import Roster
+from swarm.runtime.trading.counted import CountedVenue
 from swarm.runtime.trading.kill_file import KillFile
 
 
@@ -46,6 +55,11 @@ class TradingState:
     opened: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def __post_init__(self) -> None:
+        self.venues = {
+            name: CountedVenue(venue, self._asked) for name, venue in self.venues.items()
+        }
+
     def see(self, event: LedgerEvent) -> None:
         """Take in what is recorded already, or is only known for now: prices, sessions."""
         known = isinstance(event, Filled) and self.ledger.has_execution(
@@ -59,6 +73,15 @@ class TradingState:
         """Let an event hold at once, and write it as soon as that is possible."""
         self.see(event)
         self.unwritten.append((self.clock(), event))
+
+    def mark(self, event: Marked) -> None:
+        """A price. One that shows what a trade left is written: a restart measures it again."""
+        (self.hold if self.measures.settles(event) else self.see)(event)
+
+    def _asked(self, venue: str, failed: bool) -> None:  # noqa: FBT001 - what the venue calls
+        self.measures.asked(self.clock())
+        if failed:
+            self.hold(Unanswered(venue=venue, at_ns=self.clock()))
 
     async def write(self, *records: GateRecord) -> None:
         """Write what is still unwritten and these behind it, all or none. Raises Unavailable."""
@@ -79,13 +102,19 @@ class TradingState:
         return True
 
     def replay(self, records: tuple[GateRecord, ...]) -> None:
-        """Make the ledger from what was recorded; an accepted order counts as sent."""
+        """Make ledger and measures from what was recorded; an accepted order counts as sent.
+
+        A cancellation that was answered is not recorded, so the share of unanswered requests is
+        never less than it was.
+        """
         self.ledger.hold_against(self.limits)
         for record in records:
             if not isinstance(record, Decided):
                 self.see(record)
             elif record.decision.ruling is Ruling.ACCEPT and record.order is not None:
-                self.see(Sent(order=record.order, at_ns=record.decision.at_ns))
+                at_ns = record.decision.at_ns
+                self.measures.asked(at_ns)
+                self.see(Sent(order=record.order, at_ns=at_ns, mid=record.mid))
 
     def remember_kills(self) -> None:
         """Take in what was written to the kill file, here or by anybody else on this machine."""

@@ -51,16 +51,17 @@ class Submitting:
             if decision.ruling is Ruling.REPEAT:
                 return decision
             readable = order if decision.order_hash else None
+            mid = _mid(state, readable)
             said = "" if readable is not None else repr(order)[:1_000]
             try:
                 await state.write(
-                    Decided(decision=decision, order=readable, said=said),
+                    Decided(decision=decision, order=readable, said=said, mid=mid),
                     *self._trips(decision),
                     *_used(decision, exception),
                 )
             except Unavailable as error:
                 return _unwritten(decision, error)
-            self._take_in(decision, order, exception)
+            self._take_in(decision, order, exception, mid)
             if decision.ruling is Ruling.ACCEPT:
                 await self._send(order)
             return decision
@@ -100,11 +101,15 @@ class Submitting:
         return tuple(made)
 
     def _take_in(
-        self, decision: GateDecision, order: TradeOrder, exception: Override | None
+        self,
+        decision: GateDecision,
+        order: TradeOrder,
+        exception: Override | None,
+        mid: int | None,
     ) -> None:
         events: list[LedgerEvent] = [*self._trips(decision), *_used(decision, exception)]
         if decision.ruling is Ruling.ACCEPT:
-            events.append(Sent(order=order, at_ns=decision.at_ns))
+            events.append(Sent(order=order, at_ns=decision.at_ns, mid=mid))
         for event in events:
             self._state.see(event)
 
@@ -121,6 +126,12 @@ class Submitting:
         doubted = state.ledger.doubts.get(order.venue, ())
         now = state.clock()
         state.see(Doubted(venue=order.venue, orders=(*doubted, order.id), at_ns=now))
+
+
+def _mid(state: TradingState, order: TradeOrder | None) -> int | None:
+    """The price that what this order costs is held against."""
+    known = state.ledger.prices.get(order.symbol) if order is not None else None
+    return known.ticks if known is not None else None
 
 
 def _used(decision: GateDecision, exception: Override | None) -> tuple[ExceptionUsed, ...]:

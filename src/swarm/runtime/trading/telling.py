@@ -41,7 +41,7 @@ async def market(state: TradingState) -> tuple[str, ...]:
             if one.bid is not None and one.ask is not None:
                 price = (one.bid + one.ask) // 2
             if price is not None:
-                state.see(Marked(symbol=one.symbol, price=price, at_ns=one.at_ns))
+                state.mark(Marked(symbol=one.symbol, price=price, at_ns=one.at_ns))
             state.see(
                 StatusSeen(
                     venue=name, symbol=one.symbol, in_session=one.in_session, halted=one.halted,

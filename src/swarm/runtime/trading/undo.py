@@ -8,6 +8,7 @@ from swarm.regime.limits.people import Act
 from swarm.runtime.trading.errors import NothingToUndo
 from swarm.runtime.trading.signatures import signer_of
 from swarm.runtime.trading.state import TradingState
+from swarm.runtime.trading.taking_over import Taken, take_over
 
 Undone = ReEnabled | KillLifted | BreakCleared
 
@@ -15,8 +16,9 @@ Undone = ReEnabled | KillLifted | BreakCleared
 async def undo(state: TradingState, token: Token, signature: str) -> Undone:
     """Switch on, lift or clear what the token names. Raises TokenRefused, NothingToUndo.
 
-    It holds only once it is written down: an undoing that nobody can prove did not happen. Raises
-    Unavailable when the database does not answer.
+    It holds only once it is written down: an undoing that nobody can prove did not happen. Who
+    clears a break takes over what the venue's books say of it. Raises Unavailable when the database
+    or those books do not answer.
     """
     ledger, now = state.ledger, state.clock()
     barred: set[str] = {state.limits.limits.author}
@@ -48,8 +50,12 @@ async def undo(state: TradingState, token: Token, signature: str) -> Undone:
         used=ledger.nonces,
         now_ns=now,
     )
-    await state.write(event)
-    state.see(event)
+    taken: tuple[Taken, ...] = ()
+    if isinstance(event, BreakCleared):
+        taken = await take_over(state, ledger.breaks[event.broken])
+    await state.write(*taken, event)
+    for one in (*taken, event):
+        state.see(one)
     if isinstance(event, KillLifted):
         state.kill_file.add(event)
     return event

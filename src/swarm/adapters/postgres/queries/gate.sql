@@ -5,6 +5,19 @@ insert into gate_head (chain, epoch) values (%(chain)s, 1)
 on conflict (chain) do update set epoch = gate_head.epoch + 1
 returning epoch, seq, hash
 
+-- name: name_session
+select set_config('application_name', %(me)s, false)
+
+-- name: hold_chain
+select pg_try_advisory_lock(hashtextextended(%(chain)s, 351))
+
+-- name: who_holds_chain
+select coalesce(nullif(a.application_name, ''), 'the session ' || l.pid)
+from pg_locks l join pg_stat_activity a using (pid), hashtextextended(%(chain)s, 351) as key
+where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+  and l.database = (select oid from pg_database where datname = current_database())
+  and (l.classid::bigint << 32) | l.objid::bigint = key
+
 -- name: records
 select seq, at, kind, actor, body, hash from gate_record where chain = %(chain)s order by seq
 

@@ -120,6 +120,17 @@ class ChainBroken(Refused):
     exit_code = BY_POLICY
 
 
+class ChainHeld(Refused):
+    """Another order path trades under this chain, here or elsewhere; one does at a time."""
+
+    code = "SWM348"
+    remedy = (
+        "Name another `trading.chain` in one of the two swarm.toml, or stop the one that the"
+        " message names: then this one takes over."
+    )
+    exit_code = CONFLICT
+
+
 class RecordUnreadable(Refused):
     """A gate record is of a kind or shape that this release does not know."""
 

@@ -94,7 +94,8 @@ EVENTS = [
     happened.Broken(broken="b", venue="v", detail="d", at_ns=NOON),
     happened.BreakCleared(broken="b", nonce="n", by="ada", at_ns=NOON),
     happened.Doubted(venue="v", orders=("o-1",), at_ns=NOON),
-    happened.Adopted(account="a", symbol="s", position=-4, at_ns=NOON),
+    happened.Adopted(account="a", symbol="s", position=-4, price=7, at_ns=NOON),
+    happened.Unanswered(venue="v", at_ns=NOON),
     happened.ExceptionUsed(order="o", nonce="n", at_ns=NOON),
 ]
 
