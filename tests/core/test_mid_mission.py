@@ -699,6 +699,25 @@ def test_what_was_proven_at_one_weight_is_no_proof_at_the_next():
     assert (verdict.answer, verdict.reason) == (Answer.WAIT, "NoLookYet")
 
 
+@pytest.mark.req("LOOP-9", "GATE-5")
+def test_a_step_that_is_proven_early_lasts_as_long_as_its_pause_all_the_same():
+    """Asked for: ten minutes at 10 %. Its numbers were good after one; it stays the other nine."""
+    steps = [{"setWeight": 10, "pause": "10m"}, {"setWeight": 100, "pause": "0s"}]
+    slow = {
+        "spec": spec(delivery={**DELIVERY, "rollout": {"steps": steps}}),
+        "installation": installation(canary=CanaryThresholds(p95_increase=None)),
+    }
+    begun = NOON - 2 * MINUTE
+    proven = rolling(at=begun).looked(look(begun + 30 * SECOND))
+    proven.looked(look(begun + MINUTE, 50_000.0), number=1)
+    early = proven.snapshot(**slow, now=begun + 10 * MINUTE - SECOND)
+    assert {r.verdict.answer for r in records(early, GiveVerdict)} == {Answer.PASS}
+    assert orders(early, SetTraffic) == []
+    assert orders(early, TakeLook), "what is paused is watched"
+    (order,) = orders(proven.snapshot(**slow, now=begun + 10 * MINUTE), SetTraffic)
+    assert order.percent == 100
+
+
 @pytest.mark.req("MODE-6")
 def test_new_rollout_steps_bind_a_rollout_in_flight():
     """It stood at 30 % of 10/30/100; now the steps are 20/100, and it begins at 20 %."""

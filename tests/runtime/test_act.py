@@ -1,0 +1,180 @@
+"""Who holds an order, and what is no answer: the real act, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from swarm.contract.errors import Unavailable
+from swarm.core.ids import swarm_id
+from swarm.core.snapshot import Installation
+from swarm.ports.store import Binding
+from swarm.runtime.act import LEASE, Act
+from swarm.runtime.hands import Hands
+from swarm.testing.builders import spec
+from swarm.testing.contracts.store import opened, plan, run_check, shown
+from swarm.testing.simulation.chance import Chance
+from swarm.testing.simulation.clockwork import VirtualLoop
+from swarm.testing.simulation.line import Line, Peer
+from swarm.testing.simulation.ports import StorePorts
+from swarm.testing.simulation.store import TwinStore
+from swarm.testing.world import World, WorldForge
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+AT_ONCE = Peer(weights={}, latency=0.0, patience=1, slow=(1, 1))
+SECOND = timedelta(seconds=1)
+
+
+class Workshop(World):
+    """Checks take a while here.
+
+    worked: how long each was worked on, in seconds.    shut: until when nobody can be reached.
+    """
+
+    def __init__(self, now):
+        super().__init__(now)
+        self.worked, self.shut = [], now()
+
+    async def check(self, order):
+        began = self.now()
+        if began < self.shut:
+            raise Unavailable("no route to the workshop")
+        try:
+            return await super().check(order)
+        finally:
+            self.worked.append((self.now() - began) / SECOND)
+
+
+class Place:
+    """One order to carry out, and controllers that could; each with a workshop of its own."""
+
+    def __init__(self):
+        self.store = TwinStore(clock=self.now)
+        self.swarm, self.policy = swarm_id("default", "shop"), "policy-1"
+        self.store.add(self.swarm, spec(), namespace="default", name="shop")
+        self.orders = self.intake = self._line("people")
+
+    def now(self):
+        return NOON + timedelta(seconds=asyncio.get_running_loop().time())
+
+    def _line(self, name):
+        line = Line(name, Chance(1), lambda _: None, lambda: None)
+        return StorePorts(self.store, line, AT_ONCE)
+
+    async def tick(self, made):
+        seen = []
+
+        def decide(snapshot):
+            seen.append(snapshot)
+            return made
+
+        def bind(*_):
+            return Binding(installation=Installation(), policy_hash=self.policy)
+
+        self.store.ring(self.swarm)
+        return await self.orders.tick(decide, bind, "people"), seen[-1]
+
+    async def issue(self):
+        mission = await opened(self)
+        order = run_check(mission, self.policy)
+        await self.tick(plan(orders=[order]))
+        return mission, order.key
+
+    def controller(self, name, lasts):
+        shop = Workshop(self.now)
+        shop.delay = lasts
+        hands = Hands(
+            runs=shop, checks=shop, forge=WorldForge(shop), attestations=shop, targets=shop,
+            metrics=shop, channel=shop, pages=shop, files=shop,
+        )  # fmt: skip
+        act = Act(self._line(name), hands, name, self.now, lambda: None)
+        return act, shop
+
+
+def in_virtual_time(story):
+    loop = VirtualLoop(1)
+    try:
+        loop.run_until_complete(story())
+    finally:
+        loop.close()
+    assert not loop.faults
+
+
+@pytest.mark.req("OWN-4")
+def test_work_that_outlasts_its_lease_stays_with_its_holder():
+    """A run of an hour on a lease of seconds: nobody else begins it a second time."""
+
+    async def story():
+        place = Place()
+        mission, _ = await place.issue()
+        act, shop = place.controller("c1", lasts=timedelta(hours=1))
+        other, idle = place.controller("c2", lasts=timedelta(0))
+        keeping = asyncio.create_task(act.keep_leases())
+        assert await act.claim() == 1
+        while not shop.worked:
+            assert await other.claim() == 0, "two work on one order"
+            await asyncio.sleep(1)
+        keeping.cancel()
+        await asyncio.sleep(0)
+        assert shop.worked == [pytest.approx(3_600)]
+        assert not idle.worked
+        assert len((await shown(place, mission)).facts) == 1
+
+    in_virtual_time(story)
+
+
+@pytest.mark.req("OWN-4")
+def test_whoever_lost_an_order_stops_working_on_it():
+    """Cut off for longer than the lease, it finds another holder there and lets go at once."""
+
+    async def story():
+        place = Place()
+        mission, key = await place.issue()
+        act, shop = place.controller("c1", lasts=timedelta(hours=1))
+        heir, heirs_shop = place.controller("c2", lasts=timedelta(hours=2))
+        keeping = [asyncio.create_task(one.keep_leases()) for one in (act, heir)]
+        assert await act.claim() == 1
+        await asyncio.sleep(60)
+        place.store.at(place.swarm).orders[key].due_at = place.now()
+        assert await heir.claim() == 1
+        await asyncio.sleep(LEASE.total_seconds())
+        assert [seconds < 60 + LEASE.total_seconds() for seconds in shop.worked] == [True]
+        await asyncio.sleep(7_200)
+        for task in keeping:
+            task.cancel()
+        assert heirs_shop.worked == [pytest.approx(7_200)]
+        assert len((await shown(place, mission)).facts) == 1
+
+    in_virtual_time(story)
+
+
+@pytest.mark.req("FAIL-6", "FAIL-1")
+def test_a_port_that_cannot_be_reached_has_not_said_no():
+    """Three hours of outage: the order waits with its reason, asked ever more rarely; then it is
+    done, and nothing that was ever written says that anybody refused."""
+
+    async def story():
+        place = Place()
+        mission, key = await place.issue()
+        act, shop = place.controller("c1", lasts=timedelta(0))
+        shop.shut = place.now() + timedelta(hours=3)
+        tried = []
+        while not shop.journal[key]:
+            if await act.claim():
+                tried.append(place.now())
+                await asyncio.sleep(1)
+                before = await shown(place, mission)
+                assert [fact.kind for fact in before.facts] in ([], ["check-ended"])
+                if not before.facts:
+                    assert "no route to the workshop" in before.orders[0].waits_because
+            await asyncio.sleep(1)
+        waits = [later - earlier for earlier, later in pairwise(tried)]
+        assert all(earlier <= later + 2 * SECOND for earlier, later in pairwise(waits))
+        assert waits[0] <= timedelta(seconds=4)
+        assert waits[-1] == pytest.approx(timedelta(minutes=5), abs=2 * SECOND)
+        assert tried[-1] - shop.shut <= timedelta(minutes=5)
+
+    in_virtual_time(story)
