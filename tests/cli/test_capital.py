@@ -25,7 +25,7 @@ def stored(place, work):
     return asyncio.run(run())
 
 
-async def proven(database, *, passed=True, clean=True, regime="trend", observations=300):
+async def proven(database, *, passed=True, clean=True, regime="trend", observations=300, minutes=0):
     """All that a step from shadow asks for, as those who watch would have stored it."""
     state = SavedState(
         stream="spx", cycle="c-1", tick=400, at_ns=1, model_version="m", params_hash="p",
@@ -43,7 +43,8 @@ async def proven(database, *, passed=True, clean=True, regime="trend", observati
     }  # fmt: skip
     await trials.conclude(1, [trial], {"findings": {"momentum": finding}})
     seen = ControlEvidences(database)
-    await seen.add(LIMITS_SEEN, "momentum", time.time_ns(), {}, passed=clean)
+    at_ns = time.time_ns() - minutes * 60_000_000_000
+    await seen.add(LIMITS_SEEN, "momentum", at_ns, {}, passed=clean)
 
 
 STEP = ("capital", "step", "momentum", "--stream", "spx", "--objective", "alpha", "--reason", "r")
@@ -89,6 +90,27 @@ def test_one_missing_thing_is_enough_for_a_no(place, change, missing):
     said = place(*STEP, "--to", "1")
     assert said.code == 6, said.out
     assert missing in said.err
+
+
+@pytest.mark.req("REG-7")
+@pytest.mark.parametrize(
+    ("lasts", "minutes", "code"),
+    [
+        pytest.param("", 4, 0, id="five-minutes-where-nobody-says"),
+        pytest.param("", 6, 6, id="and-no-longer"),
+        pytest.param('word_lasts = "3m"', 4, 6, id="less-where-a-target-says"),
+        pytest.param('word_lasts = "1h"', 50, 0, id="more-where-a-target-says"),
+    ],
+)
+def test_a_word_is_as_old_for_a_step_as_it_is_for_the_gates(place, lasts, minutes, code):
+    place.settings(
+        '\n[targets.desk]\nrepo = "acme/shop"\nport = 8123\nrun = ["true"]\n'
+        f'[regimes.desk]\nstream = "spx"\nstrategies = ["momentum"]\n{lasts}\n'
+    )
+    stored(place, lambda database: proven(database, minutes=minutes))
+    said = place(*STEP, "--to", "1")
+    assert said.code == code, said.err
+    assert ("a fresh word" in said.err) is (code > 0)
 
 
 @pytest.mark.req("REG-7")

@@ -20,6 +20,8 @@ from swarm.cli.app import run
 from swarm.regime.saved import params_hash
 from swarm.runtime.regime.model import KIND, VERSION, load
 
+from .test_complete import offered
+
 
 def written(path, prices, first=0, *, header="time,close"):
     """A file of daily closes; NaN is an empty cell."""
@@ -190,10 +192,24 @@ def test_the_store_holds_a_version_for_each_cycle_and_goes_on_from_the_last(
     priced = sum(bool(row.split(",")[1].strip()) for row in lines[1:])
     count = "select count(*), min(tick), max(tick) from observation where stream = 'spx'"
     assert place.sql(count) == [(priced - 1, 0, second.json["last"]["tick"])]
+    stands = place("regime", "show", "spx", "-o", "json").json
+    assert stands["stateHash"] == second.json["last"]["stateHash"]
+    assert (stands["version"], stands["posterior"]) == (2, second.json["last"]["posterior"])
+    said = place("regime", "show", "spx").out
+    assert f"spx: {stands['id']} since" in said
+    assert f"state {stands['stateHash'][:12]}" in said
+    place.home.make()
+    place.home.write_note({"pid": 1, "dsn": place.dsn})
+    for words in (("history", ""), ("show", "sp"), ("replay", "x.csv", "--store", "s")):
+        about = f"{stands['id']} {stands['posture']}"
+        assert offered(place, "regime", *words) == {"spx": about}, words
+    assert offered(place, "capital", "step", "m", "--stream", "") == {"spx": about}
     nothing_new = place("regime", "replay", desk / "prices.csv", "-m", model, "--store", "spx")
     assert nothing_new.code == 1
     assert "every tick of the file was seen" in nothing_new.err
-    assert place("regime", "history", "nothing").code == 5
+    for verb_ in ("history", "show"):
+        unknown = place("regime", verb_, "nothing")
+        assert (unknown.code, "SWM694" in unknown.err) == (5, True), unknown.err
 
 
 # --- quotes and trades ---------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from swarm.cli.complete import streams
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home, Output, Reason
 from swarm.cli.output import Column, Form, emit, line, say, show_one, table
@@ -73,7 +75,9 @@ def step(
     *,
     to: Annotated[str, Parameter(help="The rung: shadow, 1, 5, 20 or full.")],
     reason: Reason,
-    stream: Annotated[str, Parameter(help="The stored stream whose regime counts.")] = "",
+    stream: Annotated[
+        str, Parameter(help="The stored stream whose regime counts.", completer=streams)
+    ] = "",
     objective: Annotated[str, Parameter(help="The ledger of trials; default: the strategy.")] = "",
     chain: Chain = "trading",
     output: Output = Form.TABLE,
@@ -105,6 +109,7 @@ def step(
         stream=stream or strategy,
         objective=objective or strategy,
         chain=name_of(chain),
+        lasts_ns=_lasts(home, strategy) // timedelta(microseconds=1) * 1_000,
         now=time.time_ns(),
     )
 
@@ -123,6 +128,15 @@ def step(
         emit(f"{line(strategy)} stands on {found['rung']} now, by {asked.by}")
     else:
         show_one("CapitalStep", found, output)
+
+
+def _lasts(home: Home, strategy: str) -> timedelta:
+    """How old a word on the limits of a strategy may be, as the targets that trade say."""
+    from swarm.cli.desk import home_of  # noqa: PLC0415
+    from swarm.runtime.regime.settings import word_lasts  # noqa: PLC0415
+    from swarm.runtime.settings import load  # noqa: PLC0415
+
+    return word_lasts(load(home_of(home).file).regimes, strategy)
 
 
 def _rung(text: str) -> Rung:

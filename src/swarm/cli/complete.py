@@ -70,6 +70,11 @@ def freezes(context: CompletionContext) -> Offered:
     return _offer(context, "freezes", state="open") | _offer(context, "swarms", "name")
 
 
+def streams(context: CompletionContext) -> Offered:
+    """Stored streams, with their regime."""
+    return _offer(context, "streams", "name")
+
+
 def sources(context: CompletionContext) -> Offered:
     """Sources that are bound in swarm.toml."""
     return _bound(context, "sources", "kind")

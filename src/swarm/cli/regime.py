@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from swarm.cli.complete import streams
 from swarm.cli.errors import FileUnreadable, Usage
 from swarm.cli.options import Home, Limit, Output, limited, span_of
 from swarm.cli.output import Column, Form, emit, line, say, show, show_one
@@ -95,23 +96,37 @@ def fit(
 
 
 @app.command(name="show")
-def show_fitted(
-    model: Annotated[Path, Parameter(help="What `regime fit` wrote.")],
+def show_one_of(
+    what: Annotated[
+        str, Parameter(help="A file of `regime fit`, or a stored stream.", completer=streams)
+    ],
     /,
     *,
     output: Output = Form.TABLE,
+    home: Home = None,
 ) -> None:
-    """Show a model: what it was fitted on, its states and their labels, its score and thresholds.
+    """Show a model, or where a stored stream stands now: regime, posterior, scores, reasons.
 
-    Refuses a file that was altered. Changes nothing.
+    Of a model: what it was fitted on, its states and labels, its score and thresholds. A file is
+    looked for first; `./NAME` is always one. An altered file or state is refused.
 
-    Exit status: 0; 1 no model, or altered; 2 wrong use.
+    Exit status: 0; 1 no model, or altered; 2 wrong use; 5 no such stream.
 
-    Example: swarmctl regime show model.json
+    Example: swarmctl regime show spx
     """
-    from swarm.runtime.regime.model import load  # noqa: PLC0415
+    if Path(what).exists() or "/" in what or what.endswith(".json"):
+        from swarm.runtime.regime.model import load  # noqa: PLC0415
 
-    _show_model(load(model), output, str(model))
+        _show_model(load(Path(what)), output, what)
+        return
+    from swarm.cli.desk import ask  # noqa: PLC0415
+    from swarm.runtime.regime.kept import newest  # noqa: PLC0415
+
+    found = ask(home, lambda database: newest(database, what))
+    if output.for_people:
+        _show_state(found)
+    else:
+        show_one("RegimeState", found, output)
 
 
 @app.command
@@ -206,7 +221,9 @@ def _tell(found: dict[str, Any]) -> None:
 
 @app.command
 def history(
-    stream: Annotated[str, Parameter(help="The name given to `regime replay --store`.")],
+    stream: Annotated[
+        str, Parameter(help="The name given to `regime replay --store`.", completer=streams)
+    ],
     /,
     *,
     limit: Limit = 20,
@@ -236,6 +253,26 @@ def history(
         )
     rows = [{**one, "name": one["tick"], "time": _stamp(one["at_ns"])} for one in found["changes"]]
     show(rows, [one for one in CHANGES if not one.wide], output, kind="RegimeChange")
+
+
+def _show_state(found: dict[str, Any]) -> None:
+    since = _stamp(found["sinceAt"]) if found["sinceAt"] else "the beginning"
+    emit(f"{line(found['stream'])}: {found['id']} since {since}, {found['posture']}")
+    shares = ", ".join(f"{name} {p:.2f}" for name, p in found["posterior"].items())
+    emit(f"  posterior: {shares}")
+    for name in ("changepoint", "drift"):
+        emit(f"  {name} score: {found[f'{name}Score']:.3f}")
+    emit(f"  disagreement: {found['disagreement']:.3f}")
+    if found["candidate"]:
+        emit(f"  candidate: {found['candidate']} for {found['candidateTicks']} ticks")
+    if found["minDwellUntil"] > found["tick"]:
+        emit(f"  stays at least until tick {found['minDwellUntil']}")
+    for reason in found["reasons"]:
+        emit(f"  because {reason}")
+    emit(
+        f"  version {found['version']}, cycle {line(found['cycle'])}, {_stamp(found['updatedAt'])},"
+        f" tick {found['tick']}, state {found['stateHash'][:12]}"
+    )
 
 
 def _show_model(made: Model, output: Form, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from swarm.cli.complete import streams
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home, Output
 from swarm.cli.output import Form, emit, line, say, show, show_one
@@ -38,7 +39,9 @@ class Keeping:
     picture: Annotated[Path | None, Parameter(help="Draw it: a name in .svg or .png.")] = None
     save: Annotated[Path | None, Parameter(help="Write the state after the last tick.")] = None
     resume: Annotated[Path | None, Parameter(help="Go on from a state that --save wrote.")] = None
-    store: Annotated[str, Parameter(help="Keep the state in the store under this name.")] = ""
+    store: Annotated[
+        str, Parameter(help="Keep the state in the store under this name.", completer=streams)
+    ] = ""
     cycle: Annotated[str, Parameter(help="Delivery cycle of --store; default: the state.")] = ""
 
     def checked(self) -> Keeping:

@@ -6,7 +6,7 @@ import hashlib
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +21,15 @@ from swarm.regime.capital.ladder import LadderReason, LadderRule, RungEvidence
 from swarm.regime.controls import events as happened
 from swarm.regime.controls.decision import Ruling
 from swarm.regime.controls.measures import Measures
-from swarm.regime.controls.order import Side
+from swarm.regime.controls.order import Side, TradeOrder
 from swarm.regime.engine.params import EngineParams
 from swarm.regime.engine.record import RegimeRecord, record
 from swarm.regime.engine.state import empty
 from swarm.regime.engine.step import Observation, advance
 from swarm.regime.limits.by_regime import Metrics
-from swarm.regime.limits.limit_set import LimitSet
 from swarm.regime.nouns import HIDDEN, Posture, Regime
 from swarm.runtime.month.experts import EXPERTS, GIVEN_UP, Stance, look
+from swarm.runtime.month.limits import CENT, PEOPLE, REVISION, TRADER, VENUE, in_force
 from swarm.runtime.month.market import (
     BAR_NS,
     BARS,
@@ -44,7 +44,6 @@ from swarm.runtime.trading import telling
 from swarm.runtime.trading.kill_file import KillFile
 from swarm.runtime.trading.path import OrderPath
 from swarm.runtime.trading.state import TradingState
-from swarm.testing.trading import CENT, PEOPLE, in_force, instrument, limit_set, trade_order
 
 MICRO_EQUITY = 1_000_000 * 1_000_000
 OUT_DAY, OUT_FROM, OUT_BARS = 9, 20, 12  #: the venue does not answer
@@ -109,14 +108,14 @@ class Desk:
         self.exchange = PaperExchange(
             [SYMBOL], PaperRules(outages=((out, out + OUT_BARS * BAR_NS),))
         )
-        self.limits = in_force(_limits())
+        self.limits = in_force()
         self.measures = Measures(capital=MICRO_EQUITY)
-        venue = PaperVenue("paper", self.exchange, lambda: self.now)
+        venue = PaperVenue(VENUE, self.exchange, lambda: self.now)
         self.path = OrderPath(
             TradingState(
                 limits=self.limits,
                 roster=PEOPLE,
-                venues={"paper": venue},
+                venues={VENUE: venue},
                 records=records,
                 kill_file=KillFile(folder / "kills"),
                 clock=lambda: self.now,
@@ -270,9 +269,10 @@ class Desk:
         side = Side.BUY if lots > 0 else Side.SELL
         self._orders += 1
         limit = self._price + (20 if lots > 0 else -20)
-        order = trade_order(
-            f"o-{self._orders}", strategy=name, side=side, quantity=abs(lots), price=limit,
-            symbol=SYMBOL, made_ns=self.now, account=name,
+        order = TradeOrder(
+            id=f"o-{self._orders}", strategy=name, sha=REVISION, trader=TRADER, client="house",
+            account=name, venue=VENUE, symbol=SYMBOL, side=side, quantity=abs(lots), price=limit,
+            made_ns=self.now,
         )  # fmt: skip
         decision = await self.path.submit(order)
         day = self.days[-1]
@@ -318,19 +318,6 @@ class Desk:
 def _posterior(seen: RegimeRecord) -> tuple[float, ...]:
     total = math.fsum(seen.posterior)
     return tuple(p / total for p in seen.posterior) if total > 0 else (1 / len(HIDDEN),) * 4
-
-
-def _limits() -> LimitSet:
-    """The desk's limit set: three released strategies, an account for each, one instrument."""
-    plain, names = limit_set(), [expert.name for expert in EXPERTS]
-    return replace(
-        plain,
-        issued_ns=OPEN_NS - DAY_NS,
-        accounts=tuple(replace(plain.accounts[0], name=name) for name in names),
-        permissions=tuple(replace(plain.permissions[0], account=name) for name in names),
-        releases=tuple(replace(plain.releases[0], strategy=name) for name in names),
-        instruments=(instrument(SYMBOL, max_quantity=20_000),),
-    )
 
 
 async def lived(

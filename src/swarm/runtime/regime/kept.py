@@ -80,6 +80,14 @@ async def point_of(database: Database, stream: str, model: Model) -> ReplayPoint
     return None if held is None else resume(held.state, model)
 
 
+async def newest(database: Database, stream: str) -> dict[str, Any]:
+    """Where a stream stands: its newest record, version and cycle. Raises NoSuchStream."""
+    held = await RegimeStates(database).load(stream)
+    if held is None:
+        raise NoSuchStream(f"nothing is stored of a stream {stream[:60]!r}, nor is it a file")
+    return {"stream": stream, "version": held.version, "cycle": held.cycle, **held.record}
+
+
 async def recall(database: Database, stream: str, limit: int) -> dict[str, Any]:
     """The newest versions and changes of a stream, newest first. Raises NoSuchStream."""
     states = RegimeStates(database)

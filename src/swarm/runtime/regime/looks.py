@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from swarm.adapters.postgres.store.regime.errors import ToldOtherwise
 from swarm.adapters.postgres.store.regime.trials import Look, Trials, Tried
 from swarm.regime.snooping.trials import Trial, Universe, universe
 from swarm.regime.snooping.verdict import SnoopingFinding, SnoopingRule, judge
@@ -35,6 +37,18 @@ async def announce(ledger: Trials, due: int) -> int:
     Saying it again changes nothing. Raises LookRefused for a tick that was seen already, since a
     look that is chosen after the result is known proves nothing, and for one that is out of order.
     """
+    for _ in range(LOOKS_MOST):
+        number = await _number(ledger, due)
+        # Somebody else may have shown that tick, or registered this number, a moment ago: then
+        # what there is now says what is right.
+        with contextlib.suppress(ToldOtherwise):
+            await ledger.register_look(number, due)
+            return number
+    raise LookRefused(f"others register looks at this ledger; tick {due} was not registered")
+
+
+async def _number(ledger: Trials, due: int) -> int:
+    """Which look one at this tick would be. Raises LookRefused."""
     looks = await ledger.looks()
     for one in looks:
         if one.due_tick == due:
@@ -49,9 +63,7 @@ async def announce(ledger: Trials, due: int) -> int:
         )
     if len(looks) >= LOOKS_MOST:
         raise LookRefused(f"this ledger has had {LOOKS_MOST} looks, which is all that it gets")
-    number = looks[-1].look + 1 if looks else 1
-    await ledger.register_look(number, due)
-    return number
+    return looks[-1].look + 1 if looks else 1
 
 
 async def take(ledger: Trials) -> list[LookCame]:

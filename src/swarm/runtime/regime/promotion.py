@@ -33,8 +33,6 @@ from swarm.runtime.regime.looks import observed
 
 LIMITS_SEEN = "regime-limits"
 """The kind of control evidence that says whether a strategy kept the limits of its regime."""
-FRESH_NS = 5 * 60 * 1_000_000_000
-"""An older word on the limits is none."""
 SPREAD_LEAST = 20  #: observations that a standard deviation needs
 SENTENCES = {
     LadderReason.TOO_FEW_OBSERVATIONS: "observations at this rung in the regime that is active",
@@ -54,6 +52,7 @@ class Asked:
     """A step: who wants which rung for what, and where its evidence is kept.
 
     stream: whose regime counts. objective: of the ledger of trials. chain: of the trading gate.
+    lasts_ns: an older word on the limits is none.
     """
 
     strategy: str
@@ -63,6 +62,7 @@ class Asked:
     stream: str
     objective: str
     chain: str
+    lasts_ns: int
     now: int
 
 
@@ -179,7 +179,7 @@ async def step(database: Database, asked: Asked) -> RungChange:
 async def _evidence(database: Database, asked: Asked, regime: Regime) -> RungEvidence:
     off = await held_back(database, asked.chain)
     stopped = any(off[kind] for kind in ("latches", "kills", "breaks", "freezes"))
-    seen = await ControlEvidences(database).between(asked.now - FRESH_NS, asked.now + 1)
+    seen = await ControlEvidences(database).between(asked.now - asked.lasts_ns, asked.now + 1)
     words = [one.passed for one in seen if (one.kind, one.subject) == (LIMITS_SEEN, asked.strategy)]
     return RungEvidence(
         regime=regime,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from pydantic import Field
 from swarm.contract.rules import Span
 from swarm.ports.source_settings import SettingsBlock
 
+WORD_LASTS = timedelta(minutes=5)
+"""How old a word on a regime or a limit may be where no target says otherwise."""
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -27,7 +30,13 @@ class RegimeSettings(SettingsBlock):
         examples=[["momentum"]],
     )
     word_lasts: Annotated[timedelta, Span(least="3m", most="24h")] = Field(
-        default=timedelta(minutes=5),
-        description="How old a word on the regime or a limit may be; without one a gate waits. The"
-        " order path says one every two minutes.",
+        default=WORD_LASTS,
+        description="How old a word on the regime or a limit may be; without one a gate waits, and"
+        " no strategy of the target climbs. The order path says one every two minutes.",
     )
+
+
+def word_lasts(bound: Mapping[str, RegimeSettings], strategy: str) -> timedelta:
+    """How old a word on the limits of a strategy may be: the least that any of its targets says."""
+    said = (one.word_lasts for one in bound.values() if strategy in one.strategies)
+    return min(said, default=WORD_LASTS)

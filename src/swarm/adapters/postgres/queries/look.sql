@@ -9,6 +9,12 @@ where (%(swarm)s::text is null or id = %(swarm)s) and starts_with(name, %(like)s
   and (deleted_at is null or %(swarm)s::text is not null)
 order by namespace, name limit %(limit)s
 
+-- name: streams
+select distinct on (stream) stream as name, record ->> 'id' as state,
+       record ->> 'posture' as title, version, tick
+from regime_state where starts_with(stream, %(like)s)
+order by stream, version desc limit %(limit)s
+
 -- name: needs
 select n.id, n.swarm, n.state, n.title, n.mission_class, n.repo, n.rule, n.paths, n.risk,
        n.value, n.cost, n.confidence, n.citations, n.cited, n.external, n.signals, n.heat, n.rank,

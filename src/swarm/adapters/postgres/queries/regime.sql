@@ -59,6 +59,10 @@ insert into trial (objective, regime, id, strategy, parent, content)
 values (%(objective)s, %(regime)s, %(id)s, %(strategy)s, %(parent)s, %(content)s::jsonb)
 on conflict do nothing returning true
 
+-- name: ledger_turn
+-- Whoever says when is looked and whoever shows what came take turns: each sees all of the other.
+select pg_advisory_xact_lock(hashtextextended(%(objective)s || chr(10) || %(regime)s, 352))
+
 -- name: add_excess
 insert into trial_excess (objective, regime, trial, first_tick, excess)
 select %(objective)s, %(regime)s, %(trial)s, %(first_tick)s::bigint, %(excess)s::float8[]
@@ -87,8 +91,16 @@ order by t.at, t.id, e.first_tick
 
 -- name: add_look
 insert into trial_look (objective, regime, look, due_tick)
-values (%(objective)s, %(regime)s, %(look)s, %(due_tick)s)
-on conflict do nothing returning true
+select %(objective)s, %(regime)s, %(look)s, %(due_tick)s::bigint
+where not exists (
+  select from trial_excess
+  where (objective, regime) = (%(objective)s, %(regime)s)
+    and first_tick + cardinality(excess) > %(due_tick)s::bigint)
+on conflict do nothing
+
+-- name: due_tick_of
+select due_tick from trial_look
+where (objective, regime, look) = (%(objective)s, %(regime)s, %(look)s)
 
 -- name: looks
 select l.look, l.due_tick, r.trials, r.result

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 KINDS = (
     "swarms", "needs", "missions", "runs", "changes", "gates", "rollouts", "freezes", "approvals",
-    "budgets", "spenders", "sources", "signals", "orders", "outcomes", "evidence",
+    "budgets", "spenders", "sources", "signals", "orders", "outcomes", "evidence", "streams",
 )  # fmt: skip
 
 _COMMIT_LEAST = 7  #: characters; a shorter one is no commit that a person would write

@@ -78,6 +78,7 @@ class Trials:
 
         async def tx(connection: AsyncConnection[Any]) -> None:
             sql = statements("regime")
+            await connection.execute(sql["ledger_turn"], asked)
             if await (await connection.execute(sql["trial_exists"], asked)).fetchone() is None:
                 raise TrialUnknown(f"{trial} was not registered")
             if await (await connection.execute(sql["add_excess"], asked)).fetchone() is None:
@@ -97,12 +98,20 @@ class Trials:
         return tuple(found.values())
 
     async def register_look(self, look: int, due_tick: int) -> None:
-        """Say beforehand when is looked. Raises ToldOtherwise for another tick."""
+        """Say beforehand when is looked. Raises ToldOtherwise for another, or a seen, tick."""
         asked = {**self._key, "look": look, "due_tick": due_tick}
-        await self._write("add_look", asked)
-        held = next((one for one in await self.looks() if one.look == look), None)
-        if held is None or held.due_tick != due_tick:
-            raise ToldOtherwise(f"look {look} is registered for another tick")
+
+        async def tx(connection: AsyncConnection[Any]) -> None:
+            sql = statements("regime")
+            await connection.execute(sql["ledger_turn"], asked)
+            await connection.execute(sql["add_look"], asked)
+            held = await (await connection.execute(sql["due_tick_of"], asked)).fetchone()
+            if held is None:
+                raise ToldOtherwise(f"tick {due_tick} was seen already")
+            if held[0] != due_tick:
+                raise ToldOtherwise(f"look {look} is registered for another tick")
+
+        await self._database.run(tx)
 
     async def conclude(self, look: int, trials: Sequence[str], result: Mapping[str, Any]) -> None:
         """Store what a look came to. Raises TrialUnknown without a look, ToldOtherwise."""
