@@ -422,6 +422,39 @@ def test_a_restaged_change_keeps_its_place_for_a_while_when_a_person_is_asked_an
         assert stood["m-1"].look_again <= NOON + MINUTE
 
 
+@pytest.mark.req("LOOP-8", "MODE-5")
+def test_an_approval_that_ran_out_while_landing_found_main_moved_does_not_end_the_story():
+    """Seeds 1062, 2435: it was used, so nobody could give it again, and it waited for ever."""
+    me = mission(1, risk=Risk.R3, contract=replace(mission(1).contract, checks=("lint",)))
+    used = Approval(
+        id=ApprovalId("a-1"), mission=me.id, commit=HEAD, policy_hash=snapshot().policy_hash,
+        approver="alice", reason="", granted=True, at=NOON - HOUR, expires_at=NOON,
+    )  # fmt: skip
+    asked = {"approvals": (used,), "asked": frozenset({(HEAD, used.policy_hash)})}
+    tried = Evidence(me).green().landed(landed=False, main="main0002").mission(**asked)
+    policy = {"spec": spec(mode="assisted", delivery=DELIVERY)}
+    snap = snapshot(missions=(tried,), **policy)
+    (restage,) = orders(snap, Restage)
+    assert (restage.change.head, restage.onto) == (HEAD, "main0002")
+    assert orders(snap, Land) == []
+    second = change(head="head0002", base="main0002")
+    on_top = Evidence(me).green().landed(landed=False, main="main0002").restaged(second)
+    on_top.checked(commit="head0002")
+    (question,) = records(snapshot(missions=(on_top.mission(**asked),), **policy), AskApproval)
+    assert question.commit == "head0002"
+
+
+@pytest.mark.req("MODE-6")
+def test_a_restaged_change_without_any_check_is_asked_about():
+    """A policy that requires nothing came in the middle; the swarm could not be decided for."""
+    second = change(head="head0002", base="main0002")
+    moved = Evidence(mission(1, contract=replace(mission(1).contract, checks=())))
+    moved.green().landed(landed=False, main="main0002").restaged(second)
+    unproven = {"spec": spec(delivery={**DELIVERY, "requiredChecks": []})}
+    (question,) = records(moved.snapshot(**unproven), AskApproval)
+    assert question.commit == "head0002"
+
+
 LANDING = OpenOrder(
     key=OrderKey(f"m-1/land/{HEAD}/{BASE}"), kind="land", issued_at=NOON, begun=True
 )

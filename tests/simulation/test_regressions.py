@@ -78,7 +78,7 @@ async def test_a_drift_that_a_killed_controller_told_is_over_when_its_heir_sees_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [23, 47, 60, 100, 107, 108, 125, 137, 2011])
+@pytest.mark.parametrize("seed", [23, 47, 60, 100, 107, 108, 125, 137, 1062, 2011, 2435, 2646])
 def test_a_seed_that_once_failed_fails_no_more(seed):
     result = simulate(Trial(seed=seed))
     assert not result.what(), tell(result)

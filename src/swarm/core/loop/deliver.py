@@ -56,6 +56,10 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
         )
         return settled(ROOM, mission, found, view.now, ending).recording(*record)
     if gate3.answer is not Answer.PASS:
+        if _has_moved(found, change):
+            # Its approval ran out, or the policy changed: nobody is asked about what cannot land.
+            word = _turn(mission, view) or _on_top(mission, found, view, change)
+            return word.recording(*record)
         why = "; ".join((gate3.detail, *finding.why))
         asking = _ask(mission, change, view, finding.risk, why)
         return _in_place(asking, mission, found, view).recording(*record)
@@ -131,40 +135,18 @@ def _checked_at(found: Findings) -> datetime | None:
         return None
     head = found.change.head
     checks = (ended.at for (_, commit), ended in found.checks.items() if commit == head)
-    return max(found.restaged.at, *checks)
+    return max([found.restaged.at, *checks])
 
 
 def _queue(
     mission: Mission, found: Findings, view: View, change: Change, answer: Approval | None
 ) -> Saying:
     """One mission at a time: on top of main, attested, then compare-and-swap."""
-    queue = merge_queue(mission.repo)
-    if (ahead := view.holder(queue, mission)) is not None:
-        return Saying(
-            room=ROOM,
-            reason=Reason.QUEUED_BEHIND,
-            detail=f"{ahead} is ahead in the merge queue of {mission.repo}",
-            next_action=f"lands after {ahead}",
-            blocked_on=queue,
-        )
-    for resource in sorted(target_resources(mission)):
-        if (ahead := view.holder(resource, mission)) is not None:
-            return Saying(
-                room=ROOM,
-                reason=Reason.TARGET_BUSY,
-                detail=f"{ahead} is rolling out; landing now would carry it along",
-                next_action=f"lands after {ahead}",
-                blocked_on=resource,
-            )
-    orders = Orders(mission, view.snapshot)
-    if found.moved_to is not None and found.moved_to != change.base:
-        return Saying(
-            room=ROOM,
-            reason=Reason.HEAD_MOVED,
-            detail=f"main moved to {found.moved_to[:8]}; putting the change on top",
-            next_action="the checks run again on the new commit",
-            orders=(orders.restage(change, found.moved_to),),
-        ).holding(queue)
+    if (waiting := _turn(mission, view)) is not None:
+        return waiting
+    if _has_moved(found, change):
+        return _on_top(mission, found, view, change)
+    queue, orders = merge_queue(mission.repo), Orders(mission, view.snapshot)
     attests = mission.repo in view.snapshot.installation.attests
     gate4 = supply_chain.judge(change.head, found, attests=attests)
     record = verdict_record(mission, supply_chain.NAME, change.head, gate4, view.now)
@@ -199,6 +181,45 @@ def _queue(
         orders=(land,),
         records=(*record, *used),
     ).holding(queue, *target_resources(mission))
+
+
+def _turn(mission: Mission, view: View) -> Saying | None:
+    """Whom it waits for; None when it is next."""
+    queue = merge_queue(mission.repo)
+    if (ahead := view.holder(queue, mission)) is not None:
+        return Saying(
+            room=ROOM,
+            reason=Reason.QUEUED_BEHIND,
+            detail=f"{ahead} is ahead in the merge queue of {mission.repo}",
+            next_action=f"lands after {ahead}",
+            blocked_on=queue,
+        )
+    for resource in sorted(target_resources(mission)):
+        if (ahead := view.holder(resource, mission)) is not None:
+            return Saying(
+                room=ROOM,
+                reason=Reason.TARGET_BUSY,
+                detail=f"{ahead} is rolling out; landing now would carry it along",
+                next_action=f"lands after {ahead}",
+                blocked_on=resource,
+            )
+    return None
+
+
+def _has_moved(found: Findings, change: Change) -> bool:
+    """Whether landing the change found that main had moved."""
+    return found.moved_to is not None and found.moved_to != change.base
+
+
+def _on_top(mission: Mission, found: Findings, view: View, change: Change) -> Saying:
+    onto = found.moved_to or change.base
+    return Saying(
+        room=ROOM,
+        reason=Reason.HEAD_MOVED,
+        detail=f"main moved to {onto[:8]}; putting the change on top",
+        next_action="the checks run again on the new commit",
+        orders=(Orders(mission, view.snapshot).restage(change, onto),),
+    ).holding(merge_queue(mission.repo))
 
 
 def _was_refused(change: Change, found: Findings) -> bool:

@@ -35,7 +35,8 @@ from swarm.testing.simulation.weather import OCCASION, Outage, Outside
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
-PERIODS, LOOK = 3, 60.0
+PERIODS, LOOK, NO_TIME = 3, timedelta(minutes=1), timedelta()
+FROZEN_MOST = DAY  #: a freeze that nobody lifts in so long, when all is well again, is a failure
 TRACE_MOST = 4_096  #: lines that are hashed at once
 AT_THE_WORST_MOMENT = 0.05  #: share of what a person does that comes right after a claim
 FAULTS_MOST = 20  #: of the program's own; a broken program is not watched for a whole day
@@ -306,26 +307,33 @@ class Simulation:
             self.mark(f"{self._scenes[swarm].name} person, at once: {deed}")
 
     async def _settle_down(self) -> None:
-        """Liveness: what is open when the trouble ends must end soon, unless it is frozen."""
+        """Liveness: what is open when the trouble ends must end soon, unless it is frozen.
+
+        A freeze is trouble that goes on, also for missions that it does not cover: a run that was
+        begun before it keeps its lane, and nobody may look after it. So no time of a swarm counts
+        in which anything there is frozen.
+        """
         for replica in self._replicas.values():
             replica.line.go_on()
         before = {id_: swarm for swarm in self._scenes for id_ in self.store.at(swarm).missions}
-        ever_held: set[str] = set()
         periods = max(_period(scene.spec) for scene in self._scenes.values()) * PERIODS
-        until = self.now() + periods
-        while self.now() < until and before.keys() - ever_held:
+        left = dict.fromkeys(self._scenes, periods)
+        over = self.now() + FROZEN_MOST
+        while self.now() < over and any(left[swarm] > NO_TIME for swarm in before.values()):
             for swarm, person in self._people.items():
                 paper = self.store.at(swarm)
                 person.settle_down(paper)
                 self.store.ring(swarm)
-                ever_held.update(id_ for id_ in paper.missions if self._is_held(swarm, id_))
-                before = {
-                    id_: home
-                    for id_, home in before.items()
-                    if home != swarm or id_ in paper.missions
-                }
-            await asyncio.sleep(LOOK)
-        for id_ in sorted(before.keys() - ever_held):
+                if left[swarm] > NO_TIME:
+                    before = {
+                        id_: home for id_, home in before.items()
+                        if home != swarm
+                        or (id_ in paper.missions and not self._is_held(swarm, id_))
+                    }  # fmt: skip
+                if not paper.world.freezes:
+                    left[swarm] -= LOOK
+            await asyncio.sleep(LOOK.total_seconds())
+        for id_ in sorted(before):
             standing = self.store.at(before[id_]).missions[id_].standing
             where = "never judged" if standing is None else f"{standing.room}: {standing.reason}"
             detail = standing.detail if standing is not None else ""
