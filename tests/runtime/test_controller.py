@@ -99,15 +99,31 @@ def signal(number, source):
     )
 
 
+class InVain(PostgresTicks):
+    """Ticks that note when there was nothing to be had."""
+
+    def __init__(self, database):
+        super().__init__(database)
+        self.times, self.found = asyncio.Queue(), asyncio.Event()
+
+    async def tick(self, *asked, **more):
+        tick = await super().tick(*asked, **more)
+        if tick is None:
+            self.times.put_nowait(asyncio.get_running_loop().time())
+        else:
+            self.found.set()
+        return tick
+
+
 @asynccontextmanager
-async def running(dsn, world, name="c1"):
+async def running(dsn, world, name="c1", ticks=None):
     hands = Hands(
         runs=world, checks=world, forge=WorldForge(world), attestations=world,
         targets=world, metrics=world, channel=world, pages=world, files=world,
     )  # fmt: skip
     async with Database(dsn) as database:
         store = Store(
-            ticks=PostgresTicks(database),
+            ticks=ticks(database) if ticks else PostgresTicks(database),
             orders=PostgresOrders(database, name),
             bell=PostgresBell(database),
         )
@@ -247,3 +263,23 @@ async def test_what_postgres_kept_and_the_world_saw_break_no_promise(database_ds
     doctored = [one for one in history.entries if one.body.get("gate") != "code_quality"]
     broken = check(replace(history, entries=tuple(doctored))).violations
     assert Rule.GATES in {one.rule for one in broken}
+
+
+@pytest.mark.req("LOOP-11")
+async def test_who_finds_a_swarm_held_by_another_waits_for_it(database_dsn):
+    """It does not ask again and again; and it ticks at last, though nobody rings any more."""
+    made = []
+
+    def ticks(database):
+        made.append(InVain(database))
+        return made[0]
+
+    async with Database(database_dsn) as other, other.connection() as holder:
+        await SwarmDesk(other, "test").apply(manifest())
+        await holder.execute("begin")
+        await holder.execute("select from swarm where id = %s for no key update", (SWARM,))
+        async with running(database_dsn, World(), ticks=ticks), asyncio.timeout(15):
+            first, second = await made[0].times.get(), await made[0].times.get()
+            assert second - first > 0.9, "it asked again at once"
+            await holder.execute("rollback")
+            await made[0].found.wait()

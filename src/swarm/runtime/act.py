@@ -11,7 +11,7 @@ import structlog
 
 from swarm.contract.errors import Refused, SwarmError, Unavailable
 from swarm.core.decision import Land, Order
-from swarm.core.evidence import Landed, OrderRefused
+from swarm.core.evidence import Fact, Landed, OrderRefused
 from swarm.core.ids import evidence_id
 from swarm.ports.reply import Done, Later, No, Reply
 from swarm.ports.store import Claim, Orders
@@ -40,6 +40,7 @@ class Act:
         self._now, self._kick = now, kick
         self._flying: dict[asyncio.Task[None], Claim] = {}
         self._at_work = asyncio.Event()
+        self.settled = False  #: a fact was kept, which woke its swarm; whoever looks resets it
 
     @property
     def full(self) -> bool:
@@ -110,7 +111,7 @@ class Act:
                 await self._orders.void(claim)
                 log.info(Event.ORDER_POSTPONED, reason="PolicyChanged", **_fields(claim))
             case Done(fact=fact):
-                await self._orders.settle(claim, fact)
+                await self._settle(claim, fact)
                 log.info(Event.ORDER_DONE, fact=fact.kind, **_fields(claim))
             case Later():
                 await self._orders.postpone(claim, reply)
@@ -131,10 +132,14 @@ class Act:
                     reason=reply.reason,
                     detail=reply.detail,
                 )
-                await self._orders.settle(claim, refused)
+                await self._settle(claim, refused)
                 log.warning(
                     Event.ORDER_REFUSED, reason=reply.reason, detail=reply.detail, **_fields(claim)
                 )
+
+    async def _settle(self, claim: Claim, fact: Fact) -> None:
+        await self._orders.settle(claim, fact)
+        self.settled = True
 
     async def _reply(self, claim: Claim) -> Reply:
         """Ask the port. "We could not ask" backs off; it is never taken for an answer."""

@@ -25,11 +25,10 @@ from swarm.runtime.status import status_of
 POLL = timedelta(seconds=15)  #: a lost wake-up costs at most this long
 FAULT_PAUSE = timedelta(seconds=30)
 SHORTEST = timedelta(milliseconds=1)
-UNCLAIMABLE = timedelta(seconds=1)
+HELD = timedelta(seconds=1)  #: pause before asking again for what is due and not to be had
 #: The longest is what a returned database may wait for its first order, besides reconnecting.
 RETRY_FIRST, RETRY_MOST = timedelta(milliseconds=100), timedelta(seconds=2)
 _ANYTHING = Agenda(swarms=True, orders=True, wait=None)  #: nobody knows what is due
-_NOTHING = Agenda(swarms=False, orders=False, wait=None)  #: until the next look
 log = structlog.get_logger()
 
 
@@ -155,38 +154,40 @@ class Controller:
 
         A hint or a poll that finds nothing costs one read, however many controllers hear it.
         """
-        busy = await self._worked(due)
+        ticked = due.swarms and await self._tick()
+        claimed = bool(due.orders and await self._act.claim())
         hinted = self._work.is_set()
         self._work.clear()  # the agenda shows whatever was hinted until now
+        self._act.settled = False
         agenda = await self._store.ticks.agenda()
-        # Due, and nobody can claim it: a freeze, a policy or an old release holds it. Asking for it
-        # at once again and again would change nothing.
-        unclaimable = due.orders and not busy and not hinted
-        if agenda.swarms or (agenda.orders and not unclaimable):
+        # Due, and not to be had: another controller ticks that swarm; a freeze, a policy or an old
+        # release holds that order. Asking for it at once again and again would change nothing.
+        vain = not (ticked or claimed or hinted)
+        held = Agenda(swarms=due.swarms and vain, orders=due.orders and vain, wait=None)
+        if (agenda.swarms and not held.swarms) or (agenda.orders and not held.orders):
             return agenda
         await self._hinted(agenda)
-        return _NOTHING
+        # What was settled here has woken its swarm: that need not be asked.
+        return Agenda(swarms=self._act.settled, orders=False, wait=None)
 
-    async def _worked(self, due: Agenda) -> bool:
-        """Tick every swarm that is due and start on every order; False when there was nothing."""
-        busy = False
-        while due.swarms and (
-            tick := await self._store.ticks.tick(
-                safe_decide, self._binding_of, self.name, status_of
-            )
-        ):
-            self._teller.tell(tick)
-            busy = True
-            if tick.issued:
-                await self._act.claim()  # what was just decided does not wait for other swarms
-        return bool(due.orders and await self._act.claim()) or busy
+    async def _tick(self) -> bool:
+        """Tick the swarm that is due the longest; False when there was none to be had."""
+        tick = await self._store.ticks.tick(safe_decide, self._binding_of, self.name, status_of)
+        if tick is None:
+            return False
+        if tick.issued:
+            await self._act.claim()  # what was just decided waits for nothing, not even to be told
+        self._teller.tell(tick)
+        return True
 
     async def _hinted(self, agenda: Agenda) -> None:
-        """Sleep until a hint, a timer or the poll; longer where nothing could be claimed."""
+        """Sleep until a hint, a timer or the poll; longer where nothing could be had."""
         poll = self._poll
         wait = poll if agenda.wait is None or self._act.full else min(poll, agenda.wait)
         if agenda.orders and not self._act.full:
-            wait = max(wait, UNCLAIMABLE)  # due, but held by a freeze, a policy or an old release
+            wait = max(wait, HELD)
+        if agenda.swarms:
+            wait = min(wait, HELD)  # whoever ticks it looks again, unless it dies over it
         # Not `wait_for`: in Python 3.11 it loses a cancellation that comes with the hint, and
         # a controller that is told to stop at that moment would never end.
         with suppress(TimeoutError):

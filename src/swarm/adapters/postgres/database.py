@@ -68,13 +68,25 @@ class Database:
         errors that speak of the statement (unique violations and the like).
         Raises DatabaseUnavailable, DiskFull, StatementTooSlow, DataCorrupted, DatabaseRefused.
         """
+
+        async def whole(connection: AsyncConnection[Any]) -> T:
+            async with connection.transaction():
+                return await tx(connection)
+
+        return await self.attempt(whole)
+
+    async def attempt(self, whole: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """As `run`, of a transaction that begins and ends itself, together with its statements.
+
+        What it leaves open is rolled back: its connection is closed.
+        """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         pause = _FIRST_PAUSE
         while True:
             try:
-                async with self._pool.connection() as connection, connection.transaction():
-                    result = await tx(connection)
+                async with self._pool.connection() as connection:
+                    result = await whole(connection)
             except psycopg.Error as error:
                 failure = classify(error)
                 if failure is Failure.FINAL:

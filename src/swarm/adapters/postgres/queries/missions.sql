@@ -9,7 +9,9 @@ select m.id from mission m join swarm s on s.id = m.swarm
 where m.id = any(%(ids)s::text[]) and m.ended_at is null and s.deleted_at is null
 
 -- name: load
--- One statement, so that a mission, its version and its facts are of one instant.
+-- The open missions that are not known in their newest version. One statement, so that a mission, its
+-- version and its facts are of one instant. The arrays are hidden, so that one plan serves every
+-- number of them: making it takes four times as long as the reading.
 select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission_class, m.risk,
   m.repo, m.title, m.body, m.rule, m.agent, m.requalifies, m.opened_at, m.reserved,
   m.contract::text, m.standing::text,
@@ -46,7 +48,10 @@ select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission
     left join signal s on s.id = k.signal
     where n.id = m.need) end::text
 from mission m
-where m.id = any(%(ids)s::text[])
+where m.swarm = %(swarm)s and m.ended_at is null
+  and not exists (
+    select from unnest((select %(known)s::text[]), (select %(revisions)s::bigint[])) as k (id, revision)
+    where k.id = m.id and k.revision = m.revision)
 
 -- name: lock
 select id, need, kind, mission_class, budget, reserved, opened_at, trail_seq, trail_hash, standing::text,
@@ -114,17 +119,31 @@ delete from decision
 where mission = any(%(ids)s::text[]) and settled_at is null and forward
 returning mission, key
 
--- name: give_verdict
-insert into verdict (mission, gate, subject, answer, reason, detail, evidence, configured,
-  look_again, generation, policy_hash, at)
-select %(mission)s, %(gate)s, %(subject)s, %(answer)s, %(reason)s, %(detail)s, %(evidence)s::text[],
-  %(configured)s, %(look_again)s, %(generation)s, %(policy_hash)s, %(at)s
-where not exists (
-  select from (select * from verdict
-               where mission = %(mission)s and gate = %(gate)s and subject = %(subject)s
-               order by id desc limit 1) last
-  where (last.answer, last.reason, last.detail, last.configured, last.evidence)
-        = (%(answer)s, %(reason)s, %(detail)s, %(configured)s, %(evidence)s::text[]))
+-- name: give_verdicts
+-- Those that say something else than the last of their gate and subject; their places in the list.
+with said as (
+  select n, g.mission, v.*, g.at, g.look_again
+  from unnest(%(missions)s::text[], %(verdicts)s::text[], %(ats)s::timestamptz[],
+              %(looks)s::timestamptz[]) with ordinality as g (mission, verdict, at, look_again, n)
+  cross join lateral json_to_record(g.verdict::json) as v (
+    gate text, subject text, answer int, reason text, detail text, evidence text[],
+    configured boolean, generation bigint, policy_hash text)
+  where g.mission = any(%(known)s::text[])),
+news as (
+  select s.* from said s
+  where not exists (
+    select from (select * from verdict v
+                 where (v.mission, v.gate, v.subject) = (s.mission, s.gate, s.subject)
+                 order by v.id desc limit 1) last
+    where (last.answer, last.reason, last.detail, last.configured, last.evidence)
+          = (s.answer, s.reason, s.detail, s.configured, s.evidence))),
+given as (
+  insert into verdict (mission, gate, subject, answer, reason, detail, evidence, configured,
+    look_again, generation, policy_hash, at)
+  select mission, gate, subject, answer, reason, detail, evidence, configured, look_again,
+    generation, policy_hash, at
+  from news order by n)
+select n from news
 
 -- name: ask
 insert into approval (id, mission, swarm, commit, policy_hash, risk, question, asked_at, expires_at)

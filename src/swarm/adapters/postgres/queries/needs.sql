@@ -48,9 +48,6 @@ select n.id, n.title, n.body, n.mission_class, n.repo, n.paths, n.rule, n.risk, 
   n.xmin::text
 from need n where n.id = any(%(ids)s::text[]) and n.state = 'open'
 
--- name: queued
-select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s
-
 -- name: lock
 select id, state, mission_class, title, body, rule, rounds, own_rounds, signals
 from need where id = any(%(ids)s::text[]) order by id for no key update

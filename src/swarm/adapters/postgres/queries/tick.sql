@@ -1,16 +1,12 @@
 -- One tick: lock the swarm's row, read everything, write everything, commit.
 
 -- name: agenda
--- A swarm that another controller ticks at this moment is no work for this one: whoever ticks looks
--- again afterwards. SHARE meets the tick's lock, and is only taken where something is due. A lock is
--- a write to Postgres, and this one need not wait for the disk.
-with unhurried as materialized (select set_config('synchronous_commit', 'off', true))
+-- A swarm that another controller ticks at this moment is due all the same: a lock shows only to
+-- those who take one, and a reader that takes locks keeps others from ticking.
 select exists (
-         select from (
-           select s.id from swarm s
-           where s.id <> all(%(unreadable)s::text[])
-             and (s.due_at <= now() or exists (select from wake w where w.swarm = s.id))
-           limit 1 for share of s skip locked) free) as swarms,
+         select from swarm s
+         where s.id <> all(%(unreadable)s::text[])
+           and (s.due_at <= now() or exists (select from wake w where w.swarm = s.id))) as swarms,
        exists (                                       -- the same conditions as orders.claim
          select from decision d join swarm s on s.id = d.swarm
          where d.due_at <= now() and position(',' || d.kind || ',' in %(kinds)s) > 0
@@ -23,7 +19,6 @@ select exists (
                                and f.mission_class in ('*', d.mission_class))))) as orders,
        (select min(due_at) from swarm where due_at > now()) - now() as swarm_wait,
        (select min(due_at) from decision where due_at > now()) - now() as order_wait
-from unhurried
 
 -- name: take
 -- NO KEY UPDATE: writers that refer to the swarm take KEY SHARE on its row and must not block it.
@@ -54,27 +49,6 @@ where budget.cap <> excluded.cap
 select id, cap, reserved, spent, window_end from budget
 where namespace = %(namespace)s and name = %(name)s and window_start = %(start)s
 
--- name: freezes
-select id, mission_class, reason, detail, cause, since, until, requalified, needs_token, by
-from frozen where swarm = %(swarm)s and lifted_at is null
-order by since, id
-
--- name: settled
--- With its repository: a freeze is requalified where its cause worked.
-select o.mission, o.mission_class, o.kind, o.outcome, o.counts_as_failure, o.at, m.repo
-from (select * from outcome where swarm = %(swarm)s order by at desc, mission limit 64) o
-join mission m on m.id = o.mission
-order by o.at, o.mission
-
--- name: sources
-select name, dark_since, detail from source where swarm = %(swarm)s order by name
-
--- name: denied
-select target, revision from denied where swarm = %(swarm)s
-
--- name: drift
-select target, seen from drift where swarm = %(swarm)s order by target
-
 -- name: learned
 select class_bias::text, source_trust::text, seq from learned
 where swarm = %(swarm)s order by seq desc limit 1
@@ -98,24 +72,42 @@ where swarm = %(swarm)s and state in ('open', 'granted')
   and (expires_at <= now() or policy_hash <> %(policy_hash)s)
 returning mission, id, state
 
--- name: next_due
-select least(
-  (select min(not_before) from need
-   where swarm = %(swarm)s and state = 'open' and not_before > now()),
-  (select min(expires_at) from approval
-   where swarm = %(swarm)s and state in ('open', 'granted')))
-
--- name: figures
+-- name: surroundings
+-- Everything else that decide may know, as one row: a statement each costs the driver more than the
+-- reading. JSON, so that what says the same as last time need not be made again.
 select
+  (select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s),
+  (select json_agg(f order by f.since, f.id)
+   from (select id, mission_class, reason, detail, cause, since, until, requalified, needs_token, by
+         from frozen where swarm = %(swarm)s and lifted_at is null) f)::text,
+  -- With its repository: a freeze is requalified where its cause worked.
+  (select json_agg(o order by o.at, o.mission)
+   from (select e.mission, e.mission_class, e.kind, e.outcome, e.counts_as_failure, e.at, m.repo
+         from (select * from outcome where swarm = %(swarm)s order by at desc, mission limit 64) e
+         join mission m on m.id = e.mission) o)::text,
+  (select json_agg(s order by s.name)
+   from (select name, dark_since, detail from source where swarm = %(swarm)s) s)::text,
+  (select json_agg(json_build_array(target, revision) order by target, revision)
+   from denied where swarm = %(swarm)s)::text,
+  (select json_agg(json_build_array(target, seen) order by target)
+   from drift where swarm = %(swarm)s)::text,
+  l.class_bias::text, l.source_trust::text,
+  least((select min(not_before) from need
+         where swarm = %(swarm)s and state = 'open' and not_before > now()),
+        (select min(expires_at) from approval
+         where swarm = %(swarm)s and state in ('open', 'granted'))),
   (select coalesce(sum(signals), 0) from intake
    where swarm = %(swarm)s and since > now() - interval '24 hours')::bigint,
-  (select count(*) from outcome where swarm = %(swarm)s and at > now() - interval '24 hours'),
-  (select avg((outcome = 'delivered' and autonomous)::int) from outcome
-   where swarm = %(swarm)s and at > now() - interval '24 hours'
-     and outcome <> 'recommended')::float8,
+  d.missions, d.success,
   (select landed from outcome
    where swarm = %(swarm)s and landed is not null order by at desc limit 1),
   (select max(read_at) from source where swarm = %(swarm)s)
+from (select count(*) as missions,
+        (avg((outcome = 'delivered' and autonomous)::int)
+         filter (where outcome <> 'recommended'))::float8 as success
+      from outcome where swarm = %(swarm)s and at > now() - interval '24 hours') d
+left join (select class_bias, source_trust from learned
+           where swarm = %(swarm)s order by seq desc limit 1) l on true
 
 -- name: close
 update swarm

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 
 from swarm.core.decision import (
     AskApproval,
@@ -26,6 +27,7 @@ from swarm.core.trail import EventKind
 from . import shapes
 from .opening import open_mission
 from .statements import statements
+from .verdicts import give_verdicts
 from .writing import MissionRow, Writing
 
 #: Endings first, so that a repair may take over the need; openings last.
@@ -54,8 +56,14 @@ async def apply(writing: Writing, records: Sequence[Record]) -> None:
 
     await _reject_needs(writing, [item for item in records if isinstance(item, RejectNeed)])
     others = (item for item in records if not isinstance(item, RejectNeed))
-    for record in sorted(others, key=place):
-        _note(writing, record, await _HANDLERS[type(record)](writing, record))
+    for (_, number), some in groupby(sorted(others, key=place), place):
+        if _ORDER[number] is GiveVerdict:
+            given = await give_verdicts(writing, cast("list[GiveVerdict]", [*some]))
+            for verdict, why_not in given:
+                _note(writing, verdict, why_not)
+            continue
+        for record in some:
+            _note(writing, record, await _HANDLERS[type(record)](writing, record))
 
 
 def _note(writing: Writing, record: Record, why_not: str | None) -> None:
@@ -64,31 +72,6 @@ def _note(writing: Writing, record: Record, why_not: str | None) -> None:
         writing.applied.append(record)
     elif why_not:
         writing.refused.append((record, why_not))
-
-
-async def _give_verdict(writing: Writing, record: GiveVerdict) -> str | None:
-    verdict = record.verdict
-    values = {
-        "gate": record.gate,
-        "subject": record.subject,
-        "answer": int(verdict.answer),
-        "reason": str(verdict.reason),
-        "detail": shapes.plain(verdict.detail),
-        "evidence": list(verdict.evidence),
-        "configured": verdict.configured,
-        "policy_hash": writing.snapshot.policy_hash,
-        "generation": writing.snapshot.generation,
-    }
-    if record.mission not in writing.missions:
-        return "NoSuchMission"
-    wrote = await writing.run(
-        "missions", "give_verdict", mission=record.mission, at=record.at,
-        look_again=verdict.look_again, **values,
-    )  # fmt: skip
-    if not wrote:
-        return ""
-    writing.tell(record.mission, EventKind.VERDICT_GIVEN, values)
-    return None
 
 
 async def _use_approval(writing: Writing, record: UseApproval) -> str | None:
@@ -289,7 +272,6 @@ def _sql(name: str) -> Any:
 
 
 _HANDLERS: dict[type[Any], Callable[[Writing, Any], Awaitable[str | None]]] = {
-    GiveVerdict: _give_verdict,
     UseApproval: _use_approval,
     Settle: _settle,
     OpenFreeze: _open_freeze,

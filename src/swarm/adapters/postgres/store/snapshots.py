@@ -6,26 +6,28 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from psycopg import AsyncConnection, AsyncCursor
 from pydantic import ValidationError
 
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
-from swarm.core.nouns import Freeze, MissionKind, Need, NeedState, OutcomeKind, Risk, Settled
+from swarm.core.nouns import Freeze, MissionKind, Need, NeedState, Risk
 from swarm.core.phase import Figures
 from swarm.core.policy.citation import TRUSTED_FROM
 from swarm.core.policy.ranking import BIAS_MAX
-from swarm.core.snapshot import Budget, Installation, Mission, Snapshot, SourceState
+from swarm.core.snapshot import Budget, Installation, Mission, Snapshot
 from swarm.ports.store import Binding, BudgetTerms
 
 from . import shapes
 from .errors import SpecUnreadable
 from .statements import statements
+from .surroundings import Texts
 
 V = TypeVar("V")
 T = TypeVar("T")
+Cursor = AsyncCursor[tuple[Any, ...]]
 
 NEEDS_READ = 200  #: candidates of one selection; beyond, the gain of looking further is below 1 %
 NEEDS_TOLD = 20  #: of a class from which nothing can be taken now
@@ -80,6 +82,17 @@ class TickReading:
     fresh: Versioned
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The questions of one tick, whose answers are under way together."""
+
+    open: Cursor
+    stale: Cursor
+    best: Cursor
+    about: Cursor
+    budget: Cursor | None
+
+
 class Specs:
     """Parsed specs by generation: parsing one costs more than reading it."""
 
@@ -106,38 +119,42 @@ class Snapshots:
 
     def __init__(self) -> None:
         self._known: dict[SwarmId, Versioned] = {}
+        self._texts: dict[SwarmId, Texts] = {}
+
+    async def ask(self, connection: AsyncConnection[Any], row: SwarmRow, binding: Binding) -> Asked:
+        """Send every question about one swarm; inside its tick's transaction, in a pipeline."""
+        sql, missions = statements("tick"), statements("missions")
+        known = self._known.get(row.id, Versioned()).missions
+        me = {"swarm": row.id}
+        stale = {
+            **me,
+            "known": list(known),
+            "revisions": [revision for revision, _ in known.values()],
+        }
+        best = {
+            **me,
+            "limit": 0 if row.deleted else NEEDS_READ,
+            "classes": _classes(binding.installation),
+            **_BEST,
+        }
+        window = _window(row, binding.budget)
+        return Asked(
+            open=await connection.execute(missions["open"], me),
+            stale=await connection.execute(missions["load"], stale),
+            best=await connection.execute(statements("needs")["best"], best),
+            about=await connection.execute(sql["surroundings"], me),
+            budget=await connection.execute(sql["read_budget"], window) if window else None,
+        )
 
     async def read(
-        self, connection: AsyncConnection[Any], row: SwarmRow, binding: Binding
+        self, connection: AsyncConnection[Any], row: SwarmRow, binding: Binding, asked: Asked
     ) -> TickReading:
-        """Everything about one swarm, read inside its tick's transaction."""
-        sql, needs, missions = statements("tick"), statements("needs"), statements("missions")
-        me = {"swarm": row.id}
-        window = await _open_window(connection, row, binding.budget)
-        async with connection.pipeline():
-            open_ = await connection.execute(missions["open"], me)
-            best = await connection.execute(
-                needs["best"],
-                {
-                    **me,
-                    "limit": 0 if row.deleted else NEEDS_READ,
-                    "classes": _classes(binding.installation),
-                    **_BEST,
-                },
-            )
-            queued = await connection.execute(needs["queued"], me)
-            freezes = await connection.execute(sql["freezes"], me)
-            settled = await connection.execute(sql["settled"], me)
-            sources = await connection.execute(sql["sources"], me)
-            denied = await connection.execute(sql["denied"], me)
-            drift = await connection.execute(sql["drift"], me)
-            learned = await connection.execute(sql["learned"], me)
-            due = await connection.execute(sql["next_due"], me)
-            counts = await connection.execute(sql["figures"], me)
-            budget = await connection.execute(sql["read_budget"], window) if window else None
-        fresh = await self._fresh(connection, row.id, await open_.fetchall(), await best.fetchall())
-        money = await budget.fetchone() if budget is not None else None
-        bias = await learned.fetchone()
+        """Everything about one swarm, from the answers."""
+        fresh = await self._fresh(connection, row.id, asked)
+        about = self._texts.setdefault(row.id, Texts()).read(
+            cast("tuple[Any, ...]", await asked.about.fetchone())
+        )
+        money = await _money(connection, row, binding.budget, asked)
         snapshot = Snapshot(
             now=row.now,
             swarm=row.id,
@@ -147,25 +164,22 @@ class Snapshots:
             policy_hash=binding.policy_hash,
             shadow=row.shadow,
             needs=tuple(need for _, need in fresh.needs.values()),
-            queued_needs=_one(await queued.fetchone()),
+            queued_needs=about.queued,
             missions=tuple(mission for _, mission in fresh.missions.values()),
-            settled=tuple(_settled_of(found) for found in await settled.fetchall()),
-            freezes=tuple(freeze_of(found) for found in await freezes.fetchall()),
+            settled=about.settled,
+            freezes=about.freezes,
             budget=_budget_of(binding.budget, money),
-            sources=tuple(
-                SourceState(name=name, dark_since=since, detail=detail)
-                for name, since, detail in await sources.fetchall()
-            ),
-            denied=frozenset(await denied.fetchall()),
-            drifted=tuple(await drift.fetchall()),
-            class_bias=shapes.pairs(bias[0]) if bias else (),
-            source_trust=shapes.pairs(bias[1]) if bias else (),
+            sources=about.sources,
+            denied=frozenset(about.denied),
+            drifted=about.drifted,
+            class_bias=about.class_bias,
+            source_trust=about.source_trust,
         )
         return TickReading(
             snapshot=snapshot,
-            figures=_figures_of(await counts.fetchone()),
+            figures=about.figures,
             budget_id=money[0] if money else None,
-            next_due=_one(await due.fetchone()),
+            next_due=about.next_due,
             fresh=fresh,
         )
 
@@ -174,26 +188,16 @@ class Snapshots:
         self._known[swarm] = fresh
 
     async def _fresh(
-        self,
-        connection: AsyncConnection[Any],
-        swarm: SwarmId,
-        open_: Sequence[tuple[str, int]],
-        best: Sequence[tuple[str, str]],
+        self, connection: AsyncConnection[Any], swarm: SwarmId, asked: Asked
     ) -> Versioned:
         """The open missions and the best needs, from memory where their version is known."""
         known = self._known.get(swarm, Versioned())
-        missions, stale_missions = _recalled(known.missions, open_)
-        needs, stale_needs = _recalled(known.needs, best)
-        async with connection.pipeline():
-            if stale_missions:
-                loaded = await connection.execute(
-                    statements("missions")["load"], {"ids": stale_missions}
-                )
-            if stale_needs:
-                read = await read_needs(connection, stale_needs)
-        if stale_missions:
-            missions.update({row[0]: (row[1], mission_of(row)) for row in await loaded.fetchall()})
-        if stale_needs:
+        open_, best = await asked.open.fetchall(), await asked.best.fetchall()
+        missions, _ = _recalled(known.missions, open_)
+        missions.update({row[0]: (row[1], mission_of(row)) for row in await asked.stale.fetchall()})
+        needs, stale = _recalled(known.needs, best)
+        if stale:
+            read = await read_needs(connection, stale)
             needs.update({row[0]: (row[-1], need_of(row)) for row in await read.fetchall()})
         # What is gone since it was listed is not there to be decided about.
         return Versioned(
@@ -253,7 +257,7 @@ def mission_of(row: tuple[Any, ...]) -> Mission:
 
 
 def freeze_of(row: tuple[Any, ...]) -> Freeze:
-    """A freeze from the columns that `tick.freezes` selects."""
+    """A freeze from the columns that `people.open_freezes` selects."""
     return Freeze(**dict(zip(_FREEZE_FIELDS, row, strict=True)))
 
 
@@ -280,29 +284,25 @@ def _classes(installation: Installation) -> list[str] | None:
     return sorted({name for agent in installation.agents for name in agent.classes})
 
 
-async def _open_window(
-    connection: AsyncConnection[Any], row: SwarmRow, terms: BudgetTerms | None
-) -> dict[str, Any] | None:
+def _window(row: SwarmRow, terms: BudgetTerms | None) -> dict[str, Any] | None:
     if terms is None:
         return None
     start, end = window_of(row.now, terms.window)
-    key = {"namespace": row.namespace, "name": terms.name, "start": start, "end": end}
-    found = await connection.execute(statements("tick")["read_budget"], key)
-    known = await found.fetchone()
-    if known is None or known[1] != terms.cap:
-        await connection.execute(statements("tick")["budget"], {**key, "cap": terms.cap})
-    return key
+    return {"namespace": row.namespace, "name": terms.name, "start": start, "end": end}
 
 
-def _figures_of(row: tuple[Any, ...] | None) -> Figures:
-    discoveries, missions, success, change, discovered = row or (0, 0, None, None, None)
-    return Figures(
-        discoveries_24h=discoveries,
-        missions_24h=missions,
-        success_24h=success,
-        last_production_change=change,
-        last_discover_at=discovered,
-    )
+async def _money(
+    connection: AsyncConnection[Any], row: SwarmRow, terms: BudgetTerms | None, asked: Asked
+) -> tuple[Any, ...] | None:
+    """The row of the budget's present window, which is opened where nobody did yet."""
+    if terms is None or asked.budget is None:
+        return None
+    money = await asked.budget.fetchone()
+    if money is not None and money[1] == terms.cap:
+        return money
+    window = _window(row, terms)
+    await connection.execute(statements("tick")["budget"], {**(window or {}), "cap": terms.cap})
+    return await (await connection.execute(statements("tick")["read_budget"], window)).fetchone()
 
 
 def _budget_of(terms: BudgetTerms | None, row: tuple[Any, ...] | None) -> Budget | None:
@@ -310,20 +310,3 @@ def _budget_of(terms: BudgetTerms | None, row: tuple[Any, ...] | None) -> Budget
         return None
     _, cap, reserved, spent, ends = row
     return Budget(name=terms.name, cap=cap, reserved=reserved, spent=spent, window_ends=ends)
-
-
-def _settled_of(row: tuple[Any, ...]) -> Settled:
-    mission, mission_class, kind, outcome, counts, at, repo = row
-    return Settled(
-        mission=mission,
-        mission_class=mission_class,
-        kind=MissionKind(kind),
-        outcome=OutcomeKind(outcome),
-        counts_as_failure=counts,
-        at=at,
-        repo=repo,
-    )
-
-
-def _one(row: tuple[Any, ...] | None) -> Any:
-    return row[0] if row else None

@@ -29,7 +29,7 @@ from . import shapes, single
 from .chains import Chains
 from .errors import SpecUnreadable
 from .records import apply
-from .snapshots import Snapshots, Specs, SwarmRow, TickReading, swarm_row
+from .snapshots import Cursor, Snapshots, Specs, SwarmRow, TickReading, swarm_row
 from .statements import statements
 from .status import means_the_same
 from .writing import Writing
@@ -78,15 +78,24 @@ class PostgresTicks:
     ) -> Tick | None:
         """Tick the swarm that is due the longest and that nobody else holds; None if none is."""
 
-        async def tx(connection: AsyncConnection[Any]) -> tuple[Tick, TickReading] | None:
+        async def whole(connection: AsyncConnection[Any]) -> tuple[Tick, TickReading] | None:
             row = await self._take(connection)
             if row is None:
+                await connection.execute("rollback")
                 return None
             binding = binding_of(row.id, row.spec)
             chains = Chains(row.id, row.now, controller)
             chains.know(row.id, row.trail_seq, row.trail_hash)
-            voided = await _lapse(connection, row, binding, chains)
-            reading = await self._snapshots.read(connection, row, binding)
+            async with connection.pipeline():
+                lapsing = await _lapse(connection, row, binding)
+                asked = await self._snapshots.ask(connection, row, binding)
+            voided = await _lapsed(connection, row, binding, chains, lapsing)
+            if voided is None:
+                voided = ()
+            else:  # the missions of what lapsed are not what they were
+                async with connection.pipeline():
+                    asked = await self._snapshots.ask(connection, row, binding)
+            reading = await self._snapshots.read(connection, row, binding, asked)
             plan = decide(reading.snapshot)
             writing = Writing(connection, reading.snapshot, chains, reading.budget_id)
             await _write(writing, plan)
@@ -98,9 +107,10 @@ class PostgresTicks:
                 await self._ponder(connection, row, plan)
                 await _write_status(connection, row, status)
                 await _close(connection, row, binding, chains, due)
+                await connection.execute("commit")
             return _result(row, writing, plan, voided, due, status), reading
 
-        done = await self._database.run(tx)
+        done = await self._database.attempt(whole)
         if done is None:
             return None
         tick, reading = done
@@ -109,18 +119,18 @@ class PostgresTicks:
         return tick
 
     async def _take(self, connection: AsyncConnection[Any]) -> SwarmRow | None:
+        """Begin the transaction and lock a swarm that is due."""
         sql = statements("tick")
-        while True:
+        async with connection.pipeline():
+            await connection.execute("begin")
             found = await connection.execute(sql["take"], {"unreadable": list(self._unreadable)})
-            row = await found.fetchone()
-            if row is None:
-                return None
+        while (row := await found.fetchone()) is not None:
             try:
-                taken = swarm_row(row, self._specs)
+                return swarm_row(row, self._specs)
             except SpecUnreadable as error:
                 self._unreadable[row[0]] = error.message
-                continue
-            return taken
+            found = await connection.execute(sql["take"], {"unreadable": list(self._unreadable)})
+        return None
 
     async def _ponder(self, connection: AsyncConnection[Any], row: SwarmRow, plan: Plan) -> None:
         if self._pondered.get(row.id) == _pondering(plan):
@@ -135,22 +145,31 @@ def _pondering(plan: Plan) -> tuple[object, ...]:
 
 
 async def _lapse(
-    connection: AsyncConnection[Any], row: SwarmRow, binding: Binding, chains: Chains
-) -> tuple[str, ...]:
+    connection: AsyncConnection[Any], row: SwarmRow, binding: Binding
+) -> tuple[Cursor | None, Cursor]:
     """Answer the wake-ups; void what another policy decided to begin, and lapsed questions."""
     sql = statements("tick")
     values = {"swarm": row.id, "policy_hash": binding.policy_hash}
-    async with connection.pipeline():
-        # What commits after this is not seen by this tick, and its wake-up stays.
-        await connection.execute(sql["answer_wakes"], {"swarm": row.id})
-        changed = row.policy_hash != binding.policy_hash
-        voiding = await connection.execute(sql["lapse_policy"], values) if changed else None
-        lapsing = await connection.execute(sql["lapse_approvals"], values)
-    gone = await voiding.fetchall() if voiding is not None else []
-    lapsed = await lapsing.fetchall()
+    # What commits after this is not seen by this tick, and its wake-up stays.
+    await connection.execute(sql["answer_wakes"], {"swarm": row.id})
+    changed = row.policy_hash != binding.policy_hash
+    voiding = await connection.execute(sql["lapse_policy"], values) if changed else None
+    return voiding, await connection.execute(sql["lapse_approvals"], values)
+
+
+async def _lapsed(
+    connection: AsyncConnection[Any],
+    row: SwarmRow,
+    binding: Binding,
+    chains: Chains,
+    lapsing: tuple[Cursor | None, Cursor],
+) -> tuple[str, ...] | None:
+    """Tell what lapsed to the trail; the orders that were voided, None where nothing lapsed."""
+    gone = await lapsing[0].fetchall() if lapsing[0] is not None else []
+    lapsed = await lapsing[1].fetchall()
+    if not gone and not lapsed:
+        return None
     missions = sorted({mission for mission, *_ in (*gone, *lapsed) if mission})
-    if not missions:
-        return tuple(key for _, key in gone)
     heads = await connection.execute(statements("missions")["lock"], {"ids": missions})
     for head in await heads.fetchall():
         chains.know(head[0], head[7], head[8])
@@ -182,19 +201,18 @@ async def _write(writing: Writing, plan: Plan) -> None:
         if id_ in known and known[id_].standing != standing
     ]
     settled = {record.mission for record in plan.records if isinstance(record, Settle)}
-    await writing.lock_orders(settled - opened)
-    await writing.lock_missions(
-        {
-            *_missions_of(plan),
-            *(order.mission for order in _new_orders(writing, plan)),
-            *(id_ for id_, _ in standings),
-        }
-        - opened
+    new = _new_orders(writing, plan)
+    judged = {
+        *_missions_of(plan),
+        *(order.mission for order in new),
+        *(id_ for id_, _ in standings),
+    }
+    freed = {need for id_ in settled & known.keys() if (need := known[id_].need)}
+    await writing.lock(
+        ending=settled - opened, missions=judged - opened, needs={*_needs_of(plan), *freed}
     )
-    freed = {row.need for id_, row in writing.missions.items() if id_ in settled and row.need}
-    await writing.lock_needs({*_needs_of(plan), *freed})
     await apply(writing, plan.records)
-    await writing.issue(_allowed(writing, _new_orders(writing, plan), opened))
+    await writing.issue(_allowed(writing, new, opened))
     failed = {_owner(record) for record, _ in writing.refused}
     for id_, standing in standings:
         # A standing says that everything it decided is written. Where a record was refused it is

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 
 from swarm.core.decision import Order, Record
 from swarm.core.snapshot import Snapshot
@@ -90,31 +90,31 @@ class Writing:
         """The tick's instant."""
         return self.snapshot.now
 
-    async def lock_orders(self, missions: Iterable[str]) -> None:
-        """Lock what missions that end leave behind: orders come before missions everywhere."""
-        wanted = sorted(missions)
-        if wanted:
-            await self.run("missions", "lock_orders", ids=wanted)
+    async def lock(
+        self, *, ending: Iterable[str], missions: Iterable[str], needs: Iterable[str]
+    ) -> None:
+        """Lock what the plan touches, in one round trip, and learn how it stands.
 
-    async def lock_missions(self, ids: Iterable[str]) -> None:
-        """Lock missions and learn the heads of their chains."""
-        wanted = sorted(set(ids) - self.missions.keys() - {""})
-        if not wanted:
-            return
-        found = await self.connection.execute(statements("missions")["lock"], {"ids": wanted})
-        for row in await found.fetchall():
+        ending: missions whose open orders are locked first: orders come before missions everywhere.
+        """
+        async with self.connection.pipeline():
+            await self._ask("missions", "lock_orders", ending)
+            heads = await self._ask("missions", "lock", set(missions) - {""})
+            rows = await self._ask("needs", "lock", needs)
+        for row in await heads.fetchall() if heads else ():
             self.missions[row[0]] = MissionRow(*row[:7], *row[9:])
             if not self.chains.knows(row[0]):
                 self.chains.know(row[0], row[7], row[8])
-
-    async def lock_needs(self, ids: Iterable[str]) -> None:
-        """Lock needs and learn their state."""
-        wanted = sorted(set(ids) - self.needs.keys())
-        if not wanted:
-            return
-        found = await self.connection.execute(statements("needs")["lock"], {"ids": wanted})
-        for row in await found.fetchall():
+        for row in await rows.fetchall() if rows else ():
             self.needs[row[0]] = NeedRow(*row)
+
+    async def _ask(
+        self, noun: str, name: str, ids: Iterable[str]
+    ) -> AsyncCursor[tuple[Any, ...]] | None:
+        wanted = sorted(set(ids))
+        if not wanted:
+            return None
+        return await self.connection.execute(statements(noun)[name], {"ids": wanted})
 
     async def run(self, noun: str, name: str, **values: Any) -> int:
         """Execute one statement; how many rows it wrote."""
