@@ -28,7 +28,7 @@ from swarm.core.holds import Holds, path_resources
 from swarm.core.ids import MissionId
 from swarm.core.loop import deliver, implement, learn, protect, requalify, select, verify
 from swarm.core.nouns import Freeze
-from swarm.core.policy import freeze, lifting
+from swarm.core.policy import freeze, lifting, self_caused
 from swarm.core.saying import Saying, View
 from swarm.core.snapshot import Mission, Snapshot
 
@@ -42,9 +42,10 @@ def decide(snapshot: Snapshot) -> Plan:
     epoch = epoch_of(snapshot)
     holds = Holds(snapshot.missions, epoch)
     orders: list[Order] = []
-    records: list[Record] = list(lifting.records(snapshot))
+    loops = self_caused.caught(snapshot)
+    records: list[Record] = [*lifting.records(snapshot), *loops.records]
     standings: list[tuple[MissionId, Standing]] = []
-    known, ended = snapshot, 0  # what one ending brings about binds whatever comes after it
+    known, ended = loops.known, 0  # what one ending brings about binds whatever comes after it
     for mission in holds.to_judge(snapshot.now):
         word = judge(mission, holds.view(known))
         standing = _standing(mission, word, snapshot.now, epoch)

@@ -32,7 +32,7 @@ class Reason(StrEnum):
     DISCOVERY_DEGRADED = "DiscoveryDegraded"  #: a source is dark; high-risk work is blocked
     FROZEN = "Frozen"  #: a freeze holds this swarm or class
     SHADOW = "Shadow"  #: recommended only: the swarm is in shadow mode
-    SELF_CAUSED_LOOP = "SelfCausedLoop"  #: the need was caused by our own work, too often
+    SELF_CAUSED_LOOP = "SelfCausedLoop"  #: our own work causes it; its class is frozen
     EXCLUSIVE_CONTROL = "ExclusiveControl"  #: it touches trading controls, which only people change
     NO_AGENT = "NoAgent"  #: no configured agent takes this mission class
     RISK_NOT_AUTOMATIC = "RiskNotAutomatic"  #: this risk class only runs after approval

@@ -67,7 +67,6 @@ PAID = installation(agents=(AgentBinding(name="tidy", cost=100),))
     [
         pytest.param({"state": NeedState.TAKEN}, {}, Reason.ALREADY_OPEN, id="taken"),
         pytest.param({"not_before": NOON + HOUR}, {}, Reason.NOT_BEFORE, id="resting"),
-        pytest.param({"own_rounds": 3}, {}, Reason.SELF_CAUSED_LOOP, id="our-own-doing"),
         pytest.param({"repo": ""}, {}, Reason.NO_REPOSITORY, id="no-repository"),
         pytest.param({"repo": "acme/x"}, {}, Reason.REPOSITORY_NOT_ALLOWED, id="not-allowed"),
         pytest.param(

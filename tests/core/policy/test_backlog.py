@@ -232,6 +232,17 @@ def test_what_opens_a_need_again(state, signal, opens):
     assert growth.need.state is (NeedState.OPEN if opens else state)
 
 
+@pytest.mark.req("MODE-4")
+@pytest.mark.parametrize(("rounds", "opens"), [(0, False), (3, False), (4, True)])
+def test_a_loop_of_our_own_opens_again_for_its_next_round_alone(rounds, opens):
+    """Others may say it again, and well: that makes it no less a loop of three rounds."""
+    loop = known(said(1), state=NeedState.REJECTED)
+    loop = loop._replace(need=replace(loop.need, own_rounds=3))
+    more = said(2, "new")
+    growth = grow(NEED, loop, [more], replace(SEEN, own_rounds={more.id: rounds}))
+    assert growth.opened is opens
+
+
 def test_a_need_that_rests_goes_on_resting_when_it_is_said_again():
     before = known(said(1))
     resting = before._replace(need=replace(before.need, not_before=NOON + timedelta(hours=6)))

@@ -17,8 +17,6 @@ from swarm.core.policy.freeze import EVERYTHING
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import AgentBinding, Snapshot
 
-OWN_ROUNDS_MAX = 3  #: a need that our own work caused this often is a loop, not a need (T19)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
@@ -126,8 +124,6 @@ def refusal(
         return Reason.ALREADY_OPEN, f"the need is {need.state}"
     if need.not_before is not None and snapshot.now < need.not_before:
         return Reason.NOT_BEFORE, f"rests until {need.not_before:%Y-%m-%d %H:%M} UTC"
-    if need.own_rounds >= OWN_ROUNDS_MAX:
-        return Reason.SELF_CAUSED_LOOP, f"our own work caused it {need.own_rounds} times"
     if (why := _out_of_bounds(need, snapshot)) is not None:
         return why
     hold = freeze.holding(snapshot.freezes, need.mission_class)

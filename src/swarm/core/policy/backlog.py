@@ -18,6 +18,7 @@ from swarm.core.ids import NeedId, SignalId
 from swarm.core.nouns import Need, NeedState, Risk, Signal
 from swarm.core.policy import ranking
 from swarm.core.policy.citation import Claim, Grounds, anchors, ground
+from swarm.core.policy.self_caused import OWN_ROUNDS_MAX
 
 LOOK_BACK = timedelta(days=7)  #: an older saying heats as if it were a week old
 WEIGHT_LEAST = 1e-3  #: a deposit's weight is a trust; zero has no logarithm
@@ -137,9 +138,9 @@ def grow(
     grounds = _grounds({**before, **fresh}, known.texts if known else {}, signals)
     anew = len(set(grounds.origins).difference(need.origins if need else ()))
     first = signals[0]
-    opened = known is None or _reopens(known, signals, grounds.citations)
     heat = _heated(need.heat if need else None, signals, seen)
     risk, value, cost, own, said, external = _most(signals, seen)
+    opened = known is None or _reopens(known, signals, grounds.citations, own)
     if need is not None:
         risk, value = max(risk, need.risk), max(value, need.value)
         cost, own = max(cost, need.cost), max(own, need.own_rounds)
@@ -290,13 +291,16 @@ def _grounds(
     )
 
 
-def _reopens(known: Known, signals: Sequence[Signal], citations: int) -> bool:
+def _reopens(known: Known, signals: Sequence[Signal], citations: int, own: int) -> bool:
     """Whether new evidence makes a closed need a need again.
 
     Rejected: only another independent citation. Done: only what was said after it was done, for
     what was said before may have been read late. Expired: anything. Taken: its mission has it.
+    A loop of our own work: only its next round, which freezes its class anew.
     """
     state = known.need.state
+    if state is NeedState.REJECTED and known.need.own_rounds >= OWN_ROUNDS_MAX:
+        return own > known.need.own_rounds
     if state is NeedState.REJECTED:
         return citations > known.need.citations
     if state is NeedState.DONE:

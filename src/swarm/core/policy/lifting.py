@@ -87,9 +87,11 @@ def _round_id(hold: Freeze, snapshot: Snapshot) -> MissionId:
 
 
 def _repo(hold: Freeze, snapshot: Snapshot) -> str | None:
-    """The repository to prove: where the cause worked if it is still known, else the first."""
+    """The repository to prove: where the cause worked, else its class last, else the first."""
     allowed = snapshot.spec.delivery.repo_allowlist
-    worked = [item.repo for item in snapshot.settled if item.mission == hold.cause]
+    ended = snapshot.settled[::-1]
+    worked = [item.repo for item in ended if item.mission == hold.cause]
+    worked += [item.repo for item in ended if item.mission_class == hold.mission_class]
     known = [repo for repo in worked if repo in allowed]
     return next(iter((*known, *allowed)), None)
 
