@@ -41,7 +41,7 @@ EQUIVALENT = ROOT / "tests" / "mutants" / "equivalent.toml"
 DECIDING = ("core/decide.py", "core/gates", "core/loop", "core/policy")
 TESTS = ("tests/exhaustive", "tests/core")
 SURVIVED, USAGE = 3, 2
-CPU_SECONDS = 60  #: for the tests of one fault; what runs longer hangs, and is noticed
+CPU_SECONDS = 5  #: and three times what the tests of a fault need; what runs longer hangs
 MEMORY = 4 * 1024**3  #: bytes, for the same reason
 DIED = b"(hung or died)"  #: no test answered; that is noticed too
 
@@ -104,13 +104,15 @@ class Hunt:
         """The whole hunt. Raises RuntimeError if a test fails without a fault."""
         items = {item.nodeid: item for item in session.items}
         watched = {str(fault.file) for fault in self._chosen}
-        told = _in_child(lambda: pickle.dumps(_learned(items, watched)), limit=False)
+        told = _in_child(lambda: pickle.dumps(_learned(items, watched)))
         lines: Lines = pickle.loads(told)  # noqa: S301 - it comes from our own child
         if lines.failed:
             raise RuntimeError(f"these fail without a fault: {', '.join(lines.failed)}")
         for fault in self._chosen:
-            tests = [items[name] for name in lines.asked(fault)]
-            self._told(fault, _noticed(fault, tests) if tests else "")
+            asked = lines.asked(fault)
+            seconds = CPU_SECONDS + round(3 * sum(lines.seconds[name] for name in asked))
+            tests = [items[name] for name in asked]
+            self._told(fault, _noticed(fault, tests, seconds) if tests else "")
         return True
 
 
@@ -152,21 +154,21 @@ def _passes(item: pytest.Item) -> bool:
     return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _noticed(fault: Mutation, tests: Sequence[pytest.Item]) -> str:
-    """The first of the tests that fails with the fault; empty if none does."""
+def _noticed(fault: Mutation, tests: Sequence[pytest.Item], seconds: int) -> str:
+    """The first of the tests that fails with the fault or hangs; empty if none does."""
 
     def ask() -> bytes:
         fault.plant()
         return next((item.nodeid.encode() for item in tests if not _passes(item)), b"")
 
-    return _in_child(ask).decode()
+    return _in_child(ask, seconds).decode()
 
 
-def _in_child(work: Callable[[], bytes], *, limit: bool = True) -> bytes:
-    """What this gives in a forked child, which cannot change the parent."""
+def _in_child(work: Callable[[], bytes], seconds: int | None = None) -> bytes:
+    """What this gives in a forked child, which cannot change the parent. seconds: of CPU time."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
-        _be_child(work, writer, limit=limit)
+        _be_child(work, writer, seconds)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         answer = stream.read()
@@ -174,14 +176,14 @@ def _in_child(work: Callable[[], bytes], *, limit: bool = True) -> bytes:
     return answer if status == 0 else DIED
 
 
-def _be_child(work: Callable[[], bytes], writer: int, *, limit: bool) -> None:
+def _be_child(work: Callable[[], bytes], writer: int, seconds: int | None) -> None:
     """Work, answer, and end at once: what the parent has open or buffered is not the child's."""
     try:
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
-        if limit:
-            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+        if seconds is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         with os.fdopen(writer, "wb") as answer:
             answer.write(work())

@@ -218,6 +218,41 @@ def test_what_of_a_claim_a_page_still_says(page, claims, pieces):
         assert excerpts.plain(page)[one.start : one.end] in wanted
 
 
+LONG = "This sentence is so long that it is known."  # 42 characters
+TWICE = LONG + " And so is this other one of them."
+
+
+@pytest.mark.parametrize(
+    ("body", "page", "claims"),
+    [
+        pytest.param(LONG, LONG, True, id="the-only-sentence"),
+        pytest.param(TWICE, LONG, True, id="one-of-two"),
+        pytest.param(
+            TWICE + " And a third one, longer than the rest.", LONG, False, id="one-of-three"
+        ),
+        pytest.param("", LONG, False, id="of-a-title-alone-nothing"),
+        pytest.param(TWICE + " And a third one, longer than the rest.", "leak", True, id="title"),
+        pytest.param(
+            "Four and twenty letters.", "Four and twenty letters.", True, id="24-characters"
+        ),
+        pytest.param(
+            "Three and twenty are no", "Three and twenty are no", False, id="23-characters"
+        ),
+    ],
+)
+def test_half_of_the_long_sentences_or_the_title_are_the_claim(body, page, claims):
+    wanted = excerpts.pieces("leak", body)
+    assert excerpts.claims(wanted, excerpts.find(excerpts.plain(page), wanted)) is claims
+
+
+@pytest.mark.parametrize(
+    ("external", "trust", "tier"),
+    [(False, 0.1, "own"), (True, 0.8, "trusted"), (True, 0.79, "other")],
+)
+def test_a_reading_says_how_far_its_source_is_trusted(external, trust, tier):
+    assert excerpts.tier(cited("one.example", external=external, trust=trust)) == tier
+
+
 def test_a_claim_that_was_forgotten_is_found_nowhere():
     wanted = excerpts.pieces("", "")
     assert not excerpts.claims(wanted, excerpts.find("anything at all", wanted))

@@ -12,15 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from swarm.core.decide import decide
-from swarm.core.decision import OpenFreeze, OpenMission, Settle, StartRun
+from swarm.core.decide import decide, epoch_of
+from swarm.core.decision import OpenFreeze, OpenMission, Settle, Standing, StartRun
 from swarm.core.ids import FreezeId, OrderKey
-from swarm.core.nouns import Freeze, Risk
+from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, Risk, Settled
 from swarm.core.snapshot import SourceState
 from swarm.testing.builders import NOON, REPO, TARGET, installation, need, snapshot, spec
 from swarm.testing.states import State, build, work
 
-HOUR = timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+STANDING = Standing(
+    version=0, epoch="", room="implement", reason="QueuedBehind", detail="", since=NOON,
+    look_again=None, next_action="starts later", holds=frozenset(), blocked_on=None,
+)  # fmt: skip
 STAGES = work()
 DELIVERY = {"repoAllowlist": [REPO], "requiredChecks": ["lint"], "deploymentTargets": [TARGET]}
 LANES = {True: "implement", False: "verify"}
@@ -179,6 +183,110 @@ def test_no_more_missions_are_open_than_the_installation_allows(snap):
     ended = sum(mission in mine for mission in settled)
     if any(record.need and record.parent is None for record in opened) and not snap.shadow:
         assert len(mine) - ended + len(opened) <= snap.installation.max_missions
+
+
+# --- one tick: what one mission brings about binds the others -------------------------------------
+
+FAILS = State(checks="red", base="green", fixes=3)
+
+
+def met(*stages, **over):
+    """One snapshot of these missions, numbered 3, 6, 9, ...: all of the class "tidy"."""
+    built = [build(stage).missions[0] for stage in stages]
+    open_ones = tuple(renamed(one, 3 * n) for n, one in enumerate(built, start=1))
+    fields = {"spec": spec(delivery=DELIVERY), "installation": installation(max_missions=9)}
+    return snapshot(missions=open_ones, **{**fields, **over})
+
+
+def opened(plan):
+    return {record.need for record in plan.records if isinstance(record, OpenMission)}
+
+
+@pytest.mark.req("LOOP-5")
+def test_a_mission_that_ends_leaves_its_slot_to_a_need_in_the_same_tick():
+    done = State(rollout="promoted", artifact="verified")
+    one_slot = installation(max_missions=1)
+    plan = decide(met(done, needs=(need(20), need(21)), installation=one_slot))
+    assert len(opened(plan)) == 1
+    busy = decide(met(State(run="open"), needs=(need(20),), installation=one_slot))
+    assert opened(busy) == set()
+
+
+@pytest.mark.req("LOOP-3")
+def test_no_need_is_taken_that_writes_where_a_repair_of_the_same_tick_does():
+    there = need(20, paths=("src/file3.py",))
+    assert opened(decide(met(FAILS, needs=(there, need(21))))) == {"n-3", "n-21"}
+
+
+@pytest.mark.req("FRZ-2")
+def test_a_freeze_opened_in_this_tick_holds_back_what_goes_forward_and_no_rollback():
+    before = Settled(
+        mission="m-0", mission_class="tidy", kind=MissionKind.DELIVER, at=NOON - HOUR, repo=REPO,
+        outcome=OutcomeKind.FAILED, counts_as_failure=True,
+    )  # fmt: skip
+    failing = State(rollout="failing", artifact="verified")
+    snap = met(FAILS, failing, State(run="none"))
+    calm = {(order.kind, order.mission) for order in decide(snap).orders}
+    plan = decide(replace(snap, settled=(before,)))
+    held = {(order.kind, order.mission) for order in plan.orders}
+    assert [r.freeze.mission_class for r in plan.records if isinstance(r, OpenFreeze)] == ["tidy"]
+    assert ("abort", "m-6") in held
+    assert calm - held == {("start-run", "m-9")}
+
+
+@pytest.mark.req("LOOP-4")
+def test_since_is_when_the_reason_began_and_not_when_it_was_last_said():
+    once = decide(met(State(checks="unbound"), installation=installation(checks=frozenset())))
+    ((_, first),) = once.standings
+    assert first.since == NOON
+    snap = met(State(checks="unbound"), installation=installation(checks=frozenset()))
+    (one,) = snap.missions
+    for before, since in [
+        (replace(first, since=NOON - HOUR, detail="told otherwise"), NOON - HOUR),
+        (replace(first, since=NOON - HOUR, reason="ChecksPending"), NOON),
+        (replace(first, since=NOON - HOUR, room="deliver"), NOON),
+    ]:
+        told = replace(one, standing=replace(before, version=one.version - 1))
+        ((_, after),) = decide(replace(snap, missions=(told,))).standings
+        assert (after.reason, after.since) == (first.reason, since)
+
+
+@pytest.mark.req("LOOP-3")
+def test_a_tick_that_freed_something_too_late_for_its_heir_is_followed_by_another_at_once():
+    """m-3 waits for what m-6 holds, and m-6 for what m-9 gives up: m-3 was passed by then."""
+    snap = met(State(run="none"), State(run="none"), State(run="none"))
+    epoch = epoch_of(snap)
+    stands = [
+        {"blocked_on": "near"},
+        {"blocked_on": "far", "holds": frozenset({"near"})},
+        {"holds": frozenset({"far"}), "version": -1},
+    ]
+    waiting = tuple(
+        replace(one, standing=replace(STANDING, **{"version": one.version, "epoch": epoch, **own}))
+        for one, own in zip(snap.missions, stands, strict=True)
+    )
+    plan = decide(replace(snap, missions=waiting))
+    assert {id_ for id_, _ in plan.standings} == {"m-6", "m-9"}
+    assert plan.look_again == NOON
+
+
+@pytest.mark.req("LOOP-1")
+def test_the_next_tick_is_due_when_the_first_need_has_rested_and_what_is_past_wakes_nobody():
+    """The freeze ends later; and of a need that may go on already only a free slot is wanted."""
+    needs = (
+        need(20, not_before=NOON + 5 * MINUTE), need(21, not_before=NOON + 2 * MINUTE),
+        need(22, not_before=NOON), need(23, not_before=NOON - HOUR), need(24),
+    )  # fmt: skip
+    hold = Freeze(
+        id=FreezeId("f-1"), mission_class="docs", reason="Drill", detail="", cause="m-1",
+        since=NOON - HOUR, until=NOON + HOUR,
+    )  # fmt: skip
+    snap = met(
+        State(run="open"), needs=needs, freezes=(hold,), installation=installation(max_missions=1)
+    )
+    assert decide(snap).look_again == NOON + 2 * MINUTE
+    assert decide(replace(snap, needs=needs[2:])).look_again == NOON + HOUR
+    assert decide(replace(snap, needs=needs[2:], freezes=())).look_again is None
 
 
 REPLICA = """

@@ -548,6 +548,18 @@ def test_an_order_that_cannot_be_carried_out_says_so_in_the_standing():
     assert standing(snap).detail.endswith("sync waits: TargetLocked: busy")
 
 
+@pytest.mark.req("LOOP-4")
+def test_what_an_order_waits_for_is_said_once_and_of_no_order_that_is_under_way():
+    run = OpenOrder(
+        key=OrderKey("m-1/run/0"), kind="start-run", issued_at=NOON, begun=True,
+        waits_because="Quota",
+    )  # fmt: skip
+    told = OpenOrder(key=OrderKey("m-1/notify/x"), kind="notify", issued_at=NOON, begun=True)
+    snap = snapshot(missions=(mission(1, orders=(run, told)),))
+    assert standing(snap).detail.count("Quota") == 1
+    assert "waits" not in standing(snap).detail
+
+
 # --- the rollback saga ----------------------------------------------------------------------------
 
 

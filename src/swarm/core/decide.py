@@ -7,7 +7,7 @@ give the same answer, so skipping changes nothing but the cost (a property test 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -25,11 +25,11 @@ from swarm.core.decision import (
 )
 from swarm.core.findings import read
 from swarm.core.holds import Holds, path_resources
-from swarm.core.ids import MissionId
+from swarm.core.ids import MissionId, OrderKey
 from swarm.core.loop import deliver, implement, learn, protect, requalify, select, verify
 from swarm.core.nouns import Freeze
 from swarm.core.policy import freeze, lifting, self_caused
-from swarm.core.saying import Saying, View
+from swarm.core.saying import Saying, View, soonest
 from swarm.core.snapshot import Mission, Snapshot
 
 # What these change is judged in the next snapshot, at once.
@@ -67,11 +67,11 @@ def decide(snapshot: Snapshot) -> Plan:
     records.extend(selection.rejected)
     for opening in selection.opened:
         records.extend(learn.recommended(opening, known) if known.shadow else (opening,))
-    halted = _halted(orders, known.freezes[len(snapshot.freezes) :])
+    held_back = _held_back(orders, known.freezes[len(snapshot.freezes) :])
     changed = any(isinstance(record, _CHANGES_THE_NEXT_SNAPSHOT) for record in records)
     return Plan(
-        orders=tuple(o for o in orders if not (o.forward and o.mission in halted)),
-        records=tuple(record for record in records if not _uses(record, halted)),
+        orders=tuple(order for order in orders if order.key not in held_back),
+        records=tuple(record for record in records if not _uses(record, held_back.values())),
         standings=tuple(standings),
         look_again=snapshot.now
         if changed or holds.unheard
@@ -137,17 +137,17 @@ def _held_up(mission: Mission) -> list[str]:
     return [f"{order.kind} waits: {order.waits_because}" for order in orders]
 
 
-def _halted(orders: list[Order], opened: tuple[Freeze, ...]) -> frozenset[MissionId]:
-    """Missions whose forward step a freeze that was opened in this very tick holds back."""
-    return frozenset(
-        order.mission
+def _held_back(orders: list[Order], opened: tuple[Freeze, ...]) -> dict[OrderKey, MissionId]:
+    """Forward steps, and whose, that a freeze which was opened in this very tick holds back."""
+    return {
+        order.key: order.mission
         for order in orders
         if order.forward and freeze.holding(opened, order.mission_class) is not None
-    )
+    }
 
 
-def _uses(record: Record, halted: frozenset[MissionId]) -> bool:
-    return isinstance(record, UseApproval) and record.approval.mission in halted
+def _uses(record: Record, held_back: Collection[MissionId]) -> bool:
+    return isinstance(record, UseApproval) and record.approval.mission in held_back
 
 
 def _moved(before: Standing, after: Standing) -> bool:
@@ -157,11 +157,10 @@ def _moved(before: Standing, after: Standing) -> bool:
 def _earliest(
     snapshot: Snapshot, standings: Iterable[Standing], selecting: datetime | None
 ) -> datetime | None:
-    times = [standing.look_again for standing in standings if standing.look_again is not None]
-    times += [
-        need.not_before
-        for need in snapshot.needs
-        if need.not_before is not None and need.not_before > snapshot.now
-    ]
-    times += [at for at in (lifting.look_again(snapshot), selecting) if at is not None]
-    return min(times, default=None)
+    return soonest(
+        snapshot.now,
+        *(standing.look_again for standing in standings),
+        *(need.not_before for need in snapshot.needs),
+        lifting.look_again(snapshot),
+        selecting,
+    )

@@ -127,8 +127,9 @@ def test_gate_2_takes_silence_for_an_answer_after_the_deadline_and_a_half(minute
 @pytest.mark.req("GATE-2")
 def test_gate_2_says_when_silence_will_count_before_and_after_the_order_is_out():
     assert checked(GREEN).look_again == NOON + 45 * MINUTE
-    running = order("unit-tests", begun_for=10 * MINUTE)
-    assert checked(GREEN, orders=(running,)).look_again == NOON + 35 * MINUTE
+    running = checked(GREEN, orders=(order("unit-tests", begun_for=10 * MINUTE),))
+    assert running.look_again == NOON + 35 * MINUTE
+    assert running.detail == "unit-tests is running on head0001"
 
 
 @pytest.mark.req("GATE-2")
@@ -223,6 +224,7 @@ def said(*, granted=True):
         (REPO, (), AUTOMATIC, said(granted=False), (Answer.FAIL, "ApprovalDenied")),
         (REPO, ("CODEOWNERS",), ASK, None, (Answer.WAIT, "GuardedPaths")),
         (REPO, ("CODEOWNERS",), ASK, said(), (Answer.PASS, "MergeAllowed")),
+        (REPO, ("CODEOWNERS",), AUTOMATIC, None, (Answer.PASS, "MergeAllowed")),
         ("acme/secret", (), AUTOMATIC, said(), (Answer.FAIL, "RepositoryNotAllowed")),
     ],
 )
@@ -276,6 +278,33 @@ def test_gate_4_passes_on_proof_alone(result, attests, answer, reason, configure
         facts = (ArtifactJudged(id=EvidenceId("e-1"), at=NOON, commit=HEAD, result=result),)
     verdict = supply_chain.judge(HEAD, read(mission(1, facts=facts)), attests=attests)
     assert (verdict.answer, verdict.reason, verdict.configured) == (answer, reason, configured)
+
+
+@pytest.mark.req("GATE-4")
+@pytest.mark.parametrize(
+    ("result", "identity", "reason", "detail"),
+    [
+        (ArtifactResult.VERIFIED, "builder@acme", "read", "signed by builder@acme"),
+        (
+            ArtifactResult.VERIFIED,
+            "",
+            "provenance alone is asked for",
+            "provenance alone is asked for",
+        ),
+        (
+            ArtifactResult.REFUSED,
+            "builder@acme",
+            "the signature is broken",
+            "the signature is broken",
+        ),
+        (ArtifactResult.REFUSED, "", "", "refused"),
+    ],
+)
+def test_gate_4_says_who_signed_or_what_is_wrong(result, identity, reason, detail):
+    fact = ArtifactJudged(
+        id=EvidenceId("e-1"), at=NOON, commit=HEAD, result=result, identity=identity, reason=reason
+    )
+    assert supply_chain.judge(HEAD, read(mission(1, facts=(fact,))), attests=True).detail == detail
 
 
 @pytest.mark.req("GATE-4")

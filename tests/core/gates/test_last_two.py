@@ -29,8 +29,8 @@ def arm(total, bad=0.0, edges=None):
     return ArmCounts(total=total, bad=bad, latency=latency)
 
 
-def rollout(*looks):
-    """Each look: (step, minutes after noon, percent, canary, stable)."""
+def rollout(*looks, name="e"):
+    """Each look: (step, minutes after noon, percent, canary, stable). name: of its evidence."""
     target = TargetFindings(
         synced=Synced(
             id=EvidenceId("e-synced"), at=NOON, target=TARGET, revision="head0001",
@@ -42,7 +42,7 @@ def rollout(*looks):
         taken = Look(observed_at=at, traffic_percent=percent, canary=canary, stable=stable)
         target.add_look(
             LookTaken(
-                id=EvidenceId(f"e-{number}"), at=at, target=TARGET, step=step, number=number,
+                id=EvidenceId(f"{name}-{number}"), at=at, target=TARGET, step=step, number=number,
                 look=taken,
             )
         )  # fmt: skip
@@ -96,6 +96,41 @@ def test_gate_5_says_in_time_that_the_traffic_of_a_step_can_never_decide_it():
     )
     assert gate_5(fast).answer is Answer.WAIT
     assert "longest hold" not in gate_5(fast).detail
+
+
+@pytest.mark.req("GATE-5")
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param([], id="two-readings"),
+        pytest.param([(0, 1, 10, NOBODY, arm(9_000))], id="the-new-one-was-silent-before"),
+        pytest.param([(0, 1, 10, arm(400), NOBODY)], id="the-old-one-was-silent-before"),
+    ],
+)
+def test_gate_5_foretells_from_the_readings_of_both_versions_alone(before):
+    first, second = (arm(500), arm(10_000, 500)), (arm(510, 1), arm(10_090, 501))
+    plan = plan_step(100 / 60, 1 / 90, 10, LIMITS)
+    verdict = gate_5(rollout(*before, (0, 9, 10, *first), (0, 10, 10, *second)))
+    assert verdict.detail.endswith(f"; {plan.detail}")
+
+
+@pytest.mark.req("GATE-5")
+def test_gate_5_takes_a_late_reading_of_a_smaller_step_for_nothing_read_here():
+    late = rollout(
+        (0, 1, 10, arm(10), arm(90)), (1, 2, 30, arm(20), arm(180)), (0, 3, 10, arm(30), arm(270))
+    )
+    verdict = gate_5(late, step=1)
+    assert (verdict.answer, verdict.reason) == (Answer.WAIT, "NoLookYet")
+
+
+@pytest.mark.req("GATE-5")
+def test_gate_5_judges_each_rollout_by_its_own_looks():
+    """Two rollouts may read the very same numbers at the same instant, after different ones."""
+    shared = (0, 2, 10, arm(100), arm(900))
+    one = rollout((0, 1, 10, arm(0), arm(0)), shared, name="one")
+    other = rollout((0, 1, 10, arm(90), arm(810)), shared, (0, 3, 10, arm(200), arm(1_800)))
+    assert "0/100" in gate_5(one).detail
+    assert "0/110" in gate_5(other).detail
 
 
 @pytest.mark.req("GATE-5")

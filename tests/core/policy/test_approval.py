@@ -53,6 +53,8 @@ def in_mode(mode, **bound):
         ("lights-out", Risk.R2, {"auto_execute": frozenset({Risk.R0, Risk.R1})}, False),
         ("lights-out", Risk.R1, {"auto_execute": frozenset({Risk.R0})}, False),
         ("assisted", Risk.R2, {"auto_execute": frozenset(Risk)}, False),
+        ("assisted", Risk.R1, {"auto_execute": frozenset(Risk)}, True),
+        ("lights-out", Risk.R2, {"auto_execute": frozenset({Risk.R0, Risk.R2})}, True),
     ],
 )
 def test_mode_risk_and_installation_decide_who_is_asked(mode, risk, bound, runs):

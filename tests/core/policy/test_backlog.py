@@ -182,6 +182,44 @@ def test_a_need_takes_the_highest_risk_value_and_cost_it_hears_of():
     assert (need.risk, need.value, need.cost) == (Risk.R3, 2.0, 9)
 
 
+LITTLE = said(1, risk=Risk.R0, value=2.0, cost=5, observed_at=NOON - timedelta(hours=1))
+MUCH = said(2, risk=Risk.R3, value=3.0, cost=9, external=True)
+
+
+@pytest.mark.req("LOOP-3")
+@pytest.mark.parametrize("signals", [(LITTLE, MUCH), (MUCH, LITTLE)], ids=["rising", "falling"])
+def test_a_need_keeps_the_most_it_ever_heard_in_one_reading_or_in_two(signals):
+    """What it may break, what it is worth, whether a stranger said it: none is ever lowered."""
+    seen = Circumstances(now=NOON, own_rounds={MUCH.id: 2})
+    once = grow(NEED, None, signals, seen).need
+    first = grow(NEED, None, signals[:1], seen)
+    before = Known(first.need, NOON, {cited.origin: cited for cited in first.citations})
+    for need in (once, grow(NEED, before, signals[1:], seen).need):
+        assert (need.risk, need.value, need.cost) == (Risk.R3, 3.0, 9)
+        assert (need.external, need.own_rounds, need.last_seen) == (True, 2, NOON)
+
+
+def test_what_our_own_work_did_not_cause_has_no_rounds():
+    assert grow(NEED, None, [said(1), said(2)], SEEN).need.own_rounds == 0
+
+
+def test_half_a_value_is_a_value():
+    assert grow(NEED, None, [said(1, value=0.5)], SEEN).need.value == 0.5
+
+
+@pytest.mark.parametrize("hours", [[-3, -1], [-1, -3]])
+def test_a_reading_heats_at_the_latest_time_that_its_origin_says(hours):
+    signals = [said(n, observed_at=NOON + timedelta(hours=h)) for n, h in enumerate(hours)]
+    heat = grow(NEED, None, signals, SEEN).need.heat
+    assert heat == ranking.deposit(None, NOON - timedelta(hours=1), 0.5)
+
+
+@pytest.mark.parametrize("trusts", [[0.2, 0.7], [0.7, 0.2]])
+def test_of_what_an_origin_says_at_one_time_the_strongest_heats(trusts):
+    signals = [said(number, trust=trust) for number, trust in enumerate(trusts)]
+    assert grow(NEED, None, signals, SEEN).need.heat == ranking.deposit(None, NOON, 0.7)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, 0.0])
 def test_a_value_that_is_no_value_counts_as_one(value):
     need = grow(NEED, None, [said(1, value=value)], SEEN).need
@@ -241,6 +279,19 @@ def test_a_loop_of_our_own_opens_again_for_its_next_round_alone(rounds, opens):
     more = said(2, "new")
     growth = grow(NEED, loop, [more], replace(SEEN, own_rounds={more.id: rounds}))
     assert growth.opened is opens
+
+
+@pytest.mark.req("LOOP-3")
+def test_one_saying_after_it_was_done_is_enough_to_open_a_need_again():
+    later = said(3, observed_at=NOON + timedelta(seconds=1))
+    assert grow(NEED, known(said(1), state=NeedState.DONE), [said(2), later], SEEN).opened
+
+
+@pytest.mark.req("LOOP-3")
+def test_a_need_that_opens_again_does_not_rest():
+    done = known(said(1), state=NeedState.EXPIRED)
+    done = done._replace(need=replace(done.need, not_before=NOON + timedelta(hours=6)))
+    assert grow(NEED, done, [said(2)], SEEN).need.not_before is None
 
 
 def test_a_need_that_rests_goes_on_resting_when_it_is_said_again():
@@ -327,8 +378,35 @@ def test_warming_is_growing_where_nothing_new_is_said(first, second, state):
     )
 
 
-def test_plain_repetition_is_warming():
-    assert warm(kept(known(said(1))), said(2), SEEN) is not None
+@pytest.mark.parametrize("hours", [-2, 0])
+@pytest.mark.parametrize("trust", [0.0, 0.5])
+def test_plain_repetition_is_warming(hours, trust):
+    before = known(said(1, observed_at=NOON - timedelta(hours=1)))
+    again = said(2, trust=trust, observed_at=NOON + timedelta(hours=hours))
+    need = grow(NEED, before, [again], SEEN).need
+    assert warm(kept(before), again, SEEN) == (NEED, need.rank, need.heat, need.last_seen, 2)
+
+
+@pytest.mark.parametrize(
+    ("state", "signal", "warms"),
+    [
+        pytest.param(NeedState.OPEN, said(2, "new"), False, id="another-origin"),
+        pytest.param(NeedState.OPEN, said(2, trust=0.6), False, id="a-stronger-claim"),
+        pytest.param(
+            NeedState.OPEN, said(2, trust=0.6, citation=""), True, id="nothing-to-look-up"
+        ),
+        pytest.param(NeedState.TAKEN, said(2), True, id="taken"),
+        pytest.param(NeedState.DONE, said(2), False, id="done"),
+        pytest.param(NeedState.OPEN, said(2, risk=Risk.R2), False, id="riskier"),
+        pytest.param(NeedState.OPEN, said(2, value=2.0), False, id="worth-more"),
+        pytest.param(NeedState.OPEN, said(2, cost=200_000), False, id="dearer"),
+        pytest.param(NeedState.OPEN, said(2, external=True), False, id="said-by-a-stranger"),
+        pytest.param(NeedState.OPEN, said(7), False, id="caused-by-our-own-work"),
+    ],
+)
+def test_what_says_anything_more_is_no_mere_repetition(state, signal, warms):
+    seen = Circumstances(now=NOON, own_rounds={SignalId("g-7"): 1})
+    assert (warm(kept(known(said(1), state=state)), signal, seen) is not None) is warms
 
 
 @given(SAID)
@@ -338,4 +416,5 @@ def test_a_first_signal_makes_what_growing_makes(signal):
     short, long = grow(NEED, None, [signal], SEEN), grow(NEED, None, [signal, twin], SEEN)
     assert short.citations == long.citations
     assert (short.cited_anew, short.opened) == (long.cited_anew, long.opened)
+    assert short.trusts == long.trusts
     assert short.need == replace(long.need, signals=1)

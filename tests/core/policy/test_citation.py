@@ -105,6 +105,43 @@ def test_a_text_between_two_others_does_not_make_them_one():
 
 
 @pytest.mark.parametrize(
+    ("claims", "citations"),
+    [
+        pytest.param([claim("one.test", "")], 1, id="forgotten-and-alone"),
+        pytest.param([claim("one.test"), claim("two.test", "")], 1, id="forgotten-beside-another"),
+        pytest.param([tool("ruff"), claim("one.test", "")], 2, id="forgotten-beside-a-tool"),
+        pytest.param(
+            [claim("one.test"), claim("ruff", "", 0.4, external=False)],
+            2,
+            id="a-tool-without-words",
+        ),
+        pytest.param(
+            [claim("one.test"), claim("ruff", trust=0.4, external=False)],
+            2,
+            id="a-tool-in-a-sites-words",
+        ),
+        pytest.param(
+            [claim("ruff", external=False), claim("one.test", trust=0.4)],
+            2,
+            id="a-site-in-a-tools-words",
+        ),
+        pytest.param(
+            [claim("one.test", trust=0.9, citation=""), claim("two.test")], 1, id="a-rumour-first"
+        ),
+    ],
+)
+def test_only_what_a_site_said_that_counts_can_be_repeated(claims, citations):
+    assert ground(claims).citations == citations
+
+
+@pytest.mark.parametrize(("length", "citations"), [(79, 2), (80, 1)])
+def test_short_texts_must_be_equal_to_be_mirrors(length, citations):
+    text = ARTICLE[:length]
+    nearly = text[:-1] + "_"
+    assert ground([claim("one.test", text), claim("two.test", nearly)]).citations == citations
+
+
+@pytest.mark.parametrize(
     ("trusts", "anchored"),
     [((0.5, 0.5), False), ((0.79, 0.7), False), ((0.8, 0.1), True)],
 )

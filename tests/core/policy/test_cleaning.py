@@ -92,6 +92,19 @@ def test_ordinary_pages_are_not_suspicious(ordinary, text):
         pytest.param("a\u2061", id="invisible-operator"),
         pytest.param("a\U0003fffe", id="unassigned"),
         pytest.param("a &#x202e; b", id="as-entity"),
+        pytest.param("Donau\u00addampf a\u202eb", id="suspicious-beside-ordinary"),
+        pytest.param("\u00adDampf", id="soft-hyphen-at-the-beginning"),
+        pytest.param("Donau\u00ad", id="soft-hyphen-at-the-end"),
+        pytest.param("Donau\u00addampf 4\u00adb", id="soft-hyphen-after-a-digit"),
+        pytest.param("Donau\u00addampf b\u00ad4", id="soft-hyphen-before-a-digit"),
+        pytest.param("\u200d👩", id="joiner-at-the-beginning"),
+        pytest.param("👩\u200d", id="joiner-at-the-end"),
+        pytest.param("👩\u200d\u200d💻", id="two-joiners"),
+        pytest.param("ÿ\u200d👩", id="joiner-after-latin"),
+        pytest.param("👩\u200da", id="joiner-before-latin"),
+        pytest.param("👩\u200d💻 a\u200db", id="a-joiner-too-many"),
+        pytest.param("\ufeffa\ufeffb", id="a-second-byte-order-mark"),
+        pytest.param("abc\u200f!", id="mark-in-latin-text"),
     ],
 )
 @pytest.mark.parametrize("form", list(Form))
@@ -109,6 +122,7 @@ def test_invisible_characters_are_gone_and_flagged(text, form):
         ("👩\u200d💻 ❤\ufe0f", "👩💻 ❤"),
         ("\u0645\u06cc\u200c\u062e\u0648", "\u0645\u06cc\u062e\u0648"),
         ("Donau\u00addampf", "Donaudampf"),
+        ("4 a\u00adb 4", "4 ab 4"),
         ("\ufeffbegins", "begins"),
         ("שלום\u200f!", "שלום!"),
     ],
@@ -146,11 +160,34 @@ def test_a_comment_in_a_tools_words_is_gone_all_the_same():
     assert cleaned.flags == (HIDDEN,)
 
 
+@pytest.mark.parametrize(
+    ("text", "kept", "flags"),
+    [
+        pytest.param(f"<!--{EVIL}-->x", "x", (HIDDEN,), id="at-the-beginning"),
+        pytest.param(f"a<!-->{EVIL}-->x", "ax", (HIDDEN,), id="not-closed-by-its-own-dashes"),
+        pytest.param("a<!---->b", "ab", (), id="empty"),
+        pytest.param("word<!-- wp paragraph -->", "word", (), id="two-words-are-a-marker"),
+        pytest.param("word<!--of two six-->", "word", (HIDDEN,), id="three-words-are-not"),
+    ],
+)
+def test_where_a_comment_begins_and_ends(text, kept, flags):
+    cleaned = clean(text, Form.PLAIN, 200)
+    assert (cleaned.text, cleaned.flags) == (kept, flags)
+
+
 def test_lengths_are_limits():
     assert clean("a" * 50, Form.PLAIN, 10).text == "a" * 9 + "…"
     assert clean("a" * 50, Form.PLAIN, 10).flags == (CUT,)
     assert clean("a" * 10, Form.PLAIN, 10).flags == ()
+    assert clean("ä" * 10, Form.PLAIN, 10).flags == ()
+    assert clean("ä" * 11, Form.PLAIN, 10).text == "ä" * 9 + "…"
+    assert clean("ä" * RAW_LIMIT, Form.PLAIN, RAW_LIMIT).flags == ()
+    cut = clean("ä" + " " * RAW_LIMIT + "b", Form.PLAIN, 10)
+    assert (cut.text, cut.flags) == ("ä", (CUT,))
     assert clean_line("a\n\n b\tc", Form.PLAIN, 100).text == "a b c"
+    assert clean_line("ä" * 10, Form.PLAIN, 10).flags == ()
+    long = clean_line("ä" * 11, Form.PLAIN, 10)
+    assert (long.text, long.flags) == ("ä" * 9 + "…", (CUT,))
 
 
 WORST = [

@@ -237,3 +237,35 @@ def test_an_open_ended_freeze_is_proven_at_once_and_lifted_by_a_person_alone():
     assert len(tries(snapshot(freezes=(endless,)))) == 1
     proven = replace(endless, requalified="m-proof")
     assert lifting.records(snapshot(freezes=(proven,), now=NOON + 99 * HOUR)) == ()
+
+
+@pytest.mark.req("FRZ-1")
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param({"failed": False}, id="an-ending-that-counts-for-nothing"),
+        pytest.param({"kind": MissionKind.REQUALIFY}, id="a-proof-that-failed"),
+    ],
+)
+def test_a_row_that_froze_already_freezes_no_second_time_at_what_is_no_failure(last):
+    row = [ended(1), ended(2), ended(3)]
+    assert opened(*row)
+    assert opened(*row, ended(4, **last)) == set()
+
+
+@pytest.mark.req("FRZ-3")
+def test_a_proof_is_an_errand_of_its_own_and_costs_nothing():
+    (proof,) = tries(snapshot(freezes=(hold(),), now=NOON + HOUR))
+    assert (proof.kind, proof.depth, proof.reserve) == (MissionKind.REQUALIFY, 0, 0)
+
+
+@pytest.mark.req("FRZ-3")
+def test_without_any_repository_there_is_nothing_to_prove_and_the_freeze_stays():
+    nowhere = spec(delivery={"repoAllowlist": [], "requiredChecks": ["lint"]})
+    assert lifting.records(snapshot(freezes=(hold(),), now=NOON + HOUR, spec=nowhere)) == ()
+
+
+@pytest.mark.req("FRZ-3")
+def test_of_several_freezes_the_one_that_ends_first_is_looked_at_next():
+    both = (hold(until=NOON + 2 * HOUR), hold(id=FreezeId("f-2"), mission_class="docs"))
+    assert lifting.look_again(snapshot(freezes=both)) == NOON + HOUR

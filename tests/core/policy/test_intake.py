@@ -64,6 +64,7 @@ def rules_broken(*items: TouchedPath, **rules) -> set[str]:
         ("gitatt~1", {"GitAttributes"}),
         (".gitmodules", {"GitModules"}),
         ("gitmod~1", {"GitModules"}),
+        ("a/.gitmodules", {"GitModules"}),
         ("/etc/passwd", {"PathEscapes"}),
         ("../x", {"PathEscapes"}),
         ("a/../../x", {"PathEscapes"}),
@@ -77,7 +78,11 @@ def rules_broken(*items: TouchedPath, **rules) -> set[str]:
         ("a\\b", {"PathNotPortable"}),
         ("a:b", {"PathNotPortable"}),
         ("a ", {"PathNotPortable"}),
+        ("x" * 255, set()),
         ("x" * 256, {"PathTooLong"}),
+        ("src/" + "ü" * 128, {"PathTooLong"}),
+        ("/".join(["x" * 204] * 5), set()),
+        ("/".join(["x" * 204] * 5) + "x", {"PathTooLong"}),
         ("/".join(["x" * 100] * 11), {"PathTooLong"}),
     ],
 )
@@ -117,6 +122,45 @@ def test_a_kind_of_file_breaks_its_rule(old, new, rule):
     assert rules_broken(touched(old_mode=old, new_mode=new)) == ({rule} if rule else set())
 
 
+def test_a_path_that_is_no_text_is_told_from_one_with_a_character_nobody_sees():
+    told = [
+        str(violation) for violation in judge((touched("a\udcff"), touched("a\xad")), IntakeRules())
+    ]
+    assert [line.rpartition(": ")[2] for line in told] == [
+        "is not valid UTF-8", "contains U+00AD, which no reader sees",
+    ]  # fmt: skip
+
+
+def test_a_special_file_is_no_content():
+    (fifo,) = judge((touched(special="a named pipe"),), IntakeRules())
+    assert str(fifo) == "SpecialFile: src/a.py: a named pipe: cannot be kept in a repository"
+
+
+def test_a_mode_that_changed_is_told_by_what_it_is_now_and_let_in_where_the_rules_say_so():
+    on, off = touched("on", new_mode=0o100755), touched("off", old_mode=0o100755)
+    assert [v.what for v in judge((on, off), IntakeRules())] == [
+        "the file was made executable", "the file is executable no more",
+    ]  # fmt: skip
+    assert rules_broken(on, off, executable=True) == set()
+
+
+def test_binary_content_is_refused_unless_the_rules_let_it_in():
+    assert rules_broken(touched(binary=True)) == {"BinaryContent"}
+    assert rules_broken(touched(binary=True), binary=True) == set()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "told"),
+    [
+        (("a", "b", "c"), "the mission may touch a, b, c"),
+        (("a", "b", "c", "d"), "the mission may touch a, b, c ..."),
+    ],
+)
+def test_a_long_list_of_allowed_paths_is_told_by_its_beginning(allowed, told):
+    (outside,) = judge((touched("x"),), IntakeRules(allowed_paths=allowed))
+    assert outside.what == told
+
+
 @pytest.mark.parametrize(
     ("allowed", "path", "inside"),
     [
@@ -135,6 +179,14 @@ def test_a_kind_of_file_breaks_its_rule(old, new, rule):
         (("docs/**",), "docs/a/b.md", True),
         (("app/[id].tsx",), "app/[id].tsx", True),
         (("a", "b"), "b/x", True),
+        ((".",), "src/a.py", True),
+        (("./",), "src/a.py", True),
+        (("*.md",), "READMEmd", False),
+        (("docs/**.md",), "docs/a/b.md", True),
+        (("docs/**.md",), "docs/READMEmd", False),
+        (("a?.py",), "ab.py", True),
+        (("a?.py",), "abXpy", False),
+        (("a?.py",), "a/.py", False),
     ],
 )
 def test_allowed_paths_are_exact_folders_or_globs(allowed, path, inside):
@@ -150,12 +202,23 @@ def test_allowed_paths_are_exact_folders_or_globs(allowed, path, inside):
         ("", "\ufeffwith a byte-order mark\n", None),
         ("", "family 👩\u200d👩\u200d👧\n", None),
         ("", "\u0645\u06cc\u200c\u062e\u0648\n", None),
+        ("", "a\u06cc\u200c\u062eb\n", None),
+        ("", "unassigned \u0378\n", None),
+        ("", "tabs\tand\vold\rends\n", None),
+        (None, "new\n", None),
+        (None, "new \u202e\n", 1),
+        ("b \u202e\nb \u202e\n", "b \u202e\nb \u202e\n", None),
         ("", "page\fbreak\n", None),
         ("bad \u202e here\n", "bad \u202e here\nmore\n", None),
         ("", "one\ntwo \u202e\n", 2),
         ("", "two\u2066\n", 1),
         ("", "a\u200bb\n", 1),
         ("", "a\u200db\n", 1),
+        ("", "a\u200d\u06cc\n", 1),
+        ("", "\u06cc\u200da\n", 1),
+        ("", "\u200btwo \u202e of them\n", 1),
+        ("", "one\n\ufefftwo\n", 2),
+        ("", "unassigned \U000e0000\n", 1),
         ("", "in the mid\ufeffdle\n", 1),
         ("", "soft\u00adhyphen\n", 1),
         ("", "tag \U000e0041\n", 1),
@@ -208,12 +271,22 @@ def test_moving_a_test_between_files_removes_none():
     )
     assert intake.tests_removed(moved) == 0
     assert intake.tests_removed(moved[:1]) == 1
+    assert intake.tests_removed(moved[1:]) == 0
+
+
+def test_a_patch_with_fewer_live_tests_is_refused_where_the_rules_say_so():
+    fewer = touched("tests/test_a.py", old="def test_a(): ...\n", new="")
+    assert rules_broken(fewer) == set()
+    (told,) = judge((fewer,), IntakeRules(tests="refuse"))
+    assert str(told) == "TestsRemoved: (patch): 1 live tests fewer"
+    assert rules_broken(touched(), tests="refuse") == set()
 
 
 def test_sizes_and_numbers_are_refused_above_and_taken_at_the_limit():
     at = {"max_files": 2, "max_bytes": 100, "max_file_bytes": 60}
     assert rules_broken(touched("a", size=50), touched("b", size=50), **at) == set()
     assert rules_broken(touched("a", size=51), touched("b", size=50), **at) == {"PatchTooLarge"}
+    assert rules_broken(touched("a", size=60), **at) == set()
     assert rules_broken(touched("a", size=61), **at) == {"FileTooLarge"}
     assert rules_broken(touched("a"), touched("b"), touched("c"), **at) == {"TooManyFiles"}
 

@@ -42,14 +42,14 @@ def judge(
             detail=f"{answer.approver}: {answer.reason}",
             evidence=(answer.id,),
         )
-    if change.guarded and answer is None and ruling.permission is Permission.ASK:
+    if ruling.permission is Permission.ASK and answer is None:
+        if not change.guarded:
+            return Verdict(answer=Answer.WAIT, reason=Reason.APPROVAL_NEEDED, detail=ruling.why)
         return Verdict(
             answer=Answer.WAIT,
             reason=Reason.GUARDED_PATHS,
             detail=f"{change.guarded[0]} guards the repository; {ruling.why}",
         )
-    if ruling.permission is Permission.ASK and answer is None:
-        return Verdict(answer=Answer.WAIT, reason=Reason.APPROVAL_NEEDED, detail=ruling.why)
     detail = f"approved by {answer.approver}" if answer else ruling.why
     return Verdict(
         answer=Answer.PASS,

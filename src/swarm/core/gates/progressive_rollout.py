@@ -9,9 +9,9 @@ from swarm.core.findings import TargetFindings
 from swarm.core.nouns import Risk
 from swarm.core.policy import regime_limits
 from swarm.core.reasons import Reason
-from swarm.core.rollout.counts import Absent, Arm, ArmCounts, Look, increase
+from swarm.core.rollout.counts import ArmCounts, Look
 from swarm.core.rollout.errors import BadLooks
-from swarm.core.rollout.judgement import CanaryReason
+from swarm.core.rollout.judgement import CanaryJudgement, CanaryReason
 from swarm.core.rollout.planner import plan_step
 from swarm.core.rollout.remembered import RememberedJudge
 from swarm.core.rollout.thresholds import CanaryThresholds
@@ -48,8 +48,8 @@ def judge(
         return Verdict(answer=Answer.WAIT, reason=reason, detail="nothing was read here yet")
     looks = [taken.look for taken in known]
     try:
-        judged = _JUDGE.judge(_series(target), looks, limits)
-        forecast = _forecast(looks, limits) if judged.answer is Answer.WAIT else ""
+        judged = _JUDGE.judge(known[0].id, looks, limits)
+        forecast = _forecast(judged, looks, limits)
     except BadLooks as error:
         # Two versions may count in different buckets: that settles nothing, for this one alone.
         return Verdict(
@@ -67,27 +67,20 @@ def judge(
     return regime_limits.over(verdict, here, word_lasts)
 
 
-def _series(target: TargetFindings) -> str:
-    """A name for this rollout's looks; without any there is nothing to remember."""
-    return f"{target.synced.target}@{target.synced.revision}" if target.synced else ""
-
-
-def _forecast(looks: list[Look], limits: CanaryThresholds) -> str:
+def _forecast(judged: CanaryJudgement, looks: list[Look], limits: CanaryThresholds) -> str:
     """What the planner says where the traffic of this step cannot decide it in time, else ""."""
-    step = [look for look in looks if look.traffic_percent == looks[-1].traffic_percent]
-    if len(step) < 2 or not 0 < step[-1].traffic_percent < 100:  # noqa: PLR2004 - two readings
+    if judged.reason is not CanaryReason.COLLECTING_EVIDENCE:
         return ""
-    first, last = step[0], step[-1]
-    canary, stable = _grown(first.canary, last.canary), _grown(first.stable, last.stable)
-    if canary is None or stable is None:
-        return ""
-    seconds = (last.observed_at - first.observed_at).total_seconds()  # looks never stand still
-    share = stable.bad / stable.total if stable.total else 0.0
-    plan = plan_step((canary.total + stable.total) / seconds, share, last.traffic_percent, limits)
+    last, errors = looks[-1], judged.metrics[0]
+    began = next(look.observed_at for look in looks if _counts(look, last.traffic_percent))
+    seconds = (last.observed_at - began).total_seconds()  # looks never stand still
+    share = errors.stable_bad / errors.stable_total if errors.stable_total else 0.0
+    requests = errors.canary_total + errors.stable_total
+    plan = plan_step(requests / seconds, share, last.traffic_percent, limits)
     return "" if plan.decidable else f"; {plan.detail}"
 
 
-def _grown(before: Arm, after: Arm) -> ArmCounts | None:
-    if isinstance(before, Absent) or isinstance(after, Absent):
-        return None
-    return increase(before, after).counts
+def _counts(look: Look, percent: int) -> bool:
+    """Whether a look read both versions at this weight."""
+    read = isinstance(look.canary, ArmCounts) and isinstance(look.stable, ArmCounts)
+    return read and look.traffic_percent == percent

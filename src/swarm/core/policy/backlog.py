@@ -114,8 +114,7 @@ class Circumstances:
 
     def trust_in(self, signal: Signal) -> float:
         """What a claim of this signal is worth, in [0, 1]; nonsense is worth nothing."""
-        worth = signal.trust * self.trust.get(signal.source, 1.0)
-        return min(1.0, worth) if worth > 0 else 0.0
+        return min(1.0, max(0.0, signal.trust * self.trust.get(signal.source, 1.0)))
 
     def said_at(self, signal: Signal) -> datetime:
         """When it was said, as far as we believe it."""
@@ -141,6 +140,7 @@ def grow(
     heat = _heated(need.heat if need else None, signals, seen)
     risk, value, cost, own, said, external = _most(signals, seen)
     opened = known is None or _reopens(known, signals, grounds.citations, own)
+    closed = None if opened else need
     if need is not None:
         risk, value = max(risk, need.risk), max(value, need.value)
         cost, own = max(cost, need.cost), max(own, need.own_rounds)
@@ -172,8 +172,8 @@ def grow(
         ),
         first_seen=first_seen,
         last_seen=said,
-        state=NeedState.OPEN if opened or need is None else need.state,
-        not_before=None if opened or need is None else need.not_before,
+        state=closed.state if closed else NeedState.OPEN,
+        not_before=closed.not_before if closed else None,
         rounds=need.rounds if need else 0,
         own_rounds=own,
         origins=grounds.origins,
@@ -254,10 +254,6 @@ def _most(
     signals: Sequence[Signal], seen: Circumstances
 ) -> tuple[Risk, float, int, int, datetime, bool]:
     """The highest risk, value, cost, own rounds and time of these signals; any external?"""
-    if len(signals) == 1:
-        (only,) = signals
-        own, said = seen.own_rounds.get(only.id, 0), seen.said_at(only)
-        return only.risk, _value(only), only.cost, own, said, only.external
     return (
         max(signal.risk for signal in signals),
         max(_value(signal) for signal in signals),
@@ -331,15 +327,13 @@ def _citations(
 
 
 def _heated(heat: float | None, signals: Sequence[Signal], seen: Circumstances) -> float:
-    """One deposit per origin and reading, at the latest time the origin said it."""
-    latest: dict[str, Signal] = {}
+    """One deposit per origin and reading: its latest saying, of several then the strongest."""
+    latest: dict[str, tuple[datetime, float]] = {}
     for signal in signals:
-        other = latest.get(signal.origin)
-        if other is None or signal.observed_at > other.observed_at:
-            latest[signal.origin] = signal
-    for signal in latest.values():
-        weight = max(WEIGHT_LEAST, seen.trust_in(signal))
-        heat = ranking.deposit(heat, seen.said_at(signal), weight)
+        said = seen.said_at(signal), max(WEIGHT_LEAST, seen.trust_in(signal))
+        latest[signal.origin] = max(said, latest.get(signal.origin, said))
+    for at, weight in latest.values():
+        heat = ranking.deposit(heat, at, weight)
     assert heat is not None  # noqa: S101 - there is at least one signal
     return heat
 

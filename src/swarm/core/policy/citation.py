@@ -198,13 +198,11 @@ class _Texts:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._plain = [" ".join(text[:TEXT_MOST].casefold().split()) for text in texts]
-        self._long = [len(text) >= MIRROR_FROM for text in self._plain]
+        self._long = [text if len(text) >= MIRROR_FROM else "" for text in self._plain]
 
     @cached_property
     def _signatures(self) -> likeness.Signatures:
-        return likeness.signatures(
-            [text if long else "" for text, long in zip(self._plain, self._long, strict=True)]
-        )
+        return likeness.signatures(self._long)
 
     def mirror(self, index: int, others: Sequence[int]) -> int | None:
         """The first of `others` whose words text `index` repeats; None when it repeats none."""

@@ -156,11 +156,7 @@ def _without_comments(text: str, hidden: list[str]) -> str:
 
 
 def _without_unseen(text: str, flags: set[Flag]) -> str:
-    if text.isascii():
-        return text
     unseen = {c for c in set(text) if unicodedata.category(c) in _UNSEEN or c in _SELECTORS}
-    if not unseen:
-        return text.replace(_EMOJI_SELECTOR, "")
     if not all(_ordinary(text, character) for character in unseen):
         flags.add(Flag.INVISIBLE_UNICODE)
     unseen.add(_EMOJI_SELECTOR)
@@ -172,28 +168,21 @@ def _ordinary(text: str, unseen: str) -> bool:
     if unseen == _BYTE_ORDER:
         return text.startswith(_BYTE_ORDER) and text.count(_BYTE_ORDER) == 1
     if unseen == _SOFT_HYPHEN:
-        return all(_between_letters(text, at) for at in _places(text, unseen))
+        return all(_between_letters(text, place.start()) for place in re.finditer(unseen, text))
     if unseen in _JOINERS:  # emoji sequences, Persian and Indic spelling
-        return all(_beside_wide(text, at) for at in _places(text, unseen))
+        return all(_beside_wide(text, place.start()) for place in re.finditer(unseen, text))
     if unseen in _MARKS:
-        return any(unicodedata.bidirectional(c) in {"R", "AL"} for c in set(text))
+        # Two of the marks are of such a direction themselves; they explain nothing.
+        return any(unicodedata.bidirectional(c) in {"R", "AL"} for c in set(text) - _MARKS)
     return False
 
 
-def _places(text: str, character: str) -> Iterable[int]:
-    at = text.find(character)
-    while at >= 0:
-        yield at
-        at = text.find(character, at + 1)
-
-
 def _between_letters(text: str, at: int) -> bool:
-    return 0 < at < len(text) - 1 and text[at - 1].isalpha() and text[at + 1].isalpha()
+    return text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isalpha()
 
 
 def _beside_wide(text: str, at: int) -> bool:
     """Between two visible characters beyond ASCII, where joining means something."""
-    if not 0 < at < len(text) - 1:
-        return False
-    around = text[at - 1] + text[at + 1]
-    return all(ord(c) > LATIN and unicodedata.category(c) not in _UNSEEN for c in around)
+    around = text[at - 1 : at] + text[at + 1 : at + 2]
+    visible = [c for c in around if ord(c) > LATIN and unicodedata.category(c) not in _UNSEEN]
+    return len(visible) == 2  # noqa: PLR2004 - one on each side

@@ -34,8 +34,7 @@ def find(text: str, wanted: tuple[str, ...]) -> tuple[Excerpt, ...]:
     """Which of these pieces a `plain` text holds, and where. Cost: one search for each piece."""
     found = []
     for piece in wanted:
-        start = text.find(piece) if piece else -1
-        if start >= 0:
+        if piece and (start := text.find(piece)) >= 0:
             digest = hashlib.sha256(piece.encode()).hexdigest()
             found.append(Excerpt(start=start, end=start + len(piece), sha256=digest))
     return tuple(found)
@@ -43,7 +42,7 @@ def find(text: str, wanted: tuple[str, ...]) -> tuple[Excerpt, ...]:
 
 def claims(wanted: tuple[str, ...], found: tuple[Excerpt, ...]) -> bool:
     """True when a text says it: its title, or at least half of its sentences."""
-    title = hashlib.sha256(wanted[0].encode()).hexdigest() if wanted and wanted[0] else ""
+    title = hashlib.sha256(wanted[0].encode()).hexdigest()
     sentences = [excerpt for excerpt in found if excerpt.sha256 != title]
     return len(sentences) < len(found) or 0 < len(wanted) - 1 <= 2 * len(sentences)
 

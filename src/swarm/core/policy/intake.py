@@ -141,11 +141,12 @@ def guarded(touched: Iterable[TouchedPath], rules: IntakeRules) -> tuple[str, ..
 
 def tests_removed(touched: Iterable[TouchedPath]) -> int:
     """How many live tests fewer the head has; moving a test between files removes none."""
-    before = after = 0
-    for item in touched:
-        before += intake_text.live_tests(item.path, item.old or "")
-        after += intake_text.live_tests(item.path, item.new or "")
-    return max(0, before - after)
+    fewer = sum(
+        intake_text.live_tests(item.path, item.old or "")
+        - intake_text.live_tests(item.path, item.new or "")
+        for item in touched
+    )
+    return max(0, fewer)
 
 
 def _whole_patch(touched: Sequence[TouchedPath], rules: IntakeRules) -> list[Violation]:
@@ -167,15 +168,16 @@ def _whole_patch(touched: Sequence[TouchedPath], rules: IntakeRules) -> list[Vio
                 what=f"{total} bytes, at most {rules.max_bytes} may be brought at once",
             )
         )
-    folded = Counter(intake_paths.fold(item.path) for item in touched if item.new_mode)
+    kept = [item for item in touched if item.new_mode]
+    folded = Counter(intake_paths.fold(item.path) for item in kept)
     found += [
         Violation(
             rule=Rule.PATH_COLLIDES,
             path=item.path,
             what="another path of the patch differs only in case or Unicode form",
         )
-        for item in touched
-        if item.new_mode and folded[intake_paths.fold(item.path)] > 1
+        for item in kept
+        if folded[intake_paths.fold(item.path)] > 1
     ]
     fewer = tests_removed(touched)
     if rules.tests == "refuse" and fewer:
@@ -217,7 +219,7 @@ def _kind(item: TouchedPath, rules: IntakeRules) -> list[Violation]:
         return breach(Rule.SUBMODULE, "a submodule was added, moved, removed or filled")
     if LINK_MODE in modes:
         return breach(Rule.SYMLINK, "a symbolic link was added, changed or removed")
-    if not modes <= {0, PLAIN_MODE, EXECUTABLE_MODE}:
+    if modes - {0, PLAIN_MODE, EXECUTABLE_MODE}:
         return breach(Rule.MODE_CHANGED, f"mode {item.new_mode:o} is none that git writes")
     executable = item.new_mode == EXECUTABLE_MODE
     if not rules.executable and item.new_mode and executable != (item.old_mode == EXECUTABLE_MODE):

@@ -97,9 +97,8 @@ def within(path: str, allowed: Sequence[str]) -> bool:
     wanted = unicodedata.normalize("NFC", path)
     for entry in allowed:
         rule = unicodedata.normalize("NFC", entry).removeprefix("./").rstrip("/")
-        if rule in {"", "."} or wanted == rule or wanted.startswith(f"{rule}/"):
-            return True
-        if _glob(rule).fullmatch(wanted):
+        below = rule in {"", "."} or wanted.startswith(f"{rule}/")
+        if below or _glob(rule).fullmatch(wanted):
             return True
     return False
 
@@ -108,7 +107,7 @@ def faults(path: str) -> list[tuple[str, str]]:
     """What is wrong with a path: (rule name, what). A rename's both sides come as two paths."""
     found = [*_characters(path)]
     parts = path.split("/")
-    if path.startswith("/") or ".." in parts or "." in parts or "" in parts:
+    if not {"", ".", ".."}.isdisjoint(parts):
         found.append(("PathEscapes", "absolute, empty, or with `.` or `..` parts"))
     if _too_long(path, parts):
         found.append(("PathTooLong", f"over {NAME_BYTES} bytes a name or {PATH_BYTES} in all"))
@@ -126,9 +125,10 @@ def faults(path: str) -> list[tuple[str, str]]:
 
 def _characters(path: str) -> list[tuple[str, str]]:
     for char in path:
-        if "\ud800" <= char <= "\udfff":
+        category = unicodedata.category(char)
+        if category == "Cs":  # what Python makes of bytes that are no text
             return [("PathNotText", "is not valid UTF-8")]
-        if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cn", "Zl", "Zp"}:
+        if category in {"Cc", "Cf", "Co", "Cn", "Zl", "Zp"}:
             return [("PathNotText", f"contains U+{ord(char):04X}, which no reader sees")]
     return []
 
@@ -147,7 +147,7 @@ def _unportable(part: str) -> bool:
 def _resolved(part: str) -> str:
     # NTFS drops trailing dots and spaces and reads `name:stream` as `name`; HFS+ drops ignorables.
     name = part.translate(_HFS_IGNORED).split(":")[0]
-    return name.rstrip(" .") or name
+    return name.rstrip(" .")
 
 
 @lru_cache(maxsize=1024)

@@ -7,9 +7,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
-#: Tabs and line ends are layout. Form feed and vertical tab appear in old sources as page marks.
-_LAYOUT = frozenset("\t\n\r\f\v")
-_WITHOUT_LAYOUT = str.maketrans("", "", "\t\n\r\f\v")
+#: All but visible ASCII and layout. Form feed and vertical tab appear in old sources as page marks.
+_ODD = re.compile(r"[^ -~\t\n\r\f\v]")
 
 #: Joiners are part of real words (Persian, Hindi) and of emoji; between letters they may stay.
 _JOINERS = frozenset("\u200c\u200d")
@@ -80,12 +79,9 @@ def hidden(old: str, new: str) -> list[tuple[int, str]]:
     """
     found = []
     for number, line in added(old, new):
-        if line.isascii() and line.translate(_WITHOUT_LAYOUT).isprintable():
-            continue
-        for at, char in enumerate(line):
-            if char.isascii() and (char.isprintable() or char in _LAYOUT):
-                continue
-            if number == 1 and at == 0 and char == "\ufeff":
+        for odd in _ODD.finditer(line):
+            at, char = odd.start(), odd[0]
+            if (number, at, char) == (1, 0, "\ufeff"):
                 continue  # a byte-order mark where it belongs
             if _unseen(line, at, char):
                 name = unicodedata.name(char, "control or unassigned")
@@ -101,8 +97,7 @@ def _unseen(line: str, at: int, char: str) -> bool:
     category = unicodedata.category(char)
     # Unassigned (Cn) is left alone below the tag plane: a newer Unicode may have given it a face.
     return (
-        (category == "Cc" and char not in _LAYOUT)
-        or category in {"Cf", "Co", "Cs", "Zl", "Zp"}
+        category in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
         or ord(char) in _SELECTORS
         or (category == "Cn" and ord(char) >= 0xE0000)  # noqa: PLR2004 - first code point of plane 14
     )
@@ -119,8 +114,5 @@ def live_tests(path: str, text: str) -> int:
 def printable(text: str) -> str:
     r"""The text as one line for a terminal or a log: what cannot be seen becomes `\x1b`-like."""
     return "".join(
-        char
-        if char.isprintable() and unicodedata.category(char) not in {"Cf", "Co"}
-        else char.encode("unicode_escape").decode()
-        for char in text
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
