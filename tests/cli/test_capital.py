@@ -113,6 +113,38 @@ def test_a_word_is_as_old_for_a_step_as_it_is_for_the_gates(place, lasts, minute
     assert ("a fresh word" in said.err) is (code > 0)
 
 
+@pytest.mark.parametrize(
+    ("table", "names"),
+    [
+        pytest.param('stream = "s"', "regimes.desk.strategies: Field required", id="none"),
+        pytest.param('stream = "s"\nstrategies = []', "regimes.desk.strategies", id="no-strategy"),
+        pytest.param('stream = ""\nstrategies = ["a"]', "regimes.desk.stream", id="no-stream"),
+        pytest.param('stream = "  "\nstrategies = ["a"]', "regimes.desk.stream", id="blank"),
+        pytest.param(
+            'stream = "a\\u0007"\nstrategies = ["a"]', "regimes.desk.stream", id="unprintable"
+        ),
+        pytest.param(
+            'stream = "s"\nstrategies = ["a", "a"]', "strategies: 'a' already stands", id="twice"
+        ),
+        pytest.param(
+            'stream = "s"\nstrategies = ["a"]\nword_lasts = "1s"', "desk.word_lasts: 1s is shorter",
+            id="a-short-word",
+        ),
+        pytest.param(
+            'stream = "s"\nstrategies = ["a"]\nlimits = 1', "regimes.desk.limits: Extra", id="more"
+        ),
+    ],
+)  # fmt: skip
+def test_a_table_of_a_target_that_trades_is_refused_by_its_field(place, table, names):
+    place.settings(
+        '\n[targets.desk]\nrepo = "acme/shop"\nport = 8123\nrun = ["true"]\n'
+        f"[regimes.desk]\n{table}\n"
+    )
+    said = place(*STEP, "--to", "1")
+    assert (said.code, names in said.err) == (1, True), said.err
+    assert "error SWM601" in said.err
+
+
 @pytest.mark.req("REG-7")
 def test_a_rung_is_never_skipped(place):
     stored(place, proven)

@@ -277,6 +277,8 @@ def test_parquet_without_the_extra_says_what_to_install(verb, desk, tmp_path, mo
 # --- what is refused -----------------------------------------------------------------------------
 
 HEAD, QUOTES = "time,close\n2000-01-03,100\n", "time,bid,bid_size,ask,ask_size,price,size\n"
+TORN = bytearray(gzip.compress(b"time,close\n" + b"2000-01-03,1\n" * 500))
+TORN[30] ^= 0xFF
 BAD = {
     "empty": ("", "is empty"),
     "header-alone": ("time,close\n", "no row below its header"),
@@ -292,6 +294,15 @@ BAD = {
     "infinite": (f"{HEAD}2000-01-04,inf\n", "line 3: close is 'inf'"),
     "negative": (f"{HEAD}2000-01-04,-3\n", "line 3: close is '-3'"),
     "zero": (f"{HEAD}2000-01-04,0\n", "line 3: close is '0'"),
+    "grouped-digits": (f"{HEAD}2000-01-04,1_000\n", "line 3: close is '1_000'"),
+    "other-digits": (f"{HEAD}2000-01-04,\u0661\u0662\n", "line 3: close is"),
+    "seconds": ("time,close\n1700000000,1\n1700000060,2\n", "line 2: time is '1700000000'"),
+    "too-late": (f"{HEAD}3000-01-01,1\n", "line 3: time is '3000-01-01'"),
+    "an-empty-line": (f"{HEAD}\n2000-01-04,2\n", "line 3 is empty"),
+    "columns-alike": ("time,Close,close\n1,2,3\n4,5,6\n", "columns Close, close; one of them"),
+    "semicolons": ("time;close\n2000-01-03;1\n", "no column named time"),
+    "other-encoding": ("time,close\n2000-01-03,1\n".encode("utf-16"), "UTF-8 CSV is wanted"),
+    "packed-and-torn": (TORN, "near line"),
     "a-word": (f"{HEAD}2000-01-04,dear\n", "line 3: close is 'dear'"),
     "too-wide": (f"{HEAD}2000-01-04,1,2\n", "line 3 has 3 columns; 2 are wanted"),
     "a-long-cell": (f"{HEAD}2000-01-04,{'9' * 200_000}\n", "near line 3"),
@@ -304,6 +315,10 @@ BAD = {
     "late-quote": (
         f"{QUOTES}2000-01-03,9,1,10,1,,\n2000-01-02,9,1,10,1,,\n", "no earlier time than"
     ),
+    "no-size": (f"{QUOTES}2000-01-03,9,0,10,1,,\n", "bid_size is '0'"),
+    "nan-quote": (f"{QUOTES}2000-01-03,nan,1,10,1,,\n", "line 2: bid is 'nan'"),
+    "nothing-in-a-row": (f"{QUOTES}2000-01-03,,,,,,\n", "line 2: row is []"),
+    "quotes-without-sizes": ("time,bid,ask\n2000-01-03,9,10\n", "no column named bid_size"),
     "one-bar": (f"{QUOTES}2000-01-03,9,1,10,1,,\n", "fewer than two bars"),
 }  # fmt: skip
 
@@ -314,7 +329,7 @@ BAD = {
 def test_a_bad_tape_is_refused_by_line_and_nothing_is_written(verb, desk, tmp_path, case):
     text, names = BAD[case]
     file, out = tmp_path / "bad.csv", tmp_path / "kept"
-    file.write_text(text)
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
     before = sorted(tmp_path.iterdir())
     for words in (
         ("replay", file, "-m", desk / "model.json", "--save", out),

@@ -57,6 +57,11 @@ def rows(embedded, place):
             place.wait_for("outcomes", lambda row: row["outcome"] == "delivered")
             place.wait_for("approvals", lambda row: row["state"] == "open")
         place("freeze", "--for", "1h", "--reason", "for the picture")
+        place.sql(
+            "insert into regime_state (stream, version, cycle, tick, at_ns, model_version,"
+            " params_hash, state_sha256, state, record) values ('spx', 1, 'c', 7, 1, 'm', 'p',"
+            """ sha256('s'), 's', '{"id": "trend", "posture": "normal"}')"""
+        )
     return home, dsn
 
 

@@ -1,6 +1,7 @@
 """What the trading verbs refuse, and what they do while nobody trades."""
 
 import json
+import re
 
 import pytest
 
@@ -56,6 +57,50 @@ def test_a_file_that_is_no_limit_set_is_refused_by_name(firm, text):
         assert (said.code, said.out) == (1, "")
         assert "error SWM" in said.err
         assert "Traceback" not in said.err
+
+
+def misspelt(text):
+    return text.replace(b'"firm":', b'"frim":1,"firm":', 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        pytest.param(misspelt, "limits.frim: no limit has this name", id="a-stranger"),
+        pytest.param(
+            lambda text: text.replace(b'"share_ppm":', b'"ticsk":1,"share_ppm":', 1),
+            "limits.instruments.0.collar.ticsk: no limit", id="a-stranger-far-below",
+        ),
+        pytest.param(
+            lambda text: text.replace(b'"firm":', b'"firm":1,"firm":', 1),
+            "'firm' comes twice", id="a-field-twice",
+        ),
+        pytest.param(
+            lambda text: re.sub(b'"firm":[0-9]+', b'"firm":NaN', text, count=1),
+            "NaN is no number", id="nan",
+        ),
+        pytest.param(
+            lambda text: text.replace(b'"firm":1', b'"firm":-1', 1), "firm: -1", id="less-than-none"
+        ),
+        pytest.param(
+            lambda text: text.replace(b'"firm":1', b'"firm":0.1', 1), "limits.firm:", id="a-part"
+        ),
+        pytest.param(lambda text: text.replace(b'"firm":', b'"f":', 1), "limits.firm:", id="none"),
+        pytest.param(lambda text: text[:900], "no JSON", id="cut"),
+        pytest.param(lambda text: text.replace(b'"schema":1', b'"schema":2'), "schema", id="later"),
+    ],
+)  # fmt: skip
+def test_a_set_that_says_more_or_less_than_limits_is_refused_by_its_field(firm, change, names):
+    """Who signs a set must be able to trust that every word of it holds."""
+    file = firm.limits()
+    text = file.read_bytes()
+    file.write_bytes(change(text))
+    assert file.read_bytes() != text
+    for words in (("sign", file, "--key", firm.keys["ben"]), ("load", file)):
+        said = firm("limits", *words)
+        assert (said.code, names in said.err) == (1, True), said.err
+        assert "have the set signed again" in said.err
+    assert not file.with_name(f"{file.name}.sig").exists()
 
 
 def test_what_is_no_key_signs_nothing(firm, tmp_path):

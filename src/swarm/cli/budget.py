@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from swarm.cli.columns import SHORT_ID, money
 from swarm.cli.desk import ask
 from swarm.cli.kinds import KINDS
-from swarm.cli.options import Home, Output, limited
+from swarm.cli.options import WHOLE, Home, Output, limited
 from swarm.cli.output import Form, emit, line, say, show, show_one
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def budget(
     *,
-    top: Annotated[int, Parameter(help="How many spenders to name.")] = 5,
+    top: Annotated[int, WHOLE, Parameter(help="How many spenders to name.")] = 5,
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:

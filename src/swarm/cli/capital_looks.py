@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from swarm.cli.capital import name_of
 from swarm.cli.errors import Usage
-from swarm.cli.options import Home, Output
+from swarm.cli.options import WHOLE, Home, Output
 from swarm.cli.output import Column, Form, emit, line, say, show
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def look(
     /,
     *,
     regime: In,
-    at: Annotated[int | None, Parameter(help="Register a look at this tick.")] = None,
+    at: Annotated[int | None, WHOLE, Parameter(help="Register a look at this tick.")] = None,
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from swarm.cli.columns import SHORT_COMMIT, SHORT_ID, stamp
 from swarm.cli.desk import ask, home_of
-from swarm.cli.options import Home, Mission, Output
+from swarm.cli.options import WHOLE, Home, Mission, Output
 from swarm.cli.output import Form, as_json, document, emit, say, show, visible
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def logs(
     mission: Mission,
     /,
     *,
-    run: Annotated[int | None, Parameter(help="Only this run: 0 implements, 1 to 3 fix.")] = None,
+    run: Annotated[
+        int | None, WHOLE, Parameter(help="This run alone: 0 implements, 1-3 fix.")
+    ] = None,
     check: Annotated[str, Parameter(help="Only this check.")] = "",
     follow: Annotated[bool, Parameter(name=["--follow", "-f"], help="Go on as it is printed.")] = (
         False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from swarm.cli.complete import missions, needs, swarms
 from swarm.cli.errors import Usage
@@ -15,6 +16,17 @@ from swarm.cli.output import Form
 LIMIT_MOST = 100_000
 LONGEST = timedelta(days=3_650)  #: of any span that people write: beyond, calendars run out
 
+
+def _whole(kind: object, tokens: Sequence[Token]) -> int:
+    """A whole number and nothing that could be rounded to one: 299.5 is no tick."""
+    del kind
+    text = tokens[0].value
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise ValueError(f"{text[:40]!r} is no whole number")
+    return int(text)
+
+
+WHOLE = Parameter(converter=_whole)
 Output = Annotated[Form, Parameter(name=["--output", "-o"], help="Form of the output.")]
 File = Annotated[
     str,
@@ -40,7 +52,7 @@ Swarm = Annotated[
 SwarmName = Annotated[
     str, Parameter(help="Which Swarm; not needed when there is one.", completer=swarms)
 ]
-Limit = Annotated[int, Parameter(help="At most so many.")]
+Limit = Annotated[int, WHOLE, Parameter(help="At most so many.")]
 Mission = Annotated[
     str, Parameter(help="The mission, by any unique beginning of its id.", completer=missions)
 ]

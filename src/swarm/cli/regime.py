@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from swarm.cli.complete import streams
 from swarm.cli.errors import FileUnreadable, Usage
-from swarm.cli.options import Home, Limit, Output, limited, span_of
+from swarm.cli.options import WHOLE, Home, Limit, Output, limited, span_of
 from swarm.cli.output import Column, Form, emit, line, say, show, show_one
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def fit(
     *,
     out: Annotated[Path, Parameter(help="Where the model goes; an existing file is kept.")],
     until: Annotated[str, Parameter(help="Fit on what came before this time only.")] = "",
-    states: Annotated[int, Parameter(help="Hidden states, 2 to 8; 0 lets the data choose.")] = 0,
-    seed: Annotated[int, Parameter(help="Which starts; the same seed, the same model.")] = 1,
+    states: Annotated[int, WHOLE, Parameter(help="Hidden states, 2 to 8; 0: as the data say.")] = 0,
+    seed: Annotated[int, WHOLE, Parameter(help="Which starts; the same seed, the same model.")] = 1,
     tape: TapeOptions = USUAL,
     output: Output = Form.TABLE,
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from swarm.cli.errors import Usage
-from swarm.cli.options import Output
+from swarm.cli.options import WHOLE, Output
 from swarm.cli.output import Column, Form, emit, say, show_one, table
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ DAYS = (
 
 def month(
     *,
-    seed: Annotated[int, Parameter(help="Which month; the same seed, the same month.")] = 1,
-    days: Annotated[int, Parameter(help="How many days of 78 five-minute bars.")] = 21,
+    seed: Annotated[int, WHOLE, Parameter(help="Which month; the same seed, the same month.")] = 1,
+    days: Annotated[int, WHOLE, Parameter(help="How many days of 78 five-minute bars.")] = 21,
     output: Output = Form.TABLE,
 ) -> None:
     """Live through a month: regimes change, a strategy fades, a limit breaks, the venue drops out.

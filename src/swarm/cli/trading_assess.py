@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
-from swarm.cli.options import Home, Output
+from swarm.cli.options import WHOLE, Home, Output
 from swarm.cli.output import Form, emit, line, say, show_one
 from swarm.cli.trading_home import configured, key_of
 
@@ -21,7 +21,7 @@ FIRST, LAST = 2020, 2200  #: years that can be asked for
 
 def assess(
     *,
-    year: Annotated[int, Parameter(help="The calendar year, UTC; 0 is the present one.")] = 0,
+    year: Annotated[int, WHOLE, Parameter(help="Calendar year, UTC; 0 is the present one.")] = 0,
     key: Annotated[
         Path | None, Parameter(help="Sign what the year holds now, with this key.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from swarm.cli.errors import FileUnreadable, Usage
-from swarm.cli.options import span_of
+from swarm.cli.options import WHOLE, span_of
 from swarm.cli.output import line, say
 
 PRICE_MOST = 10**9
@@ -20,8 +20,8 @@ def paper(
     /,
     *,
     symbol: Annotated[list[str], Parameter(help="NAME=PRICE in ticks; once for each instrument.")],
-    spread: Annotated[int, Parameter(help="Ticks from the price to either quote.")] = 1,
-    lots: Annotated[int, Parameter(help="Lots that are quoted on each side.")] = 500,
+    spread: Annotated[int, WHOLE, Parameter(help="Ticks from the price to either quote.")] = 1,
+    lots: Annotated[int, WHOLE, Parameter(help="Lots that are quoted on each side.")] = 500,
     lasts: Annotated[str, Parameter(help="How long; 0 is until Ctrl-C.")] = "0",
 ) -> None:
     """Serve a simulated exchange on a socket, with somebody who quotes both sides of each price.

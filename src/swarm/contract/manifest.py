@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+from swarm.contract import strict_json
 from swarm.contract.errors import Problem, UnreadableManifest
 from swarm.contract.tree import MAX_BYTES, MAX_DEPTH, MAX_NODES, Document, Unreadable, stop
 
@@ -57,7 +58,7 @@ def _from_json(text: str) -> list[Document] | None:
     if not text.lstrip().startswith("{"):
         return None
     try:
-        tree = json.loads(text, object_pairs_hook=_distinct_pairs, parse_constant=_no_constant)
+        tree = strict_json.loads(text)
     except (ValueError, RecursionError):
         return None
     if not _is_modest(tree):
@@ -84,14 +85,3 @@ def _is_modest(tree: Any) -> bool:
         if infinite or depth > MAX_DEPTH or nodes > MAX_NODES:
             return False
     return True
-
-
-def _distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("duplicate field")
-    return made
-
-
-def _no_constant(word: str) -> float:
-    raise ValueError(word)

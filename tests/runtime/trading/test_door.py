@@ -89,6 +89,12 @@ async def test_what_the_gate_refuses_is_told_with_its_reason(gate, desk, change,
     assert desk.exchange.reports == []
 
 
+def stranger():
+    """A plain order, and one field more that its sender believes in."""
+    order = {**asdict(trade_order()), "stop_price": 9_000}
+    return json.dumps({"do": "submit", "with": {"order": order}}).encode() + b"\n"
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -101,6 +107,10 @@ async def test_what_the_gate_refuses_is_told_with_its_reason(gate, desk, change,
         pytest.param(b'{"do": "submit", "with": {"order": {"id": "o"}}}\n', id="half-an-order"),
         pytest.param(b'{"do": "cancel", "with": "o-1"}\n', id="no-list"),
         pytest.param(b'{"do": "undo", "with": {"token": {}}}\n', id="half-a-token"),
+        pytest.param(
+            b'{"do": "cancel", "with": [], "do": "status", "with": {}}\n', id="a-field-twice"
+        ),
+        pytest.param(stranger(), id="an-order-with-a-field-that-means-nothing"),
         pytest.param(b"\xff\xff\n", id="no-text"),
         pytest.param(b"[" * 100_000 + b"\n", id="deep"),
     ],

@@ -16,7 +16,9 @@ from swarm.runtime.regime.rows import CELL_MOST
 TIMES = ("time", "timestamp", "datetime", "date")
 INSTRUMENTS = ("instrument", "symbol", "ticker")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NANOSECONDS = re.compile(r"\d{16,19}")
+_NANOSECONDS = re.compile(r"[0-9]{16,19}")
+_NANOSECONDS_LEAST = 10**15  #: a smaller integer counts seconds, milli- or microseconds
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 #: A price or size beyond these is a fault of the file; their ratios stay numbers.
 LEAST, MOST = 1e-12, 1e15
 
@@ -42,6 +44,9 @@ def column_of(names: Sequence[str], asked: str, usual: Sequence[str], path: Path
             return names.index(asked)
         raise TapeRefused(f"{path} has no column {asked!r}; it has {', '.join(names)[:200]}")
     for name in usual:
+        if low.count(name) > 1:
+            alike = ", ".join(one for one in names if one.lower() == name)
+            raise TapeRefused(f"{path} has columns {alike}; one of them is wanted")
         if name in low:
             return low.index(name)
     raise TapeRefused(
@@ -71,7 +76,7 @@ def time_of(value: Any, where: Where) -> int:
                 found = _nanoseconds(datetime.fromisoformat(text))
             except ValueError as error:
                 raise where.refuse("time", value, right) from error
-    if not 0 < found < 2**63 - 1:
+    if not _NANOSECONDS_LEAST <= found < 2**63 - 1:
         raise where.refuse("time", value, right)
     return found
 
@@ -87,10 +92,15 @@ def number_of(value: Any, column: str, where: Where) -> float:
     """A number above 0; NaN for an empty cell, which is how a file says that there was none."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return math.nan
-    try:
-        found = float(str(value)[:CELL_MOST])
-    except ValueError as error:
-        raise where.refuse(column, value, "a number, or an empty cell") from error
-    if not LEAST <= found <= MOST:
-        raise where.refuse(column, value, f"a number from {LEAST:g} to {MOST:g}")
+    found = decimal_of(value)
+    if found is None or not LEAST <= found <= MOST:
+        right = f"a number from {LEAST:g} to {MOST:g}, or an empty cell"
+        raise where.refuse(column, value, right)
     return found
+
+
+def decimal_of(value: Any) -> float | None:
+    """A finite number as a file may write it: not `nan`, `1_000` or other scripts' digits."""
+    text = str(value).strip()[:CELL_MOST]
+    found = float(text) if _NUMBER.fullmatch(text) else math.nan
+    return found if math.isfinite(found) else None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from swarm.adapters.postgres.store.regime.errors import ToldOtherwise
 from swarm.adapters.postgres.store.regime.trials import Trials
-from swarm.runtime.regime.cells import Where, column_of
+from swarm.runtime.regime.cells import Where, column_of, decimal_of
 from swarm.runtime.regime.looks import observed
 from swarm.runtime.regime.rows import CELL_MOST, header_of, rows_of
 
@@ -45,11 +44,8 @@ def _tick(value: Any, where: Where) -> int:
 
 
 def _number(value: Any, where: Where) -> float:
-    try:
-        number = float(str(value)[:CELL_MOST])
-    except ValueError as error:
-        raise where.refuse("excess", value, "a number") from error
-    if not math.isfinite(number):
+    number = decimal_of(value)
+    if number is None:
         raise where.refuse("excess", value, "a finite number")
     return number
 

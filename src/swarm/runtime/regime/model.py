@@ -132,6 +132,8 @@ def make(tape: Tape, *, states: int, bar: int, seed: int) -> Model:
     values = returns(tape.price)[1:]
     cut = len(values) - int(HELD_OUT * len(values))
     shapes = [Shape(states=states, emission=law) for law in Emission] if states else CANDIDATES
+    if cut == len(values):
+        raise TapeRefused(f"the file has {len(tape)} ticks; some hundreds are wanted")
     if np.count_nonzero(~np.isnan(values[cut:])) < 1:
         raise TapeRefused("the newest quarter of the file has no price; some are wanted")
     liquidity = _liquidity(tape)

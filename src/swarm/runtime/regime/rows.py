@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -46,16 +47,19 @@ def _text(path: Path, packed: bool) -> Iterator[list[Any]]:  # noqa: FBT001 - re
         unpacked: Any = gzip.GzipFile(fileobj=raw) if packed else raw
         reader = csv.reader(io.TextIOWrapper(unpacked, encoding="utf-8-sig", newline=""))
         try:
-            width = 0
+            width, empty = 0, 0
             for row in reader:
                 if not row:
+                    empty = reader.line_num
                     continue
+                if empty and width:
+                    raise TapeRefused(f"{path} line {empty} is empty; a row is wanted")
                 width = width or len(row)
                 if len(row) != width or width > COLUMNS_MOST:
                     wrong = f"has {len(row)} columns"
                     raise TapeRefused(f"{path} line {reader.line_num} {wrong}; {width} are wanted")
                 yield row
-        except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError) as error:
+        except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError, zlib.error) as error:
             where = f"{path} near line {reader.line_num}"
             raise TapeRefused(f"{where} is unreadable ({error}); UTF-8 CSV is wanted") from error
 

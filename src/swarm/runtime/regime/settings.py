@@ -8,12 +8,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from swarm.contract.rules import Span
+from swarm.contract.rules import Distinct, Span
 from swarm.ports.source_settings import SettingsBlock
 
 WORD_LASTS = timedelta(minutes=5)
 """How old a word on a regime or a limit may be where no target says otherwise."""
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
+_SEEN = r"[^\s\x00-\x1f\x7f]"
+_Name = Annotated[str, Field(max_length=200, pattern=rf"^{_SEEN}([^\x00-\x1f\x7f]*{_SEEN})?$")]
 
 
 class RegimeSettings(SettingsBlock):
@@ -23,7 +24,7 @@ class RegimeSettings(SettingsBlock):
         description="The stored stream whose regime counts, as in `swarmctl regime history`.",
         examples=["SPX"],
     )
-    strategies: tuple[_Name, ...] = Field(
+    strategies: Annotated[tuple[_Name, ...], Distinct()] = Field(
         min_length=1,
         max_length=100,
         description="The strategies that the target runs. A word on the limits is wanted of each.",

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from swarm.contract import strict_json
 from swarm.contract.errors import SwarmError
 from swarm.regime.controls.order import TradeOrder
 from swarm.regime.limits.people import Roster
@@ -74,7 +75,7 @@ class Door:
 
     async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            asked = json.loads(line)
+            asked = strict_json.loads(line)
             if not isinstance(asked, dict) or not isinstance(asked.get("do"), str):
                 raise StatementUnreadable("a request is an object with `do`")
             return {"ok": await self._do(asked["do"], asked.get("with"))}

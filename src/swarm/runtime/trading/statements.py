@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from swarm.contract import strict_json
 from swarm.regime.controls import override as overrides
 from swarm.regime.controls.errors import OverrideRefused
 from swarm.regime.controls.order import TradeOrder
@@ -46,12 +47,18 @@ def read(kind: type[T], text: bytes) -> T:
     """The statement of a JSON text. Raises StatementUnreadable, which names the field."""
     if len(text) > MOST:
         raise StatementUnreadable(f"{len(text)} bytes; a statement has at most {MOST}")
+    adapter = _ADAPTERS[kind]
     try:
-        found: T = _ADAPTERS[kind].validate_json(text, strict=True)
+        given = strict_json.loads(text)
+        found: T = adapter.validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole text"
         raise StatementUnreadable(f"{kind.__name__}: {where}: {first['msg']}"[:500]) from error
+    except (ValueError, RecursionError) as error:
+        raise StatementUnreadable(f"{kind.__name__}: no JSON: {error}"[:500]) from error
+    if unknown := strict_json.stranger(given, adapter.dump_python(found, mode="json")):
+        raise StatementUnreadable(f"{kind.__name__}: {unknown[:100]}: there is no such field")
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.errors import RecordUnreadable
 from swarm.adapters.postgres.store.regime.errors import ToldOtherwise
 from swarm.adapters.postgres.store.statements import statements
+from swarm.contract import strict_json
 from swarm.regime.limits.in_force import LimitsInForce
 from swarm.regime.limits.limit_set import SCHEMA, LimitSet, canonical_bytes
 
@@ -35,26 +36,29 @@ class StoredLimits:
 def read_limit_set(text: bytes) -> LimitSet:
     """The set of a canonical text or a file. Raises RecordUnreadable, LimitsInvalid."""
     if len(text) > LIMIT_SET_BYTES:
-        raise RecordUnreadable(f"a limit set of {len(text)} bytes; at most {LIMIT_SET_BYTES}")
+        raise _unreadable(f"a limit set of {len(text)} bytes; at most {LIMIT_SET_BYTES}")
     try:
-        body = json.loads(text)
-        if (
-            not isinstance(body, dict)
-            or body.get("schema") != SCHEMA
-            or set(body)
-            != {
-                "schema",
-                "limits",
-            }
-        ):
-            raise RecordUnreadable(f"not a limit set of schema {SCHEMA}")
-        return _LIMITS.validate_json(json.dumps(body["limits"]), strict=True)
+        body = strict_json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(f"a limit set that is no JSON: {error}"[:300]) from error
+    if not isinstance(body, dict) or body.keys() != {"schema", "limits"}:
+        raise _unreadable("not a limit set: an object with `schema` and `limits` is wanted")
+    if body["schema"] != SCHEMA:
+        raise _unreadable(f"schema is {str(body['schema'])[:40]!r}; {SCHEMA} is wanted")
+    try:
+        made = _LIMITS.validate_json(json.dumps(body["limits"]), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RecordUnreadable(f"limits.{where}: {first['msg']}") from error
-    except (ValueError, RecursionError) as error:
-        raise RecordUnreadable("a limit set that is no JSON") from error
+        where = ".".join(("limits", *map(str, first["loc"])))
+        raise _unreadable(f"{where}: {first['msg']}") from error
+    if unknown := strict_json.stranger(body["limits"], asdict(made)):
+        raise _unreadable(f"limits.{unknown}: no limit has this name; correct it, or leave it out")
+    return made
+
+
+def _unreadable(what: str) -> RecordUnreadable:
+    remedy = "Correct the field that the message names, and have the set signed again."
+    return RecordUnreadable(what, remedy=remedy)
 
 
 class LimitSets:
