@@ -16,9 +16,12 @@ from swarm.core.decide import decide
 from swarm.core.ids import signal_id
 from swarm.core.nouns import Risk, Signal
 from swarm.core.snapshot import AgentBinding, Installation
+from swarm.ports.reply import Done, Later
 from swarm.ports.sources import Reading
 from swarm.ports.store import Binding, BudgetTerms
+from swarm.runtime.hands import Hands
 from swarm.runtime.status import status_of
+from swarm.testing.world import World, WorldForge
 
 REPO = "acme/shop"
 LEASE = timedelta(seconds=15)
@@ -57,6 +60,13 @@ class Place:
         self.orders = PostgresOrders(database, "c1")
         self.bell = PostgresBell(database)
         self.look = Look(database)
+        self.bind = bind
+        self.world = World()
+        world = self.world
+        self.hands = Hands(
+            runs=world, checks=world, forge=WorldForge(world), attestations=world, targets=world,
+            metrics=world, channel=world, pages=world, files=world,
+        )  # fmt: skip
 
     async def apply(self, name, **spec):
         return (await SwarmDesk(self.database, "alice").apply(manifest(name, **spec))).swarm
@@ -71,10 +81,29 @@ class Place:
     async def tick(self):
         """Everything that is due now."""
         done = []
-        while tick := await self.ticks.tick(decide, bind, "c1", status_of):
+        while tick := await self.ticks.tick(decide, self.bind, "c1", status_of):
             done.append(tick)
             assert len(done) < 200, "a swarm wakes itself"
         return done
+
+    async def work(self, instead=None):
+        """Tick and carry out, until nothing more is due.
+
+        instead: by kind of order, who carries it out; None for an answer is one that never came.
+        """
+        for _ in range(50):
+            await self.tick()
+            if not (claims := await self.claim(16)):
+                return
+            for claim in claims:
+                await self.orders.begin(claim)
+                carry_out = (instead or {}).get(claim.order.kind, self.hands.carry_out)
+                match await carry_out(claim.order):
+                    case Done(fact=fact):
+                        await self.orders.settle(claim, fact)
+                    case Later() as later:
+                        await self.orders.postpone(claim, later)
+        raise AssertionError("it never comes to rest")
 
     async def claim(self, limit):
         """What a controller would be given to carry out now."""

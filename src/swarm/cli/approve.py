@@ -13,6 +13,8 @@ from swarm.cli.options import Home, Reason
 from swarm.cli.output import emit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from swarm.adapters.postgres.database import Database
     from swarm.adapters.postgres.store.desk.look import Look
 
@@ -51,7 +53,7 @@ def answer(mission: str, reason: str, commit: str, home: Home, *, granted: bool)
         from swarm.adapters.postgres.store.desk.people import People  # noqa: PLC0415
 
         id_ = await Look(database).find_mission(mission)
-        approvers = policies.get(await _policy_of(Look(database), id_)) or None
+        approvers = approvers_under(await _policy_of(Look(database), id_), policies)
         said = await People(database, me()).answer(
             id_, granted=granted, reason=reason, approvers=approvers, commit=commit or None
         )
@@ -60,6 +62,25 @@ def answer(mission: str, reason: str, commit: str, home: Home, *, granted: bool)
         return f"{told}; expires {stamp(said.expires_at)} if not used" if granted else told
 
     emit(ask(home, work))
+
+
+def approvers_under(ref: str, policies: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Who may answer under this policy; None: whoever reaches the database.
+
+    A policy that is named and bound nowhere lets nobody answer. Only where no policy was ever set
+    up, neither here nor in the Swarm, does everybody's answer count.
+    """
+    from swarm.adapters.postgres.store.errors import NotAnApprover  # noqa: PLC0415
+    from swarm.contract.risk import DEFAULT_APPROVAL_POLICY  # noqa: PLC0415
+
+    if (bound := policies.get(ref)) is not None:
+        return bound or None
+    if policies or ref != DEFAULT_APPROVAL_POLICY:
+        raise NotAnApprover(
+            f"the Swarm names the approval policy {ref!r}, and swarm.toml has no [approvals.{ref}],"
+            " so nobody may answer"
+        )
+    return None
 
 
 async def _policy_of(look: Look, mission: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from swarm.cli.agent import lacking
 from swarm.cli.finding import Finding, fault, note, ok
 from swarm.cli.presence import missing_program, missing_variables
+from swarm.contract.risk import DEFAULT_APPROVAL_POLICY
 
 if TYPE_CHECKING:
     from swarm.runtime.settings import Settings
@@ -106,7 +107,10 @@ def _policy(settings: Settings, name: str, spec: Spec) -> Iterator[Finding]:
                    "Fill spec.discovery.sources, or use `swarmctl need add`.")  # fmt: skip
     ref = risk.get("approvalPolicyRef", "")
     policy = settings.approvals.get(ref)
-    if policy is None or not policy.approvers:
+    if policy is None and (settings.approvals or ref != DEFAULT_APPROVAL_POLICY):
+        yield fault("policy", f"{name}: {ref}: no such approval policy, so nobody may approve",
+                    f"Add [approvals.{ref}] to swarm.toml.")  # fmt: skip
+    elif policy is None or not policy.approvers:
         yield note("policy", f"{name}: {ref}: whoever reaches the database may approve",
                    f"List `approvers` in [approvals.{ref}] of swarm.toml.")  # fmt: skip
 

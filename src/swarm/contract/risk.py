@@ -1,11 +1,13 @@
 """`spec.risk`: what a Swarm may spend, who approves, and when it stops itself."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from swarm.contract.block import POSITIVE_SPAN, WHOLE, Block, ObjectName, span_field
+
+DEFAULT_APPROVAL_POLICY: Final = "default-approval"
 
 
 class Risk(Block):
@@ -17,7 +19,7 @@ class Risk(Block):
         examples=["default-budget"],
     )
     approval_policy_ref: ObjectName = Field(
-        default="default-approval",
+        default=DEFAULT_APPROVAL_POLICY,
         description="Name of the ApprovalPolicy that says who may approve a mission.",
         examples=["default-approval"],
     )
