@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import importlib.util
 import json
 import os
@@ -193,54 +192,44 @@ def make_venv(folder: Path) -> None:
             hint = f"move {folder} away, or name another folder in SWARM_DEV_VENV."
             raise Trouble(f"{folder.name} holds no working Python and is not dev.py's own.", hint)
         shutil.rmtree(folder)
-    if not can_make_venvs():
-        install_venv_module()
     began = time.monotonic()
     ours.parent.mkdir(parents=True)
     # Both marks first, and whose it is before anything else: if we die in the middle, the next
     # run knows that it may clear this away.
     for mark in (ours, ours.parent / "busy"):
         mark.write_text("made by dev.py\n", encoding="utf-8")
-    with child([sys.executable, "-m", "venv", str(folder)], stdout=subprocess.PIPE) as process:
+    bare = [] if brings_pip() else ["--without-pip"]
+    command = [sys.executable, "-m", "venv", *bare, str(folder)]
+    with child(command, stdout=subprocess.PIPE) as process:
         talk, _ = process.communicate()
     if process.returncode != 0:
-        raise Trouble(f"no virtual environment could be made:\n{talk}".rstrip(), venv_hint())
+        hint = f"install all of Python {sys.version_info.major}.{sys.version_info.minor}."
+        raise Trouble(f"no virtual environment could be made:\n{talk}".rstrip(), hint)
     took = f"{time.monotonic() - began:.1f} s"
     say(f"dev.py: made {folder.name} with Python {sys.version.split()[0]} ({took})")
 
 
-def can_make_venvs() -> bool:
-    """Whether this Python brings venv and ensurepip; Debian packs them apart from it."""
-    importlib.invalidate_caches()
-    return all(importlib.util.find_spec(name) is not None for name in ("venv", "ensurepip"))
+def brings_pip() -> bool:
+    """Whether this Python has a pip to put into environments; Debian packs it apart."""
+    return importlib.util.find_spec("ensurepip") is not None
 
 
-def venv_package() -> str:
-    """Debian's name of the package that holds venv and ensurepip for this Python."""
-    return f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+def add_pip(folder: Path) -> None:
+    """Put pip into an environment: the one that Python brings, else one fetched by its hash."""
+    python = str(folder / "bin" / "python")
+    if brings_pip():
+        run([python, "-m", "ensurepip", "--default-pip"])
+        return
+    import first_pip  # noqa: PLC0415 -- what speaks HTTP takes a while to load, and is rarely needed
 
-
-def venv_hint() -> str:
-    """How a person gets venv and ensurepip."""
-    return f"on Debian or Ubuntu: `sudo apt-get install {venv_package()}`; then run this again."
-
-
-def install_venv_module() -> None:
-    """As root on a Debian system, install the missing part of Python; else say how to."""
-    what = f"this Python cannot make virtual environments ({venv_package()} is not installed)"
-    apt = shutil.which("apt-get")
-    if apt is None or os.geteuid() != 0:
-        raise Trouble(what + ".", venv_hint())
-    say(f"dev.py: {what}; installing it with apt-get, because this runs as root")
-    quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    for arguments in (
-        ["update", "-q"],
-        ["install", "-y", "-q", "--no-install-recommends", venv_package()],
-    ):
-        # Its talk goes to stderr with ours.
-        subprocess.run([apt, *arguments], env=quiet, stdout=sys.stderr, check=False)
-    if not can_make_venvs():
-        raise Trouble("apt-get did not bring it.", venv_hint())
+    say("dev.py: this Python brings no pip; fetching the one that the lock names")
+    try:
+        wheel = first_pip.fetch(folder / ".dev", ROOT / first_pip.LOCK)
+    except (OSError, LookupError) as error:
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        hint = f"look at network, proxy, index; or, on Debian: `sudo apt-get install {package}`."
+        raise Trouble(f"pip could not be fetched: {error}.", hint) from error
+    run([python, f"{wheel}/pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)])
 
 
 def install_locked(folder: Path, level: str) -> None:
@@ -252,8 +241,7 @@ def install_locked(folder: Path, level: str) -> None:
     for name in files:
         arguments += ["-r", name]
     if not any(folder.glob("lib/python*/site-packages/pip")):
-        # Some tools make environments without pip; every Python that made one can add it.
-        run([str(folder / "bin" / "python"), "-m", "ensurepip", "--default-pip"])
+        add_pip(folder)
     pip(folder, arguments, f"installing about {expected} locked packages", expected)
 
 

@@ -12,6 +12,8 @@ four kinds of machine need four sizes of environment:
     requirements-dev.lock     both, and what tests and checks need
     requirements-bench.lock   all of that, and the peers that the benchmarks measure against
 
+And `requirements-pip.lock`: pip itself, for a Python that brings none (`tools/first_pip.py`).
+
 They are solved from the largest to the smallest, each constrained by the one before, so that one
 package never has two versions. No file names an index or a host: the installing machine's own pip
 configuration says where packages come from, and the hashes say what may come.
@@ -68,6 +70,17 @@ def compile_lock(uv: str, name: str, sources: tuple[str, ...], constraint: str |
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+def lock_pip(uv: str) -> None:
+    """Name the newest pip by its hashes; nothing else is solved with it."""
+    command = [uv, "pip", "compile", "-", "--generate-hashes", "--no-header", "--no-annotate"]
+    command += ["--python-version", "3.11", "--no-emit-index-url", "--no-emit-find-links"]
+    solved = subprocess.run(
+        [*command, "--quiet"], cwd=ROOT, input="pip\n", check=True, capture_output=True, text=True
+    )
+    head = HEADER.format(what="pip itself, for a Python that brings none.")
+    (ROOT / "requirements-pip.lock").write_text(head + solved.stdout, encoding="utf-8")
+
+
 def main() -> None:
     """Make all locks again, in place."""
     parser = argparse.ArgumentParser(description="Make the lock files again from pyproject.toml.")
@@ -85,6 +98,7 @@ def main() -> None:
         (ROOT / name).write_text(HEADER.format(what=what) + body, encoding="utf-8")
         pins = sum("==" in line for line in body.splitlines())
         print(f"{name:24} {pins:3} packages")
+    lock_pip(uv)
 
 
 if __name__ == "__main__":
