@@ -3,6 +3,7 @@
     python3 dev.py mutants --core                       all of gates, policy, loop, decide: minutes
     python3 dev.py mutants --core core/gates            these files or folders below src/swarm
     python3 dev.py mutants --core --sample 100          so many, drawn by --seed (0), in seconds
+    python3 dev.py mutants --core --known last.tsv      all but what that --report says is noticed
 
 The tests are collected once. They run once without a fault, to learn which lines each goes
 through; then each fault is planted in a forked child, which asks the tests that go through its
@@ -14,6 +15,7 @@ tests/mutants/equivalent.toml gives the reason why it is no fault. Exit status: 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import pickle
 import random
@@ -25,15 +27,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
-from mutations import Mutation, mutations
+from mutations import Mutation, made_from, mutations
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "swarm"
@@ -108,11 +111,14 @@ class Hunt:
         lines: Lines = pickle.loads(told)  # noqa: S301 - it comes from our own child
         if lines.failed:
             raise RuntimeError(f"these fail without a fault: {', '.join(lines.failed)}")
+        made = made_from(watched)
+        gc.freeze()  # or every child would copy what its collector looks at: all there is
         for fault in self._chosen:
             asked = lines.asked(fault)
             seconds = CPU_SECONDS + round(3 * sum(lines.seconds[name] for name in asked))
-            tests = [items[name] for name in asked]
-            self._told(fault, _noticed(fault, tests, seconds) if tests else "")
+            noticed = partial(_noticed, fault, made, [items[name] for name in asked])
+            by = _in_child(noticed, seconds).decode() if asked else ""
+            self._told(fault, by)
         return True
 
 
@@ -154,14 +160,10 @@ def _passes(item: pytest.Item) -> bool:
     return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _noticed(fault: Mutation, tests: Sequence[pytest.Item], seconds: int) -> str:
-    """The first of the tests that fails with the fault or hangs; empty if none does."""
-
-    def ask() -> bytes:
-        fault.plant()
-        return next((item.nodeid.encode() for item in tests if not _passes(item)), b"")
-
-    return _in_child(ask, seconds).decode()
+def _noticed(fault: Mutation, made: Sequence[FunctionType], tests: Sequence[pytest.Item]) -> bytes:
+    """Plant the fault here; the first of the tests that fails then, or nothing."""
+    fault.plant(made)
+    return next((item.nodeid.encode() for item in tests if not _passes(item)), b"")
 
 
 def _in_child(work: Callable[[], bytes], seconds: int | None = None) -> bytes:
@@ -228,6 +230,9 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
+    if options.known is not None:
+        known = noticed_in(options.known)
+        chosen = [fault for fault in chosen if fault.name not in known]
     if options.sample is not None and options.sample < len(chosen):
         picked = random.Random(options.seed).sample(  # noqa: S311 - no secret
             range(len(chosen)), options.sample
@@ -248,6 +253,12 @@ def main(arguments: Sequence[str]) -> int:
     return SURVIVED if report.survived else 0
 
 
+def noticed_in(report: Path) -> set[str]:
+    """The faults that an earlier report says were noticed."""
+    rows = (row.split("\t") for row in report.read_text(encoding="utf-8").splitlines())
+    return {name for name, _, by in rows if by not in {"survived", "equivalent"}}
+
+
 def parser() -> argparse.ArgumentParser:
     """The words of the command line."""
     top = argparse.ArgumentParser(
@@ -259,6 +270,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--sample", type=int, metavar="N", help="only so many, drawn at random")
     top.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     top.add_argument("--tests", nargs="*", help=f"who is asked (default: {' '.join(TESTS)})")
+    top.add_argument(
+        "--known", type=Path, help="leave out what this earlier report says is noticed"
+    )
     top.add_argument("--report", type=Path, help="write fault, line and finder here, tab-separated")
     return top
 

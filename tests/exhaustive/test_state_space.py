@@ -56,10 +56,10 @@ def red(state, forward):
 def deliver(state, forward):
     if state.approval == "denied":
         return "ends:rejected:free"
+    if state.main == "moved":
+        return "restage"  # nobody is asked about a commit that cannot land
     if asks(state) and state.approval != "granted":
         return "ask"
-    if state.main == "moved":
-        return "restage"
     if state.attested:
         if state.artifact == "none":
             return "judge-artifact"

@@ -11,7 +11,7 @@ import pytest
 
 import core_mutants as tool
 from core_mutants import SURVIVED, equivalents, faults
-from mutations import mutations
+from mutations import made_from, mutations
 
 TEXT = '''
 """A file of a program."""
@@ -91,7 +91,7 @@ def test_a_fault_reaches_the_function_wherever_it_was_imported_to(file, program)
         f for f in mutations(file, "p") if f.name.endswith("max(level, 2) => min(level, 2)")
     )
     assert imported(5) == [5]
-    assert fault.plant() == 1
+    assert fault.plant(made_from({str(file)})) == 1
     assert imported(5) == [2]
     assert method.__code__ is before
     assert file.read_text(encoding="utf-8") == TEXT
@@ -116,6 +116,18 @@ def test_each_reason_names_a_fault_that_is_there():
 def test_a_file_that_is_not_there_is_wrong_use(capsys):
     assert tool.main(["core/nothing.py"]) == tool.USAGE
     assert "core/nothing.py does not exist" in capsys.readouterr().err
+
+
+def test_a_known_report_leaves_out_what_was_noticed_and_nothing_else(tmp_path):
+    report = tmp_path / "last.tsv"
+    report.write_text(
+        "a f: 0 => 1\t3\ttests/test_a.py::test_f\n"
+        "a f: 1 => 2\t4\tsurvived\n"
+        "a g: 0 => 1\t9\tequivalent\n"
+        "a g: 1 => 2\t9\t(hung or died)\n",
+        encoding="utf-8",
+    )
+    assert tool.noticed_in(report) == {"a f: 0 => 1", "a g: 1 => 2"}
 
 
 HUNT = """
