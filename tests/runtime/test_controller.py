@@ -279,7 +279,8 @@ async def test_who_finds_a_swarm_held_by_another_waits_for_it(database_dsn):
         await holder.execute("begin")
         await holder.execute("select from swarm where id = %s for no key update", (SWARM,))
         async with running(database_dsn, World(), ticks=ticks), asyncio.timeout(15):
-            first, second = await made[0].times.get(), await made[0].times.get()
-            assert second - first > 0.9, "it asked again at once"
+            await made[0].times.get()  # the listener's first hint is worth a second look
+            second, third = await made[0].times.get(), await made[0].times.get()
+            assert third - second > 0.9, "it asked again at once"
             await holder.execute("rollback")
             await made[0].found.wait()
