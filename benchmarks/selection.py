@@ -12,17 +12,20 @@ import math
 import random
 import time
 
-from stand import Stand, head, quantile, row, run, settle_memory, stand, yardstick
+from stand import Stand, head, manifest, quantile, row, run, settle_memory, stand, yardstick
 
-from swarm.adapters.postgres.store.snapshots import NEEDS_READ, NEEDS_TOLD
+from swarm.adapters.postgres.store.candidates import NEEDS_READ, takeable
 from swarm.adapters.postgres.store.statements import statements
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.core.decide import decide
-from swarm.core.policy import ranking
 from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.store import Binding
 
 CLASSES = 5
+INSTALLATION = Installation(agents=(AgentBinding(name="tidy"),), max_missions=1)
+ALLOWED = {"repo_allowlist": ["acme/shop"]}
+SPEC = manifest().spec
+SPEC = SPEC.model_copy(update={"delivery": SPEC.delivery.model_copy(update=ALLOWED)})
 FILL = """
 insert into need (id, swarm, rank, heat, confidence, value, cost, first_seen, last_seen, signals,
   citations, risk, cited, external, state, mission_class, repo, rule, paths, origins, heard,
@@ -73,10 +76,7 @@ async def top(stood: Stand, limit: int, rounds: int) -> list[float]:
     rng = random.Random(1)
     async with stood.database.connection() as connection:
         for _ in range(rounds):
-            asked = {
-                "swarm": stood.swarm, "limit": limit, "most": ranking.BIAS_MAX,
-                "told": NEEDS_TOLD, "classes": None,
-            }  # fmt: skip
+            asked = takeable(stood.swarm, SPEC, INSTALLATION) | {"limit": limit}
             await connection.execute(
                 "update learned set class_bias = jsonb_build_array(jsonb_build_array('class-1', "
                 "%s::float8))", (rng.uniform(-1, 1),)
@@ -106,8 +106,7 @@ async def one_class(stood: Stand, rounds: int) -> list[float]:
 async def ticks(stood: Stand, rounds: int) -> list[float]:
     """Whole ticks of the real decide that selects one need and opens its mission."""
     store, times = PostgresTicks(stood.database), []
-    installation = Installation(agents=(AgentBinding(name="tidy"),), max_missions=1)
-    binding = Binding(installation=installation, policy_hash="p1")
+    binding = Binding(installation=INSTALLATION, policy_hash="p1")
     await stood.sql(
         "update swarm set spec = jsonb_set(spec, '{delivery,repoAllowlist}', '[\"acme/shop\"]'),"
         " generation = generation + 1"

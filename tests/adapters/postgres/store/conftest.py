@@ -43,6 +43,7 @@ def manifest(name="orders", **spec) -> SwarmObject:
                 "domains": ["platform-reliability"],
                 "objectives": ["keep the order service fast"],
                 "mode": "assisted",
+                "delivery": {"repoAllowlist": ["orders"]},
                 **spec,
             },
         }

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from swarm.adapters.postgres.store import snapshots
+from swarm.adapters.postgres.store import candidates
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.trails import Trails
 from swarm.adapters.postgres.store.errors import StaleFence
@@ -145,13 +145,18 @@ async def test_the_best_needs_come_first_with_the_learned_bias_of_their_class(wo
     assert snapshot.queued_needs == 3
 
 
+@pytest.fixture
+def short_list(monkeypatch):
+    """Twelve candidates, and of a class at most three that cannot be taken."""
+    monkeypatch.setattr(candidates, "NEEDS_READ", 12)
+    monkeypatch.setattr(candidates, "NEEDS_TOLD", 3)
+
+
 @pytest.mark.req("LOOP-5", "FRZ-1")
 async def test_a_class_from_which_nothing_can_be_taken_does_not_fill_the_list(
-    world, make, monkeypatch
+    world, make, short_list
 ):
     """Two hundred needs of a frozen class, each of more worth, hid all others while it was held."""
-    monkeypatch.setattr(snapshots, "NEEDS_READ", 12)
-    monkeypatch.setitem(snapshots._BEST, "told", 3)
     for number in range(15):
         await world.need(f"n-{number:02}", "deps", rank=9.0)
         await world.need(f"o-{number:02}", "odd", rank=8.0)
@@ -162,6 +167,33 @@ async def test_a_class_from_which_nothing_can_be_taken_does_not_fill_the_list(
     shown = [need.id for need in (await world.snapshot()).needs]
     assert shown[0] == "n-docs"
     assert len(shown) == 1 + 3 + 3, "some of the others are shown, so that it can be said why not"
+
+
+@pytest.mark.req("LOOP-5")
+@pytest.mark.parametrize(
+    "barred",
+    [
+        pytest.param("repo = 'acme/elsewhere'", id="a-repository-that-is-not-allowed"),
+        pytest.param("repo = ''", id="no-repository"),
+        pytest.param("rule = 'odd'", id="a-rule-that-no-agent-takes"),
+        pytest.param("risk = 2", id="risky-while-a-source-is-dark"),
+    ],
+)
+async def test_needs_that_cannot_be_taken_do_not_hide_one_that_can(world, make, short_list, barred):
+    """However many of them there are, and of however much more worth, in the very same class."""
+    await world.desk.apply(make.manifest(discovery={"sources": [{"name": "ruff"}]}))
+    for number in range(15):
+        await world.need(f"n-{number:02}", "docs", rank=9.0)
+    await world.sql(f"update need set {barred}")
+    await world.need("n-good", "docs", rank=1.0)
+    await world.sql("update source set dark_since = now()")
+    agents = (
+        AgentBinding(name="deps", classes=("deps",)),
+        AgentBinding(name="tidy", classes=("docs",), rules=("F401",)),
+    )
+    world.script.installation = Installation(agents=agents)
+    shown = [need.id for need in (await world.snapshot()).needs]
+    assert shown == ["n-good", "n-00", "n-01", "n-02"]
 
 
 async def test_of_the_candidates_only_those_that_changed_are_read_again(world):

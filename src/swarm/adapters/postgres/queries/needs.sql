@@ -1,39 +1,64 @@
 -- The backlog. A need's rank is static (core/policy/ranking.py), so the best are one index scan.
 
 -- name: best
--- The best of each class, merged with the learned bias of the class. Ids from the index, and the
--- version of each row (xmin, which no two writes of a row share within four billion transactions), so
--- that a tick reads in full (`whole`) only what changed since its last one. Of a class from which
--- nothing can be taken now, some are read to say why, after all others: a frozen class must not fill
--- the list and starve the rest.
+-- The best of each class that could be taken, merged with the learned bias of the class. Each with the
+-- version of its row (xmin, which no two writes of a row share within four billion transactions), so
+-- that a tick reads in full (`whole`) only what changed since its last one. What nothing in the need
+-- itself will change is left out here (as in core/loop/select.py): two hundred of a frozen class, of a
+-- repository that is not allowed, of a rule that no agent takes must not fill the list and starve the
+-- rest. Of these some are read to say why, after all others.
 with learned_bias as (
   select pair ->> 0 as mission_class,
          greatest(-%(most)s::float8, least(%(most)s::float8, (pair ->> 1)::float8)) as bias
   from (select class_bias from learned where swarm = %(swarm)s order by seq desc limit 1) newest,
        jsonb_array_elements(newest.class_bias) as pair),
+takers as (
+  select * from json_to_recordset(coalesce(%(takers)s::json, '[{}]'))
+    as a (classes text[], rules text[])),
+dark as materialized (
+  select exists (select from source where swarm = %(swarm)s and dark_since is not null
+                 and name = any(%(named)s::text[])) as any),
 waiting as (
-  select t.swarm, t.mission_class,
-         t.mission_class <> all(coalesce(%(classes)s::text[], array[t.mission_class]))
-         or exists (select from frozen f
-                    where f.swarm = t.swarm and f.lifted_at is null
-                      and f.mission_class = t.mission_class) as held
+  select t.swarm, t.mission_class, coalesce(b.bias, 0) as bias, k.rules, dark.any as dark,
+         k.taken and not exists (
+           select from frozen f
+           where f.swarm = t.swarm and f.lifted_at is null and f.mission_class = t.mission_class
+         ) as free
   from tally t
+  left join learned_bias b on b.mission_class = t.mission_class
+  cross join dark
+  cross join lateral (                                  -- rules: null where an agent takes any
+    select count(*) > 0 as taken,
+           case when bool_and(a.rules is not null) then array_agg(rule) end as rules
+    from takers a left join unnest(a.rules) as rule on true
+    where a.classes is null or t.mission_class = any(a.classes)) k
   where t.swarm = %(swarm)s and t.open > 0),
 chosen as (
-  select n.id, t.held, n.rank + coalesce(b.bias, 0) as score
-  from waiting t
-  left join learned_bias b on b.mission_class = t.mission_class
+  select n.id, n.version, n.barred, n.rank + w.bias as score
+  from waiting w
   cross join lateral (
-    select id, rank from need n
-    where n.swarm = t.swarm and n.mission_class = t.mission_class and n.state = 'open'
-      and (n.not_before is null or n.not_before <= now())
-    order by n.rank desc, n.id
-    limit case when t.held then least(%(limit)s::int, %(told)s) else %(limit)s::int end) n
-  order by t.held, score desc, n.id
+    (select id, xmin as version, rank, false as barred from need n
+     where n.swarm = w.swarm and n.mission_class = w.mission_class and n.state = 'open'
+       and (n.not_before is null or n.not_before <= now())
+       and (%(repos)s::text[] is null or n.repo = any(%(repos)s::text[]))
+       and (w.rules is null or n.rule = any(w.rules))
+       and (n.risk < 2 or not w.dark)
+     order by n.rank desc, n.id
+     limit case when w.free then %(limit)s::int else 0 end)
+    union all
+    (select id, version, rank, true
+     from (select id, xmin as version, rank, repo, rule, risk from need n
+           where n.swarm = w.swarm and n.mission_class = w.mission_class and n.state = 'open'
+             and (n.not_before is null or n.not_before <= now())
+           order by n.rank desc, n.id
+           limit least(%(limit)s::int, %(told)s::int)) n
+     where not (w.free
+       and (%(repos)s::text[] is null or n.repo = any(%(repos)s::text[]))
+       and (w.rules is null or n.rule = any(w.rules))
+       and (n.risk < 2 or not w.dark)))) n
+  order by n.barred, score desc, n.id
   limit %(limit)s)
-select n.id, n.xmin::text
-from chosen c join need n on n.id = c.id
-order by c.held, c.score desc, c.id
+select id, version::text from chosen order by barred, score desc, id
 
 -- name: whole
 -- With the version of what is read here, which may be newer than the one that was asked for.

@@ -16,11 +16,11 @@ from swarm.core.ids import SwarmId
 from swarm.core.nouns import Freeze, MissionKind, Need, NeedState, Risk
 from swarm.core.phase import Figures
 from swarm.core.policy.citation import TRUSTED_FROM
-from swarm.core.policy.ranking import BIAS_MAX
-from swarm.core.snapshot import Budget, Installation, Mission, Snapshot
+from swarm.core.snapshot import Budget, Mission, Snapshot
 from swarm.ports.store import Binding, BudgetTerms
 
 from . import shapes
+from .candidates import takeable
 from .errors import SpecUnreadable
 from .statements import statements
 from .surroundings import Texts
@@ -29,15 +29,11 @@ V = TypeVar("V")
 T = TypeVar("T")
 Cursor = AsyncCursor[tuple[Any, ...]]
 
-NEEDS_READ = 200  #: candidates of one selection; beyond, the gain of looking further is below 1 %
-NEEDS_TOLD = 20  #: of a class from which nothing can be taken now
-
 _FREEZE_FIELDS = (
     "id", "mission_class", "reason", "detail", "cause", "since", "until", "requalified",
     "needs_token", "by",
 )  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BEST = {"most": BIAS_MAX, "told": NEEDS_TOLD}
 
 
 @dataclass(slots=True)
@@ -131,12 +127,9 @@ class Snapshots:
             "known": list(known),
             "revisions": [revision for revision, _ in known.values()],
         }
-        best = {
-            **me,
-            "limit": 0 if row.deleted else NEEDS_READ,
-            "classes": _classes(binding.installation),
-            **_BEST,
-        }
+        best = takeable(row.id, row.spec, binding.installation)
+        if row.deleted:
+            best["limit"] = 0
         window = _window(row, binding.budget)
         return Asked(
             open=await connection.execute(missions["open"], me),
@@ -275,13 +268,6 @@ def window_of(now: datetime, window: timedelta) -> tuple[datetime, datetime]:
     """Start and end of the budget window that holds `now`."""
     start = _EPOCH + ((now - _EPOCH) // window) * window
     return start, start + window
-
-
-def _classes(installation: Installation) -> list[str] | None:
-    """The classes that some agent takes; None when one takes any."""
-    if not all(agent.classes for agent in installation.agents):
-        return None
-    return sorted({name for agent in installation.agents for name in agent.classes})
 
 
 def _window(row: SwarmRow, terms: BudgetTerms | None) -> dict[str, Any] | None:

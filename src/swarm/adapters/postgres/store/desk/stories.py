@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.candidates import whatever
 from swarm.adapters.postgres.store.desk.look import Look, Row
 from swarm.adapters.postgres.store.errors import NotFound
 from swarm.adapters.postgres.store.snapshots import need_of, read_needs
@@ -98,10 +99,7 @@ class Stories:
         async def tx(connection: AsyncConnection[Any]) -> Row:
             lessons = await _rows(connection, "learned", {"swarm": swarm, "limit": 2})
             now = await _now(connection)
-            asked = {
-                "swarm": swarm, "limit": limit * 4, "most": ranking.BIAS_MAX,
-                "told": limit * 4, "classes": None,
-            }  # fmt: skip
+            asked = whatever(swarm, limit * 4)
             found = await connection.execute(statements("needs")["best"], asked)
             read = await read_needs(connection, [id_ for id_, _ in await found.fetchall()])
             needs = [need_of(row) for row in await read.fetchall()]
