@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from swarm.regime.changepoint import recursion
-from swarm.regime.elementary import dlog1p
+from swarm.regime.elementary import dlog, dlog1p
 from swarm.regime.errors import BadParameters
 from swarm.regime.kernel import compiled
 from swarm.regime.saved import params_hash
@@ -94,9 +94,11 @@ def prepare(params: Params) -> Prepared:
     settings[recursion.ALPHA] = params.alpha
     settings[recursion.PRIOR_MEAN] = params.mean
     settings[recursion.PRIOR_RATE] = params.beta
+    settings[recursion.PRIOR_LOG_RATE] = dlog(params.beta)
     settings[recursion.CUT] = params.cut
     settings[recursion.SHORT] = params.short
     settings[recursion.CONSTANT_HAZARD] = float(len(params.hazards) == 1)
+    settings[recursion.LOG_HAZARD] = dlog(params.hazards[0])
     tables = np.empty((3, TABLE))
     _fill(tables, np.array(params.hazards), params.kappa, params.alpha)
     settings.flags.writeable = tables.flags.writeable = False

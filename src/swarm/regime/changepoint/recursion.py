@@ -26,7 +26,8 @@ LOG_WEIGHT, MEAN, RATE, LOG_RATE, AGE = range(5)
 #: Columns of `counts`: live hypotheses, observations so far, observations missing in a row.
 LIVE, SEEN, MISSING = range(3)
 #: Places in `settings`.
-KAPPA, ALPHA, PRIOR_MEAN, PRIOR_RATE, CUT, SHORT, CONSTANT_HAZARD, SETTINGS = range(8)
+KAPPA, ALPHA, PRIOR_MEAN, PRIOR_RATE, PRIOR_LOG_RATE = range(5)
+CUT, SHORT, CONSTANT_HAZARD, LOG_HAZARD, SETTINGS = range(5, 10)
 #: Rows of `tables`.
 NORM, LOG_GO, END = range(3)
 #: Columns of what is told.
@@ -47,7 +48,7 @@ def begin(numbers: Array, counts: Integers, settings: Array) -> None:
         numbers[s, :, 0] = 0.0
         numbers[s, MEAN, 0] = settings[PRIOR_MEAN]
         numbers[s, RATE, 0] = settings[PRIOR_RATE]
-        numbers[s, LOG_RATE, 0] = dlog(settings[PRIOR_RATE])
+        numbers[s, LOG_RATE, 0] = settings[PRIOR_LOG_RATE]
 
 
 @compiled
@@ -105,10 +106,11 @@ def _absorb(
     evidence = most + dlog(total)
     live = _merge(numbers, live, mass, min(settings[CUT] * total, 1.0), most)
     ended = _end(numbers, live, mass, settings[CONSTANT_HAZARD], tables, evidence, total)
-    numbers[LOG_WEIGHT, live] = dlog(ended)
+    constant = settings[CONSTANT_HAZARD] > 0.0
+    numbers[LOG_WEIGHT, live] = settings[LOG_HAZARD] if constant else dlog(ended)
     numbers[MEAN, live] = settings[PRIOR_MEAN]
     numbers[RATE, live] = settings[PRIOR_RATE]
-    numbers[LOG_RATE, live] = dlog(settings[PRIOR_RATE])
+    numbers[LOG_RATE, live] = settings[PRIOR_LOG_RATE]
     numbers[AGE, live] = 0.0
     mass[live] = ended
     count[LIVE] = live + 1
@@ -142,7 +144,8 @@ def _weigh(
     weight, age, log_rate, grown = numbers[LOG_WEIGHT], numbers[AGE], numbers[LOG_RATE], spare[0]
     if age[0] < norms.size:
         for i in range(live):
-            weight[i] += norms[int(age[i])]
+            # Unsigned, since a place that might be negative costs a comparison and a choice.
+            weight[i] += norms[np.uint64(np.int64(age[i]))]
     else:
         for i in range(live):
             beyond = age[i] >= norms.size
@@ -238,11 +241,17 @@ def _merge_one(numbers: Array, live: int, mass: Array, smallest: float, most: fl
     to = at - 1 if older else at + 1
     mass[to] += smallest
     numbers[LOG_WEIGHT, to] = dlog(mass[to]) + most
-    for i in range(at, live - 1):
-        mass[i] = mass[i + 1]
-        for row in range(5):
-            numbers[row, i] = numbers[row, i + 1]
+    _close(mass[at:live])
+    for row in range(numbers.shape[0]):
+        _close(numbers[row, at:live])
     return live - 1
+
+
+@inner
+def _close(values: Array) -> None:
+    """Each value one place down, over the first. One row at a time goes in vector registers."""
+    for i in range(1, values.size):
+        values[i - 1] = values[i]
 
 
 @inner
@@ -263,13 +272,23 @@ def _merge(numbers: Array, live: int, mass: Array, least: float, most: float) ->
 
 
 @inner
+def _younger(age: Array, live: int, than: float) -> int:
+    """How many of the first `live` ages, oldest first, are below it: by halving."""
+    low, high = 0, live
+    while low < high:
+        middle = (low + high) // 2
+        if age[middle] < than:
+            high = middle
+        else:
+            low = middle + 1
+    return live - low
+
+
+@inner
 def _tell(age: Array, count: Integers, since: int, short: float, mass: Array, told: Array) -> None:
     """What the posterior in `mass` says; `Changepoint` explains each."""
-    live, late_age = count[LIVE], float(count[SEEN] - since)
-    young = late = 0
-    for i in range(live):
-        young += age[i] < short
-        late += age[i] < late_age
+    live = count[LIVE]
+    young, late = _younger(age, live, short), _younger(age, live, float(count[SEEN] - since))
     masked = count[SEEN] <= short
     told[SCORE] = 0.0 if masked else min(lane_sum(mass[live - young :], young), 1.0)
     told[RUN_START] = min(lane_sum(mass[live - late :], late), 1.0)

@@ -154,21 +154,24 @@ def _cuttable(
     """Whether the means on the two sides of some boundary differ by more than chance allows.
 
     |mean0 - mean1| > sqrt(2/m var L) + 2/(3m) L with 1/m = 1/n0 + 1/n1 = W/(n0 n1). Times n0 n1,
-    and squared: no division and no root is left. Cost: about 1 ns a boundary.
+    and squared: no division and no root is left. Rows are walked whole, with places that hold
+    nothing counted as nothing: how many are taken is not to be guessed, and a wrong guess costs
+    the processor more than the places do. Cost: about 1 ns a place.
     """
-    whole = float(width)
+    whole, total = float(width), totals[SUM]
     offset, factor = 2.0 / 3.0 * whole * bound, 2.0 * totals[SQUARES] * bound
-    older, above = 0.0, 0.0
-    for back in range(rows.size):
-        row = rows.size - 1 - back
-        size, sums = float(1 << row), buckets[SUM, row]
-        for k in range(rows[row]):
-            older += size
-            above += sums[k]
+    older, above, found = 0.0, 0.0, False
+    row = rows.size - 1
+    while rows[row] == 0:
+        row -= 1
+    while row >= 0:
+        size, sums, taken = float(1 << row), buckets[SUM, row], rows[row]
+        for k in range(sums.size - 1):
+            older += size if k < taken else 0.0
+            above += sums[k] if k < taken else 0.0
             newer = whole - older
-            if newer < least:
-                return False
-            gap = abs(above * whole - totals[SUM] * older) - offset
-            if older >= least and gap > 0.0 and gap * gap > factor * (older * newer):
-                return True
-    return False
+            gap = abs(above * whole - total * older) - offset
+            wide = (older >= least) & (newer >= least) & (gap > 0.0)
+            found |= wide & (gap * gap > factor * (older * newer))
+        row -= 1
+    return found
