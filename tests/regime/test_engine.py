@@ -155,6 +155,21 @@ def test_silence_is_met_with_caution_once_it_is_stale():
 
 
 @pytest.mark.req("REG-4")
+def test_after_hours_of_silence_one_fresh_tick_is_no_recovery():
+    """It asks for several good ticks in a row, and then relaxes by itself."""
+    state = settled()
+    fed(np.full((500, 1), np.nan), state=state)
+    rng = np.random.default_rng(5)
+    fresh = 0
+    while record(state, 0, PARAMS).posture != Posture.NORMAL:
+        fed(rng.standard_normal((1, 1)) * 0.3, state=state)
+        fresh += 1
+        assert fresh < 99, "it never comes back"
+    assert record(state, 0, PARAMS).id == Regime.TREND
+    assert fresh > 5
+
+
+@pytest.mark.req("REG-4")
 @pytest.mark.parametrize("victim", [0, 4, 9], ids=["markov", "changepoint", "drift"])
 def test_a_detector_that_is_killed_makes_us_defensive_within_the_tick(victim):
     state = settled()
