@@ -55,11 +55,13 @@ def test(options: argparse.Namespace) -> int:
     """Run the tests; further arguments go to pytest."""
     folder = prepare("dev")
     command = [str(folder / "bin" / "python"), "-m", "pytest", "-n", str(options.workers)]
-    # A file's tests stay together, because they share what is dear to make, such as a database.
-    wanted = "not soak and not alone" if options.all else "not slow and not alone"
-    command += ["--dist", "loadfile", "-m", wanted]
+    command += ["--dist", "loadfile"]  # tests/conftest.py says why, and what else stays together
+    command += ["-m", "not soak and not alone" if options.all else "not slow and not alone"]
     what = "all tests" if options.all else "the fast tests"
-    what += " you named" if any(not word.startswith("-") for word in options.rest) else ""
+    if any(not word.startswith("-") for word in options.rest):
+        what += " you named"
+    elif not options.all:  # how the tree is written: `check` reads it, and once is enough
+        command.append("--ignore=tests/tidy")
     say(f"dev.py: {what}, {options.workers or 'one'} at a time")
     began = time.monotonic()
     code = run([*command, *options.rest])

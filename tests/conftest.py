@@ -1,5 +1,6 @@
 """Fixtures for the whole suite: a real Postgres of this run, and a fresh database per test."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.locks import FileLock
@@ -31,6 +33,33 @@ settings.register_profile("fast", settings.get_profile("slow"), max_examples=25)
 def pytest_configure(config):
     """Before any test is imported: that is when `@given` takes its settings."""
     settings.load_profile("fast" if "not slow" in config.option.markexpr else "slow")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Nothing that is collected becomes garbage; to look for some costs a third of collecting."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+class _Together(LoadFileScheduling):
+    """A file's tests stay in one worker, because they share what is dear to make: a database.
+
+    So do all of the regime runtime: in a fresh clone two workers would compile each kernel twice.
+    """
+
+    def _split_scope(self, nodeid):
+        kernels = "tests/regime/"
+        return kernels if nodeid.startswith(kernels) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return _Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest drops what `-m` does not want
