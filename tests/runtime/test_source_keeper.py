@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.errors import DatabaseUnavailable
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.contract.errors import SourceDown
@@ -14,6 +15,7 @@ from swarm.contract.swarm import SwarmObject
 from swarm.core.ids import signal_id, swarm_id
 from swarm.core.nouns import Signal
 from swarm.ports.sources import Reading
+from swarm.runtime import source_keeper
 from swarm.runtime.source_keeper import KNOWN_FOR, SourceKeeper
 from swarm.runtime.wiring import Specs
 
@@ -90,6 +92,12 @@ class CountedIntake(PostgresIntake):
     def __init__(self, database):
         super().__init__(database)
         self.asked, self.told = 0, []
+        self.away = 0  #: so many more questions find no store
+
+    def _reach(self):
+        if self.away:
+            self.away -= 1
+            raise DatabaseUnavailable("the store is away")
 
     async def cursor(self, swarm, source):
         self.asked += 1
@@ -97,9 +105,11 @@ class CountedIntake(PostgresIntake):
 
     async def ingest(self, swarm, source, reading, after=None):
         self.asked += 1
+        self._reach()
         return await super().ingest(swarm, source, reading, after)
 
     async def source_failed(self, swarm, source, detail):
+        self._reach()
         new = await super().source_failed(swarm, source, detail)
         self.told += ["dark"] * new
         return new
@@ -209,6 +219,40 @@ async def test_the_return_of_a_dark_source_is_told_and_wakes_its_swarm(database_
             async with database.connection() as connection:
                 rows = await connection.execute("select count(*) from wake")
                 assert (await rows.fetchone())[0] > 0
+
+
+@pytest.mark.req("FAIL-4")
+async def test_that_a_source_went_dark_is_told_once_the_store_is_there_again(
+    database_dsn, monkeypatch
+):
+    """The store was away at that very moment; the source stays dark for hours without a change."""
+    monkeypatch.setattr(source_keeper, "AGAIN", timedelta(milliseconds=1))
+    source = Numbers()
+    source.down = True
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        intake = CountedIntake(database)
+        intake.away = 5
+        async with keeping(database, intake, source, Clock()):
+            await source.again(3)
+            assert intake.away == 0
+            assert intake.told == ["dark"]
+
+
+@pytest.mark.req("FAIL-4")
+async def test_a_store_that_is_away_makes_no_source_dark(database_dsn, monkeypatch):
+    """We could not ask the store: of the source that says nothing, and nothing it said is lost."""
+    monkeypatch.setattr(source_keeper, "AGAIN", timedelta(milliseconds=1))
+    source = Numbers()
+    source.last = 3
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        intake = CountedIntake(database)
+        intake.away = 5
+        async with keeping(database, intake, source, Clock()):
+            await source.again(7)
+            assert (intake.away, intake.told) == (0, [])
+            assert await signals_kept(database) == 3
 
 
 @pytest.mark.req("LOOP-1")

@@ -7,11 +7,11 @@ memory. After a restart every source is read once, from its stored cursor.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -29,7 +29,13 @@ SWARMS_SOONEST = timedelta(seconds=5)  #: hints come in herds: no two looks are 
 #: How long the cursor in memory is believed. After that the store is asked, and told that the
 #: source answers: it may have heard the contrary from a controller that is gone.
 KNOWN_FOR = timedelta(minutes=10)
+AGAIN = timedelta(seconds=5)  #: between two attempts to reach a store that cannot be had
+T = TypeVar("T")
 log = structlog.get_logger()
+
+
+class _StoreAway(Exception):
+    """The store could not be asked, which says nothing about the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +130,13 @@ class SourceKeeper:
         pace = Pace(
             swarm=swarm, source=name, every=every, quiet_after=self._bound.quiet_after(name)
         )
-        standing = SourceStanding(source=name)
+        standing, told = SourceStanding(source=name), False
         while True:
-            before = standing
             standing = await self._read(swarm, name, pace, standing)
-            await self._tell(swarm, before, standing)
             due = standing.due or self._now() + every
+            told = standing.dark_since is not None and (
+                told or await self._tell(swarm, standing, due)
+            )
             await asyncio.sleep(max(0.05, (due - self._now()).total_seconds()))
 
     async def _read(
@@ -150,13 +157,15 @@ class SourceKeeper:
                 elif reading.refused:
                     _log_reading(swarm, name, reading, IngestReport())
                 cursor = reading.cursor
-            if afresh and await self._intake.source_answered(swarm, name):
+            if afresh and await _asked(self._intake.source_answered(swarm, name)):
                 log.info(Event.SOURCE_BACK, source=name)
             self._places[swarm, name] = _Place(cursor, place.since)
         except Refused as stale:
             # Another controller read on from the same cursor: it has what we saw.
             log.debug(Event.SOURCE_READ, source=name, detail=stale.message)
             return discover.answered(standing, pace, self._now(), news=news)
+        except _StoreAway:
+            return replace(standing, due=self._now() + AGAIN)
         except SwarmError as error:
             asked = getattr(error, "retry_after", None)
             return discover.failed(standing, pace, self._now(), error.message, asked)
@@ -176,23 +185,40 @@ class SourceKeeper:
         known, now = self._places.pop((swarm, name), None), self._now()
         if known is not None and now - known.since < KNOWN_FOR:
             return known, False
-        return _Place(await self._intake.cursor(swarm, name), now), True
+        return _Place(await _asked(self._intake.cursor(swarm, name)), now), True
 
     async def _take_in(self, swarm: SwarmId, name: str, reading: Reading, after: str) -> bool:
         """Hand one reading over; whether it brought something new."""
-        report = await self._intake.ingest(swarm, name, reading, after=after)
+        report = await _asked(self._intake.ingest(swarm, name, reading, after=after))
         if report.new or reading.refused:
             _log_reading(swarm, name, reading, report)
         return report.new > 0
 
-    async def _tell(self, swarm: SwarmId, before: SourceStanding, after: SourceStanding) -> None:
-        """Tell the store that a source went dark; that it is back, the reading told."""
-        if after.dark_since is None or before.dark_since is not None:
-            return
-        # A store that cannot be had is told at the next transition.
-        with suppress(SwarmError):
-            if await self._intake.source_failed(swarm, after.source, after.detail):
-                log.warning(Event.SOURCE_DARK, source=after.source, detail=after.detail)
+    async def _tell(self, swarm: SwarmId, standing: SourceStanding, due: datetime) -> bool:
+        """Tell the store that a source went dark; that it is back, the reading tells.
+
+        A store that cannot be had is told again, until the source is read anew. False: not yet.
+        """
+        while True:
+            try:
+                if await self._intake.source_failed(swarm, standing.source, standing.detail):
+                    log.warning(Event.SOURCE_DARK, source=standing.source, detail=standing.detail)
+            except Unavailable:
+                if self._now() + AGAIN >= due:
+                    return False
+                await asyncio.sleep(AGAIN.total_seconds())
+            except Refused:
+                return True  # the Swarm is gone: nobody is there to be told
+            else:
+                return True
+
+
+async def _asked(asking: Awaitable[T]) -> T:
+    """What the store answers. Raises _StoreAway."""
+    try:
+        return await asking
+    except Unavailable as error:
+        raise _StoreAway from error
 
 
 def _log_reading(swarm: SwarmId, name: str, reading: Reading, report: IngestReport) -> None:
