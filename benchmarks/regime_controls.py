@@ -279,8 +279,8 @@ async def kill_switch(orders: int, rounds: int, folder: Path) -> None:
     )  # fmt: skip
 
 
-async def alert(rounds: int, folder: Path) -> None:
-    """The breach is a trade at the venue; the watcher runs alone. Its own clock says when."""
+def signed_limits(folder: Path, limits: LimitSet) -> list[str]:
+    """What tells a monitor of these limits, signed by a person whose key is made for it."""
     key = Ed25519PrivateKey.generate()
     line = key.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
@@ -290,11 +290,17 @@ async def alert(rounds: int, folder: Path) -> None:
             replace(one, keys=(line.decode(),) if one.id == "ben" else ()) for one in PEOPLE.people
         )
     )
-    limits = limit_set(firm=15 * 10_050 * CENT)
     signature = base64.b64encode(key.sign(signed_bytes(canonical_bytes(limits)))).decode()
     (folder / "limits").write_bytes(canonical_bytes(limits))
     (folder / "signature").write_text(signature)
     (folder / "roster").write_bytes(TypeAdapter(Roster).dump_json(roster))
+    names = ("limits", "signature", "roster")
+    return [word for name in names for word in (f"--{name}", str(folder / name))]
+
+
+async def alert(rounds: int, folder: Path) -> None:
+    """The breach is a trade at the venue; the watcher runs alone. Its own clock says when."""
+    limits = signed_limits(folder, limit_set(firm=15 * 10_050 * CENT))
     kind = tuple[happened.RegimeSeen, happened.MetricsSeen]
     lags, heard = [], []
     for number in range(rounds):
@@ -310,8 +316,7 @@ async def alert(rounds: int, folder: Path) -> None:
             exchange.quote("ACME", Side.BUY, 9_999, 5, now)
             exchange.quote("ACME", Side.SELL, 10_001, 5_000, now)
             arguments = [
-                "--limits", folder / "limits", "--signature", folder / "signature", "--roster",
-                folder / "roster", "--measures", place / "measures", "--kill-file",
+                *limits, "--measures", place / "measures", "--kill-file",
                 place / "kills", "--venue", f"paper={place / 'venue'}",
             ]  # fmt: skip
             module = "swarm.runtime.trading.watcher"

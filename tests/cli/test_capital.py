@@ -75,6 +75,18 @@ def test_a_step_that_was_earned_is_made_once_and_the_next_begins_anew(place):
     assert place("capital", "show", "-o", "json").json["strategies"][0]["rung"] == "1%"
     assert place(*STEP, "--to", "shadow").code == 0
 
+    async def more(database):
+        trials = Trials(database, "alpha", "trend")
+        (trial,) = await trials.universe()
+        excess = np.random.default_rng(2).normal(0.05, 1.0, 300)
+        await trials.add_excess(trial.id, 401, excess.tolist())
+
+    stored(place, more)
+    used = place(*STEP, "--to", "1")
+    assert used.code == 6
+    assert "observations" not in used.err
+    assert "a registered look since the last step" in used.err, "a look justifies one step"
+
 
 @pytest.mark.req("REG-7")
 @pytest.mark.parametrize(

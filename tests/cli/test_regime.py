@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import hashlib
@@ -16,7 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.regime.rungs import RungChange, Rungs
 from swarm.cli.app import run
+from swarm.regime.nouns import Rung
 from swarm.regime.saved import params_hash
 from swarm.runtime.regime.model import KIND, VERSION, load
 
@@ -162,6 +166,36 @@ def test_a_picture_names_everything_and_is_the_same_twice(verb, desk, tmp_path, 
             assert word in text
     else:
         assert made[0].startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.req("REG-7")
+def test_a_picture_shows_where_a_strategy_stood_meanwhile(place, desk, tmp_path):
+    moves = [(1, Rung.ONE, "2001-01-01"), (2, Rung.FIVE, "2001-07-01"), (3, Rung.ONE, "2002-01-01")]
+
+    async def climbed():
+        async with Database(place.dsn) as database:
+            for seq, rung, day in moves:
+                at_ns = int(np.datetime64(day, "ns").astype(np.int64))
+                change = RungChange(
+                    strategy="momentum", seq=seq, at_ns=at_ns, rung=rung, cause="c", evidence={}
+                )
+                await Rungs(database).append(change)
+
+    asyncio.run(climbed())
+    file = tmp_path / "x.svg"
+    words = ("regime", "replay", desk / "prices.csv", "-m", desk / "model.json", "--picture", file)
+    unknown = place(*words, "--rungs", "carry")
+    assert (unknown.code, "no rung of a strategy 'carry'" in unknown.err) == (5, True)
+    assert not file.exists()
+    said = place(*words, "--rungs", "momentum")
+    assert said.code == 0, said.err
+    text = file.read_text()
+    for word in ("momentum", "ladder", *(rung.label for rung in Rung)):
+        assert word in text
+    alone = place("regime", "replay", desk / "prices.csv", "-m", desk / "model.json", *words[5:])
+    assert alone.code == 0
+    assert "ladder" not in file.read_text()
 
 
 @pytest.mark.slow
@@ -353,6 +387,7 @@ def test_a_bad_tape_is_refused_by_line_and_nothing_is_written(verb, desk, tmp_pa
         pytest.param(("--bar", "1 fortnight"), 2, "--bar", id="bar"),
         pytest.param(("--picture", "x.gif"), 2, ".svg or .png", id="picture"),
         pytest.param(("--cycle", "c"), 2, "--store is wanted", id="cycle"),
+        pytest.param(("--rungs", "m"), 2, "--picture is wanted", id="rungs-without-a-picture"),
         pytest.param(("--resume", "nowhere"), 1, "nowhere", id="no-state"),
     ],
 )

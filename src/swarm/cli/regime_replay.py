@@ -26,8 +26,10 @@ from swarm.cli.regime import (
 
 if TYPE_CHECKING:
     from swarm.runtime.regime.model import Model
+    from swarm.runtime.regime.picture import RungTrack
     from swarm.runtime.regime.replay import Replayed, ReplayPoint
 
+RUNGS_MOST = 10_000  #: newest moves of a strategy that are drawn
 STATE_MOST = 64 * 2**20  #: bytes of a saved state; a real one has some 200 KB
 
 
@@ -37,6 +39,7 @@ class Keeping:
     """Where a replay begins, and what is kept of it."""
 
     picture: Annotated[Path | None, Parameter(help="Draw it: a name in .svg or .png.")] = None
+    rungs: Annotated[str, Parameter(help="Draw where this strategy stood, from the store.")] = ""
     save: Annotated[Path | None, Parameter(help="Write the state after the last tick.")] = None
     resume: Annotated[Path | None, Parameter(help="Go on from a state that --save wrote.")] = None
     store: Annotated[
@@ -48,6 +51,8 @@ class Keeping:
         """The same. Raises `Usage` before anything long begins."""
         if self.picture is not None and self.picture.suffix not in {".svg", ".png"}:
             raise Usage(f"--picture is {line(str(self.picture)[:60])!r}; .svg or .png is wanted")
+        if self.rungs and self.picture is None:
+            raise Usage("--rungs is a part of the picture; --picture is wanted too")
         if self.cycle and not self.store:
             raise Usage("--cycle names a cycle in the store; --store is wanted too")
         if self.resume is not None and self.store:
@@ -86,17 +91,31 @@ def replay(
     keeping.checked()
     made, held = load(model), _read(file, tape)
     made.fitting(held)
+    track = _track(keeping.rungs, home) if keeping.rungs else None
     replayed = run(held, made, _point(keeping, made, home), _progress)
     if keeping.picture is not None:
         from swarm.runtime.regime.picture import draw  # noqa: PLC0415 - matplotlib
 
         title = f"{line(file.name)}, model {made.hash[:12]}, state {replayed.last.state_hash[:12]}"
         form = keeping.picture.suffix[1:]
-        _write(keeping.picture, draw(replayed, made.params.policy, title, form))
+        _write(keeping.picture, draw(replayed, made.params.policy, title, form, track))
     version = _kept(keeping, replayed, made, home)
     if keeping.save is not None:
         _write(keeping.save, replayed.point.to_bytes(made))
     _show(replayed, output, version)
+
+
+def _track(strategy: str, home: Home) -> RungTrack:
+    from swarm.adapters.postgres.store.regime.rungs import Rungs  # noqa: PLC0415
+    from swarm.cli.desk import ask  # noqa: PLC0415
+    from swarm.runtime.regime.errors import NoSuchStream  # noqa: PLC0415
+    from swarm.runtime.regime.picture import RungTrack  # noqa: PLC0415
+
+    moves = ask(home, lambda database: Rungs(database).history(strategy, RUNGS_MOST))
+    if not moves:
+        remedy = "`swarmctl capital show` lists the strategies that have stood on a rung."
+        raise NoSuchStream(f"no rung of a strategy {strategy[:60]!r} is stored", remedy=remedy)
+    return RungTrack(strategy=line(strategy), rungs=[(one.at_ns, one.rung) for one in moves])
 
 
 def _point(keeping: Keeping, made: Model, home: Home) -> ReplayPoint:

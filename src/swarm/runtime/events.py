@@ -48,6 +48,7 @@ class Event(StrEnum):
     TRADING_CLOSED = "trading.closed"  #: no order goes out any more, and why
     TRADING_KILLED = "trading.killed"  #: a kill was carried out: what was cancelled, who was deaf
     LIMITS_CHANGED = "limits.changed"  #: another limit set holds from the next order on
+    RUNG_LOWERED = "rung.lowered"  #: a limit was broken, and a strategy went one rung down
     ALERT_RAISED = "alert.raised"  #: the monitor sees a limit that is not kept
     ALERT_ENDED = "alert.ended"  #: it is kept again
     ALERT_UNTOLD = "alert.untold"  #: the channel could not be told of an alert; it stands here

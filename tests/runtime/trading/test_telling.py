@@ -21,7 +21,7 @@ from swarm.runtime.trading.counted import CountedVenue
 from swarm.runtime.trading.place import TradingPlace
 from swarm.runtime.trading.proving import Proving
 from swarm.runtime.trading.watcher import measures_in
-from swarm.testing.trading import metrics, trade_order
+from swarm.testing.trading import NOON, metrics, trade_order
 
 pytestmark = pytest.mark.req("REG-10")
 CAPITAL = 1_000_000 * 1_000_000
@@ -154,6 +154,33 @@ async def test_a_released_strategy_has_a_word_before_its_first_step_up_the_ladde
     state.see(happened.RungSet(strategy="retired", rung=Rung.SHADOW, at_ns=desk.now))
     await Proving(database, "test").limits(state)
     assert sorted(await words(database)) == [("drift", True), ("mean", True), ("retired", True)]
+
+
+@pytest.mark.req("REG-7", "REG-8")
+async def test_with_each_word_of_a_breach_a_strategy_goes_one_rung_down(desk, database):
+    rungs = Rungs(database)
+    for strategy, rung in (("drift", Rung.FIVE), ("mean", Rung.SHADOW)):
+        await rungs.append(
+            RungChange(
+                strategy=strategy, seq=1, at_ns=NOON, rung=rung, cause="test",
+                evidence={"tested": 300},
+            )
+        )  # fmt: skip
+    path = await desk.opened()
+    state = path.state
+    for turn, stands in enumerate((Rung.ONE, Rung.SHADOW, Rung.SHADOW), 1):
+        desk.now += SECOND
+        state.see(happened.RegimeSeen(regime=Regime.TREND, at_ns=desk.now))
+        state.see(happened.MetricsSeen(metrics=metrics(at_ns=desk.now, slippage_ppm=501)))
+        proving = Proving(database, "test")
+        await proving.limits(state)
+        await proving.limits(state)
+        assert await rungs.now() == {"drift": stands, "mean": Rung.SHADOW}
+        assert len(await rungs.history("drift")) == min(turn, 2) + 1, "once for each word"
+    newest = (await rungs.history("drift"))[0]
+    assert newest.cause == "limit-breached: slippage_ppm is 501; in trend at most 500"
+    assert newest.evidence["tested"] == 300, "the look that was used stays used"
+    assert (await rungs.history("mean"))[0].cause == "test"
 
 
 async def test_slippage_of_real_fills_stops_growth(desk):

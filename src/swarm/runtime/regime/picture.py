@@ -1,4 +1,4 @@
-"""A replay as a picture: how likely each regime was, what the detectors said, how much we dared.
+"""A replay as a picture: regimes, what the detectors said, how much we dared, who stood where.
 
 Colours are those of Okabe and Ito, which colour-blind people tell apart; every area is named where
 it stands as well, so that no colour carries meaning alone.
@@ -7,6 +7,8 @@ it stands as well, so that no colour carries meaning alone.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -15,7 +17,7 @@ import numpy as np
 
 from swarm.regime.ensemble import CHANGE, DISAGREEMENT, DRIFT, REGIMES
 from swarm.regime.hysteresis.policy import Policy
-from swarm.regime.nouns import HIDDEN, FloatArray, Regime
+from swarm.regime.nouns import HIDDEN, LADDER, FloatArray, Regime, Rung
 from swarm.runtime.regime.errors import ExtraMissing
 from swarm.runtime.regime.replay import Replayed
 
@@ -34,7 +36,17 @@ SHARES: Final = {0: 1.0, 1: 0.25}
 _NAMED_LEAST = 0.08  #: share of the picture's time that a span needs to bear its name
 
 
-def draw(replayed: Replayed, policy: Policy, title: str, form: str) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungTrack:
+    """Where a strategy stood: each rung with the time (nanoseconds UTC) from which on it holds."""
+
+    strategy: str
+    rungs: Sequence[tuple[int, Rung]]
+
+
+def draw(
+    replayed: Replayed, policy: Policy, title: str, form: str, track: RungTrack | None = None
+) -> bytes:
     """The picture as SVG or PNG bytes. Raises ExtraMissing. Cost: some seconds."""
     try:
         from matplotlib import rc_context  # noqa: PLC0415 - of the extra `regime`
@@ -45,14 +57,16 @@ def draw(replayed: Replayed, policy: Policy, title: str, form: str) -> bytes:
     with rc_context({"svg.hashsalt": "swarm", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(12, 9), layout="constrained")
         FigureCanvasAgg(figure)
-        heights = [3.0, 1.0, 1.2, 1.0]
-        axes = figure.subplots(4, 1, sharex=True, height_ratios=heights)
+        heights = [3.0, 1.0, 1.2, 1.0, *([1.0] if track else [])]
+        axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         figure.suptitle(title)
         times = _times(replayed)
         _posterior(axes[0], replayed, times)
         _said(axes[1], replayed, times)
         _tracks(axes[2], replayed, times, policy)
         _capital(axes[3], replayed, times)
+        if track is not None:
+            _rungs(axes[4], track, times)
         for at, _ in replayed.changes:
             for axis in axes[:1]:
                 axis.axvline(_instant(at), color="black", linewidth=0.4, alpha=0.5)
@@ -149,3 +163,17 @@ def _capital(axis: Any, replayed: Replayed, times: list[datetime]) -> None:
     axis.annotate("most capital\nby posture", (1.005, 0.5), xycoords="axes fraction", va="center")
     axis.set(ylim=(0, 1.05), yticks=[0, 0.25, 1], yticklabels=["0", "25 %", "100 %"])
     axis.set_ylabel("capital")
+
+
+def _rungs(axis: Any, track: RungTrack, times: list[datetime]) -> None:
+    """The ladder as equal steps; what happened before and behind the replay stays outside."""
+    moves = [(_instant(at), rung) for at, rung in sorted(track.rungs)]
+    inside = [(at, rung) for at, rung in moves if times[0] < at < times[-1]]
+    begins = next((rung for at, rung in reversed(moves) if at <= times[0]), Rung.SHADOW)
+    steps = [(times[0], begins), *inside]
+    steps.append((times[-1], steps[-1][1]))
+    places = [LADDER.index(rung) for _, rung in steps]
+    axis.step([at for at, _ in steps], places, where="post", color="black", linewidth=1)
+    axis.annotate(f"rung of\n{track.strategy}", (1.005, 0.5), xycoords="axes fraction", va="center")
+    axis.set(ylim=(-0.3, len(LADDER) - 0.7), yticks=range(len(LADDER)), ylabel="ladder")
+    axis.set_yticklabels([rung.label for rung in LADDER])

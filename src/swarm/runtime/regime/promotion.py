@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import Any
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.look import Look
+from swarm.adapters.postgres.store.regime.errors import ToldOtherwise
 from swarm.adapters.postgres.store.regime.rungs import RungChange, Rungs
 from swarm.adapters.postgres.store.regime.states import RegimeStates
 from swarm.adapters.postgres.store.regime.trials import Trials, Tried
@@ -148,13 +150,18 @@ async def step(database: Database, asked: Asked) -> RungChange:
     if asked.to is now and held:
         raise StepRefused(f"{asked.strategy} stands on {now.label} already")
     states = await RegimeStates(database).load(asked.stream)
-    evidence: dict[str, Any] = {"by": asked.by, "tick": states.tick if states else -1}
+    # A look justifies one step up, also after a step down: only a later one justifies the next.
+    tested = int(held[0].evidence.get("tested", 0)) if held else 0
+    evidence: dict[str, Any] = {
+        "by": asked.by,
+        "tick": states.tick if states else -1,
+        "tested": tested,
+    }
     if asked.to > now:
         if asked.to is not now.above:
             why = f"from {now.label} the next is {now.above.label}; a rung is never skipped"
             raise StepRefused(f"{asked.strategy} cannot go to {asked.to.label}: {why}")
         since = int(held[0].evidence.get("tick", -1)) if held else -1
-        tested = int(held[0].evidence.get("tested", 0)) if held else 0
         regime = Regime(states.record["id"]) if states else Regime.UNCERTAIN
         found = await _evidence(database, asked, regime)
         trial = await _trial(database, asked, regime)
@@ -174,6 +181,23 @@ async def step(database: Database, asked: Asked) -> RungChange:
     )
     await rungs.append(change)
     return change
+
+
+async def step_down(
+    database: Database, strategy: str, *, stream: str, reason: str, by: str, now: int
+) -> RungChange | None:
+    """One rung down, at once, whatever else moves it at this moment; None: it is in shadow."""
+    while True:
+        rung = (await Rungs(database).now()).get(strategy, Rung.SHADOW)
+        if rung is Rung.SHADOW:
+            return None
+        asked = Asked(
+            strategy=strategy, to=rung.below, reason=reason, by=by, stream=stream, objective="",
+            chain="", lasts_ns=0, now=now,
+        )  # fmt: skip
+        # Somebody else moved it between reading and writing: it goes down from where it is now.
+        with contextlib.suppress(ToldOtherwise, StepRefused):
+            return await step(database, asked)
 
 
 async def _evidence(database: Database, asked: Asked, regime: Regime) -> RungEvidence:

@@ -124,7 +124,7 @@ class TradingKeeper:
         self._door.path = path
         self._why = ""
         log.info(Event.TRADING_OPENED, limits=held.hash, version=held.limits.version)
-        proving = Proving(database, self._me)
+        proving = Proving(database, self._me, self._settings.stream)
         parts = [
             asyncio.create_task(self._watching.run(), name="monitor"),
             asyncio.create_task(self._tell(), name="channel"),

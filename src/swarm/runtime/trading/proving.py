@@ -7,25 +7,31 @@ import time
 from collections.abc import Collection
 from typing import Any
 
+import structlog
+
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.trading.evidence import ControlEvidences
 from swarm.contract.errors import Unavailable
+from swarm.regime.capital.ladder import LadderReason
 from swarm.regime.limits.by_regime import Breach
-from swarm.runtime.regime.promotion import LIMITS_SEEN
+from swarm.runtime.events import Event
+from swarm.runtime.regime.promotion import LIMITS_SEEN, step_down
 from swarm.runtime.trading.state import TradingState
 
 SAY_EVERY = 120.0  #: seconds between two words on the limits; one lasts five minutes
 PROVE_EVERY = 3_600.0  #: seconds between two proofs that the books agree
+log = structlog.get_logger()
 
 
 class Proving:
     """Writes when there is something to say. A lost database loses evidence, and never invents it.
 
-    me: who saw it.
+    me: who saw it.    stream: whose ticks count for the ladder.
     """
 
-    def __init__(self, database: Database, me: str) -> None:
-        self._evidences, self._me = ControlEvidences(database), me
+    def __init__(self, database: Database, me: str, stream: str = "") -> None:
+        self._database, self._me, self._stream = database, me, stream
+        self._evidences = ControlEvidences(database)
         self._agreed = float("-inf")
         self._said: dict[str, tuple[bool, float]] = {}
 
@@ -34,7 +40,7 @@ class Proving:
 
         Those that are released count too: the first step up the ladder needs this word. At once
         when it changes, else every two minutes. What is not known is not said: a gate that hears
-        nothing waits.
+        nothing waits. With each word of a breach every strategy goes one rung down (REG-7).
         """
         ledger, now = state.ledger, state.clock()
         if ledger.regime is None or not state.limits.fresh(ledger.regime[1], now):
@@ -51,7 +57,22 @@ class Proving:
             body = {"regime": str(ledger.regime[0]), "breaches": _sentences(broken),
                     "limits": state.limits.hash}  # fmt: skip
             await self._add(LIMITS_SEEN, strategy, body, passed=not broken)
+            if broken:
+                await self._down(strategy, broken)
             self._said[strategy] = (not broken, time.monotonic())
+
+    async def _down(self, strategy: str, broken: list[Breach]) -> None:
+        why = "; ".join(_sentences(broken))[:500]
+        lowered = await step_down(
+            self._database,
+            strategy,
+            stream=self._stream,
+            reason=f"{LadderReason.LIMIT_BREACHED}: {why}",
+            by=self._me,
+            now=time.time_ns(),
+        )
+        if lowered is not None:
+            log.warning(Event.RUNG_LOWERED, strategy=strategy, rung=lowered.rung.label, detail=why)
 
     async def books(self, state: TradingState) -> None:
         """Whether the books agree with every venue's, once an hour."""
