@@ -77,6 +77,11 @@ class EngineState:
         return int(self.settings[AT])
 
     @cached_property
+    def silence(self) -> tuple[FloatArray, IntArray]:
+        """Stress and trips of a tick without quotes, each of shape (S,); never written."""
+        return np.full(self.streams, np.nan), np.zeros(self.streams, dtype=np.int64)
+
+    @cached_property
     def opinions(self) -> FloatArray:
         """What the detectors say together, shape (S, 8); see `ensemble`."""
         return self.arrays[11]

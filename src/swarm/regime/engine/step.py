@@ -8,7 +8,7 @@ import numpy as np
 
 from swarm.regime.engine.params import EngineParams
 from swarm.regime.engine.state import EngineState
-from swarm.regime.engine.tick import AT, TICK, advance_all
+from swarm.regime.engine.tick import AT, TICK, Seen, advance_all
 from swarm.regime.errors import BadObservation
 from swarm.regime.hysteresis.decision import Transition, changed
 from swarm.regime.microstructure import Reading, Stress
@@ -73,22 +73,25 @@ def _read(
     return read_quotes(state.quotes, reading, params.quotes)
 
 
-def _checked(
-    state: EngineState, observation: Observation
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    shape = (state.streams,)
+def _checked(state: EngineState, observation: Observation) -> Seen:
     if type(observation.at) is not int or observation.at <= state.at:
         raise BadObservation("at", f"is {observation.at}", f"an integer above {state.at}")
-    values = np.ascontiguousarray(observation.values, dtype=np.float64)
-    stress, trips = observation.stress, observation.trips
-    stress = np.full(shape, np.nan) if stress is None else stress
-    trips = np.zeros(shape, dtype=np.int64) if trips is None else trips
-    for name, array in (("values", values), ("stress", stress), ("trips", trips)):
-        if array.shape != shape:
-            raise BadObservation(name, f"has shape {array.shape}", f"shape {shape}")
-    if (
-        observation.stress is not None
-        and not (np.isnan(stress) | ((stress >= 0) & (stress <= 1))).all()
-    ):
-        raise BadObservation("stress", "has a value that is no probability", "0 to 1, or NaN")
+    values = _fitting("values", observation.values, state.streams)
+    # The two that are mostly not there are made once: for one stream they cost as much as a tick.
+    stress, trips = state.silence
+    if observation.stress is not None:
+        stress = _fitting("stress", observation.stress, state.streams)
+        if not (np.isnan(stress) | ((stress >= 0) & (stress <= 1))).all():
+            raise BadObservation("stress", "has a value that is no probability", "0 to 1, or NaN")
+    if observation.trips is not None:
+        trips = observation.trips
+        if trips.shape != (state.streams,):
+            raise BadObservation("trips", f"has shape {trips.shape}", f"shape ({state.streams},)")
     return values, stress, trips
+
+
+def _fitting(name: str, given: FloatArray, streams: int) -> FloatArray:
+    held = np.ascontiguousarray(given, dtype=np.float64)
+    if held.shape != (streams,):
+        raise BadObservation(name, f"has shape {held.shape}", f"shape ({streams},)")
+    return held
