@@ -180,6 +180,17 @@ def cusum(before: Law, after: Law, x: Array) -> Array:
     return found
 
 
+def likelihood_ratio(x: Array, reach: int = 500) -> Array:
+    """The exact test of a mean that moved at any of the last ticks: it knows the variance."""
+    summed = np.vstack([np.zeros(x.shape[1]), np.cumsum(x, axis=0)])
+    found = np.empty_like(x)
+    for tick in range(len(x)):
+        since = summed[max(tick + 1 - reach, 0) : tick + 1]
+        items = np.arange(len(since), 0, -1.0)[:, None]
+        found[tick] = ((summed[tick + 1] - since) ** 2 / items).max(axis=0)
+    return found
+
+
 def run_scores(z: Array) -> Array:
     """The changepoint score as log odds, so that thresholds near 1 are still told apart."""
     params = changepoint.Params()
@@ -262,6 +273,10 @@ def delays(rng: np.random.Generator, *, quick: bool) -> None:
             f"{found:.1f}",
             f"oracle {oracle:.1f}, {found / oracle:.2f}x",
         )
+        if name.startswith("mean"):
+            exact = delay(likelihood_ratio(null), likelihood_ratio(changed))
+            what = "likelihood ratio, variance known"
+            row(f"peer: {what}", "", f"{exact:.1f}", f"{exact / oracle:.2f}x")
         if name in WINDOWS:
             ours, theirs = (
                 window_delay(alarms, u[0], u[1]) for alarms in (ours_alarms, rivers_alarms)
