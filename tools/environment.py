@@ -215,20 +215,16 @@ def brings_pip() -> bool:
 
 
 def add_pip(folder: Path) -> None:
-    """Put pip into an environment: the one that Python brings, else one fetched by its hash."""
+    """Put pip into an environment: the one that Python brings, else the one that lies beside us."""
     python = str(folder / "bin" / "python")
     if brings_pip():
         run([python, "-m", "ensurepip", "--default-pip"])
         return
-    import first_pip  # noqa: PLC0415 -- what speaks HTTP takes a while to load, and is rarely needed
-
-    say("dev.py: this Python brings no pip; fetching the one that the lock names")
-    try:
-        wheel = first_pip.fetch(folder / ".dev", ROOT / first_pip.LOCK)
-    except (OSError, LookupError) as error:
-        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-        hint = f"look at network, proxy, index; or, on Debian: `sudo apt-get install {package}`."
-        raise Trouble(f"pip could not be fetched: {error}.", hint) from error
+    say("dev.py: this Python brings no pip; taking the one in tools/")
+    wheel = next((ROOT / "tools").glob("pip-*.whl"), None)
+    if wheel is None:
+        raise Trouble("the wheel of pip is not in tools/.", "restore it: `git checkout -- .`")
+    # A wheel of pip runs without being installed.
     run([python, f"{wheel}/pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)])
 
 

@@ -12,7 +12,7 @@ four kinds of machine need four sizes of environment:
     requirements-dev.lock     both, and what tests and checks need
     requirements-bench.lock   all of that, and the peers that the benchmarks measure against
 
-And `requirements-pip.lock`: pip itself, for a Python that brings none (`tools/first_pip.py`).
+And `tools/pip-*.whl`: pip itself, for a Python that brings none; `--upgrade` takes the newest.
 
 They are solved from the largest to the smallest, each constrained by the one before, so that one
 package never has two versions. No file names an index or a host: the installing machine's own pip
@@ -25,6 +25,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,15 +71,16 @@ def compile_lock(uv: str, name: str, sources: tuple[str, ...], constraint: str |
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def lock_pip(uv: str) -> None:
-    """Name the newest pip by its hashes; nothing else is solved with it."""
-    command = [uv, "pip", "compile", "-", "--generate-hashes", "--no-header", "--no-annotate"]
-    command += ["--python-version", "3.11", "--no-emit-index-url", "--no-emit-find-links"]
-    solved = subprocess.run(
-        [*command, "--quiet"], cwd=ROOT, input="pip\n", check=True, capture_output=True, text=True
-    )
-    head = HEADER.format(what="pip itself, for a Python that brings none.")
-    (ROOT / "requirements-pip.lock").write_text(head + solved.stdout, encoding="utf-8")
+def renew_pip() -> None:
+    """Take the newest pip in the place of the one in `tools`."""
+    there = ROOT / "tools"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "pip"]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*command, "--dest", folder], check=True)
+        (new,) = Path(folder).glob("pip-*.whl")
+        for old in there.glob("pip-*.whl"):
+            old.unlink()
+        shutil.copy(new, there)
 
 
 def main() -> None:
@@ -89,6 +91,7 @@ def main() -> None:
     )
     if parser.parse_args().upgrade:
         (ROOT / BENCH).unlink(missing_ok=True)
+        renew_pip()
     uv = find_uv()
     for name, what, sources, constraint in LOCKS:
         if constraint is not None:
@@ -98,7 +101,6 @@ def main() -> None:
         (ROOT / name).write_text(HEADER.format(what=what) + body, encoding="utf-8")
         pins = sum("==" in line for line in body.splitlines())
         print(f"{name:24} {pins:3} packages")
-    lock_pip(uv)
 
 
 if __name__ == "__main__":

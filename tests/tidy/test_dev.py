@@ -8,17 +8,13 @@ wheel in a local folder.
 from __future__ import annotations
 
 import ast
-import ensurepip
-import functools
 import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import zipfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -95,8 +91,7 @@ class House:
         (self.root / "tools").mkdir(parents=True)
         (self.root / "src").mkdir()
         shutil.copy(ROOT / "dev.py", self.root)
-        for name in ("environment.py", "first_pip.py"):
-            shutil.copy(ROOT / "tools" / name, self.root / "tools")
+        shutil.copy(ROOT / "tools" / "environment.py", self.root / "tools")
         self.wheels = root / "wheels"
         self.lock(make_wheel(self.wheels))
         for name, body in {"pyproject.toml": PYPROJECT, "backend.py": BACKEND}.items():
@@ -109,12 +104,6 @@ class House:
             (self.root / name).write_text(f"# {note}\n")
         pin = f"dependency==1.0 --hash=sha256:{sha256}\n"
         (self.root / "requirements.lock").write_text(f"# {note}\n{pin}")
-
-    def lock_pip(self, wheel: Path) -> None:
-        """Name this wheel of pip, by the hash that it has now."""
-        version, sha256 = wheel.name.split("-")[1], hashlib.sha256(wheel.read_bytes()).hexdigest()
-        pin = f"pip=={version} --hash=sha256:{sha256}\n"
-        (self.root / "requirements-pip.lock").write_text(pin)
 
     def surroundings(self, **more: str) -> dict[str, str]:
         """An environment in which pip knows the local folder only."""
@@ -276,46 +265,21 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.fixture
-def index(tmp_path):
-    """The address of a package index that offers the pip which this Python brings."""
-    folder = tmp_path / "index" / "pip"
-    folder.mkdir(parents=True)
-    (bundled,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
-    shutil.copy(bundled, folder)
-    (folder / "index.html").write_text(f'<a href="{bundled.name}#sha256=unread">{bundled.name}</a>')
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=folder.parent)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.slow
-def test_a_python_without_pip_gets_the_one_that_the_lock_names(house, index, tmp_path):
+def test_a_python_without_pip_gets_ours(house):
     """No root and no apt-get: a fresh Debian has Python and git, and that is all."""
-    (wheel,) = (tmp_path / "index" / "pip").glob("*.whl")
-    house.lock_pip(wheel)
-    result = house.run("demo", "0", python=("-c", WITHOUT_ENSUREPIP, "dev.py"), PIP_INDEX_URL=index)
+    (wheel,) = (ROOT / "tools").glob("pip-*.whl")
+    shutil.copy(wheel, house.root / "tools")
+    result = house.run("demo", "0", python=("-c", WITHOUT_ENSUREPIP, "dev.py"))
     assert result.returncode == 0, result.stderr
-    assert "fetching the one that the lock names" in result.stderr
+    assert "taking the one in tools/" in result.stderr
 
 
-@pytest.mark.parametrize("there", [True, False], ids=["another-hash", "no-answer"])
-def test_a_pip_that_cannot_be_trusted_or_had_is_told(house, index, tmp_path, there):
-    (wheel,) = (tmp_path / "index" / "pip").glob("*.whl")
-    house.lock_pip(wheel)
-    with wheel.open("ab") as handle:
-        handle.write(b"more")
-    address = index if there else "http://127.0.0.1:9"
-    result = house.run(
-        "demo", "0", python=("-c", WITHOUT_ENSUREPIP, "dev.py"), PIP_INDEX_URL=address
-    )
+def test_a_copy_without_that_pip_is_told_how_to_have_it_again(house):
+    result = house.run("demo", "0", python=("-c", WITHOUT_ENSUREPIP, "dev.py"))
     assert result.returncode == 2
-    assert ("has a hash that requirements-pip.lock does not name" in result.stderr) is there
-    assert f"apt-get install python3.{sys.version_info.minor}-venv" in result.stderr
+    assert "the wheel of pip is not in tools/" in result.stderr
+    assert "git checkout" in result.stderr
 
 
 def test_a_machine_without_git_is_told_so(house, tmp_path):
@@ -330,12 +294,12 @@ def test_an_old_python_is_told_of_a_newer_one(monkeypatch):
         environment.require_machine()
 
 
-@pytest.mark.parametrize("path", ["dev.py", "tools/environment.py", "tools/first_pip.py"])
+@pytest.mark.parametrize("path", ["dev.py", "tools/environment.py"])
 def test_an_old_python_can_read_so_far_as_to_be_told(path):
     ast.parse(text(ROOT / path), feature_version=(3, 8))
 
 
-@pytest.mark.parametrize("path", ["dev.py", "tools/environment.py", "tools/first_pip.py"])
+@pytest.mark.parametrize("path", ["dev.py", "tools/environment.py"])
 def test_the_standard_library_is_enough(path):
     tops = {
         name.partition(".")[0]
@@ -348,7 +312,7 @@ def test_the_standard_library_is_enough(path):
             else []
         )
     }
-    assert tops <= sys.stdlib_module_names | {"environment", "first_pip"}
+    assert tops <= sys.stdlib_module_names | {"environment"}
 
 
 @pytest.mark.parametrize(

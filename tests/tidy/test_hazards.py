@@ -7,7 +7,7 @@ import ast
 
 import pytest
 
-from tree import ROOT, dotted, every_file, files, parsed, short, text, walked
+from tree import dotted, every_file, files, parsed, short, text, walked
 
 SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
 STARTERS = {"run", "Popen", "call", "check_call", "check_output", "create_subprocess_exec"}
@@ -80,14 +80,11 @@ def test_no_test_sleeps():
 
 
 def test_no_file_names_a_package_registry():
-    """The machine that installs knows where packages come from; the locks say what may come.
-
-    Where it has no pip, nothing there knows; what fetches pip then has pip's own default.
-    """
+    """The machine that installs knows where packages come from; the locks say what may come."""
     found = [
         f"{short(path)} names {host}"
         for path in every_file()
-        if path.suffix in TEXTS and path != ROOT / "tools" / "first_pip.py"
+        if path.suffix in TEXTS
         for host in HOSTS
         if host in path.read_text(encoding="utf-8", errors="replace")
     ]
