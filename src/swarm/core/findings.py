@@ -93,7 +93,10 @@ class Findings:
 
     def target(self, name: str) -> TargetFindings:
         """The findings at one target; empty ones where nothing happened yet."""
-        return self.targets.setdefault(name, TargetFindings())
+        known = self.targets.get(name)
+        if known is None:
+            known = self.targets[name] = TargetFindings()
+        return known
 
     def is_open(self, key: str) -> OpenOrder | None:
         """The order of that key if it was issued and is not settled."""
@@ -116,7 +119,9 @@ def read(mission: Mission) -> Findings:
 
 def _sort(found: Findings, fact: Fact) -> None:
     match fact:
-        case Synced() | TrafficSet() | LookTaken() | Promoted() | Aborted() | LiveSeen():
+        case LookTaken():  # first, because there are the most of them
+            found.target(fact.target).add_look(fact)
+        case Synced() | TrafficSet() | Promoted() | Aborted() | LiveSeen():
             _sort_target(found.target(fact.target), fact)
         case RunEnded() | Restaged() | Landed() | Reverted() | MainSeen():
             _sort_change(found, fact)
@@ -157,15 +162,13 @@ def _sort_change(found: Findings, fact: RunEnded | Restaged | Landed | Reverted 
 
 def _sort_target(
     target: TargetFindings,
-    fact: Synced | TrafficSet | LookTaken | Promoted | Aborted | LiveSeen,
+    fact: Synced | TrafficSet | Promoted | Aborted | LiveSeen,
 ) -> None:
     match fact:
         case Synced():
             target.synced = fact
         case TrafficSet():
             target.traffic[fact.step] = fact
-        case LookTaken():
-            target.add_look(fact)
         case Promoted():
             target.promoted = fact
         case Aborted():

@@ -51,10 +51,10 @@ def report(
 ) -> SwarmStatus:
     """The whole status. Times of transition are kept from `before` where nothing changed."""
     standings = _standings(snapshot, plan)
-    conditions = _Conditions(snapshot, plan, figures, standings, before).all()
+    conditions = _Conditions(snapshot, plan, figures, standings, before)
     return SwarmStatus(
         phase=phase(snapshot, plan, figures),
-        conditions=tuple(conditions),
+        conditions=tuple(conditions.all()),
         observed_generation=snapshot.generation,
         updated_at=snapshot.now,
         last_discover_at=figures.last_discover_at,
@@ -71,7 +71,7 @@ def report(
         missions_24h=figures.missions_24h,
         autonomous_success_rate_24h=figures.success_24h,
         last_production_change_ref=figures.last_production_change,
-        freeze=_freeze_status(snapshot, plan),
+        freeze=conditions.freeze,
     )
 
 
@@ -235,6 +235,7 @@ class _Conditions:
         before: SwarmStatus | None,
     ) -> None:
         self.snapshot, self.plan, self.figures, self.standings = snapshot, plan, figures, standings
+        self.freeze = _freeze_status(snapshot, plan)
         known = before.conditions if before is not None else ()
         self._since = {(one.type, one.status): one.last_transition_time for one in known}
 
@@ -307,10 +308,9 @@ class _Conditions:
         return self._make(kind, _TRUE, "BudgetLeft")
 
     def _frozen(self) -> Condition:
-        status = _freeze_status(self.snapshot, self.plan)
-        if status is None:
+        if self.freeze is None:
             return self._make(ConditionType.FROZEN, _FALSE, "NotFrozen")
-        return self._make(ConditionType.FROZEN, _TRUE, Reason.FROZEN, status.reason)
+        return self._make(ConditionType.FROZEN, _TRUE, Reason.FROZEN, self.freeze.reason)
 
     def _degraded(self) -> Condition:
         why = _degraded(self.snapshot, self.plan)

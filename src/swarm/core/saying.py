@@ -82,7 +82,7 @@ class Saying:
 
     def recording(self, *records: Record) -> Saying:
         """The same word with more records."""
-        return replace(self, records=(*records, *self.records))
+        return replace(self, records=(*records, *self.records)) if records else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ so a short baseline does not roll back a healthy service.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -30,6 +30,7 @@ from swarm.core.rollout.thresholds import SloThresholds
 _THETA: FloatArray = np.geomspace(1.15, 6.0, 25)
 _WILSON_Z = 1.645
 _FAILS_TO_ROLL_BACK = 2
+_Window = tuple[ArmCounts, ArmCounts, bool]  #: what was counted before and after; began again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +75,16 @@ def judge_slo(
         )
     limits = limits_from(thresholds, baseline, readings)
     bound = math.log(max(len(limits), 1) / thresholds.alpha)
-    series = [_Series.of(limit, readings) for limit in limits]
+    windows = _windows(readings) if limits else ()
+    series = [_Series.of(limit, windows) for limit in limits]
+    broken = [s.broken(bound, thresholds) for s in series]
     fails, failed = 0, None
-    for look in range(_looks(series)):
-        broken = next((s for s in series if s.breaks(look, bound, thresholds)), None)
-        fails = fails + 1 if broken else 0
-        if broken is not None and fails >= _FAILS_TO_ROLL_BACK:
-            failed = broken.report(look, bound)
+    for look in range(max(map(len, broken)) if any(map(any, broken)) else 0):
+        found = (s for s, at in zip(series, broken, strict=True) if look < len(at) and at[look])
+        first = next(found, None)
+        fails = fails + 1 if first else 0
+        if first is not None and fails >= _FAILS_TO_ROLL_BACK:
+            failed = first.report(look, bound)
             break
     reports = tuple(s.report(-1, bound) for s in series)
     judgement = _answer(readings, thresholds, reports, failed)
@@ -146,10 +150,6 @@ def _objective_edge(thresholds: SloThresholds, readings: Sequence[Reading]) -> f
     return None
 
 
-def _looks(series: Sequence[_Series]) -> int:
-    return max((len(s.totals) for s in series), default=0)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Series:
     """One limit along all windows that had requests; arrays of shape (T,).
@@ -164,9 +164,9 @@ class _Series:
     phi: FloatArray
 
     @classmethod
-    def of(cls, limit: Limit, readings: Sequence[Reading]) -> _Series:
-        """The series of one limit. Absent readings are stepped over, not read as zero."""
-        pairs = np.array(list(_windows(limit, readings)), dtype=np.float64).reshape(-1, 2)
+    def of(cls, limit: Limit, windows: Sequence[_Window]) -> _Series:
+        """The series of one limit; windows without requests are left out."""
+        pairs = np.array(_counted(limit, windows), dtype=np.float64).reshape(-1, 2)
         bads, totals = np.cumsum(pairs, axis=0).T
         phi = _dispersions(pairs)
         theta = np.minimum(_THETA, 0.5 * (1.0 + 1.0 / limit.beaten))
@@ -176,12 +176,12 @@ class _Series:
         log_fail = np.log(np.exp(tempered).mean(axis=1))
         return cls(limit=limit, bads=bads, totals=totals, log_fail=log_fail, phi=phi)
 
-    def breaks(self, look: int, bound: float, thresholds: SloThresholds) -> bool:
-        """Whether the limit is broken at this window."""
-        if look >= len(self.totals) or self.totals[look] < thresholds.min_fail_sample:
-            return False
-        above = self.bads[look] > self.limit.share * self.totals[look]
-        return bool(above and self.log_fail[look] >= bound)
+    def broken(self, bound: float, thresholds: SloThresholds) -> list[bool]:
+        """Whether the limit is broken at each window."""
+        known = self.totals >= thresholds.min_fail_sample
+        above = self.bads > self.limit.share * self.totals
+        at: list[bool] = (known & above & (self.log_fail >= bound)).tolist()
+        return at
 
     def report(self, look: int, bound: float) -> MetricReport:
         """The numbers at this window; zeros before the first."""
@@ -201,19 +201,27 @@ class _Series:
         )
 
 
-def _windows(limit: Limit, readings: Sequence[Reading]) -> Iterator[tuple[float, float]]:
-    """(bad, all) requests between readings with counts; windows without requests are left out."""
+def _windows(readings: Sequence[Reading]) -> tuple[_Window, ...]:
+    """The windows between readings with counts: absent ones are stepped over, not read as zero."""
     present = [r.counts for r in readings if isinstance(r.counts, ArmCounts)]
     for before, after in pairwise(present):
         if before.latency and after.latency and before.latency.edges != after.latency.edges:
             raise BadLooks("two readings have different latency.edges")
-        bad, total = limit.bad(after)
-        if not went_back(before, after):
-            bad_before, total_before = limit.bad(before)
+    return tuple((old, new, went_back(old, new)) for old, new in pairwise(present))
+
+
+def _counted(limit: Limit, windows: Sequence[_Window]) -> list[tuple[float, float]]:
+    """(bad, all) requests of each window that had any."""
+    counted, at_the_end = [], (0.0, 0.0)
+    for number, (old, new, began_again) in enumerate(windows):
+        bad_before, total_before = at_the_end if number else limit.bad(old)
+        bad, total = at_the_end = limit.bad(new)
+        if not began_again:
             total -= total_before
             bad = min(max(bad - bad_before, 0.0), total)
         if total > 0:
-            yield bad, total
+            counted.append((bad, total))
+    return counted
 
 
 def _dispersions(pairs: FloatArray) -> FloatArray:
