@@ -115,9 +115,9 @@ def test_a_failure_shrinks_within_a_minute_to_a_story_that_one_command_shows_aga
     unfenced = Layers(fenced=False)
     candidates = (simulate(trial(seed, 24, layers=unfenced)) for seed in range(6, 20))
     failure = next(result for result in candidates if result.failed)
-    began = time.monotonic()
-    small = shrink(failure, simulate)
-    assert time.monotonic() - began <= 60
+    began = time.process_time()  # a minute of a processor, however many others want it as well
+    small = shrink(failure, simulate, time.process_time)
+    assert time.process_time() - began <= 60
     assert len(small.result.injected) < len(failure.injected) / 10
     again = simulate(small.result.trial)
     assert kinds(again) & kinds(failure)

@@ -55,16 +55,25 @@ class Chance:
     """Draws for one seed.
 
     off: points at which nothing happens.    only: when given, nothing happens at any other one.
+    kinds: when given, nothing else happens.    share: of all that would happen, in (0, 1].
     calm: nothing happens anywhere any more.
+    about: the mission that a call was about to which something happened, by its point.
     """
 
     def __init__(
-        self, seed: int, off: AbstractSet[str] = frozenset(), only: AbstractSet[str] | None = None
+        self,
+        seed: int,
+        off: AbstractSet[str] = frozenset(),
+        only: AbstractSet[str] | None = None,
+        *,
+        kinds: AbstractSet[Fault] | None = None,
+        share: float = 1.0,
     ) -> None:
         self._seeded = hashlib.blake2b(f"{seed}\x00".encode(), digest_size=16)
-        self._off, self._only = off, only
+        self._off, self._only, self._kinds, self._share = off, only, kinds, share
         self.calm = False
         self.injected: dict[str, Fault] = {}
+        self.about: dict[str, str] = {}
 
     def pair(self, point: str) -> tuple[float, float]:
         """Two numbers in [0, 1) that belong to this point alone."""
@@ -96,11 +105,18 @@ class Chance:
         for fault, weight in weights.items():
             number -= weight
             if number < 0:
-                if point in self._off or (self._only is not None and point not in self._only):
+                if not self._may(point, fault):
                     return None
                 self.injected[point] = fault
                 return fault
         return None
+
+    def _may(self, point: str, fault: Fault) -> bool:
+        if point in self._off or (self._only is not None and point not in self._only):
+            return False
+        if self._kinds is not None and fault not in self._kinds:
+            return False
+        return self._share >= 1 or self.number(f"{point}/{self._share}") < self._share
 
     def happens(self, point: str, fault: Fault, rate: float) -> bool:
         """Whether this one fault happens here."""

@@ -74,10 +74,12 @@ class Line:
         effect: Callable[[], T],
         peer: Peer,
         stale: Callable[[], T] | None = None,
+        about: str = "",
     ) -> T:
         """Carry one request over and its answer back; `effect` happens in one piece.
 
         stale: what an answer of a while ago would have said, where that may happen.
+        about: the mission that it is about, if it is about one.
         Raises Unavailable when nobody answers, and whatever `effect` raises; to a controller that
         crashes it never returns.
         """
@@ -95,6 +97,7 @@ class Line:
             answer = effect()
             self._mark(point)
         else:
+            self.chance.about[point] = about
             answer = await self._faulty((point, fault), effect, peer, stale)
         if self._stands:
             await self._standing()

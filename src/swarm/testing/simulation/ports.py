@@ -46,9 +46,14 @@ class StorePorts:
         self._store.on_bell.remove(self._hints.put_nowait)
 
     async def _call(
-        self, what: str, effect: Callable[[], T], stale: Callable[[], T] | None = None
+        self,
+        what: str,
+        effect: Callable[[], T],
+        stale: Callable[[], T] | None = None,
+        claim: Claim | None = None,
     ) -> T:
-        return await self._line.call(what, effect, self._peer, stale)
+        about = claim.order.mission if claim is not None else ""
+        return await self._line.call(what, effect, self._peer, stale, about)
 
     # --- ticks -----------------------------------------------------------------------------------
 
@@ -86,7 +91,7 @@ class StorePorts:
             self._store.begin(claim)
             self.begun[claim.order.key] = (self._store.clock(), claim.fence)
 
-        await self._call("begin", begin)
+        await self._call("begin", begin, claim=claim)
 
     async def heartbeat(self, claims: Sequence[Claim], lease: timedelta) -> tuple[Claim, ...]:
         """Extend the leases."""
@@ -94,7 +99,7 @@ class StorePorts:
 
     async def settle(self, claim: Claim, fact: Fact) -> None:
         """Keep the fact."""
-        await self._call("settle", lambda: self._store.settle(claim, fact))
+        await self._call("settle", lambda: self._store.settle(claim, fact), claim=claim)
 
     async def settle_all(self, facts: Sequence[tuple[Claim, Fact]]) -> tuple[Claim, ...]:
         """Keep many; the claims whose fence was stale."""
@@ -108,15 +113,15 @@ class StorePorts:
                     stale.append(claim)
             return tuple(stale)
 
-        return await self._call("settle", settle)
+        return await self._call("settle", settle, claim=facts[0][0] if facts else None)
 
     async def postpone(self, claim: Claim, later: Later) -> None:
         """Give it back for later."""
-        await self._call("postpone", lambda: self._store.postpone(claim, later))
+        await self._call("postpone", lambda: self._store.postpone(claim, later), claim=claim)
 
     async def void(self, claim: Claim) -> None:
         """Take a lapsed order back that did not happen."""
-        await self._call("void", lambda: self._store.void(claim))
+        await self._call("void", lambda: self._store.void(claim), claim=claim)
 
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give them back untouched."""

@@ -55,7 +55,7 @@ class Reach:
             self.ground.by(asked)
             return at_once(effect(order))
 
-        return await self._line.call(order.kind, arrive, self._peer, stale)
+        return await self._line.call(order.kind, arrive, self._peer, stale, order.mission)
 
     async def run(self, order: StartRun) -> Reply:
         """Agent work."""

@@ -7,18 +7,22 @@ what is left out changes nothing about what stays.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from swarm.testing.simulation.chance import Fault
 from swarm.testing.simulation.simulation import BEGIN, Result, Trial
 
 MARGIN = timedelta(minutes=5)  #: kept after the first violation
-PATIENCE = 50.0  #: seconds after which what was reached so far is told
+PATIENCE = 45.0  #: seconds after which what was reached so far is told
+ENDS = 5  #: how often the end of a stuck trial is halved: a day to less than an hour
+HALVES = 4  #: other halves of the faults that are tried before the search goes on with all
+_MINUTE = timedelta(minutes=1)
+SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7)  #: of the faults, from the shortest story on
 
 Simulate = Callable[[Trial], Result]
-Group = tuple[str, ...]  #: points of faults
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,19 +38,35 @@ class Shrunk:
 class _Search:
     """Runs candidates until patience ends; one is good if it breaks the same promise."""
 
-    def __init__(self, simulate: Simulate, failure: Result) -> None:
-        self._simulate, self._kinds = simulate, kinds(failure)
-        self.best, self.runs, self.began = failure, 0, time.monotonic()
+    def __init__(self, simulate: Simulate, failure: Result, clock: Clock) -> None:
+        self._simulate, self._kinds, self._clock = simulate, kinds(failure), clock
+        self.best, self.runs, self._began = failure, 0, clock()
+        self.until = PATIENCE
+
+    @property
+    def seconds(self) -> float:
+        return self._clock() - self._began
 
     @property
     def over(self) -> bool:
-        return time.monotonic() - self.began > PATIENCE
+        return self.seconds > self.until
+
+    @property
+    def trial(self) -> Trial:
+        """The best so far, to be made smaller: it ends soon after the first violation."""
+        trial, broken = self.best.trial, self.best.judgement.violations
+        if not broken:
+            return trial
+        soon = _whole(min(one.at for one in broken) - BEGIN + MARGIN)
+        return replace(trial, lasts=min(trial.lasts, soon))
 
     def fails(self, trial: Trial) -> bool:
-        """Whether it breaks the same promise; remembers it as the best if it does."""
+        """Whether it breaks the same promise with no more faults; it is the best then."""
+        if self.over:
+            return False
         self.runs += 1
         result = self._simulate(trial)
-        if not kinds(result) & self._kinds:
+        if not kinds(result) & self._kinds or len(result.injected) > len(self.best.injected):
             return False
         self.best = result
         return True
@@ -60,59 +80,90 @@ def kinds(result: Result) -> frozenset[str]:
     )
 
 
-def shrink(failure: Result, simulate: Simulate) -> Shrunk:
+def shrink(failure: Result, simulate: Simulate, clock: Clock = time.monotonic) -> Shrunk:
     """Leave out time and faults while the failure stays. Cost: at most PATIENCE and one run.
 
-    Whole kinds of faults go first: most have nothing to do with it, and each that goes takes
-    hundreds of points along. What is left goes one by one, in the order in which it struck, so that
-    what is tried together happened together.
+    clock: what patience is measured by, in seconds.
+
+    First the end comes to the failure. Then whole kinds of faults go, and then a share of the rest:
+    both still draw along whatever way the trial then takes, so that the same bug shows again
+    although everything before it went otherwise. What is left goes by its time and one by one.
     """
-    search, before = _Search(simulate, failure), len(failure.injected)
+    search, before = _Search(simulate, failure, clock), len(failure.injected)
+    search.fails(search.trial)
     _earlier(search)
-    if search.fails(replace(search.best.trial, only=frozenset(search.best.injected))):
-        _fewer(search, _by_kind(search.best))
+    search.until = PATIENCE / 2
+    _fewer_kinds(search)
+    _fewer_of_each(search)
+    search.until = PATIENCE
+    _earlier(search)
+    if search.fails(_told(search.trial, search.best.injected)):
+        _only_the_first(search)
+        _fewer(search)
         _earlier(search)
-        _fewer(search, [(point,) for point in search.best.injected])
-        _earlier(search)
-    seconds = time.monotonic() - search.began
-    return Shrunk(result=search.best, runs=search.runs, seconds=seconds, before=before)
+    return Shrunk(result=search.best, runs=search.runs, seconds=search.seconds, before=before)
+
+
+def _told(trial: Trial, points: Iterable[str]) -> Trial:
+    """The trial in which these faults happen and no other, as its one command says."""
+    return replace(trial, only=frozenset(points), kinds=None, share=1.0)
 
 
 def _earlier(search: _Search) -> None:
-    """End it soon after the first violation; where a mission is stuck, after half the time."""
-    times = [one.at for one in search.best.judgement.violations]
-    trial = search.best.trial
-    if times:
-        search.fails(replace(trial, lasts=min(trial.lasts, min(times) - BEGIN + MARGIN)))
+    """Where a mission is stuck: end at the earliest half of the time at which it still is."""
+    well = timedelta()
+    for _ in range(ENDS if search.best.stuck else 0):
+        half = _whole((well + search.best.trial.lasts) / 2)
+        if not search.fails(replace(search.best.trial, lasts=half)):
+            well = half
+
+
+def _whole(span: timedelta) -> timedelta:
+    """In minutes, as its command says it."""
+    return -(-span // _MINUTE) * _MINUTE
+
+
+def _fewer_kinds(search: _Search) -> None:
+    """Try none at all, then without each half of the kinds, then without each."""
+    if search.fails(replace(search.trial, kinds=frozenset())):
         return
-    while search.best.stuck and trial.lasts > MARGIN and not search.over:
-        trial = replace(trial, lasts=trial.lasts / 2)
-        if not search.fails(trial):
-            return
+    often = [fault for fault, _ in Counter(search.best.injected.values()).most_common()]
+    half = (len(often) + 1) // 2
+    for without in (often[:half], often[half:], *([fault] for fault in often)):
+        left = frozenset(search.best.injected.values())
+        if left & set(without):
+            search.fails(replace(search.trial, kinds=left - set(without)))
 
 
-def _by_kind(failure: Result) -> list[Group]:
-    found: dict[Fault, list[str]] = {}
-    for point, fault in failure.injected.items():
-        found.setdefault(fault, []).append(point)
-    return [tuple(points) for points in found.values()]
-
-
-def _fewer(search: _Search, groups: Sequence[Group]) -> None:
-    """Delta debugging over groups of points that are switched off together."""
-    parts, left = 2, list(groups)
-    while len(left) > 1 and not search.over:
-        size = -(-len(left) // parts)
-        for at in range(0, len(left), size):
-            rest = left[:at] + left[at + size :]
-            only = frozenset(point for group in rest for point in group)
-            if search.over or search.fails(replace(search.best.trial, only=only)):
-                # What did not even happen any more needs no switching off.
-                happened = search.best.injected
-                left = [kept for g in rest if (kept := tuple(p for p in g if p in happened))]
-                parts = max(parts - 1, 2)
-                break
+def _fewer_of_each(search: _Search) -> None:
+    """About half of what is drawn, half of that, ...; another half where one does not do."""
+    share, tried = 1.0, 0
+    while tried < HALVES and search.best.injected and not search.over:
+        half = share * (0.5 + tried / 16)
+        if search.fails(replace(search.trial, share=half)):
+            share, tried = half, 0
         else:
-            if size == 1:
-                return
-            parts = min(parts * 2, len(left))
+            tried += 1
+
+
+def _only_the_first(search: _Search) -> None:
+    """Leave out what struck after a mission was stuck: that changed nothing of what was before."""
+    points, well, broken = list(search.best.injected), 0, len(search.best.injected)
+    while search.best.stuck and broken - well > 1 and not search.over:
+        half = (well + broken) // 2
+        if search.fails(_told(search.trial, points[:half])):
+            broken = half
+        else:
+            well = half
+
+
+def _fewer(search: _Search) -> None:
+    """Leave out each half, each quarter, ..., each point; the latest first, they change least."""
+    size = len(search.best.injected)
+    while size > 1 and not search.over:
+        size = (size + 1) // 2
+        points = list(search.best.injected)
+        for at in reversed(range(0, len(points), size)):
+            happened, part = search.best.injected, set(points[at : at + size])
+            if part & happened.keys():
+                search.fails(_told(search.trial, happened.keys() - part))

@@ -58,12 +58,14 @@ class Layers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What is to be simulated. off, only: decisions that are switched off; see `chance`."""
+    """What is to be simulated. off, only, kinds, share: what may go wrong; see `chance`."""
 
     seed: int
     lasts: timedelta = DAY
     off: AbstractSet[str] = frozenset()
     only: AbstractSet[str] | None = None
+    kinds: AbstractSet[Fault] | None = None
+    share: float = 1.0
     layers: Layers = field(default_factory=Layers)
 
 
@@ -72,7 +74,7 @@ class Result:
     """What one trial came to.
 
     digest:   of everything that happened, in its order.
-    injected: what went wrong on purpose, by its point.
+    injected: what went wrong on purpose, by its point.    about: which mission a call was about.
     stuck:    missions that did not end in time after the trouble, with where they stand.
     faults:   of the program itself: exceptions that nobody expected.
     seen:     how often the store met what is rare.
@@ -83,6 +85,7 @@ class Result:
     judgement: Judgement
     history: History
     injected: Mapping[str, Fault]
+    about: Mapping[str, str]
     stuck: tuple[str, ...]
     faults: tuple[str, ...]
     seen: Counter[str]
@@ -118,7 +121,9 @@ class Simulation:
         self._cast = cast or casts.draw(trial.seed)
         self._loop = VirtualLoop(trial.seed)
         self._seconds, self._now = 0.0, BEGIN
-        self._chance = Chance(trial.seed, trial.off, trial.only)
+        self._chance = Chance(
+            trial.seed, trial.off, trial.only, kinds=trial.kinds, share=trial.share
+        )
         self._mix, drawn = self._cast.mix, self._cast.scenes
         self._scenes: dict[SwarmId, Scene] = {scene.swarm: scene for scene in drawn}
         self.store = TwinStore(
@@ -171,6 +176,7 @@ class Simulation:
             judgement=check(history),
             history=history,
             injected=dict(self._chance.injected),
+            about=dict(self._chance.about),
             stuck=tuple(self._stuck),
             faults=(*self.faults, *(repr(context) for context in self._loop.faults)),
             seen=self.store.seen,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from swarm.testing.simulation.simulation import BEGIN, DAY, Result, Trial
 
-MOST_LINES = 60
+MOST_LINES = 40
 _STAMP = "%d %H:%M:%S"
 
 
@@ -23,31 +24,65 @@ def command(trial: Trial) -> str:
 
 
 def tell(result: Result) -> str:
-    """The story of a result, in the order of time, and the command at its end."""
-    about = {one.mission for one in result.judgement.violations}
+    """The story of a result, in the order of time, and the command at its end.
+
+    It is that of the missions whose promises were broken, from their first moment on: what struck
+    others is only counted.
+    """
+    about = {one.mission for one in result.judgement.violations if one.mission}
     about |= {line.partition(" ")[0] for line in result.stuck}
-    lines = sorted([*_outside(result, about), *_inside(result, about)])
+    struck = list(_struck(result, about))
+    begin = min((at for at in map(_begin, _inside(result, about))), default="")
+    lines = [line for line, _ in struck if _begin(line) >= begin]
+    lines += [*_outside(result, about), *_inside(result, about)]
+    lines.sort(key=_begin)
     if len(lines) > MOST_LINES:
         left_out = f"... {len(lines) - MOST_LINES} earlier lines are left out"
         lines = [left_out, *lines[-MOST_LINES:]]
+    told = {point for line, point in struck if line in lines}
     days = result.history.until - BEGIN
     head = f"seed {result.trial.seed}, {days} simulated, {len(result.injected)} faults injected"
-    return "\n".join([head, *result.what(), "", *lines, "", command(result.trial)])
+    return "\n".join(
+        [head, *result.what(), "", *lines, *_untold(result, told), "", command(result.trial)]
+    )
+
+
+def _begin(line: str) -> str:
+    return line[: len("02 09:17:27")]
+
+
+def _struck(result: Result, about: set[str]) -> Iterator[tuple[str, str]]:
+    """Faults and deeds as they struck, each with its point: those of calls about these missions."""
+    for line in result.story:
+        _, _, what, *_ = line.split(" ")
+        if what in {"late", "unheard"}:
+            continue
+        call = what in result.about
+        if not about or not call or result.about[what] in about:
+            yield line, what
+
+
+def _untold(result: Result, told: set[str]) -> Iterator[str]:
+    """How much else went wrong, by kind."""
+    others = Counter(fault for point, fault in result.injected.items() if point not in told)
+    if others:
+        yield ""
+        yield "besides: " + ", ".join(f"{count} {fault}" for fault, count in others.most_common())
 
 
 def _outside(result: Result, about: set[str]) -> Iterator[str]:
-    """Faults as they struck, and what really happened to the missions in question."""
-    yield from result.story
+    """What really happened to the missions in question."""
     for effect in result.history.effects:
         if effect.mission in about:
             what = f"{effect.deed} {effect.where} {effect.subject}"
-            yield f"{effect.at:{_STAMP}} the world: {what} under {effect.key}"
+            yield f"{effect.at:{_STAMP}} the world: {what} under {effect.key}"[:200]
 
 
 def _inside(result: Result, about: set[str]) -> Iterator[str]:
-    """What our own log says of the missions in question, and of freezes and modes."""
+    """What our own log says of the missions in question, and of freezes and modes around them."""
+    homes = {entry.swarm for entry in result.history.entries if entry.chain in about}
     for entry in result.history.entries:
-        if entry.chain not in about and entry.chain != entry.swarm:
+        if entry.chain not in about | homes:
             continue
         names = ("order", "gate", "subject", "answer", "reason", "outcome", "class", "kind", "said")
         told = " ".join(f"{name}={entry.body[name]}" for name in names if name in entry.body)
