@@ -196,10 +196,10 @@ def _be_child(work: Callable[[], bytes], writer: int, seconds: int | None) -> No
 
 @dataclass(slots=True)
 class Report:
-    """What was noticed, and what was not."""
+    """What was noticed, and what was not. file: gets each row at once, for a hunt may be ended."""
 
     reasons: dict[str, str]
-    rows: list[str] = field(default_factory=list)
+    file: Path | None = None
     survived: list[Mutation] = field(default_factory=list)
     by_file: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -208,7 +208,9 @@ class Report:
         alike = not by and fault.name in self.reasons
         kind = "noticed" if by else ("equivalent" if alike else "survived")
         self.by_file[fault.name.split(" ", 1)[0]][kind] += 1
-        self.rows.append(f"{fault.name}\t{fault.lines.start}\t{by or kind}\n")
+        if self.file is not None:
+            with self.file.open("a", encoding="utf-8") as rows:
+                rows.write(f"{fault.name}\t{fault.lines.start}\t{by or kind}\n")
         if kind == "survived":
             self.survived.append(fault)
             print(f"survived: line {fault.lines.start} of {fault.name}", flush=True)
@@ -238,7 +240,7 @@ def main(arguments: Sequence[str]) -> int:
             range(len(chosen)), options.sample
         )
         chosen = [chosen[n] for n in sorted(picked)]
-    began, report = time.monotonic(), Report(equivalents())
+    began, report = time.monotonic(), Report(equivalents(), options.report)
     words = ["-n", "0", "-q", "--capture=no", "-p", "no:cacheprovider", "--timeout=0"]
     words += ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-m", "not slow and not alone"]
     code = pytest.main([*words, *(options.tests or TESTS)], plugins=[Hunt(chosen, report.take)])
@@ -248,8 +250,6 @@ def main(arguments: Sequence[str]) -> int:
     print(
         f"{len(chosen)} faults, {len(report.survived)} survived, {time.monotonic() - began:.0f} s"
     )
-    if options.report is not None:
-        options.report.write_text("".join(report.rows), encoding="utf-8")
     return SURVIVED if report.survived else 0
 
 
@@ -273,7 +273,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--known", type=Path, help="leave out what this earlier report says is noticed"
     )
-    top.add_argument("--report", type=Path, help="write fault, line and finder here, tab-separated")
+    top.add_argument(
+        "--report", type=Path, help="append fault, line and finder here, tab-separated"
+    )
     return top
 
 

@@ -281,6 +281,15 @@ def test_a_loop_of_our_own_opens_again_for_its_next_round_alone(rounds, opens):
     assert growth.opened is opens
 
 
+@pytest.mark.req("MODE-4")
+@pytest.mark.parametrize("state", [NeedState.DONE, NeedState.EXPIRED])
+def test_a_loop_that_was_not_rejected_opens_as_any_need_does(state):
+    loop = known(said(1), state=state)
+    loop = loop._replace(need=replace(loop.need, own_rounds=3))
+    later = said(2, observed_at=NOON + timedelta(seconds=1))
+    assert grow(NEED, loop, [later], SEEN).opened
+
+
 @pytest.mark.req("LOOP-3")
 def test_one_saying_after_it_was_done_is_enough_to_open_a_need_again():
     later = said(3, observed_at=NOON + timedelta(seconds=1))

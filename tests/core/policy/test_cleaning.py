@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm.core.policy.cleaning import RAW_LIMIT, Flag, Form, clean, clean_line
+from swarm.core.policy.cleaning import RAW_LIMIT, Cleaned, Flag, Form, clean, clean_line
 
 HIDDEN, UNSEEN = Flag.HIDDEN_TEXT, Flag.INVISIBLE_UNICODE
 CONTROL, CUT = Flag.CONTROL_CHARACTERS, Flag.TRUNCATED
@@ -55,6 +55,29 @@ def test_what_is_never_closed_hides_the_rest(unfinished):
 
 
 @pytest.mark.parametrize(
+    ("hidden", "text"),
+    [
+        pytest.param(f"<i class='sr-only'>a <i hidden>{EVIL}</i> b</i>x", "x", id="in-a-readers"),
+        pytest.param(
+            f"<p hidden>a <i class='sr-only'>b</i> {EVIL}</p>x", "x", id="around-a-readers"
+        ),
+        pytest.param(f"<div hidden><b>{EVIL}</div>x", "x", id="closed-over-what-is-open"),
+        pytest.param(f"<div hidden><i>a</i></i>{EVIL}</div>x", "x", id="closed-twice"),
+        pytest.param(f"<div hidden><div>a</div>{EVIL}</div>x", "x", id="the-inner-one-closed"),
+        pytest.param(f"x</{EVIL}", "x", id="an-end-never-ended"),
+    ],
+)
+def test_what_is_hidden_ends_where_its_element_does(hidden, text):
+    assert clean(hidden, Form.MARKUP, 1_000) == Cleaned(text, (HIDDEN,))
+
+
+@pytest.mark.parametrize(("deep", "text", "flags"), [(499, "x", ()), (500, "", (HIDDEN,))])
+def test_elements_nested_deeper_than_any_text_hide_the_rest(deep, text, flags):
+    source = "<div hidden>" + "<i>" * deep + "</i>" * deep + "</div>x"
+    assert clean(source, Form.MARKUP, 1_000) == Cleaned(text, flags)
+
+
+@pytest.mark.parametrize(
     ("ordinary", "text"),
     [
         pytest.param("<script>var x = 'a long script text';</script>a", "a", id="script"),
@@ -69,6 +92,24 @@ def test_what_is_never_closed_hides_the_rest(unfinished):
         pytest.param("1 &lt; 2 &amp;&amp; 3 < 4 <3", "1 < 2 && 3 < 4 <3", id="entities"),
         pytest.param("<a href='https://x.test/' title=\"a > b\">link</a>", "link", id="link"),
         pytest.param("<math><mi>x</mi></math>", "x", id="formula"),
+        pytest.param("<ul><li>one</li><li>two</li></ul>", "- one\n\n- two", id="closed-list"),
+        pytest.param("a<!doctype html>b<?php x ?>c<!>d", "abcd", id="declarations"),
+        pytest.param("<textarea>a <b>x</b></textarea>", "a <b>x</b>", id="text-field"),
+        pytest.param("<textarea>a <b>", "a <b>", id="text-field-never-closed"),
+        pytest.param("<script>a <b>", "", id="script-never-closed"),
+        pytest.param("<svg><title>Logo</title>a drawing of it</svg>a", "a", id="drawing"),
+        pytest.param("<noscript><p>old browsers see this</p></noscript>a", "a", id="block-unseen"),
+        pytest.param("<noscript><noscript>x</noscript>y</noscript>a", "a", id="twice-unseen"),
+        pytest.param("a <input hidden> b", "a b", id="nothing-inside"),
+        pytest.param("</b>a</i></div>", "a", id="closed-without-being-opened"),
+        pytest.param("<p>a</p><br/>b", "a\n\nb", id="closes-itself"),
+        pytest.param('<p style="color:#fff;background:#000">a</p>', "a", id="white-on-black"),
+        pytest.param('<p style="color:#fff">a</p>', "a", id="a-colour-alone"),
+        pytest.param('<p style="background:#fff">a</p>', "a", id="a-ground-alone"),
+        pytest.param('<p title="hidden">a</p>', "a", id="hidden-in-a-title"),
+        pytest.param('<p data-x="display:none">a</p>', "a", id="a-style-in-data"),
+        pytest.param('<p title="sr-only">a</p>', "a", id="a-class-in-a-title"),
+        pytest.param("a <", "a <", id="a-lone-sign-at-the-end"),
     ],
 )
 def test_ordinary_pages_are_not_suspicious(ordinary, text):
@@ -170,9 +211,9 @@ def test_a_comment_in_a_tools_words_is_gone_all_the_same():
         pytest.param("word<!--of two six-->", "word", (HIDDEN,), id="three-words-are-not"),
     ],
 )
-def test_where_a_comment_begins_and_ends(text, kept, flags):
-    cleaned = clean(text, Form.PLAIN, 200)
-    assert (cleaned.text, cleaned.flags) == (kept, flags)
+@pytest.mark.parametrize("form", list(Form))
+def test_where_a_comment_begins_and_ends(text, kept, flags, form):
+    assert clean(text, form, 200) == Cleaned(kept, flags)
 
 
 def test_lengths_are_limits():

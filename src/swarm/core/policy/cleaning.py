@@ -148,7 +148,7 @@ def _note(hidden: list[str], found: str) -> str:
 def _without_comments(text: str, hidden: list[str]) -> str:
     kept: list[str] = []
     at = 0
-    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
+    while (begin := text.find("<!--", at)) != -1 and (end := text.find("-->", begin + 4)) != -1:
         kept.append(text[at:begin])
         hidden.append(text[begin + 4 : end])
         at = end + 3

@@ -90,18 +90,17 @@ class _Scan:
     def step(self) -> None:
         """Take the text up to the next `<`, then what begins there."""
         mark = self.source.find("<", self.at)
-        if mark < 0:
-            mark = len(self.source)
-        if mark > self.at:
-            self._say(self.source[self.at : mark])
-        self.at = mark
-        if mark == len(self.source):
+        if mark == -1:
+            self._say(self.source[self.at :])
+            self.at = len(self.source)
             return
+        self._say(self.source[self.at : mark])
+        self.at = mark
         if self.source.startswith("<!--", mark):
             self._comment()
         elif self.source.startswith(("<!", "<?"), mark):
             end = self.source.find(">", mark)
-            self.at = end + 1 if end >= 0 else len(self.source)
+            self.at = end + 1 if end != -1 else len(self.source)
         elif tag := _TAG.match(self.source, mark):
             self.at = tag.end()
             self._tag(closing=bool(tag[1]), name=tag[2].lower(), attributes=tag[3])
@@ -122,7 +121,7 @@ class _Scan:
 
     def _comment(self) -> None:
         end = self.source.find("-->", self.at + 4)
-        stop = end if end >= 0 else len(self.source)
+        stop = end if end != -1 else len(self.source)
         self.comments.append(self.source[self.at + 4 : stop])
         self.at = stop + 3
 
