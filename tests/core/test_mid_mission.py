@@ -472,6 +472,149 @@ def test_a_cancel_waits_for_a_landing_that_was_begun():
 
 
 @pytest.mark.req("LOOP-11")
+def test_a_cancel_waits_for_no_other_order():
+    checking = OpenOrder(
+        key=OrderKey(f"m-1/check/{HEAD}/lint"), kind="run-check", issued_at=NOON, begun=True
+    )
+    begun = Evidence().ran().spoken("cancel").mission(orders=(checking,))
+    snap = snapshot(spec=spec(delivery=DELIVERY), missions=(begun,))
+    assert outcome(snap) == (OutcomeKind.REJECTED, "Cancelled", False)
+
+
+@pytest.mark.req("LOOP-11")
+@pytest.mark.parametrize("word", ["retry", "promote"])
+def test_a_word_for_a_mission_does_not_end_it(word):
+    assert records(Evidence().ran().spoken(word).snapshot(), Settle) == []
+
+
+@pytest.mark.req("MODE-5")
+def test_a_person_is_asked_once_with_a_day_to_answer_and_told_where_he_reads():
+    snap = (
+        Evidence()
+        .green()
+        .snapshot(
+            missions=(Evidence().green().mission(risk=Risk.R2),),
+            spec=spec(mode="assisted", delivery=DELIVERY),
+        )
+    )
+    (question,) = records(snap, AskApproval)
+    assert (question.commit, question.expires_at) == (HEAD, NOON + 24 * HOUR)
+    (told,) = orders(snap, Notify)
+    assert told.channel == "swarm://owner/platform"
+    again = replace(snap.missions[0], asked=frozenset({(HEAD, "policy-1")}))
+    asked = replace(snap, missions=(again,))
+    assert (records(asked, AskApproval), orders(asked, Notify)) == ([], [])
+    assert standing(asked).reason == "ApprovalNeeded"
+
+
+@pytest.mark.req("MODE-5")
+def test_an_approval_is_used_up_by_the_landing_that_it_lets_begin():
+    snap = approved(Evidence().green())
+    (used,) = records(snap, UseApproval)
+    assert used.approval.id == "a-1"
+    under_way = replace(snap, missions=(replace(snap.missions[0], orders=(LANDING,)),))
+    assert records(under_way, UseApproval) == []
+    assert records(Evidence().green().snapshot(), UseApproval) == []
+
+
+@pytest.mark.req("GATE-3")
+def test_what_gate_3_refuses_ends_and_only_a_persons_no_is_a_rejection():
+    denied = approved(Evidence().green(), granted=False)
+    assert outcome(denied) == (OutcomeKind.REJECTED, "ApprovalDenied", False)
+    elsewhere = spec(delivery={**DELIVERY, "repoAllowlist": ["acme/docs"]})
+    assert outcome(Evidence().green().snapshot(spec=elsewhere)) == (
+        OutcomeKind.REFUSED, "RepositoryNotAllowed", False,
+    )  # fmt: skip
+
+
+@pytest.mark.req("FRZ-2")
+def test_under_a_freeze_a_green_change_waits_before_it_lands():
+    snap = Evidence().green().snapshot(freezes=(hold(),))
+    assert orders(snap, Land) == []
+    assert standing(snap).reason == "Frozen"
+
+
+@pytest.mark.req("LOOP-5")
+@pytest.mark.parametrize(
+    ("repo", "reason", "behind"),
+    [
+        pytest.param(REPO, "QueuedBehind", f"queue:{REPO}", id="of-the-same-repository"),
+        pytest.param("acme/old", "TargetBusy", f"target:{TARGET}", id="from-where-it-was-before"),
+    ],
+)
+def test_nothing_lands_beside_a_rollout_and_nobody_is_put_on_top_before_its_turn(
+    repo, reason, behind
+):
+    """What landed now would be carried along by the other's rollout."""
+    other = (
+        Evidence(mission(2, repo=repo, opened_at=NOON - HOUR))
+        .green()
+        .landed()
+        .synced()
+        .exposed(0, 10)
+    )
+    green = Evidence().green().mission(opened_at=NOON)
+    moved = Evidence().green().landed(landed=False, main="main0002")
+    for me in (green, moved.mission(opened_at=NOON, risk=Risk.R2)):
+        snap = snapshot(
+            spec=spec(mode="assisted", delivery=DELIVERY), missions=(other.mission(), me)
+        )
+        assert (standing(snap).reason, standing(snap).blocked_on) == (reason, behind)
+        assert [o for o in orders(snap, Land) + orders(snap, Restage) if o.mission == "m-1"] == []
+
+
+@pytest.mark.req("LOOP-3")
+@pytest.mark.parametrize(
+    "ends",
+    [
+        pytest.param(lambda: Evidence().ran().checked().attested(ArtifactResult.REFUSED), id="art"),
+        pytest.param(lambda: Evidence().ran().refused("run-check"), id="order-refused"),
+        pytest.param(
+            lambda: Evidence().ran().checked(CheckResult.RED).checked(CheckResult.RED, BASE),
+            id="main-is-red",
+        ),
+    ],
+)
+def test_a_need_rests_six_hours_after_a_bad_end(ends):
+    (settled,) = records(ends().snapshot(), Settle)
+    if records(ends().snapshot(), OpenMission):
+        assert settled.retry_need_at == NOON, "a repair takes it over at once"
+    else:
+        assert settled.retry_need_at == NOON + 6 * HOUR
+
+
+@pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize(
+    ("result", "named"), [(RunResult.TIMED_OUT, "RunTimedOut"), (RunResult.FAILED, "RunFailed")]
+)
+def test_the_next_attempt_is_shown_how_the_last_one_ended(result, named):
+    (order,) = orders(Evidence().ran(result).snapshot(), StartRun)
+    assert order.brief.failure.startswith(f"{named}: ")
+
+
+@pytest.mark.req("LOOP-7")
+def test_a_fix_that_changes_nothing_fails_and_a_first_run_that_does_has_nothing_to_do():
+    first = Evidence().ran(RunResult.NOTHING)
+    assert outcome(first.snapshot()) == (OutcomeKind.FAILED, "RunProducedNothing", False)
+    red = Evidence().ran().checked(CheckResult.RED).checked(commit=BASE).ran(RunResult.NOTHING)
+    assert outcome(red.snapshot()) == (OutcomeKind.FAILED, "RunProducedNothing", True)
+
+
+@pytest.mark.req("GATE-3")
+@pytest.mark.parametrize(
+    ("violations", "detail"),
+    [(("Symlink: a: link", "Submodule: b"), "Symlink: a: link; Submodule: b"), ((), "too odd")],
+)
+def test_a_refused_patch_says_what_it_broke(violations, detail):
+    refused = Evidence()._add(
+        RunEnded, "run", "0", run=run_id("m-1", 0), attempt=0, result=RunResult.REFUSED,
+        violations=violations, detail="too odd",
+    )  # fmt: skip
+    (settled,) = records(refused.snapshot(), Settle)
+    assert settled.outcome.detail == detail
+
+
+@pytest.mark.req("LOOP-11")
 def test_what_landed_although_it_was_cancelled_goes_back():
     cancelled = Evidence().green().spoken("cancel")
     (order,) = orders(cancelled.landed().snapshot(), Revert)
@@ -652,6 +795,82 @@ def test_a_run_has_the_same_key_whenever_it_is_ordered():
     (now,) = orders(snapshot(missions=(mission(1),)), StartRun)
     (later,) = orders(snapshot(missions=(mission(1),), now=NOON + HOUR), StartRun)
     assert now.key == later.key
+
+
+@pytest.mark.req("LOOP-9")
+@pytest.mark.parametrize(
+    ("verb", "parts"),
+    [("sync", (TARGET, HEAD)), ("promote", (TARGET, HEAD)), ("take-look", ("x",))],
+)
+def test_a_step_of_the_rollout_that_is_refused_for_good_takes_it_back(verb, parts):
+    watching = Evidence().green().landed().synced().exposed(0, 10, at=NOON)
+    assert orders(watching.refused("notify", "x").snapshot(), Abort) == []
+    refused = watching.refused(verb, *parts)
+    assert orders(refused.snapshot(), Abort)
+    back = refused.aborted().reverted().snapshot()
+    assert outcome(back)[:2] == (OutcomeKind.ROLLED_BACK, "OrderRefused")
+
+
+@pytest.mark.req("LOOP-5")
+def test_a_rollout_waits_until_the_one_before_it_has_left_the_target():
+    first = Evidence(mission(2, opened_at=NOON - HOUR)).green().landed().synced().exposed(0, 10)
+    second = Evidence().green().landed().mission(opened_at=NOON)
+    snap = snapshot(spec=spec(delivery=DELIVERY), missions=(first.mission(), second))
+    assert (standing(snap).reason, standing(snap).blocked_on) == ("TargetBusy", f"target:{TARGET}")
+    assert [order for order in orders(snap, Sync) if order.mission == "m-1"] == []
+
+
+@pytest.mark.req("LOOP-9")
+def test_a_rollback_that_was_begun_goes_on_without_the_word_that_began_it():
+    begun = Evidence().green().landed().synced().exposed(0, 10, at=NOON).aborted(proven=True)
+    assert orders(begun.snapshot(), Revert)
+
+
+def elsewhere(repo, targets=(TARGET,)):
+    """A mission of that repository in the middle of its rollout, opened before all others."""
+    contract = replace(mission(2).contract, checks=("lint",), targets=targets)
+    me = mission(2, repo=repo, opened_at=NOON - HOUR, contract=contract)
+    return Evidence(me).green().landed().synced().exposed(0, 10).mission()
+
+
+@pytest.mark.req("LOOP-5")
+@pytest.mark.parametrize(
+    ("repo", "keeps"),
+    [
+        pytest.param("acme/old", True, id="main-is-free"),
+        pytest.param(REPO, False, id="main-is-the-others"),
+    ],
+)
+def test_who_waits_for_a_target_lets_nobody_land_in_between(repo, keeps):
+    second = Evidence().green().landed().mission(opened_at=NOON)
+    snap = snapshot(spec=spec(delivery=DELIVERY), missions=(elsewhere(repo), second))
+    assert standing(snap).blocked_on == f"target:{TARGET}"
+    assert (f"queue:{REPO}" in standing(snap).holds) is keeps
+
+
+@pytest.mark.req("LOOP-5")
+def test_a_rollout_that_is_half_way_waits_for_nobody():
+    """All targets or none: two of them, each half-way at the other's target, would never end."""
+    both = (TARGET, "second")
+    delivery = {**DELIVERY, "deploymentTargets": list(both)}
+    half = replace(mission(1).contract, checks=("lint",), targets=both)
+    me = Evidence(mission(1, contract=half, opened_at=NOON)).green().landed().synced()
+    snap = snapshot(
+        spec=spec(delivery=delivery),
+        installation=installation(targets=((TARGET, REPO), ("second", REPO))),
+        missions=(elsewhere("acme/old", ("second",)), me.exposed(0, 10, at=NOON).mission()),
+    )
+    assert standing(snap).blocked_on is None
+    assert [o.target for o in orders(snap, TakeLook) if o.mission == "m-1"] == [TARGET]
+
+
+@pytest.mark.req("GATE-5", "GATE-6")
+def test_where_nothing_is_deployed_gates_5_and_6_read_not_configured():
+    contract = replace(mission(1).contract, checks=("lint",), targets=())
+    landed = Evidence(mission(1, contract=contract)).green().landed().snapshot()
+    told = {v.gate: v.verdict for v in records(landed, GiveVerdict)}
+    for gate in ("progressive_rollout", "post_deploy_slo"):
+        assert (told[gate].answer, told[gate].configured) == (Answer.PASS, False)
 
 
 @pytest.mark.req("FAIL-7")

@@ -108,6 +108,10 @@ class TestCadence:
         later = SourceStanding(source="d", due=NOON + FIVE)
         assert due([one, two, never, later], NOON) == ("c", "b", "a")
 
+    def test_the_next_reading_is_the_first_that_is_due(self):
+        soon, late = (SourceStanding(source=f"s{n}", due=NOON + n * FIVE) for n in (1, 2))
+        assert look_again([late, NEW, soon]) == NOON + FIVE
+
     def test_nothing_to_wait_for_is_no_time(self):
         assert look_again([]) is None
         assert look_again([NEW]) is None
@@ -125,6 +129,9 @@ class TestHealth:
         assert DARK_AFTER == 3
         assert standing.dark_since == NOON
         assert state_of(standing) == SourceState(name="feed", dark_since=NOON, detail="no answer")
+
+    def test_what_a_source_says_when_it_fails_is_kept_up_to_a_bound(self):
+        assert failed(NEW, PACE, NOON, "x" * 501).detail == "x" * 500
 
     def test_one_answer_ends_an_outage(self):
         standing = NEW

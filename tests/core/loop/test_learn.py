@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 
 from swarm.core.decide import decide
 from swarm.core.decision import Learn, OpenFreeze, OpenMission, Settle
+from swarm.core.evidence import Landed, Promoted, Synced
+from swarm.core.findings import read
+from swarm.core.holds import Holds
+from swarm.core.ids import EvidenceId
 from swarm.core.loop import learn
-from swarm.core.nouns import MissionKind, Outcome, OutcomeKind
+from swarm.core.nouns import MissionKind, Outcome, OutcomeKind, Settled
 from swarm.core.policy import ranking
-from swarm.core.snapshot import AgentBinding
-from swarm.testing.builders import NOON, installation, mission, need, snapshot
+from swarm.core.snapshot import AgentBinding, Budget
+from swarm.testing.builders import NOON, REPO, TARGET, installation, mission, need, snapshot
 
 HOUR = timedelta(hours=1)
 
@@ -143,3 +147,99 @@ def test_shadow_mode_writes_a_recommendation_down_and_reserves_nothing():
     assert settled.outcome.kind is OutcomeKind.RECOMMENDED
     assert settled.retry_need_at == NOON + snap.installation.need_cooldown
     assert decide(snap).orders == ()
+
+
+@pytest.mark.req("VAL-4")
+def test_a_recommendation_cost_nothing_and_tried_nothing():
+    plan = decide(snapshot(needs=(need(1),), shadow=True))
+    (opened,) = (r for r in plan.records if isinstance(r, OpenMission))
+    (settle,) = (r for r in plan.records if isinstance(r, Settle))
+    assert opened.reserve == 0
+    told = settle.outcome
+    assert (told.kind, told.attempts, told.cost) == (OutcomeKind.RECOMMENDED, 0, 0)
+    assert (settle.need_done, told.counts_as_failure) == (False, False)
+    assert settle.retry_need_at == NOON + 6 * HOUR
+
+
+@pytest.mark.req("LOOP-10")
+def test_what_was_learned_fades_towards_the_last_outcomes_and_is_kept_to_six_digits():
+    before = {"class_bias": (("tidy", 0.1234567),), "source_trust": (("feed", 0.7654321),)}
+    assert numbers(GOOD, **before) == ({"tidy": 0.298765}, {"feed": 0.862346})
+
+
+@pytest.mark.req("FAIL-5")
+@pytest.mark.parametrize(
+    ("cost", "reserved", "left", "repaired"),
+    [
+        pytest.param(10, 0, 40, True, id="the-window-carries-four-runs"),
+        pytest.param(10, 0, 39, False, id="the-window-does-not"),
+        pytest.param(10, 30, 10, True, id="what-the-failed-one-held-comes-free"),
+        pytest.param(10, 30, 9, False, id="and-no-more-than-that"),
+        pytest.param(0, 0, -1, True, id="it-costs-nothing"),
+    ],
+)
+def test_a_repair_is_paid_for_from_what_the_window_has_left(cost, reserved, left, repaired):
+    me = mission(1, agent="tidy", reserved=reserved)
+    bound = installation(agents=(AgentBinding(name="tidy", cost=cost),))
+    window = Budget(name="b", cap=1_000, reserved=1_000 - left, spent=0, window_ends=NOON + HOUR)
+    found = lesson(BAD, me, installation=bound, budget=window)
+    (repair,) = [r for r in found.records if isinstance(r, OpenMission)] or (None,)
+    assert (repair is not None) is repaired
+    if repair is not None:
+        assert repair.reserve == 4 * cost
+        assert found.known.budget.reserved == window.reserved + 4 * cost - reserved
+
+
+@pytest.mark.req("FAIL-5")
+def test_a_repair_for_an_agent_that_is_gone_reserves_nothing():
+    gone = lesson(BAD, mission(1, agent="gone"))
+    assert [r.reserve for r in gone.records if isinstance(r, OpenMission)] == [0]
+
+
+@pytest.mark.req("GATE-6", "FRZ-5")
+def test_what_freezes_at_once_freezes_once_beside_a_row_of_failures():
+    worse = ending(OutcomeKind.ROLLED_BACK, "SloRegressed", counts=True)
+    row = tuple(
+        Settled(
+            mission=f"m-{n}", mission_class="tidy", kind=MissionKind.DELIVER, at=NOON, repo=REPO,
+            outcome=OutcomeKind.FAILED, counts_as_failure=True,
+        )
+        for n in (7, 8)
+    )  # fmt: skip
+
+    def opened(*settled):
+        found = lesson(worse, settled=settled).records
+        return [
+            (r.freeze.mission_class, r.freeze.reason) for r in found if isinstance(r, OpenFreeze)
+        ]
+
+    assert opened() == [("tidy", "SloRegressed")]
+    scattered = tuple(replace(one, mission_class=f"other-{one.mission}") for one in row)
+    assert sorted(opened(*scattered)) == [
+        ("*", "RepeatedMissionFailure"), ("tidy", "SloRegressed"),
+    ]  # fmt: skip
+    assert ("tidy", "SloRegressed") not in opened(*row)
+    assert ("tidy", "RepeatedClassFailure") in opened(*row)
+
+
+@pytest.mark.req("LOOP-4")
+@pytest.mark.parametrize(
+    ("promoted", "synced", "shown"),
+    [
+        (True, True, "c0ffee01 is live and proven"),
+        (False, True, "c0ffee01 is what the target ran already; nothing was exposed or observed"),
+        (False, False, "c0ffee01 is on main; it has no deployment target"),
+    ],
+)
+def test_a_delivered_mission_says_what_is_where(promoted, synced, shown):
+    commit = "c0ffee0123456789"
+    common = {"id": EvidenceId("e-1"), "at": NOON}
+    facts = [Landed(**common, repo=REPO, commit=commit, landed=True, main=commit)]
+    if synced:
+        where = {**common, "target": TARGET, "revision": commit}
+        facts.append(Synced(**where, healthy=True, stable="c0ffee00" if promoted else commit))
+    if promoted:
+        facts.append(Promoted(**common, target=TARGET, revision=commit))
+    me = mission(1, facts=tuple(facts))
+    view = Holds((me,), "").view(snapshot())
+    assert learn.delivered(me, read(me), view).detail == shown

@@ -6,11 +6,19 @@ from datetime import timedelta
 import pytest
 
 from swarm.core.decide import decide
-from swarm.core.decision import OpenMission, RunCheck, SeeLive, SeeMain, StartRun
+from swarm.core.decision import (
+    MarkRequalified,
+    OpenMission,
+    RunCheck,
+    SeeLive,
+    SeeMain,
+    Settle,
+    StartRun,
+)
 from swarm.core.evidence import CheckEnded, CheckResult, LiveSeen, MainSeen, RunEnded, RunResult
 from swarm.core.ids import evidence_id
 from swarm.core.nouns import MissionKind, OutcomeKind
-from swarm.testing.builders import NOON, REPO, installation, need, snapshot
+from swarm.testing.builders import NOON, REPO, TARGET, installation, mission, need, snapshot, spec
 from swarm.testing.paper import PaperStore
 
 HOUR = timedelta(hours=1)
@@ -158,3 +166,37 @@ def test_a_frozen_swarm_with_nothing_to_do_is_quiet():
     kinds = {m.kind for m in story.store.missions.values()}
     assert kinds <= {MissionKind.REQUALIFY}
     assert not any(isinstance(record, OpenMission) for record, _ in story.store.refused)
+
+
+def proving(*, healthy=True, freeze="f-1"):
+    """A requalification whose checks are green and whose target answered."""
+    facts = (
+        MainSeen(id="e-0", at=NOON, repo=REPO, commit="main0001"),
+        CheckEnded(
+            id="e-1", at=NOON, check="lint", commit="main0001", result=CheckResult.GREEN
+        ),
+        LiveSeen(id="e-2", at=NOON, target=TARGET, stable="main0001", canary="", healthy=healthy),
+    )  # fmt: skip
+    me = mission(7, kind=MissionKind.REQUALIFY, need=None, freeze=freeze, facts=facts)
+    delivery = {"repoAllowlist": [REPO], "requiredChecks": ["lint"], "deploymentTargets": [TARGET]}
+    one = replace(me, contract=replace(me.contract, checks=("lint",)))
+    return decide(snapshot(missions=(one,), spec=spec(delivery=delivery)))
+
+
+@pytest.mark.req("FRZ-3")
+@pytest.mark.parametrize(
+    ("healthy", "kind", "marked"),
+    [(True, OutcomeKind.DELIVERED, ["f-1"]), (False, OutcomeKind.FAILED, [])],
+)
+def test_a_target_that_is_not_healthy_proves_nothing(healthy, kind, marked):
+    plan = proving(healthy=healthy)
+    assert [r.outcome.kind for r in plan.records if isinstance(r, Settle)] == [kind]
+    assert [r.freeze for r in plan.records if isinstance(r, MarkRequalified)] == marked
+
+
+def test_a_proof_that_no_freeze_asked_for_marks_none():
+    plan = proving(freeze=None)
+    assert [r.outcome.kind for r in plan.records if isinstance(r, Settle)] == [
+        OutcomeKind.DELIVERED
+    ]
+    assert [r for r in plan.records if isinstance(r, MarkRequalified)] == []

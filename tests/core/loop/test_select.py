@@ -259,3 +259,68 @@ def test_a_freeze_that_an_ending_opens_binds_the_selection_of_the_same_tick():
         missions=(failed,), needs=(need(1), need(2, mission_class="docs")), settled=history
     )
     assert [record.need for record in opened(snap)] == ["n-2"]
+
+
+@pytest.mark.req("FAIL-4")
+def test_a_need_that_only_just_passes_waits_while_a_source_is_dark():
+    at_the_bar = need(1, confidence=0.75)
+    dark = (SourceState(name="feed", dark_since=NOON),)
+    snap = snapshot(needs=(at_the_bar,), sources=dark, spec=spec(discovery=FED))
+    assert opened(snap) == []
+    assert passed_over(snap) == {"n-1": Reason.DISCOVERY_DEGRADED}
+    assert opened(replace(snap, sources=()))
+
+
+def test_of_a_long_queue_that_cannot_be_taken_the_first_twenty_are_told():
+    many = tuple(need(n, mission_class="nobody") for n in range(30))
+    agent = AgentBinding(name="tidy", classes=("tidy",))
+    snap = snapshot(needs=many, installation=installation(agents=(agent,)))
+    assert len(decide(snap).selected) == 20
+
+
+@pytest.mark.req("FAIL-5")
+@pytest.mark.parametrize(
+    ("cost", "budget", "missions"),
+    [
+        pytest.param(10, window(cap=40), 1, id="exactly-one-with-its-three-fixes"),
+        pytest.param(10, window(cap=79), 1, id="not-quite-two"),
+        pytest.param(10, window(cap=80), 2, id="exactly-two"),
+        pytest.param(10, window(cap=39), 0, id="not-quite-one"),
+        pytest.param(0, window(cap=40, spent=40), 2, id="spent-to-the-last-and-free"),
+        pytest.param(0, None, 2, id="no-budget-and-free"),
+        pytest.param(1, None, 0, id="no-budget-and-not-free"),
+    ],
+)
+def test_as_many_missions_are_opened_as_the_window_carries(cost, budget, missions):
+    agent = AgentBinding(name="tidy", cost=cost)
+    snap = snapshot(needs=(need(1), need(2)), installation=installation(agents=(agent,)))
+    assert len(opened(replace(snap, budget=budget))) == missions
+
+
+@pytest.mark.req("LOOP-5")
+@pytest.mark.parametrize(
+    ("rests_until", "taken"),
+    [(None, True), (NOON - HOUR, True), (NOON, True), (NOON + HOUR, False)],
+)
+def test_a_need_rests_until_its_time_and_no_longer(rests_until, taken):
+    snap = snapshot(needs=(need(1, not_before=rests_until),))
+    assert bool(opened(snap)) is taken
+    if not taken:
+        assert passed_over(snap) == {"n-1": Reason.NOT_BEFORE}
+
+
+@pytest.mark.req("LOOP-5")
+@pytest.mark.parametrize(
+    ("classes", "rules", "name"),
+    [
+        pytest.param((), (), "first", id="takes-everything"),
+        pytest.param(("docs", "tidy"), (), "first", id="takes-the-class"),
+        pytest.param(("docs",), (), "second", id="takes-another-class"),
+        pytest.param((), ("E501", "F401"), "first", id="takes-the-rule"),
+        pytest.param(("tidy",), ("E501",), "second", id="takes-another-rule"),
+    ],
+)
+def test_the_first_agent_that_takes_class_and_rule_is_asked(classes, rules, name):
+    agents = (AgentBinding(name="first", classes=classes, rules=rules), AgentBinding(name="second"))
+    (one,) = opened(snapshot(needs=(need(1),), installation=installation(agents=agents)))
+    assert one.agent == name

@@ -10,7 +10,7 @@ from swarm.core.decision import AskApproval, UseApproval
 from swarm.core.evidence import ArtifactResult
 from swarm.core.findings import Findings
 from swarm.core.gates import merge_policy, supply_chain
-from swarm.core.nouns import Approval, Change, MissionKind, OutcomeKind, Risk
+from swarm.core.nouns import Approval, Change, OutcomeKind, Risk
 from swarm.core.orders import Orders
 from swarm.core.policy import approval, risk
 from swarm.core.reasons import Reason
@@ -37,12 +37,12 @@ PLACE_KEPT = timedelta(minutes=15)
 def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak from the green head to the landed commit."""
     change = found.change
-    if mission.kind is MissionKind.REQUALIFY or change is None or found.landed is not None:
+    if change is None or found.landed is not None:
         return Content()
     finding = risk.of_change(mission.risk, change, view.snapshot.installation.risk_rules)
     ruling = approval.ruling(view.snapshot, mission, finding.risk)
     answer = approval.valid(mission, change.head, view.snapshot.policy_hash, view.now)
-    if answer is None and _landing(mission, found, view, change):
+    if _landing(mission, found, view, change):
         # It was used in time, for this very landing, which cannot be taken back by waiting.
         answer = approval.given(mission, change.head, view.snapshot.policy_hash)
     gate3 = merge_policy.judge(mission, change, view.snapshot, ruling, answer)
@@ -56,13 +56,13 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
         )
         return settled(ROOM, mission, found, view.now, ending).recording(*record)
     if gate3.answer is not Answer.PASS:
-        if _has_moved(found, change):
+        if (onto := _moved_to(found, change)) is not None:
             # Its approval ran out, or the policy changed: nobody is asked about what cannot land.
-            word = _turn(mission, view) or _on_top(mission, found, view, change)
+            word = _turn(mission, view) or _on_top(mission, view, change, onto)
             return word.recording(*record)
         why = "; ".join((gate3.detail, *finding.why))
         asking = _ask(mission, change, view, finding.risk, why)
-        return _in_place(asking, mission, found, view).recording(*record)
+        return _in_place(asking, mission, _checked_at(found, change.head), view).recording(*record)
     word = _dark(finding.risk, view, answer) or _queue(mission, found, view, change, answer)
     if answer is not None:
         again = soonest(view.now, word.look_again, answer.expires_at)
@@ -114,26 +114,25 @@ def _ask(mission: Mission, change: Change, view: View, level: Risk, why: str) ->
     )
 
 
-def _in_place(asking: Saying, mission: Mission, found: Findings, view: View) -> Saying:
+def _in_place(asking: Saying, mission: Mission, checked: datetime | None, view: View) -> Saying:
     """Who is next in the queue and is asked for anew stays so for a while.
 
     Each landing before it would make it stale again, and void the approval again: it would never
     land beside missions that nobody is asked for. An absent person holds up nobody for long.
     """
-    queue, until = merge_queue(mission.repo), _checked_at(found)
-    if until is None or view.now >= until + PLACE_KEPT:
+    queue = merge_queue(mission.repo)
+    if checked is None or view.now >= checked + PLACE_KEPT:
         return asking
     if view.holder(queue, mission) is not None or view.freeze_over(mission) is not None:
         return asking
-    again = soonest(view.now, asking.look_again, until + PLACE_KEPT)
+    again = soonest(view.now, asking.look_again, checked + PLACE_KEPT)
     return replace(asking, look_again=again).holding(queue)
 
 
-def _checked_at(found: Findings) -> datetime | None:
+def _checked_at(found: Findings, head: str) -> datetime | None:
     """When a change that was put on top of main was checked there; None for any other."""
-    if found.restaged is None or found.change is None:
+    if found.restaged is None:
         return None
-    head = found.change.head
     checks = (ended.at for (_, commit), ended in found.checks.items() if commit == head)
     return max([found.restaged.at, *checks])
 
@@ -144,8 +143,8 @@ def _queue(
     """One mission at a time: on top of main, attested, then compare-and-swap."""
     if (waiting := _turn(mission, view)) is not None:
         return waiting
-    if _has_moved(found, change):
-        return _on_top(mission, found, view, change)
+    if (onto := _moved_to(found, change)) is not None:
+        return _on_top(mission, view, change, onto)
     queue, orders = merge_queue(mission.repo), Orders(mission, view.snapshot)
     attests = mission.repo in view.snapshot.installation.attests
     gate4 = supply_chain.judge(change.head, found, attests=attests)
@@ -155,7 +154,8 @@ def _queue(
             kind=OutcomeKind.FAILED,
             reason=Reason.ARTIFACT_REFUSED,
             detail=gate4.detail,
-            counts=_was_refused(change, found),
+            # A policy that nobody bound is no failure (law 4).
+            counts=found.artifacts[change.head].result is ArtifactResult.REFUSED,
             retry_at=view.now + view.snapshot.installation.need_cooldown,
         )
         return settled(ROOM, mission, found, view.now, ending).recording(*record)
@@ -171,8 +171,8 @@ def _queue(
     if (hold := view.freeze_over(mission)) is not None:
         return frozen(ROOM, hold).recording(*record)
     land = orders.land(change, found)
-    fresh = answer is not None and found.is_open(land.key) is None
-    used = (UseApproval(approval=answer, at=view.now),) if answer and fresh else ()
+    begun = found.is_open(land.key)
+    used = (UseApproval(approval=answer, at=view.now),) if answer and begun is None else ()
     return Saying(
         room=ROOM,
         reason=Reason.MERGE_ALLOWED,
@@ -206,13 +206,12 @@ def _turn(mission: Mission, view: View) -> Saying | None:
     return None
 
 
-def _has_moved(found: Findings, change: Change) -> bool:
-    """Whether landing the change found that main had moved."""
-    return found.moved_to is not None and found.moved_to != change.base
+def _moved_to(found: Findings, change: Change) -> str | None:
+    """Where main was found when the change was to land; None while the change is on top of it."""
+    return found.moved_to if found.moved_to != change.base else None
 
 
-def _on_top(mission: Mission, found: Findings, view: View, change: Change) -> Saying:
-    onto = found.moved_to or change.base
+def _on_top(mission: Mission, view: View, change: Change, onto: str) -> Saying:
     return Saying(
         room=ROOM,
         reason=Reason.HEAD_MOVED,
@@ -220,9 +219,3 @@ def _on_top(mission: Mission, found: Findings, view: View, change: Change) -> Sa
         next_action="the checks run again on the new commit",
         orders=(Orders(mission, view.snapshot).restage(change, onto),),
     ).holding(merge_queue(mission.repo))
-
-
-def _was_refused(change: Change, found: Findings) -> bool:
-    """Whether the artifact itself was refused; a policy that nobody bound is no failure (law 4)."""
-    judged = found.artifacts.get(change.head)
-    return judged is not None and judged.result is ArtifactResult.REFUSED

@@ -10,7 +10,6 @@ from swarm.core.decision import GiveVerdict, Record
 from swarm.core.exposure import Exposure
 from swarm.core.findings import Findings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
-from swarm.core.nouns import MissionKind
 from swarm.core.reasons import Reason
 from swarm.core.saying import Content, Saying, View, Word, merge_queue, verdict_record
 from swarm.core.snapshot import Mission
@@ -22,7 +21,7 @@ _ROLLOUT_VERBS = {"sync", "set-traffic", "take-look", "promote"}
 
 def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak from the landed commit until every target serves it, proven and observed."""
-    if mission.kind is MissionKind.REQUALIFY or found.landed is None:
+    if found.landed is None:
         return Content()
     why = _against(mission, found, view)
     if why is not None:

@@ -46,7 +46,7 @@ def choose(snapshot: Snapshot, occupied: overlap.Occupied, open_missions: int) -
     if blocked is not None:
         return Selection(idle_reason=blocked, look_again=_window_ends(snapshot, [blocked]))
     slots = snapshot.installation.max_missions - open_missions
-    left = snapshot.budget.left if snapshot.budget else 0
+    taken = 0  # micro-units that this very tick reserves
     opened: list[OpenMission] = []
     rejected: list[RejectNeed] = []
     passed: list[tuple[NeedId, str, str]] = []
@@ -64,14 +64,14 @@ def choose(snapshot: Snapshot, occupied: overlap.Occupied, open_missions: int) -
         why = (
             refusal(need, snapshot, occupied)
             or _waits(gate)
-            or _cannot_pay(reserve, left, snapshot)
+            or _cannot_pay(reserve, taken, snapshot)
         )
         if why is not None or agent is None:
             if len(passed) < PASSED_OVER_KEPT and why is not None:
                 passed.append((need.id, *why))
             continue
         mission = _open(need, agent, reserve, snapshot)
-        left -= reserve
+        taken += reserve
         for resource in overlap.resources(need.repo, need.paths):
             occupied.add(resource, mission.id)
         opened.append(mission)
@@ -101,12 +101,13 @@ def _waits(gate: Verdict) -> tuple[Reason, str] | None:
     return (Reason(gate.reason), gate.detail) if gate.answer is Answer.WAIT else None
 
 
-def _cannot_pay(reserve: int, left: int, snapshot: Snapshot) -> tuple[Reason, str] | None:
+def _cannot_pay(reserve: int, taken: int, snapshot: Snapshot) -> tuple[Reason, str] | None:
     """Why the window cannot carry the reservation; None if it can."""
     if snapshot.budget is None:
         name = snapshot.spec.risk.budget_ref
-        return (Reason.BUDGET_UNKNOWN, f"{name!r} is bound to nothing") if reserve > 0 else None
-    if reserve > max(0, left):
+        return (Reason.BUDGET_UNKNOWN, f"{name!r} is bound to nothing") if reserve else None
+    left = snapshot.budget.left - taken
+    if reserve > left:
         return Reason.BUDGET_EXHAUSTED, f"{reserve} of {left} micro-units would be reserved"
     return None
 
