@@ -195,12 +195,13 @@ class Firm:
         log = self.home.logs / "channel.jsonl"
         return log.read_text() if log.exists() else ""
 
-    def words(self):
-        """The stored words on the limits of strategies, oldest first, each when it changed."""
+    def words(self, strategy="drift"):
+        """The stored words on the limits of a strategy, oldest first, each when it changed."""
         with psycopg.connect(self.dsn) as connection:
             rows = connection.execute(
                 "select subject, passed from swarm.control_evidence"
-                " where kind = 'regime-limits' order by at"
+                " where kind = 'regime-limits' and subject = %s order by at",
+                [strategy],
             )
             return [list(row) for row, _ in itertools.groupby(rows.fetchall())]
 
