@@ -341,10 +341,11 @@ def test_a_finding_names_the_trials_that_it_counted():
 
 @pytest.mark.slow
 @pytest.mark.req("REG-9")
+@pytest.mark.timeout(300)
 def test_the_test_keeps_its_size_and_its_power():
-    """Row 20: at 5 %, K 50, T 250, B 500; 200 runs, so a rate is known to about 1.5 points."""
+    """Row 20: at 5 %, K 50, T 250, B 500; 600 runs, so a rate is known to about a point."""
     hits = {"null": 0, "poor": 0, "one-real-unequal": 0}
-    runs = 200
+    runs = 600
     for run in range(runs):
         rng = np.random.default_rng(1_000 + run)
         base = rng.standard_normal((N, 50))
@@ -355,6 +356,6 @@ def test_the_test_keeps_its_size_and_its_power():
         for name, excess in (("null", base), ("poor", poor), ("one-real-unequal", real)):
             found = studentise(excess, common_block(excess), 500, Draws(name, run))
             hits[name] += superior_predictive_ability(found, N).consistent <= 0.05
-    assert hits["null"] / runs <= 0.085
-    assert hits["poor"] / runs <= 0.085
-    assert hits["one-real-unequal"] / runs >= 0.65
+    assert 0.035 <= hits["null"] / runs <= 0.07
+    assert 0.035 <= hits["poor"] / runs <= 0.07
+    assert hits["one-real-unequal"] / runs >= 0.70
