@@ -181,3 +181,12 @@ async def database(database_dsn):
     """A Database on a fresh schema."""
     async with Database(database_dsn) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def ssh_keygen():
+    """The program by its path; a machine may lack it."""
+    path = shutil.which("ssh-keygen")
+    if path is None:
+        pytest.skip("ssh-keygen is not installed (on Debian: openssh-client)")
+    return path

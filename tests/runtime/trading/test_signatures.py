@@ -16,17 +16,17 @@ STATEMENT = b'{"act":"re-enable"}'
 
 
 @pytest.fixture(scope="module")
-def ssh(tmp_path_factory):
+def ssh(tmp_path_factory, ssh_keygen):
     """A key made by ssh-keygen, and a signature by it."""
     folder = tmp_path_factory.mktemp("ssh")
     key = folder / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    subprocess.run([ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
 
     def sign(statement, namespace="swarm"):
         path = folder / "statement"
         path.write_bytes(statement)
         (folder / "statement.sig").unlink(missing_ok=True)
-        command = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key, path]
+        command = [ssh_keygen, "-q", "-Y", "sign", "-n", namespace, "-f", key, path]
         subprocess.run(command, check=True, capture_output=True)
         return (folder / "statement.sig").read_text()
 

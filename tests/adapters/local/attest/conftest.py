@@ -32,11 +32,11 @@ def run(*argv, stdin=b"", cwd=None, check=True):
 
 
 @pytest.fixture(scope="session")
-def keys(tmp_path_factory):
+def keys(tmp_path_factory, ssh_keygen):
     """One folder of throw-away keys: SSH builder, other and RSA; PEM builder and other."""
     folder = tmp_path_factory.mktemp("keys")
     for name in ("builder", "other"):
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name)
+        run(ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name)
         make_pem_key(folder / f"{name}.pem")
     return folder
 
