@@ -29,7 +29,7 @@ def git(folder, *arguments):
 def swarmctl(folder, *arguments):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SWARM_")}
     return subprocess.run(
-        [sys.executable, "-c", "from swarm.cli import main; main()", *arguments],
+        [sys.executable, "-P", "-c", "from swarm.cli import main; main()", *arguments],
         cwd=folder,
         env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
@@ -119,6 +119,14 @@ def test_a_repository_without_findings_says_that_there_is_nothing_to_do(reposito
     empty = swarmctl(repository, "get", "needs")
     assert empty.returncode == 0
     assert "No needs" in empty.stderr
+
+
+def test_a_repository_with_a_module_of_a_known_name_is_not_run(repository):
+    """Python looks into the working folder first, unless it is told not to."""
+    (repository / "json.py").write_text("raise RuntimeError('imported from the repository')\n")
+    commit(repository)
+    begin(repository)
+    assert not list(repository.rglob("__pycache__"))
 
 
 def test_a_dirty_tree_is_told_and_never_touched(repository):

@@ -86,7 +86,7 @@ class _Demo:
         port = port_of(self.home)
         self.traffic = subprocess.Popen(
             [
-                sys.executable, "-m", "swarm.runtime.demo.traffic", str(port),
+                sys.executable, "-P", "-m", "swarm.runtime.demo.traffic", str(port),
                 "--rate", str(RATE), "--seconds", str(MOST_SECONDS + PERSON_SECONDS),
             ],
             stdin=subprocess.DEVNULL,

@@ -33,7 +33,7 @@ def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
     place.note.unlink(missing_ok=True)
     with said.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "swarm.runtime.supervise", str(place.folder)],
+            [sys.executable, "-P", "-m", "swarm.runtime.supervise", str(place.folder)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

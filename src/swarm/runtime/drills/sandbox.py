@@ -105,7 +105,7 @@ class Sandbox:
 
     def load(self) -> None:
         """Send bounded traffic to the service: what a canary is judged by."""
-        command = [sys.executable, "-m", "swarm.runtime.demo.traffic", str(self.place.port)]
+        command = [sys.executable, "-P", "-m", "swarm.runtime.demo.traffic", str(self.place.port)]
         limits = ["--rate", str(RATE), "--seconds", str(TRAFFIC_SECONDS)]
         self._traffic = subprocess.Popen([*command, *limits], stdin=subprocess.DEVNULL)
 

@@ -68,7 +68,7 @@ class Watching:
     async def _begin(self) -> Process:
         with self._said.open("wb") as said:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "swarm.runtime.trading.watcher", *self._arguments,
+                sys.executable, "-P", "-m", "swarm.runtime.trading.watcher", *self._arguments,
                 "--beat", "1", stdin=PIPE, stdout=PIPE, stderr=said,
             )  # fmt: skip
 
