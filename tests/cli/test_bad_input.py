@@ -90,6 +90,8 @@ BAD = [
     (("explain", "Nonsense"), 5, "'Nonsense'"),
     (("completion", "tcsh"), 2, "tcsh"),
     (("delete", "swarm"), 2, "NAME"),
+    (("delete", "swarm", "here", "now"), 2, "`swarmctl delete` does not take 'now'"),
+    (("need", "add", "a title"), 2, "`swarmctl need add --help`"),
     (("delete", "need", "n-1"), 2, "cannot delete 'need'"),
     (("apply",), 2, "--file"),
     (("down", "--bogus"), 2, "--bogus"),

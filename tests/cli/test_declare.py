@@ -93,7 +93,9 @@ def test_delete_stops_a_swarm_and_keeps_its_history(shop):
     assert "swarm/shop deleted" in said.out
     assert not shop("get", "swarms", "-o", "json").json["items"]
     assert shop("get", "missions", "-o", "json").json["items"]
-    assert shop("delete", "swarm", "nope").code == 5
+    unknown = shop("delete", "swarm", "nope")
+    assert unknown.code == 5
+    assert "no swarm default/nope" in unknown.err
     assert shop("delete", "mission", "m-1").code == 2
 
 

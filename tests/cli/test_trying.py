@@ -91,7 +91,7 @@ def test_sources_are_listed_with_health_and_who_names_them(workshop):
     source(workshop, SAYS)
     workshop.apply(discovery={"sources": [{"name": "finder"}, {"name": "ghost"}]})
     rows = {row["name"]: row for row in workshop("source", "list", "-o", "json").json["items"]}
-    assert rows["finder"]["health"] == "no news yet"
+    assert rows["finder"]["health"] == "not read yet"
     assert rows["finder"]["swarms"] == ["default/shop"]
     assert rows["ghost"]["health"] == "NOT BOUND"
     workshop.sql("update source set dark_since = now() - interval '3 hours', detail = 'gone'"

@@ -146,8 +146,13 @@ def test_the_list_of_conditions_is_complete_and_closed():
         (ConditionType.DISCOVERY_HEALTHY, {}, READ, "Unknown", "NotConfigured"),
         (
             ConditionType.DISCOVERY_HEALTHY,
-            {"spec": spec(discovery=FED), "sources": (SourceState(name="feed"),)},
+            {"spec": spec(discovery=FED), "sources": (SourceState(name="feed", answered=True),)},
             READ, "True", "SourcesAnswer",
+        ),
+        (
+            ConditionType.DISCOVERY_HEALTHY,
+            {"spec": spec(discovery=FED), "sources": (SourceState(name="feed"),)},
+            READ, "Unknown", "SourceUnread",
         ),
         (
             ConditionType.DISCOVERY_HEALTHY,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cyclopts import App, CycloptsError, UnknownCommandError
+from cyclopts import App, CycloptsError, UnknownCommandError, UnusedCliTokensError
 from cyclopts.group import Group
 
 from swarm import __version__
@@ -181,7 +181,7 @@ def _run(arguments: list[str]) -> int:
     except UnknownCommandError as error:
         raise _unknown(error) from error
     except CycloptsError as error:
-        raise Usage(line(str(error)), remedy=_shown(arguments)) from error
+        raise _misused(error) from error
     except (SwarmError, KeyboardInterrupt, BrokenPipeError):
         raise
     except OSError as error:
@@ -214,9 +214,12 @@ def _unknown(error: UnknownCommandError) -> Usage:
     return Usage(f"there is no command `{asked}{line(word[:60])}`{meant}", remedy=remedy)
 
 
-def _shown(arguments: list[str]) -> str:
-    asked = f" {arguments[0]}" if arguments and arguments[0] in VERBS else ""
-    return f"`{program()}{asked} --help` says what it takes, with an example."
+def _misused(error: CycloptsError) -> Usage:
+    command = " ".join((program(), *(error.command_chain or ())))
+    told = str(error)
+    if isinstance(error, UnusedCliTokensError):
+        told = f"`{command}` does not take {' '.join(map(repr, error.unused_tokens or ()))}"
+    return Usage(line(told), remedy=f"`{command} --help` says what it takes, with an example.")
 
 
 def _fault(error: Exception) -> InternalFault:

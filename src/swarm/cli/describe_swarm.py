@@ -29,6 +29,7 @@ _REMEDIES = {
     "BudgetUnknown": "bind the name in risk.budgetRef: swarm.toml, [budgets]",
     "BudgetExhausted": "raise its cap in swarm.toml, or wait for the window: `swarmctl budget`",
     "NotConfigured": "name sources in the spec and bind them: `swarmctl source list`",
+    "SourceUnread": "`swarmctl source test NAME` shows what the source answers",
     "SourceDark": "`swarmctl source test NAME` shows what the source answers",
     "RetriesSpent": "`swarmctl why MISSION` shows what failed; the next delivery ends it",
     "Frozen": "`swarmctl describe freeze` shows what is left to do",
@@ -141,7 +142,7 @@ def _sources(row: dict[str, Any], now: datetime) -> Iterable[str]:
     yield "sources:" if {*named, *known} else "sources:    none; the backlog is fed by hand"
     for name in [*named, *(one for one in known if one not in named)]:
         one = known.get(name)
-        if one is None:
+        if one is None or (one["read_at"] is None and one["dark_since"] is None):
             yield f"  {line(name)}: not read yet"
         elif one["dark_since"]:
             yield f"  {line(name)}: DARK since {stamp(one['dark_since'])}: {line(one['detail'])}"
@@ -149,7 +150,7 @@ def _sources(row: dict[str, Any], now: datetime) -> Iterable[str]:
             news = (
                 f"last news {span(one['last_news'], now)} ago"
                 if one["last_news"]
-                else "no news yet, and not dark"
+                else "answers, and has said nothing yet"
             )
             yield f"  {line(name)}: {news}"
 

@@ -36,8 +36,8 @@ _COLUMNS = columns(
 def list_(*, output: Output = Form.TABLE, home: Home = None) -> None:
     """List every source that swarm.toml binds or a Swarm names, with how it stands. Asks none.
 
-    Health comes from the store: `ok`, `dark` since it stopped answering, `no news yet` before it
-    said anything, `unknown` while the database cannot be asked. `NOT BOUND` is a name in a spec
+    Health comes from the store: `ok`, `dark` since it stopped answering, `not read yet` before it
+    ever answered, `unknown` while the database cannot be asked. `NOT BOUND` is a name in a spec
     that no table of swarm.toml explains: it can never be read.
 
     Exit status: 0; 1 swarm.toml is refused; 5 no installation here.
@@ -98,12 +98,12 @@ def _stored(place: Place) -> tuple[dict[str, dict[str, Any]] | None, dict[str, l
 
 def _health(row: dict[str, Any] | None, now: datetime) -> dict[str, Any]:
     if row is None:
-        return {"health": "no news yet", "last_news": None}
+        return {"health": "not read yet", "last_news": None}
     news = span(row["last_news"], now) if row["last_news"] else None
     if row["dark_since"]:
         since = f"dark since {span(row['dark_since'], now)}"
         return {"health": since, "last_news": news, "detail": row["detail"]}
-    return {"health": "ok" if row["last_news"] else "no news yet", "last_news": news}
+    return {"health": "ok" if row["read_at"] else "not read yet", "last_news": news}
 
 
 @app.command(name="test")

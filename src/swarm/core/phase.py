@@ -290,6 +290,9 @@ class _Conditions:
             return self._make(kind, _FALSE, "SourceDark", message)
         if not self.snapshot.sources:
             return self._make(kind, _UNKNOWN, Reason.NOT_CONFIGURED, "no source was read yet")
+        unread = [source.name for source in self.snapshot.sources if not source.answered]
+        if unread:
+            return self._make(kind, _UNKNOWN, "SourceUnread", f"no answer yet: {', '.join(unread)}")
         return self._make(kind, _TRUE, "SourcesAnswer", f"{len(self.snapshot.sources)} sources")
 
     def _budget(self) -> Condition:

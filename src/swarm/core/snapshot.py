@@ -85,9 +85,13 @@ class Installation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
-    """How one source stands: dark means that its last readings failed."""
+    """How one source stands: dark means that its last readings failed.
+
+    answered: it was read to its end at least once.
+    """
 
     name: str
+    answered: bool = False
     dark_since: datetime | None = None
     detail: str = ""
 

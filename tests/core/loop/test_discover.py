@@ -139,7 +139,7 @@ class TestHealth:
             standing = failed(standing, PACE, NOON, "no answer")
         standing = answered(standing, PACE, NOON + FIVE, news=False)
         assert health(standing, PACE, NOON + FIVE) is Health.OK
-        assert state_of(standing) == SourceState(name="feed")
+        assert state_of(standing) == SourceState(name="feed", answered=True)
         assert failed(standing, PACE, NOON + FIVE, "x").failures == 1
 
     def test_a_source_that_falls_silent_is_told_where_that_was_asked_for(self):

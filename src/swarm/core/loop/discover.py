@@ -146,7 +146,12 @@ def health(standing: SourceStanding, pace: Pace, now: datetime) -> Health:
 
 def state_of(standing: SourceStanding) -> SourceState:
     """The source as the snapshot shows it to the other steps of the loop."""
-    return SourceState(name=standing.source, dark_since=standing.dark_since, detail=standing.detail)
+    return SourceState(
+        name=standing.source,
+        answered=standing.answered_at is not None,
+        dark_since=standing.dark_since,
+        detail=standing.detail,
+    )
 
 
 def restored(state: SourceState) -> SourceStanding:

@@ -64,7 +64,12 @@ class PaperBacklog:
         if (was is not None and was.dark_since is not None) is (dark is not None):
             return False
         since = self._paper.now if dark is not None else None
-        known[source] = SourceState(name=source, dark_since=since, detail=dark or "")
+        known[source] = SourceState(
+            name=source,
+            answered=dark is None or (was is not None and was.answered),
+            dark_since=since,
+            detail=dark or "",
+        )
         self._paper.change(sources=tuple(known[name] for name in sorted(known)))
         return True
 

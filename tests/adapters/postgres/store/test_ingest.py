@@ -434,8 +434,10 @@ async def test_a_source_that_found_nothing_was_read_all_the_same(world, intake):
     await world.sql("insert into source (swarm, name) values (%s, 'feed')", world.swarm)
     unread = "select read_at is null from source"
     assert await world.one(unread)
+    assert not (await world.snapshot()).sources[0].answered
     assert await intake.source_answered(world.swarm, "feed")
     assert not await world.one(unread)
+    assert (await world.snapshot()).sources[0].answered
     assert not await intake.source_answered(world.swarm, "feed")
 
 

@@ -86,7 +86,7 @@ select
          from (select * from outcome where swarm = %(swarm)s order by at desc, mission limit 64) e
          join mission m on m.id = e.mission) o)::text,
   (select json_agg(s order by s.name)
-   from (select name, dark_since, detail from source where swarm = %(swarm)s) s)::text,
+   from (select name, read_at is not null as answered, dark_since, detail from source where swarm = %(swarm)s) s)::text,
   (select json_agg(json_build_array(target, revision) order by target, revision)
    from denied where swarm = %(swarm)s)::text,
   (select json_agg(json_build_array(target, seen) order by target)

@@ -17,7 +17,7 @@ from swarm.adapters.postgres.store.desk.people import (
     swarm_chains,
     write_swarm_chain,
 )
-from swarm.adapters.postgres.store.errors import MissionEnded
+from swarm.adapters.postgres.store.errors import MissionEnded, NotFound
 from swarm.adapters.postgres.store.statements import statements
 from swarm.contract.canonical import canonical_spec
 from swarm.contract.swarm import SwarmObject
@@ -96,7 +96,10 @@ class SwarmDesk:
 
         async def tx(connection: AsyncConnection[Any]) -> list[str]:
             sql = statements("swarms")
-            chains = await swarm_chains(connection, id_, self._by)
+            try:
+                chains = await swarm_chains(connection, id_, self._by)
+            except NotFound as unknown:
+                raise NotFound(f"no swarm {namespace}/{name}") from unknown
             await connection.execute(sql["delete"], {"id": id_})
             chains.add(id_, EventKind.SWARM_DELETED, {"reason": sentence(reason)})
             await write_swarm_chain(connection, chains)
