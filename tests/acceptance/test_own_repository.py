@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -127,6 +128,27 @@ def test_a_repository_with_a_module_of_a_known_name_is_not_run(repository):
     commit(repository)
     begin(repository)
     assert not list(repository.rglob("__pycache__"))
+
+
+def test_who_interrupts_the_start_has_started_nothing(repository):
+    """Else the next `up` is refused because of a controller that nobody was told of."""
+    assert swarmctl(repository, "init").returncode == 0
+    begun = repository / ".swarm" / "controller.lock"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", "from swarm.cli import main; main()", "up"],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as starting:
+        deadline = time.monotonic() + 60
+        while not begun.exists():
+            assert time.monotonic() < deadline
+        starting.send_signal(signal.SIGINT)
+        assert "interrupted" in starting.communicate(timeout=60)[1]
+    assert starting.returncode == 130
+    assert swarmctl(repository, "down").stdout.startswith("nothing")
+    assert swarmctl(repository, "up").returncode == 0
 
 
 def test_a_dirty_tree_is_told_and_never_touched(repository):

@@ -25,7 +25,8 @@ def up(
 ) -> int:
     """Start the database and the controller, and apply swarm.yaml. Needs no root and no Docker.
 
-    Returns once the controller works; it goes on in the background until `swarmctl down`.
+    Returns once the controller works; it goes on in the background until `swarmctl down`. Ctrl-C
+    before that starts nothing.
     Your working copy and your remote are never touched.
     Exit status: 0 it works, 1 it failed to start, 7 it runs already.
 
@@ -37,6 +38,8 @@ def up(
     if foreground:
         from swarm.runtime.supervise import main  # noqa: PLC0415 - imports the whole runtime
 
+        say(f"at work for {place.folder}; Ctrl-C ends it cleanly")
+        say("next: `swarmctl watch` in another terminal shows it")
         return main(str(place.folder))
     start(place)
     emit(f"controller of {place.folder} is working, pid {place.read_note().get('pid')}")

@@ -40,6 +40,16 @@ def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
             start_new_session=True,
             env=environment,
         )
+    try:
+        _until_ready(process, place, said)
+    except KeyboardInterrupt:
+        # Nobody waits for it any more, and `down` could not see it before it works.
+        process.terminate()
+        process.wait()
+        raise
+
+
+def _until_ready(process: subprocess.Popen[bytes], place: Home, said: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
         if place.read_note().get("pid") == process.pid:
