@@ -310,3 +310,16 @@ def test_two_replicas_decide_the_same_whatever_their_hash_seed():
         for seed in ("1", "2")
     }
     assert len(told) == 1
+
+
+@pytest.mark.req("OWN-3")
+def test_a_step_forward_has_one_key_however_often_it_is_decided():
+    """A controller that died after deciding must not be doubled by one that decides anew."""
+    kinds = set()
+    for stage in STAGES:
+        snap = build(State(**{**stage, "checks": stage.get("checks", "green")}))
+        later = decide(replace(snap, now=snap.now + timedelta(seconds=1)))
+        first = {order.key for order in decide(snap).orders if order.forward}
+        assert first == {order.key for order in later.orders if order.forward}
+        kinds |= {order.kind for order in later.orders if order.forward}
+    assert kinds == {"start-run", "land", "sync", "set-traffic", "promote"}
