@@ -834,6 +834,39 @@ def elsewhere(repo, targets=(TARGET,)):
 
 
 @pytest.mark.req("LOOP-5")
+def test_only_what_was_put_on_top_keeps_its_place_while_it_is_checked():
+    assert f"queue:{REPO}" not in standing(Evidence().ran().snapshot()).holds
+    second = change(head="head0002", base="main0002")
+    again = Evidence().green().landed(landed=False, main="main0002").restaged(second)
+    assert f"queue:{REPO}" in standing(again.snapshot()).holds
+    behind = snapshot(
+        spec=spec(delivery=DELIVERY), missions=(elsewhere(REPO), again.mission(opened_at=NOON))
+    )
+    assert f"queue:{REPO}" not in standing(behind).holds
+
+
+@pytest.mark.req("LOOP-7")
+def test_a_fix_is_shown_the_check_that_is_red_and_not_the_one_before_it():
+    more = {**DELIVERY, "requiredChecks": ["lint", "unit-tests"]}
+    both = Evidence().ran().checked(detail="fine")
+    both.checked(CheckResult.RED, check="unit-tests", detail="2 failed")
+    both.checked(commit=BASE, check="unit-tests")
+    (order,) = orders(both.snapshot(spec=spec(delivery=more)), StartRun)
+    assert "unit-tests" in order.brief.failure
+    assert order.brief.failure.endswith("2 failed")
+
+
+@pytest.mark.req("MODE-4")
+def test_a_repair_is_not_ended_by_the_red_main_that_it_is_to_mend():
+    me = mission(
+        1, kind=MissionKind.REMEDIATE, contract=replace(mission(1).contract, checks=("lint",))
+    )
+    red = Evidence(me).ran().checked(CheckResult.RED).checked(CheckResult.RED, BASE)
+    assert orders(red.snapshot(), StartRun)
+    assert records(red.snapshot(), Settle) == []
+
+
+@pytest.mark.req("LOOP-5")
 @pytest.mark.parametrize(
     ("repo", "keeps"),
     [

@@ -115,7 +115,6 @@ def _standing(mission: Mission, word: Saying, now: datetime, epoch: str) -> Stan
         since = before.since
     landed = word.room == protect.ROOM
     holds = word.holds if landed else word.holds | path_resources(mission)
-    later = word.look_again is not None and word.look_again > now
     return Standing(
         version=mission.version,
         epoch=epoch,
@@ -123,7 +122,7 @@ def _standing(mission: Mission, word: Saying, now: datetime, epoch: str) -> Stan
         reason=word.reason,
         detail="; ".join(part for part in (word.detail, *_held_up(mission)) if part),
         since=since,
-        look_again=word.look_again if later else None,  # what is past wakes nobody: evidence does
+        look_again=soonest(now, word.look_again),  # what is past wakes nobody: evidence does
         next_action=word.next_action,
         holds=holds,
         blocked_on=word.blocked_on,

@@ -18,6 +18,7 @@ from swarm.core.loop.normalize import (
     normal,
     scope_of,
     text_of,
+    whole,
 )
 from swarm.core.nouns import Signal
 
@@ -133,3 +134,17 @@ def test_a_text_made_to_be_slow_is_not(text):
     """Patterns must not backtrack: this would time out."""
     for _ in range(20):
         normal(text)
+
+
+@pytest.mark.req("LOOP-3")
+@pytest.mark.parametrize(
+    ("rule", "paths", "finding"),
+    [("F401", ("a.py",), True), ("", ("a.py",), False), ("F401", (), False), ("", (), False)],
+)
+def test_a_finding_names_both_its_rule_and_its_place(rule, paths, finding):
+    assert is_finding(replace(SIGNAL, rule=rule, paths=paths)) is finding
+
+
+def test_half_a_character_is_replaced_and_whole_ones_stay():
+    assert whole("ü\ud800") == "ü?"
+    assert whole("plain") == "plain"

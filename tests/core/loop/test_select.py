@@ -14,6 +14,7 @@ from swarm.core.loop import select
 from swarm.core.nouns import Freeze, MissionKind, NeedState, OutcomeKind, Risk, Settled
 from swarm.core.policy import overlap
 from swarm.core.reasons import Reason
+from swarm.core.rollout.thresholds import CanaryThresholds
 from swarm.core.snapshot import AgentBinding, Budget, OpenOrder, SourceState
 from swarm.testing.builders import NOON, REPO, installation, mission, need, snapshot, spec
 
@@ -324,3 +325,17 @@ def test_the_first_agent_that_takes_class_and_rule_is_asked(classes, rules, name
     agents = (AgentBinding(name="first", classes=classes, rules=rules), AgentBinding(name="second"))
     (one,) = opened(snapshot(needs=(need(1),), installation=installation(agents=agents)))
     assert one.agent == name
+
+
+@pytest.mark.req("FRZ-2")
+def test_a_frozen_swarm_says_so_instead_of_looking_at_its_needs():
+    plan = decide(snapshot(needs=(need(1),), freezes=(hold("*"),)))
+    assert plan.idle_reason == "Frozen: Drill"
+    assert plan.selected == ()
+
+
+@pytest.mark.req("LOOP-6")
+def test_a_promise_that_is_not_judged_by_latency_allows_no_rise_of_it():
+    unjudged = installation(canary=CanaryThresholds(p95_increase=None))
+    (one,) = opened(snapshot(needs=(need(1),), installation=unjudged))
+    assert one.contract.latency_increase == 0.0
