@@ -4,9 +4,10 @@
     python benchmarks/event_to_action.py --quick    without the load, one lost wake-up
 
 Two events: a new signal until the agent is asked (two ticks: open the mission, send the agent), and
-an answer of one port until the next port is asked (one tick). Quiet: one swarm, one signal at a
-time. Under load: eight swarms at work at once while a source brings 2,000 signals a second. Lost
-wake-ups: the notification is never sent, so that the poll behind it has to find the event.
+an answer of one port until the next port is asked (one tick: nine round trips, two of which wait
+for the disk; the yardstick says what both cost now). Quiet: one swarm, one signal at a time. Under
+load: eight swarms at work at once while a source brings 2,000 signals a second. Lost wake-ups: the
+notification is never sent, so that the poll behind it has to find the event.
 """
 
 import argparse

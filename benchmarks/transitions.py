@@ -142,7 +142,7 @@ async def measure(*, quick: bool) -> None:
             for name, found in peers.items():
                 found.append(peer(name, names[name], 200 if quick else 600))
         row("one by one, a transaction each", "1,500/s", f"{median(each):,.0f}/s",
-            "claimed for sixteen hands, settled singly")  # fmt: skip
+            "claimed for sixteen hands; a durable commit each, see above")  # fmt: skip
         row(
             "one by one, claimed singly as well: two transactions",
             "",
