@@ -111,7 +111,10 @@ class Hunt:
         lines: Lines = pickle.loads(told)  # noqa: S301 - it comes from our own child
         if lines.failed:
             raise RuntimeError(f"these fail without a fault: {', '.join(lines.failed)}")
+        gc.unfreeze()  # what is frozen is hidden from whoever looks for it
         made = made_from(watched)
+        if not made:
+            raise RuntimeError("no test imports what the faults are to be planted in")
         gc.freeze()  # or every child would copy what its collector looks at: all there is
         for fault in self._chosen:
             asked = lines.asked(fault)

@@ -568,6 +568,10 @@ def test_nothing_lands_beside_a_rollout_and_nobody_is_put_on_top_before_its_turn
     "ends",
     [
         pytest.param(lambda: Evidence().ran().checked().attested(ArtifactResult.REFUSED), id="art"),
+        pytest.param(
+            lambda: Evidence().ran().checked().attested(ArtifactResult.NOT_CONFIGURED),
+            id="nobody-bound-it",
+        ),
         pytest.param(lambda: Evidence().ran().refused("run-check"), id="order-refused"),
         pytest.param(
             lambda: Evidence().ran().checked(CheckResult.RED).checked(CheckResult.RED, BASE),
@@ -824,6 +828,8 @@ def test_a_rollout_waits_until_the_one_before_it_has_left_the_target():
 def test_a_rollback_that_was_begun_goes_on_without_the_word_that_began_it():
     begun = Evidence().green().landed().synced().exposed(0, 10, at=NOON).aborted(proven=True)
     assert orders(begun.snapshot(), Revert)
+    before_any_sync = Evidence().green().landed().aborted()
+    assert orders(before_any_sync.snapshot(), Revert)
 
 
 def elsewhere(repo, targets=(TARGET,)):
@@ -839,10 +845,15 @@ def test_only_what_was_put_on_top_keeps_its_place_while_it_is_checked():
     second = change(head="head0002", base="main0002")
     again = Evidence().green().landed(landed=False, main="main0002").restaged(second)
     assert f"queue:{REPO}" in standing(again.snapshot()).holds
-    behind = snapshot(
-        spec=spec(delivery=DELIVERY), missions=(elsewhere(REPO), again.mission(opened_at=NOON))
+    asked = (
+        again.mission(opened_at=NOON),
+        again.checked(commit="head0002", at=NOON).mission(opened_at=NOON, risk=Risk.R2),
     )
-    assert f"queue:{REPO}" not in standing(behind).holds
+    for me, reason in zip(asked, ("ChecksPending", "ApprovalNeeded"), strict=True):
+        policy = spec(mode="assisted", delivery=DELIVERY)
+        behind = snapshot(spec=policy, missions=(elsewhere(REPO), me))
+        assert standing(behind).reason == reason
+        assert f"queue:{REPO}" not in standing(behind).holds
 
 
 @pytest.mark.req("LOOP-7")
