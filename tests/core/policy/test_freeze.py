@@ -243,7 +243,7 @@ def test_an_open_ended_freeze_is_proven_at_once_and_lifted_by_a_person_alone():
 @pytest.mark.parametrize(
     "last",
     [
-        pytest.param({"failed": False}, id="an-ending-that-counts-for-nothing"),
+        pytest.param({"failed": False, "outcome": OutcomeKind.REJECTED}, id="a-rejection"),
         pytest.param({"kind": MissionKind.REQUALIFY}, id="a-proof-that-failed"),
     ],
 )
@@ -269,3 +269,13 @@ def test_without_any_repository_there_is_nothing_to_prove_and_the_freeze_stays()
 def test_of_several_freezes_the_one_that_ends_first_is_looked_at_next():
     both = (hold(until=NOON + 2 * HOUR), hold(id=FreezeId("f-2"), mission_class="docs"))
     assert lifting.look_again(snapshot(freezes=both)) == NOON + HOUR
+
+
+@pytest.mark.req("FRZ-3")
+def test_the_repository_to_prove_is_found_behind_later_endings():
+    delivery = {"repoAllowlist": ["acme/docs", REPO], "requiredChecks": ["lint"]}
+    endings = (ended(1, repo=REPO), ended(2, mission_class="docs", repo="acme/docs"))
+    snap = snapshot(
+        freezes=(hold(),), now=NOON + HOUR, spec=spec(delivery=delivery), settled=endings
+    )
+    assert tries(snap)[0].repo == REPO

@@ -84,3 +84,22 @@ def test_what_meets(mine, other, meets):
 def test_lanes_queues_and_targets_are_no_paths():
     held = {"queue:acme/shop": "m-1", "target:orders": "m-1", "run:implement": "m-1"}
     assert overlap.Occupied(held).meets("acme/shop", ()) is None
+
+
+def test_what_is_added_after_a_question_is_met_by_the_next_one():
+    occupied = overlap.Occupied({})
+    assert occupied.meets("acme/shop", ("src",)) is None
+    occupied.add("path:acme/shop:src/a.py", "m-1")
+    assert occupied.meets("acme/shop", ("src",)) == ("m-1", "path:acme/shop:src/a.py")
+
+
+def test_only_what_lies_below_a_folder_is_met_and_of_that_only_whoever_counts():
+    held = {"path:acme/shop:docs": "m-2", "path:acme/shop:src/a.py": "m-1"}
+    occupied = overlap.Occupied(held)
+    assert occupied.meets("acme/shop", ("src",), lambda owner: owner != "m-1") is None
+
+
+def test_a_colon_in_a_name_is_part_of_the_path():
+    occupied = overlap.Occupied({"path:acme/shop:src/a:b.py": "m-1"})
+    assert occupied.meets("acme/shop", ("src",)) is not None
+    assert occupied.meets("acme/shop", ("docs",)) is None

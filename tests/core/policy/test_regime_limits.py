@@ -76,3 +76,9 @@ def test_with_one_it_passes_and_says_within_which_regime():
     assert verdict.answer is Answer.PASS
     assert verdict.detail.endswith("within the limits of trend")
     assert over(judged(), [], FIVE).answer is Answer.WAIT
+
+
+@pytest.mark.req("GATE-6", "REG-8")
+def test_a_word_is_fresh_up_to_its_age_and_that_included():
+    at_its_age = RegimeRead(regime="trend", at=NOON - FIVE)
+    assert over(judged(), [taken(at_its_age)], FIVE).answer is Answer.PASS

@@ -82,6 +82,8 @@ def test_what_is_touched_decides(path, level):
         ("any/thing", "**", True),
         ("a+b(c).txt", "a+b(c).txt", True),
         ("aab.c.txt", "a+b.c.txt", False),
+        ("[ab.txt", "[ab.txt", True),
+        ("a.txt", "[ab.txt", False),
     ],
 )
 def test_a_pattern_takes_what_gitignore_would_take(path, pattern, takes):
@@ -125,3 +127,13 @@ def test_an_installation_adds_rules_and_takes_none_away():
     found = risk.of_paths(Risk.R1, ("src/pay/a.py",), own)
     assert found.risk is Risk.R3
     assert found.why == ("src/pay/a.py (money) is R3",)
+
+
+def test_only_what_raises_the_risk_is_told():
+    assert risk.of_paths(Risk.R3, ("db/a.sql", "uv.lock"), ()).why == ()
+    assert risk.of_paths(Risk.R2, ("db/a.sql", "uv.lock"), ()).why == (
+        "db/a.sql (data or schema) is R3",
+    )
+    removed = change(paths=("README.md",), tests_removed=1)
+    assert risk.of_change(Risk.R2, removed, ()).why == ()
+    assert risk.of_change(Risk.R1, removed, ()).why == ("1 tests removed: R2",)

@@ -15,7 +15,7 @@ _JOINERS = frozenset("\u200c\u200d")
 _JOINED = frozenset({"Lo", "Mn", "Mc", "So", "Sk"})
 
 #: Variation selectors carry bytes unseen; only the emoji one (FE0F) has an everyday use.
-_SELECTORS = (*range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0))
+_SELECTORS = range(0xFE00, 0xFE0F)
 
 #: How a test looks, by the end of the file's name; and what takes a test out of the run.
 _TESTS: tuple[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str]], ...] = (
@@ -95,11 +95,11 @@ def _unseen(line: str, at: int, char: str) -> bool:
         around = line[max(0, at - 1) : at] + line[at + 1 : at + 2]
         return not all(unicodedata.category(near) in _JOINED for near in around)
     category = unicodedata.category(char)
-    # Unassigned (Cn) is left alone below the tag plane: a newer Unicode may have given it a face.
+    # Below plane 14 what is unassigned is left alone: a newer Unicode may have given it a face.
     return (
         category in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
         or ord(char) in _SELECTORS
-        or (category == "Cn" and ord(char) >= 0xE0000)  # noqa: PLR2004 - first code point of plane 14
+        or ord(char) >= 0xE0000  # noqa: PLR2004 - tags, more selectors, private use: no faces
     )
 
 

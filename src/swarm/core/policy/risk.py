@@ -93,7 +93,7 @@ def _part(part: str) -> str:
     while rest:
         sign, rest = rest[0], rest[1:]
         end = rest.find("]", 1)
-        if sign == "[" and end > 0:
+        if sign == "[" and end != -1:
             out.append(_signs(rest[:end]))
             rest = rest[end + 1 :]
         else:
