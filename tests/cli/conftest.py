@@ -174,6 +174,13 @@ class Place:
                 return found[0]
         raise AssertionError(f"no such {kind} after {seconds} s: {rows}")
 
+    def wait_until_told(self, word, *verb, seconds=20.0) -> str:
+        """What a verb prints, once the word is in it."""
+        until = time.monotonic() + seconds
+        while word not in (told := call(*verb).out):
+            assert time.monotonic() < until, f"no {word} after {seconds} s: {told}"
+        return told
+
     @contextlib.contextmanager
     def working(self):
         """The real controller at work on this store, in a thread of its own."""
