@@ -44,8 +44,9 @@ EQUIVALENT = ROOT / "tests" / "mutants" / "equivalent.toml"
 DECIDING = ("core/decide.py", "core/gates", "core/loop", "core/policy")
 TESTS = ("tests/exhaustive", "tests/core")
 SURVIVED, USAGE = 3, 2
-CPU_SECONDS = 5  #: and three times what the tests of a fault need; what runs longer hangs
+CPU_SECONDS = 5  #: and three times what a test needs without a fault; what runs longer hangs
 MEMORY = 4 * 1024**3  #: bytes, for the same reason
+FAILED = 70  #: how a child ends that could not do its work
 DIED = b"(hung or died)"  #: no test answered; that is noticed too
 
 
@@ -117,11 +118,9 @@ class Hunt:
             raise RuntimeError("no test imports what the faults are to be planted in")
         gc.freeze()  # or every child would copy what its collector looks at: all there is
         for fault in self._chosen:
-            asked = lines.asked(fault)
-            seconds = CPU_SECONDS + round(3 * sum(lines.seconds[name] for name in asked))
-            noticed = partial(_noticed, fault, made, [items[name] for name in asked])
-            by = _in_child(noticed, seconds).decode() if asked else ""
-            self._told(fault, by)
+            tests = [(items[name], lines.seconds[name]) for name in lines.asked(fault)]
+            noticed = partial(_noticed, fault, made, tests)
+            self._told(fault, _in_child(noticed).decode() if tests else "")
         return True
 
 
@@ -163,38 +162,50 @@ def _passes(item: pytest.Item) -> bool:
     return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _noticed(fault: Mutation, made: Sequence[FunctionType], tests: Sequence[pytest.Item]) -> bytes:
+def _noticed(
+    fault: Mutation, made: Sequence[FunctionType], tests: Sequence[tuple[pytest.Item, float]]
+) -> bytes:
     """Plant the fault here; the first of the tests that fails then, or nothing."""
     fault.plant(made)
-    return next((item.nodeid.encode() for item in tests if not _passes(item)), b"")
+    for item, seconds in tests:
+        _limit(CPU_SECONDS + 3 * seconds)
+        if not _passes(item):
+            return item.nodeid.encode()
+    return b""
 
 
-def _in_child(work: Callable[[], bytes], seconds: int | None = None) -> bytes:
-    """What this gives in a forked child, which cannot change the parent. seconds: of CPU time."""
+def _limit(seconds: float) -> None:
+    """So much more CPU time for this process, then it dies; and so much memory in all."""
+    least = int(time.process_time() + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (least, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def _in_child(work: Callable[[], bytes]) -> bytes:
+    """What this gives in a forked child, which cannot change the parent."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
-        _be_child(work, writer, seconds)
+        _be_child(work, writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
         answer = stream.read()
     _, status = os.waitpid(child, 0)
+    if os.waitstatus_to_exitcode(status) == FAILED:
+        raise RuntimeError("the hunt itself failed in a child: nothing can be said of the fault")
     return answer if status == 0 else DIED
 
 
-def _be_child(work: Callable[[], bytes], writer: int, seconds: int | None) -> None:
+def _be_child(work: Callable[[], bytes], writer: int) -> None:
     """Work, answer, and end at once: what the parent has open or buffered is not the child's."""
     try:
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
-        if seconds is not None:
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         with os.fdopen(writer, "wb") as answer:
             answer.write(work())
         os._exit(0)
     finally:
-        os._exit(1)
+        os._exit(FAILED)
 
 
 @dataclass(slots=True)

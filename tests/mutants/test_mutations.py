@@ -99,12 +99,18 @@ def test_a_fault_reaches_the_function_wherever_it_was_imported_to(file, program)
 
 def test_a_child_that_runs_away_has_noticed_and_the_parent_goes_on():
     def for_ever():
+        tool._limit(0.1)
         while True:
             pass
 
-    assert tool._in_child(for_ever, 1) == b"(hung or died)"
+    assert tool._in_child(for_ever) == b"(hung or died)"
     assert tool._in_child(lambda: os._exit(3)) == b"(hung or died)"
     assert tool._in_child(lambda: b"test_it") == b"test_it"
+
+
+def test_a_hunt_that_fails_itself_has_noticed_nothing():
+    with pytest.raises(RuntimeError, match="the hunt itself failed"):
+        tool._in_child(lambda: b"" + None)
 
 
 def test_each_reason_names_a_fault_that_is_there():
