@@ -110,6 +110,9 @@ def test_elements_nested_deeper_than_any_text_hide_the_rest(deep, text, flags):
         pytest.param('<p data-x="display:none">a</p>', "a", id="a-style-in-data"),
         pytest.param('<p title="sr-only">a</p>', "a", id="a-class-in-a-title"),
         pytest.param("a <", "a <", id="a-lone-sign-at-the-end"),
+        pytest.param("a<noscript><p>x</p></noscript>b", "ab", id="a-block-that-is-not-shown"),
+        pytest.param('<p class="intro">a</p>', "a", id="an-ordinary-class"),
+        pytest.param("<svg><b>x</svg></b></svg>a", "a", id="closed-late-and-twice"),
     ],
 )
 def test_ordinary_pages_are_not_suspicious(ordinary, text):
