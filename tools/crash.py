@@ -45,6 +45,7 @@ PAUSE = (16.0, 20.0)  #: seconds; longer than any lease
 AT_ONCE = 16  #: needs that were told and have not come to an end
 CALM = 300.0  #: seconds within which everything must have ended
 LOOK = 0.02
+FIRST_MOST = 5.0  #: seconds that the first order may wait once the database answers
 ENDED = """
 select n.rule, o.outcome from swarm.mission m join swarm.outcome o on o.mission = m.id
 join swarm.need n on n.id = m.need
@@ -61,6 +62,7 @@ class Tally:
     back: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
     quiet: int = 0  #: recoveries after which nothing was due until the next kill
+    late: list[str] = field(default_factory=list)  #: recoveries over the goal, each told
 
 
 class Recovery:
@@ -70,6 +72,7 @@ class Recovery:
         self._site, self._tally = site, tally
         self._since: float | None = None
         self._back: float | None = None
+        self._kills = self._pauses = 0  #: before it answered
 
     def begin(self) -> None:
         """It was killed just now."""
@@ -77,8 +80,8 @@ class Recovery:
             self._tally.quiet += 1
         self._since, self._back = time.time(), None
 
-    def look(self) -> None:
-        """Ask the database, unless the first order was seen."""
+    def look(self, paused: int) -> None:
+        """Ask the database, unless the first order was seen. paused: controllers, now."""
         if self._since is None:
             return
         try:
@@ -86,6 +89,7 @@ class Recovery:
                 if self._back is None:
                     self._back = time.time()
                     self._tally.back.append(self._back - self._since)
+                    self._kills, self._pauses = self._tally.kills, self._tally.pauses
                 # A fence is the time of its claim, in microseconds.
                 found = connection.execute(
                     "select min(fence) from swarm.decision where fence > %s",
@@ -94,7 +98,14 @@ class Recovery:
         except psycopg.Error:
             return
         if found and found[0] is not None:
-            self._tally.first.append(found[0] / 1e6 - self._back)
+            first = found[0] / 1e6 - self._back
+            self._tally.first.append(first)
+            if first > FIRST_MOST:
+                kills, pauses = self._tally.kills - self._kills, self._tally.pauses - self._pauses
+                self._tally.late.append(
+                    f"{first:.2f} s: {kills} controllers killed, {pauses} paused meanwhile,"
+                    f" {paused} paused now"
+                )
             self._since = self._back = None
 
 
@@ -127,7 +138,7 @@ class Harm:
                 os.kill(pid, signal.SIGKILL)
                 self._tally.database_kills += 1
                 self._recovery.begin()
-        self._recovery.look()
+        self._recovery.look(len(self._paused))
 
     def _somebody(self, now: float) -> None:
         seat = self._dice.choice([seat for seat in SEATS if seat not in self._paused])
@@ -222,6 +233,8 @@ def report(
     print(f"{len(site.said)} needs told: {dict(Counter(known.values()))}; outside: {dict(counts)}")
     _spread("database answers again after its kill", tally.back)
     _spread("first order claimed after it answers", tally.first)
+    for late in tally.late:
+        print(f"  over {FIRST_MOST:.0f} s: {late}")
     if tally.quiet:
         print(f"{tally.quiet} times it was killed again before an order was claimed")
     print(f"examined: { ({str(rule): count for rule, count in judgement.examined.items()}) }")
