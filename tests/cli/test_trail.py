@@ -218,6 +218,17 @@ def test_the_seals_of_a_shop_are_verified_with_its_trail(delivered):
 
     asyncio.run(seal())
     assert delivered("audit", "verify", "-o", "json").json["seals"] == 1
+    key, known = delivered.home.seals / "seal.key", delivered.home.folder / "known.pub"
+    key.with_name("seal.key.pub").rename(known)
+    key.unlink()  # as another installation on the same database sees it
+    strange = delivered("audit", "verify")
+    assert strange.code == EXIT_BAD_OUTCOME
+    assert "unproven: seals of" in strange.out
+    assert "broken" not in strange.out
+    assert "seal.key.pub under" in strange.err
+    with delivered.home.file.open("a") as settings:
+        settings.write('\n[seals]\nkeys = ["known.pub"]\n')
+    assert delivered("audit", "verify").code == 0
     delivered.sql("update seal set body = replace(body, '\"heads\":', '\"head\":')")
     found = delivered("audit", "verify", "-o", "json")
     assert found.code == EXIT_BAD_OUTCOME

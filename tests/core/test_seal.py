@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarm.core.seal import Leaf, Seal, body_of, rewritten, root, to_sign, verify
+from swarm.core.seal import Leaf, Seal, Signature, body_of, rewritten, root, to_sign, verify
 from swarm.core.trail import FaultKind
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -30,8 +30,10 @@ def signed(data):
     return hashlib.sha256(b"secret" + data).digest() * 2
 
 
-def trusts(key, data, signature):
-    return key == "K" and signature == signed(data)
+def judge(key, data, signature):
+    if key != "K":
+        return Signature.UNKNOWN
+    return Signature.GOOD if signature == signed(data) else Signature.BAD
 
 
 def seals(count, swarm=SWARM):
@@ -50,7 +52,7 @@ def seals(count, swarm=SWARM):
 
 
 def judged(kept, published=()):
-    count, faults = verify(SWARM, kept, {seal.seq: seal for seal in published}, trusts)
+    count, faults = verify(SWARM, kept, {seal.seq: seal for seal in published}, judge)
     return count, [(fault.seq, fault.kind) for fault in faults]
 
 
@@ -83,7 +85,7 @@ def test_a_copy_that_is_behind_is_no_fault():
         ),
         pytest.param(
             lambda s: [*s[:2], replace(s[2], key="L"), *s[3:]],
-            (3, FaultKind.UNSIGNED), id="key-of-another",
+            (3, FaultKind.UNKNOWN_KEY), id="key-of-another",
         ),
         pytest.param(
             lambda s: [*s[:2], replace(s[2], body=s[2].body.replace("12:03", "12:02")), *s[3:]],
@@ -113,6 +115,18 @@ def test_each_way_of_tampering_is_found_at_its_place(tamper, found):
     made = seals(5)
     count, faults = judged(tamper(made), made)
     assert faults == [found]
+
+
+@pytest.mark.req("VAL-6")
+def test_a_key_that_nobody_knows_is_named_once_and_hides_nothing_behind_it():
+    made = seals(6)
+    strange = [replace(seal, key="L") if seal.seq in {2, 4} else seal for seal in made]
+    _, (fault,) = verify(SWARM, strange, {}, judge)
+    assert (fault.seq, fault.kind) == (2, FaultKind.UNKNOWN_KEY)
+    assert fault.detail == "2 seals, the last at 4, name L, unknown here"
+    strange[4] = replace(strange[4], signature=b"")
+    assert judged(strange) == (5, [(5, FaultKind.UNSIGNED), (2, FaultKind.UNKNOWN_KEY)])
+    assert judged(strange[:1] + strange[2:]) == (2, [(2, FaultKind.REMOVED)])
 
 
 @pytest.mark.req("VAL-6")

@@ -13,11 +13,13 @@ from swarm.cli.complete import missions
 from swarm.cli.desk import ask, home_of, swarm_named
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.options import Home, Output, Swarm
-from swarm.cli.output import Form, as_json, emit, line, show_one
+from swarm.cli.output import Form, as_json, emit, line, say, show_one
+from swarm.core.trail import FaultKind
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
     from swarm.core.history.finding import Judgement
+    from swarm.core.trail import Fault
     from swarm.runtime.outside import Audit
 
 app = App(name="audit", help="Verify the trail, or export decisions.")
@@ -31,13 +33,15 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
     Every hash chain is computed again and checked against what was sealed and published. The
     first event that was edited, cut, removed, moved or rolled back is named. What happened since
     the last seal is only held by its own chain. Repairs nothing: what was there before an edit is
-    not known here.
+    not known here. A seal under a key that this installation does not know proves nothing: the
+    key is named, with the way to make it known.
 
     Then nine promises are held against what this machine recorded without us: the history of main
     in the private clones, what targets carried out, agent runs that are not swept yet, the
     owner's channel. A promise about which nothing was found reads "not examined", never "kept".
 
-    Exit status: 0 unbroken and kept; 3 broken, or a journal cannot be read; 5 no such Swarm.
+    Exit status: 0 proven and kept; 3 broken, or a seal or a journal cannot be judged; 5 no such
+    Swarm.
 
     Example: swarmctl audit verify
     """
@@ -47,11 +51,12 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
         from swarm.adapters.postgres.store.desk.trails import Trails  # noqa: PLC0415
         from swarm.adapters.postgres.store.seals import PostgresSeals  # noqa: PLC0415
         from swarm.runtime.outside import audit  # noqa: PLC0415 - reads every adapter's files
+        from swarm.runtime.settings import load  # noqa: PLC0415
         from swarm.runtime.wiring import notary  # noqa: PLC0415 - imports the whole runtime
 
         id_ = await swarm_named(database, swarm)
         found = await Trails(database).verify_all(id_)
-        seals, broken = await PostgresSeals(database, notary(place)).verify(id_)
+        seals, broken = await PostgresSeals(database, notary(place, load(place.file))).verify(id_)
         known = {fault.chain for fault in found.faults}  # a broken chain is told once
         faults = [*found.faults, *(fault for fault in broken if fault.chain not in known)]
         return found, seals, faults, await audit(database, place, id_)
@@ -69,11 +74,20 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
         show_one("AuditVerdict", body, output)
     else:
         for fault in faults:
-            where = f"{fault.chain} at seq {fault.seq}: {fault.kind}: {fault.detail}"
-            emit(f"broken: {line(where)}")
+            _tell_fault(fault)
         _tell(held)
         emit(f"{found.chains} chains, {found.events} events, {seals} seals, {len(faults)} faults")
     return EXIT_BAD_OUTCOME if faults or held.judgement.violations or unread else EXIT_DONE
+
+
+def _tell_fault(fault: Fault) -> None:
+    """For people: what does not hold, or what could not be asked and how it can be."""
+    unknown = fault.kind is FaultKind.UNKNOWN_KEY
+    where = f"{fault.chain} at seq {fault.seq}: {fault.kind}: {fault.detail}"
+    emit(f"{'unproven' if unknown else 'broken'}: {line(where)}")
+    if unknown:
+        say("fix:  If an installation of yours made them, name its .swarm/seals/seal.key.pub under")
+        say("      `keys` of [seals] in swarm.toml. If none did, somebody else wrote them.")
 
 
 def _held(held: Audit) -> dict[str, Any]:
@@ -143,9 +157,11 @@ def citations(
 
     found = ask(home, work)
     if signed and found:
+        from swarm.runtime.settings import load  # noqa: PLC0415
         from swarm.runtime.wiring import notary  # noqa: PLC0415 - imports the whole runtime
 
-        sign = notary(home_of(home))
+        place = home_of(home)
+        sign = notary(place, load(place.file))
         for one in found:
             emit(sign.envelope(one).decode().rstrip())
         return

@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import NamedTuple
 
 from swarm.core.trail import Fault, FaultKind, canonical
@@ -23,8 +24,17 @@ from swarm.core.trail import Fault, FaultKind, canonical
 PREFIX = b"swarm seal v1\n"  #: signed in front of a body, so that no other signature fits it
 _LEAF, _NODE = b"\x00", b"\x01"
 
-#: Whether `signature` over the bytes is good under the key of that fingerprint.
-Trusts = Callable[[str, bytes, bytes], bool]
+
+class Signature(Enum):
+    """What a signature is worth here."""
+
+    GOOD = auto()  #: a key that is known here made it
+    BAD = auto()  #: the key is known here and did not make it
+    UNKNOWN = auto()  #: nobody here knows the key, so it can be neither
+
+
+#: What `signature` over the bytes is worth under the key of that fingerprint.
+Judge = Callable[[str, bytes, bytes], Signature]
 
 
 class Leaf(NamedTuple):
@@ -101,32 +111,33 @@ def root(leaves: Sequence[Leaf]) -> bytes:
 
 
 def verify(
-    swarm: str, kept: Iterable[Seal], published: Mapping[int, Seal], trusts: Trusts
+    swarm: str, kept: Iterable[Seal], published: Mapping[int, Seal], judge: Judge
 ) -> tuple[int, tuple[Fault, ...]]:
     """How many seals there are, and what does not hold: order, link, signature, outside copy.
 
     kept: those of the database by seq.    published: those outside, by seq.
     The first fault of the seals' own chain ends the walk along it: behind it, everything differs.
+    A key that nobody knows does not: the links go on, and each such key is named once, at the end.
     """
     chain, prev, count = f"seals of {swarm}", b"", 0
+    strange: dict[str, list[int]] = {}
+    wrong: tuple[FaultKind, str] | None = None
     for seal in kept:
         count += 1
-        wrong = _wrong(swarm, seal, count, prev, trusts)
+        worth = judge(seal.key, to_sign(seal.body), seal.signature)
+        wrong = _wrong(swarm, seal, count, prev, worth) or _other(seal, published)
         if wrong is not None:
-            kind, detail = wrong
-            return count, (Fault(chain=chain, seq=count, kind=kind, detail=detail),)
-        outside = published.get(seal.seq)
-        if outside is not None and outside.body != seal.body:
-            detail = f"seal {seal.seq} is another one than was published"
-            fault = Fault(chain=chain, seq=seal.seq, kind=FaultKind.REWRITTEN, detail=detail)
-            return count, (fault,)
+            break
+        if worth is Signature.UNKNOWN:
+            strange.setdefault(seal.key, []).append(count)
         prev = seal.hash
-    ahead = max(published, default=0)
-    if ahead > count:
+    seq, ahead = count, max(published, default=0)
+    if wrong is None and ahead > count:
+        seq = count + 1
         detail = f"{ahead} seals were published, the database ends at {count}: it was rolled back"
-        fault = Fault(chain=chain, seq=count + 1, kind=FaultKind.ROLLED_BACK, detail=detail)
-        return count, (fault,)
-    return count, ()
+        wrong = FaultKind.ROLLED_BACK, detail
+    found = [Fault(chain=chain, seq=seq, kind=wrong[0], detail=wrong[1])] if wrong else []
+    return count, (*found, *(_unknown(chain, key, places) for key, places in strange.items()))
 
 
 def rewritten(sealed: Mapping[int, Leaf], now: Mapping[int, bytes], number: int) -> Fault | None:
@@ -149,7 +160,7 @@ def rewritten(sealed: Mapping[int, Leaf], now: Mapping[int, bytes], number: int)
 
 
 def _wrong(
-    swarm: str, seal: Seal, expected: int, prev: bytes, trusts: Trusts
+    swarm: str, seal: Seal, expected: int, prev: bytes, worth: Signature
 ) -> tuple[FaultKind, str] | None:
     if seal.seq != expected:
         return FaultKind.REMOVED, f"seal {expected} is missing, {seal.seq} stands there"
@@ -160,9 +171,21 @@ def _wrong(
         return FaultKind.EDITED, f"seal {expected} does not follow the one before it"
     if said.get("root") != root(seal.leaves).hex():
         return FaultKind.EDITED, f"seal {expected} is over other heads than are kept with it"
-    if not trusts(seal.key, to_sign(seal.body), seal.signature):
-        return FaultKind.UNSIGNED, f"seal {expected} bears no signature of {seal.key or 'a key'}"
+    if worth is Signature.BAD:
+        return FaultKind.UNSIGNED, f"seal {expected} bears no signature of {seal.key}"
     return None
+
+
+def _other(seal: Seal, published: Mapping[int, Seal]) -> tuple[FaultKind, str] | None:
+    outside = published.get(seal.seq)
+    if outside is None or outside.body == seal.body:
+        return None
+    return FaultKind.REWRITTEN, f"seal {seal.seq} is another one than was published"
+
+
+def _unknown(chain: str, key: str, places: Sequence[int]) -> Fault:
+    detail = f"{len(places)} seals, the last at {places[-1]}, name {key or 'no key'}, unknown here"
+    return Fault(chain=chain, seq=places[0], kind=FaultKind.UNKNOWN_KEY, detail=detail)
 
 
 def _text(leaf: Leaf) -> bytes:

@@ -59,7 +59,8 @@ class FaultKind(StrEnum):
     CUT = "cut"  #: the newest events are missing: the head knows more
     HEAD = "head"  #: the events hold together, but not with the head
     REWRITTEN = "rewritten"  #: what is there holds together, and is not what was sealed
-    UNSIGNED = "unsigned"  #: a seal bears no signature of a key that is known here
+    UNSIGNED = "unsigned"  #: a seal bears no signature of the key that it names
+    UNKNOWN_KEY = "unknown-key"  #: nobody here knows the key that a seal names: it proves nothing
     ROLLED_BACK = "rolled-back"  #: the database is older than what was published from it
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from swarm.core.ids import SwarmId
-from swarm.core.seal import Seal
+from swarm.core.seal import Seal, Signature
 
 
 class Notary(Protocol):
@@ -22,8 +22,8 @@ class Notary(Protocol):
     def envelope(self, statement: Mapping[str, Any]) -> bytes:
         """A DSSE envelope around an in-toto statement, signed with the same key."""
 
-    def trusts(self, key: str, data: bytes, signature: bytes) -> bool:
-        """Whether the signature over the data is good under the key of that fingerprint."""
+    def judge(self, key: str, data: bytes, signature: bytes) -> Signature:
+        """What the signature over the data is worth under the key of that fingerprint."""
 
     def publish(self, seal: Seal) -> None:
         """Write it down durably, once; the same seal again is success."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -49,6 +50,12 @@ class SealSettings(SettingsBlock):
         max_length=253,
         description="Channel that is told each seal, so that a copy is out of reach of whoever"
         " administers this machine. Empty: only the file in .swarm/seals.",
+    )
+    keys: Annotated[tuple[Path, ...], Field(max_length=100)] = Field(
+        default=(),
+        description="Public keys of other installations on the same database, each its"
+        " `.swarm/seals/seal.key.pub`; a relative path begins at swarm.toml. What another key"
+        " sealed proves nothing to `swarmctl audit verify`.",
     )
 
 

@@ -146,7 +146,7 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     if settings.regimes:
         desk, token = FreezeDesk(database, name), bool(settings.loop.resume_token_sha256)
         keepers.append(RegimeKeeper(trading, desk, specs, now, needs_token=token))
-    seals = PostgresSeals(database, notary(home))
+    seals = PostgresSeals(database, notary(home, settings))
     keepers.append(SealKeeper(seals, settings.seals.every, hands.channel, settings.seals.channel))
     return Parts(
         store=Store(
@@ -270,9 +270,9 @@ def _on_the_network(settings: Settings) -> dict[str, WebSettings]:
     return {name: one for name, one in settings.sources.items() if isinstance(one, WebSettings)}
 
 
-def notary(home: Home) -> Notary:
-    """Who signs this installation's seals, and where they are published."""
-    return LocalNotary(home.seals)
+def notary(home: Home, settings: Settings) -> Notary:
+    """Who signs this installation's seals, where they are published, and who else may sign."""
+    return LocalNotary(home.seals, [home.folder / key for key in settings.seals.keys])
 
 
 def kept_from_agents(home: Home) -> tuple[Path, ...]:

@@ -10,30 +10,32 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from swarm.adapters.local.attest.envelope import fingerprint
+from swarm.adapters.local.attest.envelope import PublicKey, fingerprint, fits, load_public_key
 from swarm.adapters.local.attest.sign import make_pem_key, seal
 from swarm.adapters.local.errors import SealKeyUnusable, SealsUnwritable
 from swarm.core.ids import SwarmId
-from swarm.core.seal import Seal
+from swarm.core.seal import Seal, Signature
 
 KEY = "seal.key"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class LocalNotary:
-    """Implements `ports.seals.Notary`. Only one controller of an installation runs at a time."""
+    """Implements `ports.seals.Notary`.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    others: PEM files with the public keys of other installations on the same database.
+    """
+
+    def __init__(self, folder: Path, others: Sequence[Path] = ()) -> None:
+        self._folder, self._others = folder, others
 
     @property
     def fingerprint(self) -> str:
@@ -49,16 +51,15 @@ class LocalNotary:
         _ = self._key  # made, and known to be nobody else's to read
         return seal(statement, [self._folder / KEY])
 
-    def trusts(self, key: str, data: bytes, signature: bytes) -> bool:
-        """Whether our own key made this signature; what another key signed is not known here."""
-        public = self._public()
-        if public is None or key != fingerprint(public):
-            return False
-        try:
-            public.verify(signature, data)
-        except InvalidSignature:
-            return False
-        return True
+    def judge(self, key: str, data: bytes, signature: bytes) -> Signature:
+        """Whether the key made this signature, if it is ours or one of the named others.
+
+        Raises SealKeyUnusable or TrustFileUnusable.
+        """
+        public = self._known.get(key)
+        if public is None:
+            return Signature.UNKNOWN
+        return Signature.GOOD if fits(public, signature, data) else Signature.BAD
 
     def publish(self, seal: Seal) -> None:
         """Append it and have the disk say so. Raises SealsUnwritable."""
@@ -107,9 +108,13 @@ class LocalNotary:
     def _file(self, swarm: str) -> Path:
         return self._folder / f"{swarm}.jsonl"
 
-    def _public(self) -> ed25519.Ed25519PublicKey | None:
-        """Of the key that is there; verifying makes none."""
-        return self._key.public_key() if (self._folder / KEY).exists() else None
+    @cached_property
+    def _known(self) -> Mapping[str, PublicKey]:
+        """By fingerprint. Verifying makes no key of our own where there is none."""
+        known = [load_public_key(path) for path in self._others]
+        if (self._folder / KEY).exists():
+            known.append(self._key.public_key())
+        return {fingerprint(key): key for key in known}
 
     @cached_property
     def _key(self) -> ed25519.Ed25519PrivateKey:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from swarm.adapters.local.attest.errors import TrustFileUnusable
 from swarm.adapters.local.errors import SealKeyUnusable
 from swarm.adapters.local.notary import LocalNotary
 from swarm.adapters.postgres.store.desk.trails import Trails
@@ -205,9 +206,30 @@ async def test_what_a_crash_left_unpublished_is_published_at_the_next_turn(
 
 @pytest.mark.req("VAL-6")
 async def test_a_seal_of_another_key_is_not_taken(world, seals, sealed, tmp_path):
-    stranger = PostgresSeals(world.database, LocalNotary(tmp_path / "elsewhere"))
+    elsewhere, key = tmp_path / "elsewhere", tmp_path / "seals" / "seal.key.pub"
+    stranger = PostgresSeals(world.database, LocalNotary(elsewhere))
     count, (fault,) = await stranger.verify(world.swarm)
-    assert (count, fault.kind) == (1, FaultKind.UNSIGNED)
+    assert (count, fault.kind) == (2, FaultKind.UNKNOWN_KEY)
+    friend = PostgresSeals(world.database, LocalNotary(elsewhere, [key]))
+    assert await friend.verify(world.swarm) == (2, ())
+    await world.sql("update seal set signature = decode(repeat('00', 64), 'hex') where seq = 1")
+    _, (fault,) = await friend.verify(world.swarm)
+    assert (fault.seq, fault.kind) == (1, FaultKind.UNSIGNED)
+    with pytest.raises(TrustFileUnusable, match="No such file"):
+        await PostgresSeals(world.database, LocalNotary(elsewhere, [elsewhere / "none"])).verify(
+            world.swarm
+        )
+
+
+@pytest.mark.req("VAL-6")
+async def test_behind_seals_of_an_unknown_key_an_edited_event_is_still_found(
+    world, seals, sealed, tmp_path
+):
+    stranger = PostgresSeals(world.database, LocalNotary(tmp_path / "elsewhere"))
+    await world.sql("update trail set body = '{}' where chain = %s and seq = 2", sealed)
+    await world.sql(REHASH.format(chain=sealed))
+    _, faults = await stranger.verify(world.swarm)
+    assert [fault.kind for fault in faults] == [FaultKind.UNKNOWN_KEY, FaultKind.REWRITTEN]
 
 
 @pytest.mark.req("VAL-6")

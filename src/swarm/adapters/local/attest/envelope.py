@@ -92,10 +92,10 @@ def open_envelope(
     signed = pae(PAYLOAD_TYPE, payload)
     blobs = [_signature(entry) for entry in signatures]
     withdrawn = {fingerprint(key) for key in revoked}
-    good = {fingerprint(key) for key in keys if any(_fits(key, blob, signed) for blob in blobs)}
+    good = {fingerprint(key) for key in keys if any(fits(key, blob, signed) for blob in blobs)}
     trusted = good - withdrawn
     if not trusted:
-        if good or any(_fits(key, blob, signed) for key in revoked for blob in blobs):
+        if good or any(fits(key, blob, signed) for key in revoked for blob in blobs):
             raise Faulty(Fault.KEY_REVOKED, "the only fitting key was revoked")
         raise Faulty(Fault.ENVELOPE_NOT_TRUSTED, "no signature by a trusted key fits")
     if len(trusted) < signers:
@@ -143,7 +143,8 @@ def _decode(text: str) -> bytes:
         raise Faulty(Fault.ENVELOPE_MALFORMED, "not base64") from error
 
 
-def _fits(key: PublicKey, signature: bytes, signed: bytes) -> bool:
+def fits(key: PublicKey, signature: bytes, signed: bytes) -> bool:
+    """Whether the key made this signature over these bytes."""
     try:
         if isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(signature, signed)

@@ -16,7 +16,7 @@ class TrustFileUnusable(Unavailable):
     """A configured key, allowed-signers or revocation file cannot be read or understood."""
 
     code = "SWM491"
-    remedy = "Mend the file that the message names, or its path under [attestations.NAME]."
+    remedy = "Mend the file that the message names, or its path in swarm.toml."
 
 
 class SigningFailed(Unavailable):

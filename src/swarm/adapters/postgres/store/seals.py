@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from swarm.adapters.postgres.database import Database
 from swarm.core.ids import SwarmId
 from swarm.core.seal import Leaf, Seal, body_of, rewritten, to_sign, verify
-from swarm.core.trail import Fault, canonical
+from swarm.core.trail import Fault, FaultKind, canonical
 from swarm.ports.seals import Notary
 
 from .errors import DatabaseRolledBack
@@ -53,8 +53,9 @@ class PostgresSeals:
         """How many seals there are, and every fault in them or in what they are over."""
         kept = [seal async for seal in self._all(swarm)]
         published = self._notary.published(swarm)
-        count, faults = verify(swarm, kept, published, self._notary.trusts)
-        held = kept[: count - 1] if faults and count else kept
+        count, faults = verify(swarm, kept, published, self._notary.judge)
+        broken = any(fault.kind is not FaultKind.UNKNOWN_KEY for fault in faults)
+        held = kept[: count - 1] if broken and count else kept
         return count, (*faults, *await self._rewritten(held))
 
     async def _seal(
