@@ -1,6 +1,6 @@
 """Put every small fault into the deciding code, one at a time, and see which test notices.
 
-    python3 dev.py mutants --core                       all of gates, policy, loop, decide: minutes
+    python3 dev.py mutants --core                       all of core: an hour and more
     python3 dev.py mutants --core core/gates            these files or folders below src/swarm
     python3 dev.py mutants --core --sample 100          so many, drawn by --seed (0), in seconds
     python3 dev.py mutants --core --known last.tsv      all but what that --report says is noticed
@@ -41,7 +41,7 @@ from mutations import Mutation, made_from, mutations
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "swarm"
 EQUIVALENT = ROOT / "tests" / "mutants" / "equivalent.toml"
-DECIDING = ("core/decide.py", "core/gates", "core/loop", "core/policy")
+DECIDING = ("core",)
 TESTS = ("tests/exhaustive", "tests/core")
 SURVIVED, USAGE = 3, 2
 CPU_SECONDS = 5  #: and three times what a test needs without a fault; what runs longer hangs

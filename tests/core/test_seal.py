@@ -142,6 +142,15 @@ def test_whoever_has_the_key_but_not_the_copy_is_found_by_the_copy():
 
 
 @pytest.mark.req("VAL-6")
+def test_a_seal_that_was_made_behind_another_one_does_not_follow():
+    """Well signed and of the right number, but of a history that this database never had."""
+    made = seals(3)
+    body = body_of(SWARM, replace(made[1], body="other"), NOON, "3", made[2].leaves)
+    grafted = replace(made[2], body=body, signature=signed(to_sign(body)))
+    assert judged([*made[:2], grafted]) == (3, [(3, FaultKind.EDITED)])
+
+
+@pytest.mark.req("VAL-6")
 @pytest.mark.parametrize(
     ("now", "found"),
     [
@@ -156,11 +165,30 @@ def test_a_chain_is_held_against_what_was_sealed(now, found):
     sealed = {3: leaf("m-1", 3), 7: leaf("m-1", 7)}
     fault = rewritten(sealed, {seq: digest(text) for seq, text in now.items()}, 2)
     assert (fault and (fault.seq, fault.kind)) == found
+    words = {FaultKind.CUT: "is gone", FaultKind.REWRITTEN: "is not what was sealed"}
+    assert fault is None or words[fault.kind] in fault.detail
 
 
 LEAVES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4)), max_size=9).map(
     lambda found: [leaf(*one) for one in found]
 )
+
+
+def rfc_6962(leaves):
+    """Section 2.1 as it stands there: split at the largest power of two below the number."""
+    if len(leaves) == 1:
+        chain, seq, newest = leaves[0]
+        text = f'["{chain}",{seq},"{newest.hex()}"]'
+        return hashlib.sha256(b"\x00" + text.encode()).digest()
+    half = 1 << ((len(leaves) - 1).bit_length() - 1)
+    return hashlib.sha256(b"\x01" + rfc_6962(leaves[:half]) + rfc_6962(leaves[half:])).digest()
+
+
+@pytest.mark.req("VAL-6")
+@pytest.mark.parametrize("count", range(1, 18))
+def test_the_root_is_that_of_rfc_6962_for_every_shape_of_tree(count):
+    leaves = [leaf("m-1", seq) for seq in range(count)]
+    assert root(leaves) == rfc_6962(leaves)
 
 
 @given(LEAVES, LEAVES)

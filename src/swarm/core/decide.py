@@ -50,7 +50,7 @@ def decide(snapshot: Snapshot) -> Plan:
         word = judge(mission, holds.view(known))
         standing = _standing(mission, word, snapshot.now, epoch)
         settle = next((record for record in word.records if isinstance(record, Settle)), None)
-        holds.update(mission, standing, ended=settle is not None)
+        holds.update(mission, standing if settle is None else None)
         orders.extend(word.orders)
         records.extend(record for record in word.records if record is not settle)
         if settle is not None:

@@ -42,7 +42,7 @@ class Holds:
         self._judged: set[MissionId] = set()
         self._assumed: dict[MissionId, frozenset[str]] = {}
         self._heirs: dict[MissionId, str] = {}
-        self._blocked: dict[str, list[MissionId]] = {}
+        self._blocked: dict[str | None, list[MissionId]] = {}
         self._read()
         for resource in self._waiting:
             if resource not in self.held:
@@ -107,14 +107,12 @@ class Holds:
             if self.held.get(resource) in {None, mission.id}:
                 yield mission
 
-    def update(self, mission: Mission, standing: Standing, *, ended: bool) -> None:
-        """Take over what a judged mission holds now; an ended one holds nothing."""
+    def update(self, mission: Mission, standing: Standing | None) -> None:
+        """Take over where a judged mission stands now; None: it ended and holds nothing."""
         self._judged.add(mission.id)
         self._heirs.pop(mission.id, None)
         before = self._standings.pop(mission.id, None)
-        holds = frozenset[str]() if ended else standing.holds
-        if not ended:
-            self._standings[mission.id] = standing
+        holds = frozenset[str]() if standing is None else standing.holds
         for resource in holds:
             self._take(resource, mission.id)
         if before is not None:
@@ -122,7 +120,8 @@ class Holds:
         for lane in self._assumed.pop(mission.id, frozenset()) - holds:
             if self.held.get(lane) == mission.id:
                 self._pass_on(lane)
-        if not ended and standing.blocked_on is not None:
+        if standing is not None:
+            self._standings[mission.id] = standing
             self._blocked.setdefault(standing.blocked_on, []).append(mission.id)
 
     def expect(self, opened: OpenMission) -> None:
