@@ -9,7 +9,7 @@ import pytest
 from simulate import simulate
 from swarm.core.decide import decide
 from swarm.runtime import controller
-from swarm.runtime.target_keeper import TargetKeeper
+from swarm.runtime.target_keeper import LOOKS_BELIEVED, TargetKeeper
 from swarm.testing.simulation import scene
 from swarm.testing.simulation.cast import size
 from swarm.testing.simulation.simulation import Trial
@@ -77,8 +77,22 @@ async def test_a_drift_that_a_killed_controller_told_is_over_when_its_heir_sees_
     assert store.drifted == {}
 
 
+async def test_a_drift_that_another_controller_told_late_is_taken_back():
+    """Seed 2599: the other died after its late word, and the living had nothing new to say."""
+    target, store = _Watched(), _Told()
+    target.healthy, target.drift = True, ()
+    keeper = TargetKeeper({"orders": "acme/shop"}, target, target, store, store)
+    await keeper.look()
+    await store.saw_drift("s-1", {"orders": "runs what nobody asked for"})
+    for _ in range(LOOKS_BELIEVED):
+        await keeper.look()
+    assert store.drifted == {}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [23, 47, 60, 100, 107, 108, 125, 137, 1062, 2011, 2435, 2646])
+@pytest.mark.parametrize(
+    "seed", [23, 47, 60, 100, 107, 108, 125, 137, 1062, 2011, 2435, 2599, 2646]
+)
 def test_a_seed_that_once_failed_fails_no_more(seed):
     result = simulate(Trial(seed=seed))
     assert not result.what(), tell(result)

@@ -1,4 +1,4 @@
-"""Keeps targets alive and watches them for drift; tells the store only what changed (FAIL-7)."""
+"""Keeps targets alive and watches them for drift; tells the store what changed (FAIL-7)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from swarm.ports.store import Intake
 from swarm.runtime.events import Event
 
 EVERY = timedelta(seconds=5)
+#: After so many looks the store is told anew, even of nothing: what it heard last may be the late
+#: word of another controller that is gone, and nobody else would take that back.
+LOOKS_BELIEVED = 12
 log = structlog.get_logger()
 
 
@@ -76,6 +79,7 @@ class TargetKeeper:
         # None: nobody knows what the store was told before; a killed controller may have left a
         # drift behind that is over by now.
         self._told: dict[str, str] | None = None
+        self._looks_left = LOOKS_BELIEVED
 
     async def prepare(self) -> None:
         """Have main serve before anything lands on it: what lands later must prove itself."""
@@ -93,7 +97,8 @@ class TargetKeeper:
         for target, repo in self._targets.items():
             if drift := await self._drift(target, repo):
                 seen[target] = drift
-        if seen == self._told:
+        self._looks_left -= 1
+        if seen == self._told and self._looks_left > 0:
             return
         try:
             for swarm in await self._swarms.ids():
@@ -105,7 +110,7 @@ class TargetKeeper:
             log.warning(Event.TARGET_DRIFTED, target=target, detail=seen[target])
         for target in known.keys() - seen.keys():
             log.info(Event.TARGET_SETTLED, target=target)
-        self._told = seen
+        self._told, self._looks_left = seen, LOOKS_BELIEVED
 
     async def _drift(self, target: str, repo: str) -> str:
         """What a target runs that nobody asked for, after healing; "" when nothing."""
