@@ -228,6 +228,37 @@ def test_a_repository_without_a_commit_is_told_to_make_one(tmp_path):
     assert not (tmp_path / "swarm.toml").exists()
 
 
+def test_a_bare_repository_is_told_to_be_cloned(tmp_path):
+    git(tmp_path, "init", "-q", "--bare")
+    made = swarmctl(tmp_path, "init")
+    assert made.returncode == 5
+    assert "is a bare repository" in made.stderr
+    assert "git clone" in made.stderr
+
+
+def test_a_repository_of_another_account_is_told_to_be_trusted(repository):
+    """As in a container whose files somebody mounted; git calls it dubious, and so may they."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    for path in (repository, repository / ".git"):
+        os.chown(path, 1, 1)
+    made = swarmctl(repository, "init")
+    assert made.returncode == 5
+    assert "belongs to another account" in made.stderr
+    assert "safe.directory" in made.stderr
+
+
+@pytest.mark.parametrize("name", ["n", "on", "12", "1e3", "null", "ü", "-", "a b: c #d"])
+def test_a_folder_of_any_name_gives_a_manifest_that_is_taken(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    git(folder, "init", "-q")
+    commit(folder)
+    assert swarmctl(folder, "init").returncode == 0
+    taken = swarmctl(folder, "validate", "-f", "swarm.yaml")
+    assert taken.returncode == 0, taken.stderr
+
+
 def test_outside_a_repository_init_names_the_way_in(tmp_path):
     made = swarmctl(tmp_path, "init")
     assert made.returncode == 5

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from swarm.cli.desk import home_of
+from swarm.cli.errors import Usage
 from swarm.cli.options import Home
 from swarm.cli.output import emit, say
 from swarm.runtime.background import start
 from swarm.runtime.errors import SettingsMissing
+from swarm.runtime.seat import FIRST
 
 if TYPE_CHECKING:
     from swarm.runtime.home import Home as Place
+
+
+def _seat(kind: object, name: str) -> None:
+    """A seat is a file of that name, and a name in the log."""
+    del kind
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", name):
+        raise ValueError("a seat is named with 1 to 40 of a-z, 0-9 and -")
 
 
 def up(
@@ -21,13 +31,21 @@ def up(
     foreground: Annotated[
         bool, Parameter(help="Stay here and work; Ctrl-C ends it cleanly.")
     ] = False,
+    seat: Annotated[
+        str,
+        Parameter(
+            validator=_seat,
+            help="With --foreground: work beside the controller that `up` started, from this same"
+            " folder. Any name; each is taken once at a time.",
+        ),
+    ] = FIRST,
     home: Home = None,
 ) -> int:
     """Start the database and the controller, and apply swarm.yaml. Needs no root and no Docker.
 
     Returns once the controller works; it goes on in the background until `swarmctl down`. Ctrl-C
     before that starts nothing.
-    Your working copy and your remote are never touched.
+    Your working copy and your remote are never touched. Controllers of one folder share its work.
     Exit status: 0 it works, 1 it failed to start, 7 it runs already.
 
     Example: swarmctl up && swarmctl watch
@@ -35,12 +53,14 @@ def up(
     place = home_of(home)
     if not place.file.exists():
         raise SettingsMissing(f"there is no {place.file}")
+    if seat != FIRST and not foreground:
+        raise Usage("--seat works with --foreground alone")
     if foreground:
         from swarm.runtime.supervise import main  # noqa: PLC0415 - imports the whole runtime
 
         say(f"at work for {place.folder}; Ctrl-C ends it cleanly")
         say("next: `swarmctl watch` in another terminal shows it")
-        return main(str(place.folder))
+        return main(str(place.folder), seat)
     start(place)
     emit(f"controller of {place.folder} is working, pid {place.read_note().get('pid')}")
     _tell_what_stands_still(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -52,17 +53,21 @@ def look(start: Path) -> Found:
     """Look at the repository around a folder. Raises `NotARepository`."""
     folder = _top(start)
     branch = _git(folder, "symbolic-ref", "--short", "-q", "HEAD")
-    checks = tuple(_checks(folder))
+    checks, python = tuple(_checks(folder)), _is_python(folder)
     notes = list(_notes(folder, branch))
     if not checks:
         notes.append(
             "No test or lint command was found: without required checks every merge waits for you."
         )
+    if not python:
+        notes.append(
+            "No agent that works by itself was found: bind one in swarm.toml, [agents.NAME]."
+        )
     return Found(
         folder=folder,
         name=_name(folder),
         branch=branch,
-        python=_is_python(folder),
+        python=python,
         checks=checks,
         agents=tuple(name for name in KNOWN_AGENTS if shutil.which(name)),
         notes=tuple(notes),
@@ -72,10 +77,10 @@ def look(start: Path) -> Found:
 def _top(start: Path) -> Path:
     if shutil.which("git") is None:
         raise NotARepository("git is not installed", remedy="Install it: apt install git")
-    top = _git(start, "rev-parse", "--show-toplevel")
-    if not top:
-        raise NotARepository(f"{start} is not inside a git repository")
-    folder = Path(top)
+    asked = _ask(start, "rev-parse", "--show-toplevel")
+    if asked.returncode:
+        raise _no_work_tree(start, asked.stderr)
+    folder = Path(asked.stdout.rstrip("\n"))
     if not _git(folder, "rev-parse", "-q", "--verify", "HEAD"):
         raise NotARepository(
             f"{folder} has no commit yet", remedy="Commit something first: git commit"
@@ -83,12 +88,36 @@ def _top(start: Path) -> Path:
     return folder
 
 
+def _no_work_tree(start: Path, said: str) -> NotARepository:
+    """Why git names no top folder, in the words of what mends it."""
+    if "dubious ownership" in said:
+        return NotARepository(
+            f"{start} belongs to another account, so git does not read it",
+            remedy=f"If you trust it: git config --global --add safe.directory '{start}'",
+        )
+    if _git(start, "rev-parse", "--is-bare-repository") == "true":
+        return NotARepository(
+            f"{start} is a bare repository: it has no files to look at",
+            remedy=f"Run it in a working copy: git clone '{start}'",
+        )
+    return NotARepository(f"{start} is not inside a git repository")
+
+
 def _git(folder: Path, *arguments: str) -> str:
     """One line from git, or an empty one when it says no."""
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-    )
+    done = _ask(folder, *arguments)
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},  # its words are read
+    )
 
 
 def _name(folder: Path) -> str:

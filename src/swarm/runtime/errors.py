@@ -42,6 +42,17 @@ class NotARepository(Refused):
     exit_code = 5
 
 
+class MainElsewhere(Refused):
+    """Main of a repository is kept by another installation on the same database."""
+
+    code = "SWM611"
+    remedy = (
+        "A second controller shares the folder of the first: `swarmctl up --foreground --seat NAME`"
+        " there. To begin with a main of its own here, give the Swarm in swarm.yaml another name."
+    )
+    exit_code = 7
+
+
 class FileExists(Refused):
     """A file that would be written is there already."""
 

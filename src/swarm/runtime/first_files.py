@@ -37,7 +37,7 @@ def manifest(found: Found) -> str:
         "apiVersion: swarm.proompteng.ai/v1alpha1",
         "kind: Swarm",
         "metadata:",
-        f"  name: {found.swarm_name}",
+        f"  name: {_text(found.swarm_name)}",  # quoted: a folder may be called n, on or 12
         "spec:",
         "  owner:",
         "    id: me",

@@ -22,18 +22,21 @@ import structlog
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
+from swarm.adapters.postgres.store.missions import PostgresMissions
 from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.contract.errors import SwarmError
 from swarm.contract.swarm import SwarmObject
 from swarm.contract.validate import load_swarms
+from swarm.core.ids import SwarmId
 from swarm.runtime import telemetry
 from swarm.runtime.controller import Controller
 from swarm.runtime.database import opened
+from swarm.runtime.errors import MainElsewhere
 from swarm.runtime.events import Event
 from swarm.runtime.home import Home
 from swarm.runtime.seat import FIRST, Seat, taken
-from swarm.runtime.settings import load
-from swarm.runtime.wiring import order_path, wire
+from swarm.runtime.settings import Settings, load
+from swarm.runtime.wiring import order_path, private_clones, wire
 
 log = structlog.get_logger()
 
@@ -50,8 +53,9 @@ async def serve(home: Home, stop: asyncio.Event, seat: str = FIRST) -> None:
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     with taken(home.state / f"{seat}.lock", name) as held:
         async with opened(home) as database:
-            for swarm in swarms:
-                await SwarmDesk(database, "swarm.yaml").apply(swarm)
+            desk = SwarmDesk(database, "swarm.yaml")
+            applied = [(await desk.apply(swarm)).swarm for swarm in swarms]
+            await _require_main(database, settings, home, applied)
             await _inherit(database, held)
             parts = wire(settings, home, database, name)
             trading = order_path(settings, home, database, parts, name) if seat == FIRST else ()
@@ -72,6 +76,20 @@ async def serve(home: Home, stop: asyncio.Event, seat: str = FIRST) -> None:
                 await controller.run(stop)
             finally:
                 home.note.unlink(missing_ok=True)
+
+
+async def _require_main(
+    database: Database, settings: Settings, home: Home, swarms: list[SwarmId]
+) -> None:
+    """Raise MainElsewhere when a repository here lacks the newest commit that these swarms landed.
+
+    A second folder on the same database would make a clone of its own, and half of what is
+    delivered would be on a main that nobody looks at.
+    """
+    forge = private_clones(settings, home)
+    for repo, commit in (await PostgresMissions(database).newest_landed(swarms)).items():
+        if await forge.lacks(repo, commit):
+            raise MainElsewhere(f"{commit[:12]} was landed on main of {repo}, and is not here")
 
 
 async def _inherit(database: Database, seat: Seat) -> None:

@@ -101,6 +101,15 @@ class PrivateClone:
                 return theirs
         raise GitFailed(f"main of {self.name!r} kept moving while it was read")
 
+    async def knows(self, commit: str) -> bool:
+        """Whether a commit is here, or where it can be had from: in the user's repository."""
+        asked = ("cat-file", "-e", f"{commit}^{{commit}}")
+        here = await self.git.run(*asked, ok=(0, 1, 128))
+        if here.code == 0:
+            return True
+        there = await Git().run("-C", str(self._source), *asked, ok=(0, 1, 128))
+        return there.code == 0
+
     async def read(self, ref: str) -> str:
         """The full id a ref points at, or "" when there is no such ref."""
         said = await self.git.run(

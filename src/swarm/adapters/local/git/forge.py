@@ -50,6 +50,10 @@ class LocalForge:
         self._clones = {name: PrivateClone(name, it, data) for name, it in settings.items()}
         self._now = now
 
+    async def lacks(self, repo: str, commit: str) -> bool:
+        """Whether a repository that is bound here has no such commit."""
+        return repo in self._clones and not await self._clones[repo].knows(commit)
+
     def clone(self, repo: str) -> PrivateClone:
         """The private clone of a repository. Raises RepositoryUnknown."""
         if repo not in self._clones:

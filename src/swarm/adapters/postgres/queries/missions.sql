@@ -190,6 +190,12 @@ with noted as (
   returning budget, amount)
 update budget b set reserved = b.reserved - n.amount from noted n where b.id = n.budget
 
+-- name: landed
+select distinct on (body ->> 'repo') body ->> 'repo', body ->> 'commit'
+from evidence
+where kind = 'landed' and (body ->> 'landed')::boolean and swarm = any(%(swarms)s)
+order by body ->> 'repo', seq desc
+
 -- name: deny
 insert into denied (swarm, target, revision, mission, at)
 values (%(swarm)s, %(target)s, %(revision)s, %(mission)s, %(at)s)
