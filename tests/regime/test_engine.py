@@ -170,7 +170,7 @@ def test_after_hours_of_silence_one_fresh_tick_is_no_recovery():
 
 
 @pytest.mark.req("REG-4")
-@pytest.mark.parametrize("victim", [0, 4, 9], ids=["markov", "changepoint", "drift"])
+@pytest.mark.parametrize("victim", [0, 4, 9, 14], ids=["markov", "changepoint", "drift", "run"])
 def test_a_detector_that_is_killed_makes_us_defensive_within_the_tick(victim):
     state = settled()
     assert record(state, 0, PARAMS).posture == Posture.NORMAL
@@ -280,7 +280,7 @@ def test_quotes_that_do_not_fit_are_refused_and_nothing_changes(params, more, fi
 
 @pytest.mark.req("REG-2")
 def test_it_may_be_stopped_and_restored_after_any_tick():
-    values = returns(5, 90, 3)
+    values = returns(5, 150, 3)  # more than the run's ring holds
     values[20:30, 1] = np.nan
     whole, _ = fed(values, engine())
     parts = empty(3, PARAMS)
@@ -288,7 +288,7 @@ def test_it_may_be_stopped_and_restored_after_any_tick():
         fed(row[None], state=parts)
         parts = restore(parts.to_bytes(PARAMS), PARAMS)
     assert parts.to_bytes(PARAMS) == whole.to_bytes(PARAMS)
-    assert (parts.tick, parts.at) == (89, 90)
+    assert (parts.tick, parts.at) == (149, 150)
 
 
 @pytest.mark.req("REG-2")
@@ -520,5 +520,6 @@ def test_the_places_of_the_detectors_in_the_state_are_where_the_tests_kill_them(
     assert state.arrays[0].shape == (4, 2)
     assert state.arrays[4].shape == (2, 5, 32)
     assert state.arrays[9].shape == (2 * tick.WINDOWS, 2)
+    assert state.arrays[14] is state.rings
     assert state.rows.shape == (2, rule.ROW)
     assert hashlib.sha256(state.to_bytes(PARAMS)[:-32]).digest() == state.to_bytes(PARAMS)[-32:]

@@ -204,6 +204,7 @@ def _tell(found: dict[str, Any]) -> None:
         emit(f"  label beneath: {found['active'] or 'none yet'}")
     shares = ", ".join(f"{name} {p:.2f}" for name, p in found["posterior"].items())
     emit(f"  posterior: {shares}")
+    emit(f"  votes: {found['votes']['run']['sentence']}")
     for one in found["checks"]:
         sign = ">=" if one["reached"] else "<"
         effect = one["leadsTo"] if one["reached"] else f"no {one['leadsTo']}"

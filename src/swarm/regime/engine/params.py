@@ -9,16 +9,17 @@ import numpy as np
 
 from swarm.regime.changepoint.params import Params as ChangepointParams
 from swarm.regime.drift import Params as DriftParams
+from swarm.regime.elementary import dlog
 from swarm.regime.errors import BadParameters
 from swarm.regime.hysteresis.policy import Policy
 from swarm.regime.markov.params import MarkovParams
 from swarm.regime.microstructure import Params as QuoteParams
-from swarm.regime.nouns import HIDDEN, IntArray
+from swarm.regime.nouns import HIDDEN, FloatArray, IntArray
 from swarm.regime.saved import params_hash
 from swarm.regime.transform.lookup import Lookup, prepare
 from swarm.regime.transform.reference import Reference
 
-NAME, VERSION = "engine", 1
+NAME, VERSION = "engine", 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,11 @@ class EngineParams:
     def regime_of(self) -> IntArray:
         """The place in HIDDEN of each state's regime, shape (K,)."""
         return np.array([HIDDEN.index(label) for label in self.markov.labels], dtype=np.int64)
+
+    @cached_property
+    def log_resting(self) -> FloatArray:
+        """What a run is before any of it is seen: log of each state's long-run share, (K,)."""
+        return np.array([dlog(float(one)) for one in self.markov.resting])
 
     def lookup(self, streams: int) -> Lookup:
         """The references of that many streams, prepared; refuses a count that does not fit."""

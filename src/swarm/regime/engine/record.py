@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from swarm.regime.changepoint import recursion
+from swarm.regime.engine import run
 from swarm.regime.engine.params import EngineParams
 from swarm.regime.engine.state import EngineState
-from swarm.regime.engine.tick import MAP_START, SINCE_AT
+from swarm.regime.engine.tick import MAP_START, SINCE_AT, vote_of_run, vote_of_states
 from swarm.regime.ensemble import AMBIGUITY, CHANGE, DISAGREEMENT, DRIFT, REGIMES
 from swarm.regime.hysteresis import rule
 from swarm.regime.hysteresis.decision import POSTURES, regime_at
@@ -104,6 +106,44 @@ def record(state: EngineState, stream: int, params: EngineParams) -> RegimeRecor
         model_version=params.version,
         state_hash=state.hash_of(stream, params),
         reasons=RegimeReason(int(row[rule.REASONS])),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnVotes:
+    """What the two detectors that hear of returns hold of one stream; each of shape (4,).
+
+    states: the Markov filter's shares. run: what the present run is, or these shares where it did
+    not begin when it likely did. likely: with what probability it did. length: its observations.
+    """
+
+    states: FloatArray
+    run: FloatArray
+    likely: float
+    length: int
+
+    @property
+    def sentence(self) -> str:
+        """Each with what it holds for the most probable."""
+        now, whole = int(np.argmax(self.states)), int(np.argmax(self.run))
+        return (
+            f"the filter holds {HIDDEN[now]} {self.states[now]:.2f}, "
+            f"the run of {self.length} {HIDDEN[whole]} {self.run[whole]:.2f}"
+        )
+
+
+def return_votes(state: EngineState, stream: int, params: EngineParams) -> ReturnVotes:
+    """The votes on regimes as they were pooled at the last tick; that of quotes is not kept."""
+    count, told = state.arrays[5][stream], state.arrays[6][stream]
+    room = np.empty((run.SPARE, params.markov.states))
+    states, of_run = np.empty(REGIMES), np.empty(REGIMES)
+    run.share(state.rings[stream], count, told, params.log_resting, room)
+    vote_of_states(state.arrays[0][:, stream], params.regime_of, states)
+    vote_of_states(room[0], params.regime_of, of_run)
+    likely = float(told[recursion.MAP_MASS])
+    vote_of_run(likely, states, of_run)
+    return ReturnVotes(
+        states=states, run=of_run, likely=likely, length=int(told[recursion.MAP_AGE])
     )
 
 

@@ -12,6 +12,7 @@ from swarm.regime import changepoint, drift, microstructure, saved
 from swarm.regime.changepoint import recursion
 from swarm.regime.changepoint.params import prepare as prepare_changepoint
 from swarm.regime.drift.detector import prepare as prepare_drift
+from swarm.regime.engine import run
 from swarm.regime.engine.params import NAME, VERSION, EngineParams
 from swarm.regime.engine.tick import (
     AT,
@@ -40,6 +41,7 @@ BEFORE_TIME = -(2**63)
 _FIELDS = (
     *("posterior", "lags", "missing", "density", "numbers", "counts", "told"),
     *("buckets", "sizes", "totals", "marks", "opinions", "rows", "notes"),
+    "rings",
 )
 """In the order in which the kernel takes them."""
 _STREAMS_LAST, _OF_WINDOWS = {"posterior", "lags"}, {"buckets", "sizes", "totals", "marks"}
@@ -96,6 +98,11 @@ class EngineState:
         """What a record needs besides, shape (S, NOTES); see `tick`."""
         return self.arrays[13]
 
+    @cached_property
+    def rings(self) -> FloatArray:
+        """What the newest observations say of the states, (S, SLOTS, K); see `run`."""
+        return self.arrays[14]
+
     def copy(self) -> EngineState:
         """The same state in arrays of its own."""
         arrays = tuple(array.copy() for array in self.arrays)
@@ -150,6 +157,7 @@ def empty(streams: int, params: EngineParams) -> EngineState:
         runs.numbers, runs.counts, np.zeros((streams, recursion.TOLD)),
         windows.buckets, windows.rows, windows.totals, windows.marks,
         opinions, begin_rows(streams), notes,
+        np.zeros((streams, run.SLOTS, params.markov.states)),
     )  # fmt: skip
     quotes = microstructure.empty(streams, params.quotes) if params.quotes else None
     return EngineState(arrays, _standing(streams, params), _settings(params), quotes)
@@ -183,7 +191,7 @@ def _standing(streams: int, params: EngineParams) -> Standing:
     return (
         params.markov.transition, params.markov.table, params.regime_of,
         runs.settings, runs.tables, windows.settings, windows.bounds,
-        lookup.place, lookup.which, lookup.tables,
+        lookup.place, lookup.which, lookup.tables, params.log_resting,
     )  # fmt: skip
 
 

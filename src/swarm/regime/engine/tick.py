@@ -12,6 +12,7 @@ import numpy as np
 
 from swarm.regime.changepoint import recursion
 from swarm.regime.drift import window
+from swarm.regime.engine import run
 from swarm.regime.ensemble import (
     ALARM,
     CHANGE,
@@ -48,6 +49,8 @@ NO_EPISODE: Final = -1
 WINDOWS: Final = 2
 """Each stream has two, of ranks u and of |2u - 1|: streams 2s and 2s + 1 of the drift state."""
 
+OF_QUOTES: Final = 2.0
+"""The weight of their vote beside 1 for each of the two others, which hear of the same returns."""
 _STRESSED: Final = 3
 _STALE: Final = int(RegimeReason.DETECTOR_STALE)
 _BROKEN: Final = int(RegimeReason.DETECTOR_BROKEN)
@@ -59,33 +62,44 @@ Seen = tuple[FloatArray, FloatArray, IntArray]
 """Values, stress from quotes (NaN without), hard trips; each of shape (S,)."""
 Moving = tuple[
     FloatArray, FloatArray, IntArray, FloatArray, FloatArray, IntArray, FloatArray,
-    FloatArray, IntArray, FloatArray, IntArray, FloatArray, IntArray, IntArray,
+    FloatArray, IntArray, FloatArray, IntArray, FloatArray, IntArray, IntArray, FloatArray,
 ]  # fmt: skip
 """Markov posterior, lags, missing, log densities; changepoint numbers, counts, told; drift buckets,
-rows, totals, marks; opinions, rows, notes."""
+rows, totals, marks; opinions, rows, notes; rings of the run's vote."""
 Standing = tuple[
     FloatArray, FloatArray, IntArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray,
-    IntArray, FloatArray,
+    IntArray, FloatArray, FloatArray,
 ]  # fmt: skip
 """Markov transition and table, regime of each state; changepoint settings and tables; drift
-settings and bounds; reference place, which and tables."""
+settings and bounds; reference place, which and tables; logs of the resting shares."""
 
 
 Drifting = tuple[FloatArray, IntArray, FloatArray, IntArray, FloatArray, FloatArray]
 """Drift buckets, rows, totals, marks, settings, bounds."""
-Room = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
-"""To work in: that of the changepoint detector, votes and their weights, doubts and theirs."""
+Room = tuple[
+    FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray
+]  # fmt: skip
+"""To work in: that of the changepoint detector, votes and their weights, doubts and theirs, what
+the observations say of the states, and that of the run's vote."""
 
 
 @inner
-def vote_of_states(
-    posterior: FloatArray, regime_of: IntArray, stream: int, vote: FloatArray
-) -> None:
-    """One stream's posterior over states as one over regimes."""
+def vote_of_states(posterior: FloatArray, regime_of: IntArray, vote: FloatArray) -> None:
+    """One stream's posterior over states, shape (K,), as one over regimes."""
     for regime in range(REGIMES):
         vote[regime] = 0.0
     for state in range(regime_of.shape[0]):
-        vote[regime_of[state]] += posterior[state, stream]
+        vote[regime_of[state]] += posterior[state]
+
+
+@inner
+def vote_of_run(likely: float, other: FloatArray, vote: FloatArray) -> None:
+    """What the run is where it began when it likely did, which is so likely; else the other vote.
+
+    vote: what the run is if it did begin there, and then this vote.
+    """
+    for regime in range(REGIMES):
+        vote[regime] = likely * vote[regime] + (1.0 - likely) * other[regime]
 
 
 @inner
@@ -99,13 +113,14 @@ def vote_of_quotes(stress: float, other: FloatArray, vote: FloatArray) -> None:
 
 
 @inner
-def is_sound(vote: FloatArray, told: FloatArray, totals: FloatArray) -> bool:
+def is_sound(votes: FloatArray, told: FloatArray, totals: FloatArray) -> bool:
     """Whether what each detector says is a number that it may say; NaN fails every comparison.
 
-    totals: of the stream's windows of ranks, shape (2, 2).
+    votes: of the states, of quotes, of the run. totals: of the windows of ranks, shape (2, 2).
     """
     run_start = told[recursion.RUN_START]
-    sound = usable_vote(vote) and run_start >= 0.0 and run_start <= 1.0
+    sound = usable_vote(votes[0]) and usable_vote(votes[2])
+    sound = sound and run_start >= 0.0 and run_start <= 1.0
     sound = sound and abs(told[recursion.EVIDENCE]) < np.inf
     for which in range(WINDOWS):
         for place in range(totals.shape[1]):
@@ -176,12 +191,12 @@ def sweep(
     """Each stream after its Markov posterior moved; how many say something else than before."""
     x, stress, trips = seen
     posterior, _, missing, _, numbers, counts, told = moving[:7]
-    buckets, sizes, totals, marks, opinions, rows, notes = moving[7:]
+    buckets, sizes, totals, marks, opinions, rows, notes, rings = moving[7:]
     _, _, regime_of, cp_settings, cp_tables = standing[:5]
-    d_settings, d_bounds, place, which, tables = standing[5:]
+    d_settings, d_bounds, place, which, tables, log_resting = standing[5:]
     drifting = (buckets, sizes, totals, marks, d_settings, d_bounds)
-    spare, votes, weights, doubts, sure = room
-    vote, of_quotes, alarms = votes[0], votes[1], doubts[3:]
+    spare, votes, weights, doubts, sure, evidence, shares = room
+    vote, of_quotes, of_run, alarms = votes[0], votes[1], votes[2], doubts[3:]
     tick, changed = settings[TICK], 0
     for s in range(x.shape[0]):
         row, opinion, note = rows[s], opinions[s], notes[s]
@@ -191,14 +206,18 @@ def sweep(
             numbers[s], counts[s], z, since, cp_settings, cp_tables, spare, told[s]
         )
         episode = drift_of(u, WINDOWS * s, drifting, tick, note, alarms)
-        vote_of_states(posterior, regime_of, s, vote)
-        weights[1] = 1.0 if stress[s] >= 0.0 and stress[s] <= 1.0 else 0.0
+        vote_of_states(posterior[:, s], regime_of, vote)
+        run.remember(rings[s], evidence, s, counts[s])
+        run.share(rings[s], counts[s], told[s], log_resting, shares)
+        vote_of_states(shares[0], regime_of, of_run)
+        vote_of_run(told[s, recursion.MAP_MASS], vote, of_run)
+        weights[1] = OF_QUOTES if stress[s] >= 0.0 and stress[s] <= 1.0 else 0.0
         if weights[1] > 0.0:
             vote_of_quotes(stress[s], vote, of_quotes)
         doubts_of(row[rule.ACTIVE], vote, told[s, recursion.RUN_START], stress[s], doubts)
         opine(votes, weights, doubts, sure, alarms, opinion)
         opinion[CHANGE] = told[s, recursion.RUN_START]
-        sound = is_sound(vote, told[s], totals[WINDOWS * s : WINDOWS * s + WINDOWS])
+        sound = is_sound(votes, told[s], totals[WINDOWS * s : WINDOWS * s + WINDOWS])
         unheard = counts[s, recursion.MISSING]
         faults = faults_of(missing[s], unheard, trips[s], settings) | (0 if sound else _BROKEN)
         note[MAP_START] = counts[s, recursion.SEEN] - int(told[s, recursion.MAP_AGE])
@@ -219,12 +238,16 @@ def advance_all(
     """
     posterior, lags, missing, density, numbers = moving[:5]
     gap_most = settings[GAP_MOST]
+    evidence = np.empty(posterior.shape)
+    run.judge(seen[0], lags, standing[1], evidence)
     markov.advance(seen[0], posterior, lags, missing, standing[0], standing[1], gap_most, density)
     room = (
         np.empty((recursion.SPARE, numbers.shape[2])),
-        np.empty((2, REGIMES)),
-        np.ones(2),
+        np.empty((3, REGIMES)),
+        np.ones(3),
         np.empty(3 + WINDOWS),
         np.ones(3 + WINDOWS),
+        evidence,
+        np.empty((run.SPARE, posterior.shape[0])),
     )
     return sweep(seen, moving, standing, settings, policy, room)

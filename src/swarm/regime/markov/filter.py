@@ -54,9 +54,9 @@ def advance(
     spare = np.empty((SPARE, BLOCK))
     for first in range(0, streams, BLOCK):
         last = min(first + BLOCK, streams)
-        _look(x[first:last], lags, first, spare)
+        look(x[first:last], lags, first, spare)
         _predict(posterior, transition, first, last, rows)
-        _judge(lags, table, first, last, spare, rows[count:])
+        judge(lags, table, first, last, spare, rows[count:])
         _weigh(rows, spare, first, last, posterior, loglik[first:last])
         _count(spare[SEEN], first, missing[first:last], gap_most, table, posterior)
         _remember(x[first:last], lags, first)
@@ -69,7 +69,7 @@ def advance(
 
 
 @compiled
-def _look(x: FloatArray, lags: FloatArray, first: int, spare: FloatArray) -> None:
+def look(x: FloatArray, lags: FloatArray, first: int, spare: FloatArray) -> None:
     """What can be judged: 1.0 in `seen`; the value, or 0 where there is none."""
     held, seen = spare[HELD], spare[SEEN]
     for b in range(x.size):
@@ -100,7 +100,7 @@ def _predict(
 
 
 @compiled
-def _judge(
+def judge(
     lags: FloatArray,
     table: FloatArray,
     first: int,

@@ -23,7 +23,7 @@ from swarm.regime.controls.decision import Ruling
 from swarm.regime.controls.measures import Measures
 from swarm.regime.controls.order import Side, TradeOrder
 from swarm.regime.engine.params import EngineParams
-from swarm.regime.engine.record import RegimeRecord, record
+from swarm.regime.engine.record import RegimeRecord, record, return_votes
 from swarm.regime.engine.state import empty
 from swarm.regime.engine.step import Observation, advance
 from swarm.regime.limits.by_regime import Metrics
@@ -171,7 +171,8 @@ class Desk:
         for change in advance(self._engine, seen, self._params):
             if change.said is not change.before:
                 why = ", ".join(change.reasons.names)
-                self._say(bar, "regime", f"{change.before} -> {change.said}: {why}")
+                votes = return_votes(self._engine, 0, self._params).sentence
+                self._say(bar, "regime", f"{change.before} -> {change.said}: {why}; {votes}")
         return record(self._engine, 0, self._params)
 
     @property

@@ -23,7 +23,10 @@ class ReplayRefused(Refused):
     """A saved replay is none, was altered, or has seen everything that the file holds."""
 
     code = "SWM692"
-    remedy = "Resume with the model that it was saved under, or replay from the beginning."
+    remedy = (
+        "Resume with the model and the release that it was saved under, or replay from the"
+        " beginning; with --store, under a new name."
+    )
 
 
 class ExtraMissing(Refused):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from swarm.regime.changepoint import recursion
-from swarm.regime.engine.record import record
+from swarm.regime.engine.record import record, return_votes
 from swarm.regime.engine.tick import DRIFT_LEVEL, DRIFT_SCALE, MAP_START
 from swarm.regime.hysteresis import rule
 from swarm.regime.hysteresis.reasons import RegimeReason
-from swarm.regime.markov.params import regime_posterior
 from swarm.regime.nouns import HIDDEN
 from swarm.runtime.regime.model import Model
 from swarm.runtime.regime.replay import ReplayPoint
@@ -40,7 +39,7 @@ def explain(point: ReplayPoint, model: Model) -> dict[str, Any]:
     state, policy = point.state, model.params.policy
     row, note, said = state.rows[0], state.notes[0], record(state, 0, model.params)
     told = state.arrays[6][0]
-    vote = regime_posterior(model.params.markov, state.arrays[0][:, 0])
+    votes = return_votes(state, 0, model.params)
     checks = [
         _check("posterior of the likeliest", max(said.posterior), policy.enter, "a candidate"),
         _check("new run", said.changepoint_score, policy.change, "a change"),
@@ -50,7 +49,13 @@ def explain(point: ReplayPoint, model: Model) -> dict[str, Any]:
     return {
         **said.to_json(),
         "votes": {
-            "markov": dict(zip(HIDDEN, vote.tolist(), strict=True)),
+            "markov": dict(zip(HIDDEN, votes.states.tolist(), strict=True)),
+            "run": {
+                "regimes": dict(zip(HIDDEN, votes.run.tolist(), strict=True)),
+                "observations": votes.length,
+                "probability": votes.likely,
+                "sentence": votes.sentence,
+            },
             "changepoint": {
                 "runStartProbability": float(told[recursion.RUN_START]),
                 "likeliestRunBeganAtTick": int(note[MAP_START]),
