@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +26,7 @@ def ergodic(transition: NDArray[np.float64]) -> NDArray[np.float64]:
     flow = [[float(entry) for entry in row] for row in transition]
     count = len(flow)
     for last in range(count - 1, 0, -1):
-        leaving = sum(flow[last][:last])
+        leaving = _total(flow[last][:last])
         if not leaving > 0:
             raise _closed(last)
         for i in range(last):
@@ -32,11 +36,16 @@ def ergodic(transition: NDArray[np.float64]) -> NDArray[np.float64]:
                 flow[i][j] += share * flow[last][j]
     resting = [1.0]
     for state in range(1, count):
-        resting.append(sum(resting[i] * flow[i][state] for i in range(state)))
+        resting.append(_total(resting[i] * flow[i][state] for i in range(state)))
         if not resting[state] > 0:
             raise _closed(state)
-    total = sum(resting)
+    total = _total(resting)
     return np.array([one / total for one in resting])
+
+
+def _total(shares: Iterable[float]) -> float:
+    """One after the other: from Python 3.12 on `sum` compensates, and gives other bits."""
+    return reduce(add, shares, 0.0)
 
 
 def _closed(state: int) -> BadModel:
