@@ -11,10 +11,10 @@ from swarm.core import phase
 from swarm.core.decide import decide
 from swarm.core.decision import Plan
 from swarm.core.evidence import RunEnded, RunResult
-from swarm.core.ids import EvidenceId, FreezeId, MissionId, RunId
+from swarm.core.ids import EvidenceId, FreezeId, MissionId, OrderKey, RunId
 from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, Settled
 from swarm.core.phase import Figures
-from swarm.core.snapshot import AgentBinding, Budget, SourceState
+from swarm.core.snapshot import AgentBinding, Budget, OpenOrder, SourceState
 from swarm.testing.builders import NOON, REPO, change, installation, mission, need, snapshot, spec
 
 HOUR = timedelta(hours=1)
@@ -272,3 +272,124 @@ def test_an_agent_that_takes_everything_stalls_nothing():
         missions=(mission(1),), installation=installation(agents=(AgentBinding(name="tidy"),))
     )
     assert condition(ConditionType.STALLED, snap).status is ConditionStatus.FALSE
+
+
+# --- what is not there yet, or not there any more -------------------------------------------------
+
+QUIET = Plan(orders=(), records=(), standings=(), look_again=None, idle_reason="")
+
+
+@pytest.mark.req("API-6")
+@pytest.mark.parametrize(
+    ("word", "over", "idle", "figures"),
+    [
+        (Phase.PLANNING, {"queued_needs": 1}, "", READ),
+        (Phase.IDLE, {"queued_needs": 1}, "the budget is spent", READ),
+        (Phase.IDLE, {"queued_needs": 0}, "", READ),
+        (Phase.IDLE, {"spec": spec(discovery=FED)}, "", READ),
+        (Phase.IDLE, {}, "", Figures()),
+    ],
+)
+def test_a_quiet_swarm_plans_while_something_waits_that_nothing_holds_back(
+    word, over, idle, figures
+):
+    assert phase.phase(snapshot(**over), replace(QUIET, idle_reason=idle), figures) is word
+
+
+@pytest.mark.req("API-6")
+def test_what_this_tick_opens_is_planning_and_leaves_the_queue_once():
+    """The count of the queue may be older than the plan: it never falls below nothing."""
+    snap = snapshot(needs=(need(1), need(2)), queued_needs=1)
+    assert len(phase._opened(decide(snap))) == 2
+    assert (report(snap).phase, report(snap).queued_needs) == (Phase.PLANNING, 0)
+    unplanned = replace(snap, queued_needs=0)
+    assert (report(unplanned).phase, report(unplanned).queued_needs) == (Phase.PLANNING, 0)
+
+
+@pytest.mark.req("API-6")
+def test_a_mission_that_fails_in_this_very_tick_degrades_it():
+    failed = tuple(
+        RunEnded(
+            id=EvidenceId(f"e-{n}"), at=NOON, run=RunId(f"m-1-run-{n}"), attempt=n,
+            result=RunResult.FAILED,
+        )
+        for n in range(4)
+    )  # fmt: skip
+    found = condition(ConditionType.DEGRADED, snapshot(missions=(mission(1, facts=failed),)))
+    assert (found.reason, found.message) == (
+        "RetriesSpent", "m-1 failed after its allowed attempts",
+    )  # fmt: skip
+
+
+@pytest.mark.req("API-6", "FAIL-4")
+def test_a_dark_source_degrades_only_while_the_spec_names_it():
+    dark = SourceState(name="feed", dark_since=NOON, detail="502", answered=True)
+    gone = SourceState(name="gone", dark_since=NOON, detail="404", answered=True)
+    fine = SourceState(name="fine", answered=True)
+    two = spec(discovery={"sources": [{"name": "feed"}, {"name": "fine"}]})
+    snap = snapshot(spec=two, sources=(gone, fine, dark))
+    degraded = condition(ConditionType.DEGRADED, snap)
+    assert degraded.message == "feed is dark since 2026-03-02 12:00"
+    assert condition(ConditionType.DISCOVERY_HEALTHY, snap).message == "feed: 502"
+    assert condition(ConditionType.DEGRADED, replace(snap, sources=(gone, fine))).status == "False"
+
+
+def asked(kind, because=""):
+    key = OrderKey("m-1/run/0" if kind == "start-run" else "m-1/check/c0/lint")
+    return OpenOrder(key=key, kind=kind, issued_at=NOON, begun=True, waits_because=because)
+
+
+@pytest.mark.req("API-6", "LOOP-5")
+@pytest.mark.parametrize(
+    ("orders", "told"),
+    [
+        pytest.param([asked("start-run")], None, id="under-way"),
+        pytest.param([asked("run-check", "Busy")], None, id="a-check-that-waits"),
+        pytest.param([asked("start-run", "Quota")], "1 run cannot begin: Quota", id="one"),
+        pytest.param(
+            [asked("start-run", "Quota"), asked("start-run", "Quota")],
+            "2 runs cannot begin: Quota", id="two",
+        ),
+    ],
+)  # fmt: skip
+def test_runs_that_find_no_room_do_not_look_healthy(orders, told):
+    snap = snapshot(missions=(mission(1, orders=tuple(orders)),))
+    found = condition(ConditionType.DEGRADED, snap)
+    assert (found.status, found.message) == (("False", "") if told is None else ("True", told))
+
+
+@pytest.mark.req("API-6")
+def test_what_is_said_at_length_is_cut_to_what_the_object_may_hold():
+    """4,096 characters, as the schema says: a longer one would be refused, and nothing written."""
+    status = report(snapshot(freezes=(frozen(detail="x" * 5_000),)))
+    assert len(status.freeze.reason) == 4_096
+    (told,) = (c for c in status.conditions if c.type is ConditionType.FROZEN)
+    assert len(told.message) == 4_096
+    dark = SourceState(name="feed", dark_since=NOON, detail="x" * 5_000)
+    long = condition(
+        ConditionType.DISCOVERY_HEALTHY, snapshot(spec=spec(discovery=FED), sources=(dark,))
+    )
+    assert len(long.message) == 4_096
+
+
+@pytest.mark.req("API-6", "LOOP-4")
+def test_nothing_to_do_says_why():
+    idle = condition(ConditionType.PROGRESSING, snapshot())
+    assert (idle.status, idle.message) == ("False", decide(snapshot()).idle_reason)
+    assert idle.message
+    words = phase.report(snapshot(), QUIET, READ, None).conditions
+    (silent,) = (c for c in words if c.type is ConditionType.PROGRESSING)
+    assert silent.message == "no mission is open"
+
+
+@pytest.mark.req("API-6", "FAIL-5")
+def test_the_last_micro_unit_is_still_a_budget():
+    window = Budget(name="b", cap=6, reserved=2, spent=3, window_ends=NOON + HOUR)
+    assert condition(ConditionType.BUDGET_AVAILABLE, snapshot(budget=window)).status == "True"
+
+
+@pytest.mark.req("API-6")
+def test_a_step_that_does_something_again_moves_its_time_again():
+    first = report(snapshot(missions=(mission(1),)))
+    snap = snapshot(missions=(mission(2),), now=NOON + HOUR)
+    assert report(snap, before=first).last_implement_at == NOON + HOUR

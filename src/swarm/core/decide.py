@@ -103,7 +103,7 @@ def epoch_of(snapshot: Snapshot) -> str:
     )
     parts += sorted(f"{target}@{revision}" for target, revision in snapshot.denied)
     parts += sorted(f"{name}={seen}" for name, seen in snapshot.drifted)
-    parts += sorted(f"dark={name}" for name in snapshot.dark)
+    parts += sorted(f"dark={source.name}" for source in snapshot.dark)
     parts.append("no budget" if window is None else f"overdrawn={window.left < 0}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -168,9 +168,8 @@ def _degraded(snapshot: Snapshot, plan: Plan) -> tuple[str, str] | None:
             break
         if kind is OutcomeKind.FAILED and counts:
             return Reason.RETRIES_SPENT, f"{mission} failed after its allowed attempts"
-    for source in snapshot.sources:
-        if source.dark_since is not None and source.name in snapshot.dark:
-            return "SourceDark", f"{source.name} is dark since {source.dark_since:%Y-%m-%d %H:%M}"
+    for source in snapshot.dark:
+        return "SourceDark", f"{source.name} is dark since {source.dark_since:%Y-%m-%d %H:%M}"
     return _saturated(snapshot)
 
 
@@ -283,9 +282,7 @@ class _Conditions:
 
     def _discovery(self) -> Condition:
         kind = ConditionType.DISCOVERY_HEALTHY
-        named = set(self.snapshot.dark)
-        dark = [source for source in self.snapshot.sources if source.name in named]
-        if dark:
+        if dark := self.snapshot.dark:
             message = "; ".join(f"{source.name}: {source.detail}" for source in dark)
             return self._make(kind, _FALSE, "SourceDark", message)
         if not self.snapshot.sources:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from swarm.contract.swarm import SwarmSpec
 from swarm.contract.verdict import Verdict
@@ -194,8 +195,8 @@ class Snapshot:
     source_trust: tuple[tuple[str, float], ...] = ()
 
     @property
-    def dark(self) -> tuple[str, ...]:
+    def dark(self) -> tuple[SourceState, ...]:
         """Sources that the spec names and that do not answer; a removed one harms nobody."""
         named = {source.name for source in self.spec.discovery.sources}
-        dark = (source.name for source in self.sources if source.dark_since is not None)
-        return tuple(sorted(name for name in dark if name in named))
+        dark = (source for source in self.sources if source.dark_since is not None)
+        return tuple(sorted((one for one in dark if one.name in named), key=attrgetter("name")))

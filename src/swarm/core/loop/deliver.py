@@ -83,8 +83,8 @@ def _dark(level: Risk, view: View, answer: Approval | None) -> Saying | None:
     return Saying(
         room=ROOM,
         reason=Reason.DISCOVERY_DEGRADED,
-        detail=f"{dark[0]} is dark and this is R{level:d}",
-        next_action=f"lands when {dark[0]} answers again",
+        detail=f"{dark[0].name} is dark and this is R{level:d}",
+        next_action=f"lands when {dark[0].name} answers again",
     )
 
 

@@ -131,7 +131,7 @@ def refusal(
     if hold is not None:
         return Reason.FROZEN, f"{hold.mission_class}: {hold.reason}"
     if need.risk >= Risk.R2 and (dark := snapshot.dark):
-        return Reason.DISCOVERY_DEGRADED, f"{dark[0]} is dark and this is R{need.risk:d}"
+        return Reason.DISCOVERY_DEGRADED, f"{dark[0].name} is dark and this is R{need.risk:d}"
     if agent_for(need, snapshot) is None:
         return Reason.NO_AGENT, f"no agent takes class {need.mission_class!r}, rule {need.rule!r}"
     meets = occupied.meets(need.repo, need.paths)
