@@ -147,9 +147,9 @@ class Evidence:
             OrderRefused, verb, *parts, verb=verb, reason="NotHere", detail="no", **over
         )
 
-    def reverted(self):
+    def reverted(self, *, reverted=True):
         return self._add(
-            Reverted, "revert", HEAD, repo=REPO, undone=HEAD, commit="undo0001", reverted=True
+            Reverted, "revert", HEAD, repo=REPO, undone=HEAD, commit="undo0001", reverted=reverted
         )
 
     def spoken(self, word, at=None):
@@ -794,6 +794,123 @@ def test_what_was_rolled_back_is_denied_and_its_revert_is_no_step_forward():
     assert settled.deny == ((TARGET, HEAD),)
 
 
+@pytest.mark.req("LOOP-9")
+@pytest.mark.parametrize(
+    ("undo", "told"),
+    [
+        pytest.param(lambda e: e.reverted(), "", id="main-is-back"),
+        pytest.param(lambda e: e.reverted(reverted=False), "main could not be", id="conflict"),
+        pytest.param(lambda e: e.refused("revert", HEAD), "main could not be", id="refused"),
+    ],
+)
+def test_a_rollback_says_whether_main_is_back_and_lets_its_need_rest(undo, told):
+    """What main keeps is a person's to undo: it is not asked for again, and it is not hidden."""
+    (settled,) = records(undo(falling().aborted()).snapshot(), Settle)
+    assert settled.outcome.kind is OutcomeKind.ROLLED_BACK
+    assert (told in settled.outcome.detail) if told else ("main" not in settled.outcome.detail)
+    assert settled.retry_need_at == NOON + 6 * HOUR
+
+
+@pytest.mark.req("LOOP-9", "LOOP-11")
+@pytest.mark.parametrize(
+    ("evidence", "ordered", "next_step"),
+    [
+        pytest.param(lambda e: e, ("abort", TARGET, HEAD), Abort, id="abort-ordered"),
+        pytest.param(lambda e: e, ("revert", HEAD), Abort, id="revert-ordered"),
+        pytest.param(lambda e: e.refused("abort", TARGET, HEAD), (), Revert, id="abort-refused"),
+        pytest.param(lambda e: e.refused("revert", HEAD), (), Abort, id="revert-refused"),
+        pytest.param(lambda e: e.reverted(), (), Abort, id="reverted"),
+    ],
+)
+def test_a_rollback_that_was_begun_in_any_way_is_ended(evidence, ordered, next_step):
+    """Nobody's word stands behind it any more: a canary that ran out of time is no fact."""
+    key = order_key("m-1", *ordered) if ordered else None
+    issued = [OpenOrder(key=key, kind=ordered[0], issued_at=NOON, begun=True)] if ordered else []
+    me = evidence(rolling(at=NOON)).mission(orders=tuple(issued))
+    (order,) = decide(snapshot(spec=spec(delivery=DELIVERY), missions=(me,))).orders
+    assert isinstance(order, next_step)
+
+
+@pytest.mark.req("LOOP-4")
+def test_an_abort_says_what_the_target_goes_back_to():
+    named = Evidence().green().landed().synced(stable="main0001-and-more").exposed(0, 10)
+    text = standing(named.spoken("rollback").snapshot()).next_action
+    assert text == f"{TARGET} goes back to main0001, proven by asking it"
+    unnamed = Evidence().green().landed().synced(stable="").exposed(0, 10).spoken("rollback")
+    assert "goes back to what it ran before," in standing(unnamed.snapshot()).next_action
+
+
+@pytest.mark.req("LOOP-9")
+def test_only_the_start_at_this_very_target_is_waited_for():
+    other = OpenOrder(
+        key=OrderKey(f"m-1/sync/other/{HEAD}"), kind="sync", issued_at=NOON, begun=True
+    )
+    me = Evidence().green().landed().spoken("rollback").mission(orders=(other,))
+    assert orders(snapshot(spec=spec(delivery=DELIVERY), missions=(me,)), Revert)
+
+
+@pytest.mark.req("LOOP-9")
+@pytest.mark.parametrize(
+    ("word", "after", "stuck"),
+    [
+        pytest.param(None, SECOND, True, id="nobody-said-anything"),
+        pytest.param("retry", SECOND, False, id="asked-to-try-again"),
+        pytest.param("retry", 0 * SECOND, True, id="not-after-the-refusal"),
+        pytest.param("retry", -SECOND, True, id="asked-before-the-refusal"),
+        pytest.param("promote", SECOND, True, id="another-word"),
+    ],
+)
+def test_what_refused_to_be_taken_back_is_asked_again_only_at_a_persons_word(word, after, stuck):
+    """A canary that failed by itself; the word is about the refusal, so it comes after it."""
+    bad = Evidence().green().landed().synced(healthy=False).reverted()
+    bad.aborted(proven=False).refused("abort", TARGET, HEAD, "again-1", at=NOON - MINUTE)
+    if word is not None:
+        bad.spoken(word, NOON - MINUTE + after)
+    assert (orders(bad.snapshot(), Abort) == []) is stuck
+    assert (standing(bad.snapshot()).reason == "RollbackRefused") is stuck
+    assert records(bad.snapshot(), Settle) == []
+
+
+@pytest.mark.req("LOOP-9")
+@pytest.mark.parametrize(
+    ("word", "after", "ends"),
+    [
+        pytest.param("cancel", SECOND, True, id="cancelled-after-it"),
+        pytest.param("reject", SECOND, True, id="rejected-after-it"),
+        pytest.param("cancel", 0 * SECOND, False, id="cancelled-with-it"),
+        pytest.param("cancel", -SECOND, False, id="cancelled-before-it"),
+        pytest.param("promote", SECOND, False, id="another-word"),
+    ],
+)
+def test_only_a_word_after_the_refusal_gives_a_stuck_rollback_up(word, after, ends):
+    """The word that began the rollback does not give it up when the target refuses."""
+    bad = Evidence().green().landed().synced(healthy=False).reverted()
+    bad.refused("abort", TARGET, HEAD, at=NOON - MINUTE).spoken(word, NOON - MINUTE + after)
+    assert bool(records(bad.snapshot(), Settle)) is ends
+
+
+@pytest.mark.req("LOOP-9")
+def test_one_stuck_target_hides_neither_the_others_nor_that_it_is_stuck():
+    """Two targets: the first refused, the second was proven to be back after it refused once."""
+    both = (TARGET, "billing")
+    me = mission(1, contract=replace(mission(1).contract, checks=("lint",), targets=both))
+    bound = {
+        "spec": spec(delivery={**DELIVERY, "deploymentTargets": list(both)}),
+        "installation": installation(targets=tuple((name, REPO) for name in both)),
+    }
+    bad = Evidence(me).green().landed().synced(healthy=False).synced("billing")
+    bad.refused("abort", TARGET, HEAD)
+    (abort,) = orders(bad.snapshot(**bound), Abort)
+    assert abort.target == "billing"
+    bad.refused("abort", "billing", HEAD).aborted("again-1", target="billing").reverted()
+    snap = bad.snapshot(**bound)
+    assert standing(snap).next_action.startswith(f"mend {TARGET}, then")
+    (settled,) = records(bad.spoken("cancel").snapshot(**bound), Settle)
+    assert f"{TARGET} refused to be taken back" in settled.outcome.detail
+    assert "billing" not in settled.outcome.detail
+    assert settled.outcome.kind is OutcomeKind.FAILED
+
+
 @pytest.mark.req("OWN-3")
 def test_a_run_has_the_same_key_whenever_it_is_ordered():
     (now,) = orders(snapshot(missions=(mission(1),)), StartRun)
@@ -1071,6 +1188,7 @@ def test_a_broken_limit_takes_the_rollout_back_and_freezes_the_class_at_once():
     bad = rolling(at=NOON - 3 * MINUTE).looked(look(NOON - 2 * MINUTE), regime=broken)
     assert orders(bad.snapshot(**trading), Abort)
     assert orders(bad.snapshot(**trading), SetTraffic) == []
+    assert standing(bad.snapshot(**trading)).detail.startswith("LimitBreached: ")
     (given,) = (
         r for r in records(bad.snapshot(**trading), GiveVerdict) if r.verdict.answer is Answer.FAIL
     )

@@ -30,7 +30,7 @@ class Exposure:
 
     def __init__(self, mission: Mission, found: Findings, view: View, name: str) -> None:
         self.mission, self.found, self.view, self.name = mission, found, view, name
-        self.revision = found.landed.commit if found.landed else ""
+        self.revision = found.revision
         self.target: TargetFindings = found.target(name)
         self.orders = Orders(mission, view.snapshot)
         self.steps = view.snapshot.spec.delivery.rollout.steps
@@ -50,8 +50,6 @@ class Exposure:
             return waiting
         if synced is None:
             return self._sync()
-        if not synced.healthy:
-            return self._back(Reason.SYNC_FAILED, synced.detail)
         if _same(synced.stable, self.revision):
             return Content(records=self._nothing_to_expose())
         for number in range(self.last):
@@ -126,14 +124,15 @@ class Exposure:
         )
         kept = self._kept(progressive_rollout.NAME, number, verdict)
         if verdict.answer is Answer.FAIL:
-            return self._back(_why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(*kept)
+            return self._back(why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(*kept)
         until = exposed.at + limits.max_hold
-        look = self._look(number, limits.look_every, verdict, until)
+        again = verdict.look_again
+        look = self._look(number, limits.look_every, verdict.detail, again, until)
         if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
             pause_over = exposed.at + self.steps[number].pause
             if self.view.now >= pause_over:
                 return self._expose(number + 1).recording(*kept)
-            look = self._look(number, limits.look_every, verdict, pause_over)
+            look = self._look(number, limits.look_every, verdict.detail, again, pause_over)
         elif self.view.now >= until:
             look = self._undecided(number, verdict, look)
         return look.recording(*kept)
@@ -147,9 +146,10 @@ class Exposure:
         verdict = post_deploy_slo.judge(self.target, self.last, limits, exposed.at, self.word_lasts)
         kept = self._kept(post_deploy_slo.NAME, self.last, verdict)
         if verdict.answer is Answer.FAIL:
-            return self._back(_why(verdict, Reason.SLO_REGRESSED), verdict.detail).recording(*kept)
+            return self._back(why(verdict, Reason.SLO_REGRESSED), verdict.detail).recording(*kept)
         until = exposed.at + limits.max_hold
-        look = self._look(self.last, limits.look_every, verdict, until)
+        again = verdict.look_again
+        look = self._look(self.last, limits.look_every, verdict.detail, again, until)
         if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
             look = self._promote(verdict)
         elif self.view.now >= until:
@@ -216,13 +216,10 @@ class Exposure:
         if step < 0:
             return held
         every = self.view.snapshot.installation.canary.look_every
-        waiting = Verdict(answer=Answer.WAIT, reason=Reason.FROZEN)
-        look = self._look(step, every, waiting, held.look_again)
+        look = self._look(step, every, held.detail, held.look_again)
         return replace(look, reason=held.reason, detail=held.detail, next_action=held.next_action)
 
-    def _look(
-        self, step: int, every: timedelta, verdict: Verdict, until: datetime | None
-    ) -> Saying:
+    def _look(self, step: int, every: timedelta, detail: str, *until: datetime | None) -> Saying:
         """Take the next look when it is due; otherwise say when it will be.
 
         until: when something is decided even if no look comes back.
@@ -236,10 +233,10 @@ class Exposure:
         return Saying(
             room=ROOM,
             reason=Reason.SLO_PENDING if step == self.last else Reason.CANARY_PENDING,
-            detail=f"{self.steps[step].set_weight} % of {self.name}: {verdict.detail}",
+            detail=f"{self.steps[step].set_weight} % of {self.name}: {detail}",
             next_action=f"look {number + 1} at {self.steps[step].set_weight} %",
             orders=order,
-            look_again=soonest(self.view.now, verdict.look_again, due, until),
+            look_again=soonest(self.view.now, due, *until),
         )
 
     def _kept(self, gate: str, step: int, verdict: Verdict) -> tuple[GiveVerdict, ...]:
@@ -251,14 +248,13 @@ class Exposure:
         return saga.roll_back(ROOM, self.mission, self.found, self.view, (reason, detail))
 
 
-def _why(verdict: Verdict, otherwise: Reason) -> Reason:
+def why(verdict: Verdict, otherwise: Reason) -> Reason:
     """A broken limit is named as such; any other failure is that of the gate."""
-    broken = verdict.reason == Reason.LIMIT_BREACHED
-    return Reason.LIMIT_BREACHED if broken else otherwise
+    return Reason.LIMIT_BREACHED if verdict.reason == Reason.LIMIT_BREACHED else otherwise
 
 
 def _same(seen: str, wanted: str) -> bool:
     """Whether a process that calls itself `seen` runs `wanted`; commits may be abbreviated."""
     if min(len(seen), len(wanted)) < _SHORTEST_ID:
-        return seen == wanted and bool(seen)
+        return seen == wanted
     return seen.startswith(wanted) or wanted.startswith(seen)

@@ -68,7 +68,7 @@ class Findings:
     change:      the newest exact change, None before the first and after a failed restage.
     restaged:    what put the present change on top of a moved main; None where nothing did.
     conflict:    the restage that failed, until a run brings a change that stands on its `onto`.
-    tried_since: runs that ended after that conflict.
+    tried_since: whether a run ended after that conflict.
     moved_to:    where main had moved when landing the present change was refused.
     answered:    ids of all facts; an order whose fact is here is settled, whatever it said.
     """
@@ -77,7 +77,7 @@ class Findings:
     change: Change | None = None
     restaged: Restaged | None = None
     conflict: Restaged | None = None
-    tried_since: int = 0
+    tried_since: bool = False
     checks: dict[tuple[str, str], CheckEnded] = field(default_factory=dict)
     artifacts: dict[str, ArtifactJudged] = field(default_factory=dict)
     landed: Landed | None = None
@@ -101,6 +101,11 @@ class Findings:
     def is_open(self, key: str) -> OpenOrder | None:
         """The order of that key if it was issued and is not settled."""
         return self.open_orders.get(key)
+
+    @property
+    def revision(self) -> str:
+        """The commit that landed, which the targets are to run; empty before it did."""
+        return "" if self.landed is None else self.landed.commit
 
     @property
     def cost(self) -> int:
@@ -143,12 +148,12 @@ def _sort_change(found: Findings, fact: RunEnded | Restaged | Landed | Reverted 
     match fact:
         case RunEnded():
             found.runs.append(fact)
-            found.tried_since += 1
+            found.tried_since = True
             if fact.change is not None:
                 found.change, found.conflict, found.moved_to = fact.change, None, None
                 found.restaged = None
         case Restaged():
-            found.change, found.moved_to, found.tried_since = fact.change, None, 0
+            found.change, found.moved_to, found.tried_since = fact.change, None, False
             found.conflict = fact if fact.change is None else None
             found.restaged = fact if fact.change is not None else None
         case Landed():

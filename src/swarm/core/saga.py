@@ -83,24 +83,21 @@ def started(found: Findings) -> bool:
 
 
 def _next_step(mission: Mission, found: Findings, view: View) -> _Step | None:
-    if found.landed is None:
-        return None
     stuck = _refusals(mission, found, view)
     for name in mission.contract.targets:
         if name not in stuck and (step := _abort(name, mission, found, view)) is not None:
             return step
     refused = any(fact.verb == "revert" for fact in found.refused)
     if found.reverted is None and not refused:
-        commit = found.landed.commit
-        order = Orders(mission, view.snapshot).revert(commit)
-        return _Step(doing=f"main undoes {commit[:8]}", orders=(order,))
+        order = Orders(mission, view.snapshot).revert(found.revision)
+        return _Step(doing=f"main undoes {found.revision[:8]}", orders=(order,))
     return _ask_a_person(stuck, mission, found, view)
 
 
 def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | None:
     """What is left to do at one target; None once the old revision is proven to serve."""
     target = found.target(name)
-    last, syncing = target.aborted, _syncing(name, found)
+    last, syncing = target.aborted, _syncing(name, mission, found, view)
     if last is not None and last.proven:
         return None
     if target.synced is None:
@@ -116,28 +113,22 @@ def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | 
     return _Step(doing=f"{name} goes back to {back}, proven by asking it", orders=(order,))
 
 
-def _syncing(name: str, found: Findings) -> OpenOrder | None:
+def _syncing(name: str, mission: Mission, found: Findings, view: View) -> OpenOrder | None:
     """The order that starts the new revision at a target, once it was begun."""
-    for order in found.open_orders.values():
-        if order.kind == "sync" and order.begun and f"/sync/{name}/" in order.key:
-            return order
-    return None
+    order = found.is_open(Orders(mission, view.snapshot).sync(name, found.revision).key)
+    return order if order is not None and order.begun else None
 
 
 def _tries(name: str, mission: Mission, found: Findings, view: View) -> tuple[Abort, ...]:
     """The aborts of one target so far, and the one that comes next, each under its own key."""
-    synced, landed = found.target(name).synced, found.landed
-    if landed is None:
-        return ()
+    synced = found.target(name).synced
     stable = synced.stable if synced is not None else ""
-    return Orders(mission, view.snapshot).aborts(name, landed.commit, stable, found)
+    return Orders(mission, view.snapshot).aborts(name, found.revision, stable, found)
 
 
 def _refusals(mission: Mission, found: Findings, view: View) -> dict[str, OrderRefused]:
     """Targets that refused to be taken back, and that nobody asked to try again since."""
     by_id = {fact.id: fact for fact in found.refused if fact.verb == "abort"}
-    if not by_id:
-        return {}
     person, stuck = found.person, {}
     for name in mission.contract.targets:
         aborted = found.target(name).aborted
@@ -171,5 +162,4 @@ def _ask_a_person(
 
 
 def _denied(mission: Mission, found: Findings) -> tuple[tuple[str, str], ...]:
-    commit = found.landed.commit if found.landed else ""
-    return tuple((name, commit) for name in mission.contract.targets)
+    return tuple((name, found.revision) for name in mission.contract.targets)

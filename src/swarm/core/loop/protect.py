@@ -7,7 +7,7 @@ from datetime import datetime
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core import saga
 from swarm.core.decision import GiveVerdict, Record
-from swarm.core.exposure import Exposure
+from swarm.core.exposure import Exposure, why
 from swarm.core.findings import Findings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
 from swarm.core.reasons import Reason
@@ -23,9 +23,8 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak from the landed commit until every target serves it, proven and observed."""
     if found.landed is None:
         return Content()
-    why = _against(mission, found, view)
-    if why is not None:
-        return saga.roll_back(ROOM, mission, found, view, why)
+    if (against := _against(mission, found, view)) is not None:
+        return saga.roll_back(ROOM, mission, found, view, against)
     if not mission.contract.targets:
         return Content(records=_not_configured(mission, found.landed.commit, view.now))
     if (busy := _busy(mission, found, view)) is not None:
@@ -66,17 +65,16 @@ def _broken(mission: Mission, found: Findings) -> tuple[Reason, str] | None:
         for known, subject, verdict in mission.verdicts:
             if known == gate and verdict.answer is Answer.FAIL:
                 where, _, rest = subject.partition("@")
-                broken = verdict.reason == Reason.LIMIT_BREACHED
-                why = Reason.LIMIT_BREACHED if broken else reason
-                return why, f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
+                return why(
+                    verdict, reason
+                ), f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
     return None
 
 
 def _denied(mission: Mission, found: Findings, view: View) -> tuple[Reason, str] | None:
-    commit = found.landed.commit if found.landed else ""
     for name in mission.contract.targets:
-        if (name, commit) in view.snapshot.denied:
-            return Reason.DIGEST_DENIED, f"{commit[:8]} was rolled back at {name} before"
+        if (name, found.revision) in view.snapshot.denied:
+            return Reason.DIGEST_DENIED, f"{found.revision[:8]} was rolled back at {name} before"
     return None
 
 

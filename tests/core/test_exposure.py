@@ -1,0 +1,224 @@
+"""The rollout at one target at its edges: how long, how far, when frozen, and what is the same."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core.decide import decide
+from swarm.core.decision import GiveVerdict, Settle
+from swarm.core.evidence import LookTaken, Promoted, Synced, TrafficSet
+from swarm.core.ids import EvidenceId
+from swarm.core.nouns import Risk
+from swarm.core.rollout.counts import ArmCounts, Look
+from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
+from swarm.testing.builders import NOON, TARGET, installation, spec
+from swarm.testing.paper import said
+from swarm.testing.states import HEAD, State, build
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+def rollout(word, **over):
+    """The snapshot of a mission that stands at this word of the rollout; `over` changes it."""
+    fields = {name: over.pop(name) for name in ("mode", "risk", "frozen") if name in over}
+    return replace(build(State(rollout=word, artifact="verified", **fields)), **over)
+
+
+def with_facts(snap, *facts, leaving_out=()):
+    (me,) = snap.missions
+    kept = tuple(fact for fact in me.facts if not isinstance(fact, leaving_out))
+    return replace(snap, missions=(replace(me, facts=(*kept, *facts), version=99),))
+
+
+def moves(snap):
+    """Kind and step of each order but what is said to people."""
+    told = [order for order in decide(snap).orders if order.kind != "notify"]
+    return [(order.kind, getattr(order, "step", None)) for order in told]
+
+
+def standing(snap):
+    ((_, stands),) = decide(snap).standings
+    return stands
+
+
+def verdicts(snap):
+    return [r.verdict for r in decide(snap).records if isinstance(r, GiveVerdict)]
+
+
+# --- under a freeze -------------------------------------------------------------------------------
+
+
+@pytest.mark.req("FRZ-2")
+@pytest.mark.parametrize(
+    ("word", "watched"),
+    [
+        pytest.param("landed", [], id="nothing-is-started"),
+        pytest.param("synced", [], id="nothing-is-exposed-so-nothing-is-watched"),
+        pytest.param("passed", [("take-look", 0)], id="the-first-step-lasts"),
+        pytest.param("last", [("take-look", 1)], id="the-second-step-lasts"),
+        pytest.param("slo-held", [("take-look", 2)], id="full-exposure-lasts"),
+    ],
+)
+def test_under_a_freeze_a_rollout_goes_no_further_and_what_is_exposed_is_watched(word, watched):
+    held = rollout(word, frozen="class")
+    assert moves(held) == watched
+    stands = standing(held)
+    assert (stands.reason, stands.look_again) == ("Frozen", NOON + 60 * MINUTE)
+    assert stands.next_action == "held until 2026-03-02 13:00:00 UTC, then requalification"
+    assert moves(rollout(word)) != watched
+
+
+# --- the longest hold -----------------------------------------------------------------------------
+
+PROMOTES = installation(undecided_promotes=True)
+
+
+@pytest.mark.req("GATE-5", "MODE-3")
+@pytest.mark.parametrize(
+    ("risk", "promotes", "after", "move"),
+    [
+        pytest.param(Risk.R1, True, -SECOND, ("take-look", 0), id="a-second-before-its-end"),
+        pytest.param(Risk.R1, True, 0 * SECOND, ("set-traffic", 1), id="the-operator-chose-on"),
+        pytest.param(Risk.R2, True, 0 * SECOND, ("abort", None), id="never-what-is-risky"),
+        pytest.param(Risk.R1, False, -SECOND, ("take-look", 0), id="there-is-time-left"),
+        pytest.param(Risk.R1, False, 0 * SECOND, ("abort", None), id="back-unless-chosen"),
+    ],
+)
+def test_a_canary_without_a_verdict_goes_back_at_its_longest_hold(risk, promotes, after, move):
+    """Half an hour after it was exposed; an operator may choose that R0 and R1 go on instead."""
+    bound = PROMOTES if promotes else installation()
+    now = NOON - 60 * MINUTE + CanaryThresholds().max_hold + after
+    assert moves(rollout("undecided", risk=risk, installation=bound, now=now)) == [move]
+
+
+@pytest.mark.req("GATE-6", "MODE-3")
+@pytest.mark.parametrize(
+    ("risk", "promotes", "after", "move"),
+    [
+        pytest.param(Risk.R1, True, -SECOND, ("take-look", 2), id="a-second-before-its-end"),
+        pytest.param(Risk.R1, True, 0 * SECOND, ("promote", None), id="the-operator-chose-on"),
+        pytest.param(Risk.R2, True, 0 * SECOND, ("abort", None), id="never-what-is-risky"),
+        pytest.param(Risk.R1, False, -SECOND, ("take-look", 2), id="there-is-time-left"),
+        pytest.param(Risk.R1, False, 0 * SECOND, ("abort", None), id="back-unless-chosen"),
+    ],
+)
+def test_full_exposure_without_a_verdict_goes_back_at_its_longest_hold(risk, promotes, after, move):
+    bound = PROMOTES if promotes else installation()
+    now = NOON - 20 * MINUTE + SloThresholds().max_hold + after
+    assert moves(rollout("slo-watching", risk=risk, installation=bound, now=now)) == [move]
+
+
+@pytest.mark.req("MODE-2")
+@pytest.mark.parametrize(
+    ("word", "after", "move"),
+    [
+        pytest.param("promote", 0 * SECOND, ("set-traffic", 1), id="said-when-it-was-exposed"),
+        pytest.param("promote", -SECOND, ("take-look", 0), id="said-of-what-was-before"),
+        pytest.param("retry", SECOND, ("take-look", 0), id="another-word"),
+    ],
+)
+def test_only_a_persons_promote_for_this_very_step_takes_it_on(word, after, move):
+    snap = rollout("undecided", mode="assisted")
+    spoken = said(snap.missions[0].id, word, NOON - 60 * MINUTE + after)
+    assert moves(with_facts(snap, spoken)) == [move]
+
+
+# --- how far --------------------------------------------------------------------------------------
+
+
+def split(percent, at=NOON):
+    return TrafficSet(id=EvidenceId("e-split"), at=at, target=TARGET, step=0, percent=percent)
+
+
+@pytest.mark.req("LOOP-9")
+def test_a_split_that_is_not_the_wanted_one_is_asked_for_again_after_a_moment():
+    snap = with_facts(rollout("synced"), split(5))
+    assert moves(snap) == []
+    assert standing(snap).look_again == NOON + 15 * SECOND
+    assert moves(replace(snap, now=NOON + 15 * SECOND - SECOND)) == []
+    assert moves(replace(snap, now=NOON + 15 * SECOND)) == [("set-traffic", 0)]
+
+
+@pytest.mark.req("GATE-6")
+def test_a_rollout_of_one_step_is_full_exposure_at_once():
+    steps = {"steps": [{"setWeight": 100, "pause": "0s"}]}
+    delivery = {
+        "repoAllowlist": ["acme/shop"], "requiredChecks": ["lint"], "deploymentTargets": [TARGET],
+        "rollout": steps,
+    }  # fmt: skip
+    snap = rollout("synced", spec=spec(delivery=delivery))
+    (order,) = decide(snap).orders
+    assert (order.kind, order.step, order.percent) == ("set-traffic", 0, 100)
+    full = with_facts(snap, split(100))
+    (order,) = decide(full).orders
+    assert (order.kind, order.step, order.number) == ("take-look", 0, 0)
+    assert standing(full).reason == "SloPending"
+
+
+@pytest.mark.req("FAIL-7")
+def test_a_target_that_is_being_rolled_out_to_has_not_drifted():
+    """It runs two versions now, and that is our own doing."""
+    assert moves(rollout("watching", drifted=((TARGET, "runs x"),))) == [("take-look", 0)]
+
+
+@pytest.mark.req("GATE-5")
+def test_a_look_is_followed_by_the_next_one_half_a_minute_later():
+    """And a verdict that was kept and is no failure takes nothing back."""
+    nothing = ArmCounts(total=0.0, bad=0.0, latency=None)
+    seen = Look(observed_at=NOON - 10 * SECOND, traffic_percent=10, canary=nothing, stable=nothing)
+    taken = LookTaken(
+        id=EvidenceId("e-l"), at=seen.observed_at, target=TARGET, step=0, number=0, look=seen
+    )
+    snap = with_facts(rollout("watching"), taken)
+    waiting = Verdict(answer=Answer.WAIT, reason="NoLookYet")
+    kept = (("progressive_rollout", f"{TARGET}@{HEAD}#10", waiting),)
+    snap = replace(snap, missions=(replace(snap.missions[0], verdicts=kept),))
+    assert moves(snap) == moves(replace(snap, now=NOON + 19 * SECOND)) == []
+    assert standing(snap).look_again == NOON + 20 * SECOND
+    (order,) = decide(replace(snap, now=NOON + 20 * SECOND)).orders
+    assert (order.kind, order.number) == ("take-look", 1)
+
+
+@pytest.mark.req("LOOP-4", "FAIL-2")
+@pytest.mark.parametrize(
+    ("word", "reason"), [("failing", "CanaryFailed"), ("slo-failing", "SloRegressed")]
+)
+def test_a_rollback_names_the_gate_that_failed_from_its_first_moment(word, reason):
+    assert standing(rollout(word)).detail.startswith(f"{reason}: errors")
+
+
+# --- what is the same -----------------------------------------------------------------------------
+
+
+@pytest.mark.req("LOOP-8", "FAIL-7")
+@pytest.mark.parametrize(
+    ("seen", "same"),
+    [
+        pytest.param(HEAD, True, id="the-commit"),
+        pytest.param(HEAD[:7], True, id="seven-digits-of-it"),
+        pytest.param(HEAD[:6], False, id="six-digits-could-be-anything"),
+        pytest.param("", False, id="it-does-not-say"),
+        pytest.param(f"{HEAD}ffff", True, id="more-digits-than-we-know"),
+        pytest.param("other0001", False, id="another-commit"),
+    ],
+)
+def test_a_promoted_target_is_delivered_when_it_says_that_it_runs_the_commit(seen, same):
+    """Commits may be abbreviated, but not so far that another one could be meant."""
+    promoted = Promoted(id=EvidenceId("e-p"), at=NOON, target=TARGET, revision=seen)
+    snap = with_facts(rollout("slo-held"), promoted)
+    assert any(isinstance(record, Settle) for record in decide(snap).records) is same
+    assert moves(snap) == ([] if same else [("abort", None)])
+
+
+@pytest.mark.req("GATE-5", "GATE-6")
+@pytest.mark.parametrize(("stable", "kinds"), [(HEAD, []), ("main0001", ["set-traffic"])])
+def test_what_runs_the_revision_already_passes_as_not_configured(stable, kinds):
+    synced = Synced(
+        id=EvidenceId("e-s"), at=NOON, target=TARGET, revision=HEAD, healthy=True, stable=stable
+    )
+    snap = with_facts(rollout("landed"), synced)
+    assert [kind for kind, _ in moves(snap)] == kinds
+    told = [(v.answer.name, v.configured) for v in verdicts(snap) if v.reason == "NotConfigured"]
+    assert told == ([("PASS", False)] * 2 if stable == HEAD else [])
