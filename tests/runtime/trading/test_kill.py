@@ -11,12 +11,14 @@ from swarm.contract.errors import Unavailable
 from swarm.ports.venue import Unreachable
 from swarm.regime.controls.decision import Ruling
 from swarm.regime.controls.errors import TokenRefused
-from swarm.regime.controls.events import Killed
+from swarm.regime.controls.events import Closed, Killed, Unanswered
 from swarm.regime.controls.order import Side
 from swarm.regime.limits.instrument import SECOND
+from swarm.regime.nouns import Regime
 from swarm.runtime.trading.errors import KillFileUnreadable, KillFileUnwritable, NothingToUndo
+from swarm.runtime.trading.kill import insist, working
 from swarm.runtime.trading.kill_file import KillFile
-from swarm.testing.trading import trade_order
+from swarm.testing.trading import NOON, trade_order
 
 pytestmark = pytest.mark.req("REG-10")
 
@@ -137,6 +139,43 @@ async def test_a_venue_that_does_not_answer_is_named_and_trading_is_stopped_all_
     desk.now += 2 * SECOND
     assert (await path.confirm("*")).working == ("o-1",)
     assert (await path.confirm("*")).working == ()
+
+
+async def test_a_venue_that_stays_dark_is_asked_all_the_time_and_recorded_once_a_minute(desk):
+    """Ten minutes at four times a second: the first silence, and one word of it each minute."""
+    asked = []
+
+    class Listening(PaperVenue):
+        async def cancel(self, orders):
+            asked.append(orders)
+            return await super().cancel(orders)
+
+    venue = Listening("paper", desk.exchange, desk.clock)
+    path = await desk.opened(venues={"paper": venue})
+    await path.submit(trade_order())
+    desk.exchange.rules = PaperRules(outages=((0, desk.now + 600 * SECOND),))
+    await path.kill(scope="strategy:drift", by="tom", reason="r")
+    (event,) = path.state.ledger.kills.values()
+    for _ in range(2_399):
+        desk.now += SECOND // 4
+        await insist(path.state, event)
+        await path.state.catch_up()
+    assert len(asked) == 2_400
+    kept = [one for one in await desk.chain().read() if isinstance(one, Unanswered)]
+    assert [(one.at_ns - NOON) // SECOND for one in kept] == [60 * n for n in range(10)]
+    # The first answer is taken at once: nothing works any more, and that is on record.
+    desk.now += SECOND
+    await insist(path.state, event)
+    await path.follow()
+    assert working(path.state, event.scope) == ()
+    assert any(isinstance(one, Closed) for one in await desk.chain().read())
+    # Only what is written counts, so a restart finds the same share.
+    again = await desk.opened(venues={"paper": venue})
+    shares = [
+        one.state.measures.metrics(one.state.ledger, desk.limits, Regime.TREND, desk.now)
+        for one in (path, again)
+    ]
+    assert shares[0].errors_ppm == shares[1].errors_ppm == 10 * 1_000_000 // 20
 
 
 async def test_one_deaf_venue_does_not_delay_the_others(desk):

@@ -25,7 +25,7 @@ from swarm.regime.nouns import Regime
 from swarm.runtime.events import Event
 from swarm.runtime.trading import loading, telling, venues
 from swarm.runtime.trading.door import Door
-from swarm.runtime.trading.kill import carry_out, working
+from swarm.runtime.trading.kill import carry_out, insist, working
 from swarm.runtime.trading.kill_file import KillFile
 from swarm.runtime.trading.path import OrderPath
 from swarm.runtime.trading.place import TradingPlace
@@ -209,7 +209,7 @@ class TradingKeeper:
                     told.add(event.kill)
                     await self._carry_out(state, event, proving)
                 elif again and working(state, event.scope):
-                    await carry_out(state, event)
+                    await insist(state, event)
             asked = time.monotonic() if again else asked
             await asyncio.sleep(self._settings.follow_every.total_seconds())
 

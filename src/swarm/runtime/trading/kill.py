@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from swarm.contract.errors import Unavailable
@@ -18,9 +19,13 @@ from swarm.regime.controls import stop_checks
 from swarm.regime.controls.errors import TokenRefused
 from swarm.regime.controls.events import Killed
 from swarm.regime.controls.order import TradeOrder
+from swarm.regime.limits.instrument import SECOND
 from swarm.regime.limits.people import Act
 from swarm.runtime.trading.follow import follow
 from swarm.runtime.trading.state import TradingState
+
+COUNTED_EVERY = 60 * SECOND
+"""How often asking again for one and the same kill counts, and so is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,24 +71,43 @@ async def kill(state: TradingState, *, scope: str, by: str, reason: str) -> Kill
     return replace(await cancelling, unfiled=unfiled)
 
 
-async def carry_out(state: TradingState, event: Killed) -> KillReport:
-    """Cancel everything in the scope of a kill that holds, whoever made it. Asks no database."""
+async def insist(state: TradingState, event: Killed) -> KillReport:
+    """Carry out again a kill that left something working; counted once a minute.
+
+    A venue that stays dark is asked several times a second. Counted each time, that would fill the
+    records for as long as it lasts, and the share of unanswered requests with one request.
+    """
+    now = state.clock()
+    if now - state.insisted_ns.get(event.kill, event.at_ns) < COUNTED_EVERY:
+        return await carry_out(state, event, state.uncounted)
+    state.insisted_ns[event.kill] = now
+    return await carry_out(state, event)
+
+
+async def carry_out(
+    state: TradingState, event: Killed, venues: Mapping[str, Venue] | None = None
+) -> KillReport:
+    """Cancel everything in the scope of a kill that holds, whoever made it. Asks no database.
+
+    venues: those to ask; the state's, which count, when left out.
+    """
+    venues = state.venues if venues is None else venues
     scope, halted = event.scope, state.clock()
     orders: defaultdict[str, list[str]] = defaultdict(list)
     for entry in state.ledger.working.values():
         if scope in stop_checks.scopes(entry.order):
             orders[entry.order.venue].append(entry.order.id)
-    names = [name for name in state.venues if scope in {stop_checks.WHOLE, f"venue:{name}"}]
+    names = [name for name in venues if scope in {stop_checks.WHOLE, f"venue:{name}"}]
     said = await asyncio.gather(
         *(
             _cancel(venue, orders.get(name, []), everything=name in names)
-            for name, venue in state.venues.items()
+            for name, venue in venues.items()
             if name in names or name in orders
         )
     )
     dispatched = state.clock()
     failed = tuple((name, why) for name, why in said if why)
-    failed += tuple((name, "no such venue") for name in orders if name not in state.venues)
+    failed += tuple((name, "no such venue") for name in orders if name not in venues)
     deaf = {name for name, _ in failed}
     asked = tuple(id_ for name, ids in orders.items() if name not in deaf for id_ in ids)
     return KillReport(

@@ -38,6 +38,8 @@ class TradingState:
     sent_ns:    when each order was dispatched, for those that may still be on their way.
     measures:   what trading costs and loses, from the same events as the ledger.
     unwritten:  records that hold already and are still to be written.
+    uncounted:  the venues, for what is asked again: no request of its own.
+    insisted_ns: when asking again for what a kill cancels was last counted, by kill.
     """
 
     limits: LimitsInForce
@@ -52,10 +54,13 @@ class TradingState:
     cursors: dict[str, int] = field(default_factory=dict)
     sent_ns: dict[str, int] = field(default_factory=dict)
     unwritten: list[tuple[int, GateRecord]] = field(default_factory=list)
+    insisted_ns: dict[str, int] = field(default_factory=dict)
+    uncounted: Mapping[str, Venue] = field(init=False)
     opened: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
+        self.uncounted = self.venues
         self.venues = {
             name: CountedVenue(venue, self._asked) for name, venue in self.venues.items()
         }
