@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 
+from swarm.contract.verdict import Answer
 from swarm.core.decide import decide
 from swarm.core.decision import GiveVerdict, ReadCitation, Settle, StartRun
 from swarm.core.evidence import CitationRead, Excerpt
 from swarm.core.ids import evidence_id
 from swarm.core.nouns import Cited, MissionKind, Risk
 from swarm.core.policy import excerpts
+from swarm.core.policy.citation import confidence
 from swarm.core.snapshot import OpenOrder
 from swarm.testing.builders import NOON, installation, mission, snapshot
 
@@ -68,6 +70,23 @@ def test_an_agent_is_sent_only_after_every_citation_was_read_again():
     assert len(of(both, StartRun)) == 1
     (kept,) = of(both, GiveVerdict)
     assert (kept.gate, kept.verdict.reason) == ("discovery_quality", "CitationsHold")
+    assert kept.verdict.answer is Answer.PASS
+
+
+@pytest.mark.parametrize(
+    ("minutes", "fresh"),
+    [
+        pytest.param(14, True, id="in-its-own-slot"),
+        pytest.param(29, True, id="in-the-slot-after-it"),
+        pytest.param(30, False, id="two-slots-later"),
+        pytest.param(-1, False, id="in-the-slot-before-it"),
+    ],
+)
+def test_a_reading_lasts_for_its_quarter_of_an_hour_and_the_next_one(minutes, fresh):
+    facts = tuple(read(order) for order in asked(NEWS, BLOG))
+    later = decide(world(NEWS, BLOG, facts=facts, at=NOON + minutes * MINUTE))
+    assert bool(of(later, StartRun)) is fresh
+    assert len(of(later, ReadCitation)) == (0 if fresh else 2)
 
 
 @pytest.mark.parametrize("risk", [Risk.R0, Risk.R1])
@@ -78,6 +97,7 @@ def test_what_is_not_risky_is_not_held_up(risk):
 def test_a_repair_has_no_need_and_nothing_to_read_again():
     plan = decide(world(kind=MissionKind.REMEDIATE, need=None))
     assert of(plan, StartRun)
+    assert not of(plan, GiveVerdict)
 
 
 @pytest.mark.parametrize(
@@ -94,17 +114,23 @@ def test_pages_from_outside_and_lines_of_our_own_are_read(cites, read_again):
 
 
 @pytest.mark.parametrize(
-    ("second", "reason"),
+    ("second", "reason", "told"),
     [
-        pytest.param({"claims": False}, "CitationContentChanged", id="says-it-no-more"),
-        pytest.param({"gone": True}, "CitationGone", id="is-gone"),
+        pytest.param(
+            {"claims": False}, "CitationContentChanged", "it does not say the claim",
+            id="says-it-no-more",
+        ),
+        pytest.param({"gone": True}, "CitationGone", "nothing is there", id="is-gone"),
+        pytest.param(
+            {"gone": True, "detail": "410"}, "CitationGone", "410", id="is-gone-and-says-so"
+        ),
         pytest.param(
             {"excerpts": (Excerpt(start=0, end=9, sha256="other"),)}, "CitationContentChanged",
-            id="a-piece-was-edited",
+            "1 pieces of it are gone", id="a-piece-was-edited",
         ),
     ],
 )  # fmt: skip
-def test_a_citation_that_changed_ends_the_mission_by_name(second, reason):
+def test_a_citation_that_changed_ends_the_mission_by_name(second, reason, told):
     before = NOON - 40 * MINUTE
     early = [read(order, at=before) for order in asked(NEWS, BLOG, at=before)]
     now = asked(NEWS, BLOG, facts=tuple(early))
@@ -114,12 +140,13 @@ def test_a_citation_that_changed_ends_the_mission_by_name(second, reason):
     assert not of(plan, StartRun)
     (ended,) = of(plan, Settle)
     assert (ended.outcome.kind, ended.outcome.reason) == ("refused", reason)
-    assert ended.outcome.detail.startswith("https://blog.example/1: ")
+    assert ended.outcome.detail.startswith(f"https://blog.example/1: {told}; ")
     assert "1 of 2 citations are left" in ended.outcome.detail
     assert not ended.outcome.counts_as_failure
     assert ended.retry_need_at is None
     (kept,) = of(plan, GiveVerdict)
     assert (kept.gate, kept.verdict.reason) == ("discovery_quality", reason)
+    assert kept.verdict.answer is Answer.FAIL
 
 
 def test_a_page_that_never_said_it_is_known_at_the_first_reading():
@@ -138,9 +165,13 @@ def test_a_line_that_changed_lets_its_need_rest_and_not_wait_for_ever():
 
 
 def test_what_is_left_may_be_enough():
-    orders = asked(NEWS, BLOG, WIKI)
-    facts = tuple(read(order, gone=order.cited is WIKI) for order in orders)
-    assert of(decide(world(NEWS, BLOG, WIKI, facts=facts)), StartRun)
+    """As little as Gate 1 asks for: two, exactly as sure as it wants, one of them trusted."""
+    cites = (NEWS, replace(BLOG, trust=0.5), WIKI)
+    facts = tuple(read(order, gone=order.cited is WIKI) for order in asked(*cites))
+    snap = world(*cites, facts=facts)
+    policy = snap.spec.discovery.model_copy(update={"min_confidence": confidence((0.8, 0.5))})
+    snap = replace(snap, spec=snap.spec.model_copy(update={"discovery": policy}))
+    assert of(decide(snap), StartRun)
 
 
 @pytest.mark.parametrize(
@@ -165,13 +196,17 @@ def test_a_page_that_cannot_be_reached_is_waited_for_by_name():
         key=order.key, kind="read-citation", issued_at=NOON, begun=True,
         waits_because="HostUnreachable: blog.example: refused", next_try=NOON + MINUTE,
     )  # fmt: skip
-    for later in (timedelta(0), timedelta(hours=5)):  # never a pass, however long it lasts
+    # Never a pass, however long it lasts; what was read meanwhile is read again then.
+    for later, stale in ((timedelta(0), 1), (timedelta(hours=5), 2)):
         plan = decide(world(NEWS, BLOG, facts=(read(other),), orders=(stuck,), at=NOON + later))
         assert not of(plan, StartRun)
         assert not [one for one in of(plan, ReadCitation) if one.cited is BLOG]
         ((_, standing),) = plan.standings
         assert standing.reason == "CitationsPending"
-        assert "blog.example: refused" in standing.detail
+        assert standing.detail == (
+            f"{stale} citations of an R2 are read; "
+            "read-citation waits: HostUnreachable: blog.example: refused"
+        )
 
 
 def test_a_flood_of_citations_is_read_up_to_a_bound():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 
 import numpy as np
@@ -14,6 +15,7 @@ from swarm.core.likeness import (
     BANDS,
     GRAM,
     MINIMA,
+    _constants,
     bands,
     from_bytes,
     signatures,
@@ -107,6 +109,10 @@ def test_signatures_survive_storage(texts):
 
 def test_the_constants_are_the_stored_ones():
     """A need keeps its signature for ever: another constant would make old needs unfindable."""
+    assert _constants("swarm minhash band", 2).tolist() == [
+        int.from_bytes(hashlib.sha256(f"swarm minhash band {n}".encode()).digest()[:8], "big")
+        for n in (0, 1)
+    ]
     found = signatures(["the payment worker loses its connection after a failover"])
     assert found[0, :4].tolist() == [6424, 40731, 24196, 47333]
     assert bands(found, ["docs"])[0, :3].tolist() == [781216039, 648251378, -364849953]

@@ -110,6 +110,7 @@ def test_a_whole_chain_that_was_written_anew_does_not_fit_its_head():
     _, other = chain(6)
     assert verify("m-ffff", events, other).kind == FaultKind.EDITED
     assert verify(CHAIN, events, replace(other, hash=bytes(32))).kind == FaultKind.HEAD
+    assert verify(CHAIN, events, replace(other, seq=5)).kind == FaultKind.HEAD
 
 
 @given(

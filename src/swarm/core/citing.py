@@ -21,7 +21,7 @@ from swarm.core.orders import Orders
 from swarm.core.policy import excerpts
 from swarm.core.policy.citation import anchors, confidence
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, settled, soonest, verdict_record
+from swarm.core.saying import Ending, Saying, View, settled, verdict_record
 from swarm.core.snapshot import Mission
 
 SLOT = timedelta(minutes=15)  #: a reading of this slot or the one before is fresh
@@ -85,21 +85,17 @@ def _fresh(cited: Cited, mission: Mission, found: Findings, view: View) -> bool:
 def _read(
     room: str, mission: Mission, found: Findings, view: View, stale: Sequence[Cited]
 ) -> Saying:
-    """Ask for what is stale, one order for each at a time; say what cannot be asked."""
+    """Ask for what is stale, one order for each at a time, however long its answer takes."""
     orders = Orders(mission, view.snapshot)
     wanted = [orders.read_citation(one, _slot(view)) for one in stale]
     asked = {key.rpartition("/")[0] for key in found.open_orders}
     fresh = tuple(order for order in wanted if order.key.rpartition("/")[0] not in asked)
-    mine = {order.key.rpartition("/")[0] for order in wanted}
-    waiting = [order for key, order in found.open_orders.items() if key.rpartition("/")[0] in mine]
-    cannot = [order.waits_because for order in waiting if order.waits_because]
     return Saying(
         room=room,
         reason=Reason.CITATIONS_PENDING,
-        detail="; ".join(cannot) or f"{len(stale)} citations of an R{mission.risk:d} are read",
+        detail=f"{len(stale)} citations of an R{mission.risk:d} are read",
         next_action="the agent starts when they still say what they said",
         orders=fresh,
-        look_again=soonest(view.now, *(order.next_try for order in waiting)),
     )
 
 

@@ -96,7 +96,7 @@ def _grams(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]
     padded = [text.ljust(GRAM, "\0") for text in texts]
     points = np.frombuffer("".join(padded).encode("utf-32-le", "replace"), dtype=np.uint32)
     wide = points.astype(np.uint64)
-    whole = max(len(wide) - GRAM + 1, 0)
+    whole = len(wide) - GRAM + 1
     with np.errstate(over="ignore"):
         mixed = wide[:whole].copy()
         for offset in range(1, GRAM):

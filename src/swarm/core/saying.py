@@ -138,11 +138,9 @@ def verdict_record(
     mission: Mission, gate: str, subject: str, verdict: Verdict, now: datetime
 ) -> tuple[GiveVerdict, ...]:
     """A record of the verdict if it differs from the last one kept; else nothing."""
-    for known_gate, known_subject, known in mission.verdicts:
-        if (known_gate, known_subject) == (gate, subject):
-            if (known.answer, known.reason) == (verdict.answer, verdict.reason):
-                return ()
-            break
+    kept = (known for *where, known in mission.verdicts if where == [gate, subject])
+    if any((known.answer, known.reason) == (verdict.answer, verdict.reason) for known in kept):
+        return ()
     return (GiveVerdict(mission=mission.id, gate=gate, subject=subject, verdict=verdict, at=now),)
 
 

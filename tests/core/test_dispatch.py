@@ -1,0 +1,89 @@
+"""Sending an agent: what it is told, where it starts, who pays, and what holds it back."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from swarm.core.decide import decide
+from swarm.core.decision import Settle, StartRun
+from swarm.core.snapshot import AgentBinding, Budget
+from swarm.testing.builders import NOON, installation, mission, snapshot
+from swarm.testing.states import BASE, HEAD, State, build
+
+HOUR = timedelta(hours=1)
+RED = State(checks="red", base="green")
+
+
+def sent(snap):
+    return [order for order in decide(snap).orders if isinstance(order, StartRun)]
+
+
+def standing(snap):
+    ((_, stands),) = decide(snap).standings
+    return stands
+
+
+@pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize(
+    ("state", "base", "onto", "goal"),
+    [
+        pytest.param(
+            State(run="none"), "", "", "Make the smallest change that helps.", id="from-main"
+        ),
+        pytest.param(RED, HEAD, BASE, "Make the failing check pass.", id="from-the-red-head"),
+        pytest.param(
+            State(main="conflict"), "main0002", "main0002", "Make the failing check pass.",
+            id="anew-from-the-main-that-moved",
+        ),
+    ],
+)  # fmt: skip
+def test_an_attempt_starts_where_its_failure_is(state, base, onto, goal):
+    (order,) = sent(build(state))
+    assert (order.base, order.onto, order.brief.goal) == (base, onto, goal)
+
+
+@pytest.mark.parametrize(("body", "quoted"), [("as found", ("as found",)), ("", ())])
+def test_what_was_found_outside_is_quoted_and_nothing_is_when_it_was_forgotten(body, quoted):
+    (order,) = sent(snapshot(missions=(mission(1, body=body),)))
+    assert order.brief.quoted == quoted
+
+
+@pytest.mark.req("FAIL-1")
+def test_a_need_rests_after_its_last_repair_spent_its_attempts():
+    spent = build(replace(RED, fixes=3))
+    last = replace(spent, missions=(replace(spent.missions[0], depth=9),))
+    (settled,) = (record for record in decide(last).records if isinstance(record, Settle))
+    assert settled.retry_need_at == NOON + 6 * HOUR
+
+
+@pytest.mark.req("FAIL-5")
+@pytest.mark.parametrize(
+    ("cost", "left", "goes"),
+    [
+        pytest.param(1, -1, False, id="overdrawn"),
+        pytest.param(1, 0, True, id="spent-to-the-last"),
+        pytest.param(0, -1, True, id="an-agent-that-costs-nothing"),
+        pytest.param(1, None, True, id="no-budget-is-bound"),
+    ],
+)
+def test_no_attempt_is_paid_for_from_an_overdrawn_window(cost, left, goes):
+    """What was reserved when the mission was opened is its own; only beyond that it waits."""
+    window = left is not None and Budget(
+        name="b", cap=10, reserved=0, spent=10 - left, window_ends=NOON + HOUR
+    )
+    bound = installation(agents=(AgentBinding(name="tidy", cost=cost),))
+    snap = snapshot(missions=(mission(1),), installation=bound, budget=window or None)
+    assert bool(sent(snap)) is goes
+    if not goes:
+        assert (standing(snap).reason, standing(snap).look_again) == (
+            "BudgetExhausted", NOON + HOUR,
+        )  # fmt: skip
+
+
+def test_a_mission_whose_agent_is_not_bound_any_more_waits_for_one():
+    others = installation(agents=(AgentBinding(name="other"),))
+    snap = snapshot(missions=(mission(1),), installation=others)
+    assert sent(snap) == []
+    assert standing(snap).reason == "NoAgent"
+    assert sent(replace(build(RED), installation=others)) == []
