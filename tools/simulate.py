@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -88,7 +90,20 @@ def simulate(trial: Trial, cast: Cast | None = None, follow: Follow | None = Non
         wrapper_class=structlog.make_filtering_bound_logger(ERROR_LEVEL),
         cache_logger_on_first_use=False,
     )
-    return simulation.run()
+    with _uncollected():
+        return simulation.run()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave cycles alone while a world lives: they are few, and looking for them takes long."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def work(trial: Trial) -> Sum:

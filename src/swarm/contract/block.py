@@ -5,6 +5,7 @@ over values without bounds, and an object that anyone may write should not be ab
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -82,8 +83,15 @@ class Block(BaseModel):
         """Treat null as left out, as the API server does before it fills in defaults."""
         if not isinstance(data, Mapping) or all(value is not None for value in data.values()):
             return data  # mostly so, and every tick makes dozens of blocks
-        known = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
+        known = _names(cls)
         return {k: v for k, v in data.items() if v is not None or k not in known}
+
+
+@cache
+def _names(block: type[BaseModel]) -> frozenset[str | None]:
+    """Every name that a field of a block has, inside and outside."""
+    fields = block.model_fields.items()
+    return frozenset(name for key, field in fields for name in (key, field.alias))
 
 
 def span_field(default: str, description: str) -> Any:

@@ -150,7 +150,9 @@ def _uses(record: Record, held_back: Collection[MissionId]) -> bool:
 
 
 def _moved(before: Standing, after: Standing) -> bool:
-    return replace(before, since=after.since) != after
+    if before.since != after.since:
+        before = replace(before, since=after.since)
+    return before != after
 
 
 def _earliest(

@@ -118,13 +118,16 @@ def read(mission: Mission) -> Findings:
     found = Findings(open_orders={order.key: order for order in mission.orders})
     for fact in mission.facts:
         found.answered.add(fact.id)
-        _sort(found, fact)
+        if isinstance(fact, LookTaken):  # there are the most of them
+            found.target(fact.target).add_look(fact)
+        else:
+            _sort(found, fact)
     return found
 
 
 def _sort(found: Findings, fact: Fact) -> None:
     match fact:
-        case LookTaken():  # first, because there are the most of them
+        case LookTaken():
             found.target(fact.target).add_look(fact)
         case Synced() | TrafficSet() | Promoted() | Aborted() | LiveSeen():
             _sort_target(found.target(fact.target), fact)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -53,7 +54,7 @@ def report(
     standings = _standings(snapshot, plan)
     conditions = _Conditions(snapshot, plan, figures, standings, before)
     return SwarmStatus(
-        phase=phase(snapshot, plan, figures),
+        phase=_phase(snapshot, plan, figures, standings),
         conditions=tuple(conditions.all()),
         observed_generation=snapshot.generation,
         updated_at=snapshot.now,
@@ -81,11 +82,16 @@ def phase(snapshot: Snapshot, plan: Plan, figures: Figures) -> Phase:
     Discovering is the time until the sources were read at all: a phase that came and went with
     every reading would be a write with every reading.
     """
+    return _phase(snapshot, plan, figures, _standings(snapshot, plan))
+
+
+def _phase(
+    snapshot: Snapshot, plan: Plan, figures: Figures, standings: dict[MissionId, Standing]
+) -> Phase:
     if freeze.holding(_freezes(snapshot, plan), freeze.EVERYTHING) is not None:
         return Phase.FROZEN
     if _degraded(snapshot, plan) is not None:
         return Phase.DEGRADED
-    standings = _standings(snapshot, plan)
     rooms = {standing.room for standing in standings.values()}
     if rooms & _LATE:
         return Phase.VERIFYING
@@ -156,14 +162,7 @@ def _degraded(snapshot: Snapshot, plan: Plan) -> tuple[str, str] | None:
 
     It ends with the next delivery, a passed requalification, the source's return, or room.
     """
-    outcomes = [
-        (item.outcome, item.counts_as_failure, str(item.mission)) for item in snapshot.settled
-    ]
-    for record in plan.records:
-        if isinstance(record, Settle):
-            ending = record.outcome
-            outcomes.append((ending.kind, ending.counts_as_failure, str(record.mission)))
-    for kind, counts, mission in reversed(outcomes):
+    for kind, counts, mission in _outcomes(snapshot, plan):
         if kind is OutcomeKind.DELIVERED:
             break
         if kind is OutcomeKind.FAILED and counts:
@@ -171,6 +170,15 @@ def _degraded(snapshot: Snapshot, plan: Plan) -> tuple[str, str] | None:
     for source in snapshot.dark:
         return "SourceDark", f"{source.name} is dark since {source.dark_since:%Y-%m-%d %H:%M}"
     return _saturated(snapshot)
+
+
+def _outcomes(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[OutcomeKind, bool, MissionId]]:
+    """How missions ended, whether it counts as a failure, and which; the newest first."""
+    for record in reversed(plan.records):
+        if isinstance(record, Settle):
+            yield record.outcome.kind, record.outcome.counts_as_failure, record.mission
+    for item in reversed(snapshot.settled):
+        yield item.outcome, item.counts_as_failure, item.mission
 
 
 def _saturated(snapshot: Snapshot) -> tuple[str, str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -190,9 +189,12 @@ class Controller:
             wait = min(wait, HELD)  # whoever ticks it looks again, unless it dies over it
         # Not `wait_for`: in Python 3.11 it loses a cancellation that comes with the hint, and
         # a controller that is told to stop at that moment would never end.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(wait, SHORTEST).total_seconds()):
-                await self._work.wait()
+        seconds = max(wait, SHORTEST).total_seconds()
+        timer = asyncio.get_running_loop().call_later(seconds, self._work.set)
+        try:
+            await self._work.wait()
+        finally:
+            timer.cancel()
 
     def _found(self) -> None:
         if self._retry != RETRY_FIRST:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from swarm.contract.status_object import SwarmStatus
+from swarm.contract.status_object import Condition, SwarmStatus
 from swarm.core.decision import Plan
 from swarm.core.ids import SwarmId
 from swarm.core.phase import Figures, report
@@ -21,9 +22,16 @@ def status_of(
     """The status after a plan, in its outside form. `written` is the stored one, {} at first."""
     before = _read(snapshot.swarm, written) if written else None
     now = report(snapshot, plan, figures, before)
-    told = now.model_dump(mode="json", by_alias=True, exclude_none=True)
+    told = now.model_dump(mode="json", exclude_none=True, exclude={"conditions"})
+    told["conditions"] = [_told(one) for one in now.conditions]
     _KNOWN[snapshot.swarm] = ((told, now), (written, before))  # the store may not write it
     return told
+
+
+@lru_cache(maxsize=4_096)
+def _told(condition: Condition) -> dict[str, Any]:
+    """One condition in its outside form; most are the very ones of the tick before."""
+    return condition.model_dump(mode="json", exclude_none=True)
 
 
 def _read(swarm: SwarmId, written: Mapping[str, Any]) -> SwarmStatus:

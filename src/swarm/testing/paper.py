@@ -33,7 +33,7 @@ from swarm.core.ids import EvidenceId
 from swarm.core.nouns import Freeze, NeedState
 from swarm.core.snapshot import Mission, OpenOrder, Snapshot
 from swarm.core.trail import EventKind
-from swarm.testing.paper_rows import PaperOrder, PaperRows
+from swarm.testing.paper_rows import PaperOrder, PaperRows, Question
 
 _ORDER = (
     GiveVerdict, UseApproval, Settle, RejectNeed, MarkRequalified, LiftFreeze, OpenFreeze, Learn,
@@ -64,7 +64,13 @@ class PaperStore(PaperRows):
         """Everything as a tick would read it now."""
         resting = (n for n in self.needs.values() if n.state is NeedState.OPEN)
         needs = tuple(n for n in resting if n.not_before is None or n.not_before <= self.now)
-        missions = tuple(self._with_orders(mission) for mission in self.missions.values())
+        rows: dict[str, list[PaperOrder]] = {}
+        for row in self.orders.values():
+            rows.setdefault(row.order.mission, []).append(row)
+        missions = tuple(
+            self._with_orders(mission, rows.get(id_, []), self.asked_of.get(id_, []))
+            for id_, mission in self.missions.items()
+        )
         return replace(
             self.world, now=self.now, needs=needs, queued_needs=len(needs), missions=missions
         )
@@ -194,9 +200,9 @@ class PaperStore(PaperRows):
         self.open_freeze(OpenFreeze(freeze=hold))
         self.woken = True
 
-    def _with_orders(self, mission: Mission) -> Mission:
-        rows = [r for r in self.orders.values() if r.order.mission == mission.id]
-        mine = [q for q in self.questions.values() if q.answer.mission == mission.id]
+    def _with_orders(
+        self, mission: Mission, rows: list[PaperOrder], mine: list[Question]
+    ) -> Mission:
         if not (rows or mine or mission.orders):
             return mission
         orders = tuple(
@@ -242,11 +248,10 @@ class PaperStore(PaperRows):
             for row in [*self.orders.values()]:
                 if self.lapsed(row) and not _followed(row):
                     self.void(row)
-        for asked in self.questions.values():
+        self.pending = [asked for asked in self.pending if asked.state in {"open", "granted"}]
+        for asked in self.pending:
             other = asked.answer.policy_hash != policy
-            if asked.state in {"open", "granted"} and (
-                other or asked.answer.expires_at <= self.now
-            ):
+            if other or asked.answer.expires_at <= self.now:
                 asked.state = "void" if other else "expired"
                 body = {"approval": asked.answer.id, "state": asked.state}
                 self.tell(EventKind.APPROVAL_LAPSED, body, asked.answer.mission)
@@ -271,9 +276,7 @@ class PaperStore(PaperRows):
         rests = [n.not_before for n in self.needs.values() if n.state is NeedState.OPEN]
         times = [at for at in rests if at is not None and at > self.now]
         times += [
-            asked.answer.expires_at
-            for asked in self.questions.values()
-            if asked.state in {"open", "granted"}
+            asked.answer.expires_at for asked in self.pending if asked.state in {"open", "granted"}
         ]
         if plan.look_again is not None:
             times.append(plan.look_again)

@@ -75,6 +75,7 @@ class PaperRows:
     """One swarm's rows. `world` holds everything that people and settings decide.
 
     orders: those that are open.    keys: of all orders ever; a voided one may come back.
+    asked_of: all questions by their mission.    pending: those that may still lapse, and a few.
     trail, movements: what a real store keeps of every change, for whoever judges it later.
     cited: what each need counts, where somebody keeps it.
     windows: earlier budget windows by their end.    paid_from: the window of a reservation.
@@ -88,6 +89,8 @@ class PaperRows:
     orders: dict[str, PaperOrder] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     questions: dict[str, Question] = field(default_factory=dict)
+    asked_of: dict[str, list[Question]] = field(default_factory=dict)
+    pending: list[Question] = field(default_factory=list)
     cited: dict[str, tuple[Cited, ...]] = field(default_factory=dict)
     trail: list[Entry] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
@@ -252,7 +255,9 @@ class PaperRows:
             id=id_, mission=record.mission, commit=record.commit, policy_hash=record.policy_hash,
             approver="", reason="", granted=False, at=record.at, expires_at=record.expires_at,
         )  # fmt: skip
-        self.questions[id_] = Question(answer)
+        asked = self.questions[id_] = Question(answer)
+        self.asked_of.setdefault(record.mission, []).append(asked)
+        self.pending.append(asked)
         self.advance(record.mission)
         body = {
             "approval": id_, "commit": record.commit, "policy_hash": record.policy_hash,

@@ -3,9 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from swarm.core.rollout import remembered as memory
 from swarm.core.rollout.canary import judge
-from swarm.core.rollout.remembered import RememberedJudge
-from swarm.core.rollout.thresholds import CanaryThresholds
+from swarm.core.rollout.errors import BadLooks
+from swarm.core.rollout.remembered import RememberedJudge, RememberedSlo
+from swarm.core.rollout.slo import judge_slo
+from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.testing.rollout_traffic import Traffic, looks
 
 pytestmark = pytest.mark.req("GATE-5")
@@ -42,4 +45,55 @@ def test_the_memory_is_bounded():
     remembered, every = RememberedJudge(size=3), series()[:3]
     for name in "abcdef":
         remembered.judge(name, every, LIMITS)
+    assert len(remembered._kept) == 3
+
+
+OBJECTIVE = SloThresholds(error_objective=0.01)
+
+
+def served(every):
+    return [look.serving() for look in every]
+
+
+@pytest.mark.req("GATE-6")
+def test_a_window_is_judged_once_for_as_long_as_nobody_looks_again(monkeypatch):
+    judged = []
+
+    def counting(*asked):
+        judged.append(asked)
+        return judge_slo(*asked)
+
+    monkeypatch.setattr(memory, "judge_slo", counting)
+    remembered, every = RememberedSlo(), series(risk=30.0)
+    for end in range(len(every) + 1):
+        for _ in range(3):
+            said = remembered.judge("r", every[:end], OBJECTIVE)
+            assert said == judge_slo(served(every[:end]), OBJECTIVE)
+    assert len(judged) == len(every) + 1
+
+
+@pytest.mark.req("GATE-6")
+def test_another_series_threshold_or_baseline_has_its_window_judged_anew():
+    remembered, first, other = RememberedSlo(), series(0), series(1, risk=30.0)
+    remembered.judge("r", first, OBJECTIVE)
+    assert remembered.judge("r", other, OBJECTIVE) == judge_slo(served(other), OBJECTIVE)
+    strict = replace(OBJECTIVE, error_objective=0.0001)
+    assert remembered.judge("r", other, strict) == judge_slo(served(other), strict)
+    baseline = first[-1].stable
+    told = judge_slo(served(other), strict, baseline)
+    assert remembered.judge("r", other, strict, baseline) == told
+
+
+@pytest.mark.req("GATE-6")
+def test_a_window_that_cannot_be_judged_is_refused_each_time():
+    remembered, every = RememberedSlo(), series()[:3]
+    for _ in range(2):
+        with pytest.raises(BadLooks):
+            remembered.judge("r", [every[0], every[2], every[1]], OBJECTIVE)
+
+
+def test_the_memory_of_windows_is_bounded():
+    remembered, every = RememberedSlo(size=3), series()[:3]
+    for name in "abcdef":
+        remembered.judge(name, every, OBJECTIVE)
     assert len(remembered._kept) == 3

@@ -10,10 +10,12 @@ from swarm.core.policy import regime_limits
 from swarm.core.reasons import Reason
 from swarm.core.rollout.counts import Absent, ArmCounts, increase
 from swarm.core.rollout.errors import BadLooks
-from swarm.core.rollout.slo import judge_slo
+from swarm.core.rollout.remembered import RememberedSlo
 from swarm.core.rollout.thresholds import SloThresholds
 
 NAME = "post_deploy_slo"
+
+_JUDGE = RememberedSlo()  #: a cache and nothing more
 
 
 def judge(
@@ -30,8 +32,12 @@ def judge(
     taken = [look for look in target.looks_at(last_step) if look.at >= since]
     again = taken[-1].at + limits.look_every if taken else None
     try:
-        readings = [look.look.serving() for look in taken]
-        judged = judge_slo(readings, limits, baseline(target, last_step))
+        judged = _JUDGE.judge(
+            taken[0].id if taken else "",
+            [look.look for look in taken],
+            limits,
+            baseline(target, last_step),
+        )
     except BadLooks as error:
         return unreadable(error, again)
     verdict = Verdict(

@@ -1,6 +1,7 @@
-"""Keeps the fold of rollouts that are looked at again and again, so each look is judged once.
+"""Keeps what was judged of rollouts that are looked at again and again: each look is judged once.
 
-A cache and nothing more: the answer is always that of `canary.judge` on the same looks.
+Caches and nothing more: the answer is always that of `canary.judge` and of `slo.judge_slo` on the
+same looks.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from swarm.core.rollout.canary import CanaryState, observe
 from swarm.core.rollout.counts import ArmCounts, Look
 from swarm.core.rollout.judgement import CanaryJudgement
-from swarm.core.rollout.thresholds import CanaryThresholds
+from swarm.core.rollout.slo import judge_slo
+from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 
 _Kept = tuple[int, CanaryState]
 
@@ -58,3 +60,39 @@ class RememberedJudge:
         if state.thresholds != thresholds or state.baseline != baseline:
             return 0, CanaryState(thresholds=thresholds, baseline=baseline)
         return seen, state
+
+
+_Asked = tuple[int, Look | None, SloThresholds, ArmCounts | None]
+
+
+class RememberedSlo:
+    """`judge_slo` with a memory of `size` rollouts; the least recently asked is forgotten.
+
+    Between two looks a mission is judged for other reasons, and the same looks say the same.
+    """
+
+    def __init__(self, size: int = 1024) -> None:
+        self._size = size
+        self._kept: OrderedDict[str, tuple[_Asked, CanaryJudgement]] = OrderedDict()
+
+    def judge(
+        self,
+        rollout: str,
+        looks: Sequence[Look],
+        thresholds: SloThresholds,
+        baseline: ArmCounts | None = None,
+    ) -> CanaryJudgement:
+        """As `judge_slo` on what served. Raises `BadLooks` as it does, and remembers none of it.
+
+        rollout: names the series. The memory is used when the series stands still: the same
+                 thresholds, the same baseline, as many looks, and the newest of them the same.
+        """
+        asked = (len(looks), looks[-1] if looks else None, thresholds, baseline)
+        known, judged = self._kept.get(rollout, (None, None))
+        if judged is None or known != asked:
+            judged = judge_slo([look.serving() for look in looks], thresholds, baseline)
+            self._kept[rollout] = (asked, judged)
+        self._kept.move_to_end(rollout)
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+        return judged

@@ -100,7 +100,7 @@ class Chance:
 
     def drawn(self, point: str, number: float, weights: Weights) -> Fault | None:
         """The same for a number that the caller drew at this point already."""
-        if self.calm:
+        if self.calm or not weights:
             return None
         for fault, weight in weights.items():
             number -= weight

@@ -27,26 +27,21 @@ class LeavesTheSimulation(RuntimeError):
 class Due:
     """Something to be run; a timer of asyncio's, as far as anybody asks."""
 
-    __slots__ = ("_args", "_callback", "_context")
+    __slots__ = ("args", "callback", "context")
 
     def __init__(
         self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
     ) -> None:
-        self._callback: Callable[..., object] | None = callback
-        self._args, self._context = args, context or copy_context()
+        self.callback: Callable[..., object] | None = callback
+        self.args, self.context = args, context or copy_context()
 
     def cancel(self) -> None:
         """Never mind."""
-        self._callback, self._args = None, ()
+        self.callback, self.args = None, ()
 
     def cancelled(self) -> bool:
         """Whether nobody waits for it any more."""
-        return self._callback is None
-
-    def run(self) -> None:
-        """Do it, unless it was cancelled."""
-        if self._callback is not None:
-            self._context.run(self._callback, *self._args)
+        return self.callback is None
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -61,7 +56,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._now, self._number = 0.0, 0
+        self.instant, self._number = 0.0, 0  #: instant: what `time` says
         self._soon: list[Due] = []
         self._timers: list[tuple[float, int, Due]] = []  # the number keeps handles uncompared
         self._order = random.Random(seed)  # noqa: S311 - a seeded order, no secret
@@ -70,7 +65,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def time(self) -> float:
         """Seconds since the beginning."""
-        return self._now
+        return self.instant
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -97,28 +92,35 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Run it so many seconds from now."""
         due = Due(callback, args, context)
         self._number += 1
-        heappush(self._timers, (self._now + delay, self._number, due))
+        heappush(self._timers, (self.instant + delay, self._number, due))
         return due
+
+    @staticmethod
+    def get_debug() -> bool:
+        """Never: each future asks, and there are hundreds of thousands in a day."""
+        return False
 
     def _run_once(self) -> None:
         """Jump from instant to instant; shuffle all that is due at one, run it."""
         timers = self._timers
         while not self._stopping:
-            while timers and timers[0][2].cancelled():
+            while timers and timers[0][2].callback is None:
                 heappop(timers)
             if not self._soon:
                 if not timers:
                     raise NothingLeft("no timer is set and nothing is ready")
-                self._now = max(self._now, timers[0][0])
-            end = self._now + RESOLUTION
+                self.instant = max(self.instant, timers[0][0])
+            end = self.instant + RESOLUTION
             while timers and timers[0][0] < end:
                 self._soon.append(heappop(timers)[2])
             turn, self._soon = self._soon, []
             if len(turn) > 1:
                 self._order.shuffle(turn)
             for due in turn:
+                if due.callback is None:
+                    continue  # never mind
                 try:
-                    due.run()
+                    due.context.run(due.callback, *due.args)
                 except Exception as error:  # noqa: BLE001 - whatever a callback raises is told
                     self.call_exception_handler({"message": "a callback", "exception": error})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
 
 from swarm.contract.errors import Unavailable
@@ -30,6 +30,10 @@ class Peer:
     patience: float
     slow: tuple[float, float]
     repeats: bool = False
+    risk: float = field(init=False)  #: the chance that anything goes wrong with a call
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "risk", sum(self.weights.values()))
 
 
 class Line:
@@ -88,7 +92,7 @@ class Line:
         if self._stands:
             await self._standing()
         first, second = self.chance.pair(point)
-        fault = self.chance.drawn(point, first, peer.weights) if peer.weights else None
+        fault = self.chance.drawn(point, first, peer.weights) if first < peer.risk else None
         if second < NOTICED:
             await asyncio.sleep(peer.latency * (0.2 + second / NOTICED))
             if self._stands:

@@ -153,7 +153,7 @@ class Simulation:
 
     def now(self) -> datetime:
         """The true time, which is the store's."""
-        seconds = self._loop.time()
+        seconds = self._loop.instant
         if seconds != self._seconds:
             self._seconds, self._now = seconds, BEGIN + timedelta(seconds=seconds)
         return self._now
@@ -185,7 +185,7 @@ class Simulation:
 
     def mark(self, what: str) -> None:
         """Note one thing that happened, in its order; what is no plain call is told as well."""
-        self._trace.append(f"{self._loop.time()} {what}\n")
+        self._trace.append(f"{self._loop.instant} {what}\n")
         if len(self._trace) >= TRACE_MOST:
             self._flush()
         if " " in what:

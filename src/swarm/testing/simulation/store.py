@@ -110,18 +110,17 @@ class TwinStore:
     def agenda(self) -> Agenda:
         """What is due, in one read."""
         swarms = orders = False
-        ahead: list[datetime] = []
+        now, ahead = self.clock(), list[datetime]()
         for _, paper in self.every():
-            now = paper.now
             swarms = swarms or paper.is_due()
             if paper.due is not None and paper.due > now:
                 ahead.append(paper.due)
             for row in paper.orders.values():
                 if row.due_at > now:
                     ahead.append(row.due_at)
-                else:
-                    orders = orders or paper.may(row)
-        wait = min(ahead) - self.clock() if ahead else None
+                elif not orders:
+                    orders = paper.may(row)
+        wait = min(ahead) - now if ahead else None
         return Agenda(swarms=swarms, orders=orders, wait=wait)
 
     def tick(
@@ -237,7 +236,7 @@ class TwinStore:
         paper, row = self._mine(claim)
         self._grip(row, "settled", claim.fence)
         paper.settle(row, fact)
-        self._rung(claim.swarm)
+        self._woken(claim.swarm)
 
     def postpone(self, claim: Claim, later: Later) -> None:
         """Give the order back for later. Raises Refused."""
@@ -255,7 +254,7 @@ class TwinStore:
         paper.void(row)
         self.seen["begun order voided"] += 1
         paper.woken = True
-        self._rung(claim.swarm)
+        self._woken(claim.swarm)
 
     def release(self, claims: Iterable[Claim]) -> None:
         """Give orders back untouched; lost ones are left alone."""
@@ -291,13 +290,14 @@ class TwinStore:
     def ring(self, swarm: SwarmId) -> None:
         """Make a swarm due at once and tell every controller."""
         self.at(swarm).woken = True
-        self._rung(swarm)
-
-    def _rung(self, swarm: SwarmId) -> None:
-        kept = self.swarms[swarm]
-        kept.woken_at = kept.woken_at or self.clock()
+        self._woken(swarm)
         for listener in self.on_bell:
             listener(swarm)
+
+    def _woken(self, swarm: SwarmId) -> None:
+        """Note since when. No bell: whoever settles knows it, and others look by themselves."""
+        kept = self.swarms[swarm]
+        kept.woken_at = kept.woken_at or self.clock()
 
 
 def window_of(terms: BudgetTerms | None, now: datetime) -> Budget | None:
