@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -139,6 +140,9 @@ class LongRun:
         self._kept.open()
         try:
             self._count(stream(trials, work, workers))
+        except BrokenProcessPool:
+            self._stopped = True
+            print("one of the worker processes was killed (by whom? memory?)", file=sys.stderr)
         finally:
             self._kept.close()
             for number, handler in before.items():

@@ -61,6 +61,19 @@ def test_two_processes_count_what_one_counts():
     assert figures(run(None, range(3), workers=2)[1]) == figures(run(None, range(3))[1])
 
 
+def killed(trial):
+    os.kill(os.getpid(), signal.SIGKILL)
+    return sum_of(trial)
+
+
+def test_a_run_whose_worker_is_killed_says_so_and_may_go_on(tmp_path, capsys):
+    kept = tmp_path / "years.jsonl"
+    assert run(kept, range(3), killed, workers=2)[0] is False
+    assert "was killed" in capsys.readouterr().err
+    whole, tally = run(kept, range(3), sum_of)
+    assert (whole, tally.worlds) == (True, 3)
+
+
 def test_only_a_few_trials_are_under_way_however_many_there_are():
     asked = count()
     trials = (Trial(seed=next(asked), lasts=LASTS) for _ in range(1_000))
