@@ -444,6 +444,25 @@ def test_an_approval_that_ran_out_while_landing_found_main_moved_does_not_end_th
     assert question.commit == "head0002"
 
 
+@pytest.mark.req("LOOP-8", "MODE-5")
+def test_an_approval_that_ran_out_is_asked_for_again_when_main_comes_back_to_the_very_base():
+    """Nothing is to be put on top, the commit is the same, and its question was answered once."""
+    me = mission(1, risk=Risk.R3, contract=replace(mission(1).contract, checks=("lint",)))
+    used = Approval(
+        id=ApprovalId("a-1"), mission=me.id, commit=HEAD, policy_hash=snapshot().policy_hash,
+        approver="alice", reason="", granted=True, at=NOON - HOUR, expires_at=NOON,
+    )  # fmt: skip
+    asked = {"approvals": (used,), "asked": frozenset({(HEAD, used.policy_hash)})}
+    back = Evidence(me).green().landed(landed=False, main=BASE)
+    policy = {"spec": spec(mode="assisted", delivery=DELIVERY)}
+    snap = snapshot(missions=(back.mission(**asked),), **policy)
+    (question,) = records(snap, AskApproval)
+    assert question.commit == HEAD
+    assert orders(snap, Land) == []
+    open_again = snapshot(missions=(back.mission(asked=asked["asked"]),), **policy)
+    assert records(open_again, AskApproval) == [], "once"
+
+
 @pytest.mark.req("MODE-6")
 def test_a_restaged_change_without_any_check_is_asked_about():
     """A policy that requires nothing came in the middle; the swarm could not be decided for."""

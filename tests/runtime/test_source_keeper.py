@@ -54,6 +54,7 @@ class Numbers:
 
     def __init__(self):
         self.last, self.begun, self.down = 0, [], False
+        self.refused = ()
         self._read = asyncio.Condition()
 
     async def read(self, cursor):
@@ -63,7 +64,8 @@ class Numbers:
         if self.down:
             raise SourceDown("no answer")
         new = tuple(signal(number) for number in range(int(cursor or 0), self.last))
-        yield Reading(signals=new, cursor=str(self.last) if self.last else cursor)
+        next_ = str(self.last) if self.last else cursor
+        yield Reading(signals=new, cursor=next_, refused=self.refused)
 
     async def again(self, times=2):
         """Wait until it was read so often from its beginning to its end."""
@@ -219,6 +221,30 @@ async def test_the_return_of_a_dark_source_is_told_and_wakes_its_swarm(database_
             async with database.connection() as connection:
                 rows = await connection.execute("select count(*) from wake")
                 assert (await rows.fetchone())[0] > 0
+
+
+@pytest.mark.req("FAIL-4")
+async def test_a_source_of_which_nothing_can_be_taken_goes_dark_and_one_good_line_mends_it(
+    database_dsn,
+):
+    """It answers, and says nothing: to whoever waits for it that is the same as silence."""
+    source = Numbers()
+    source.refused = ("line 1: no JSON object", "line 2: no JSON object")
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        intake = CountedIntake(database)
+        async with keeping(database, intake, source, Clock()):
+            await source.again(1)
+            assert intake.told == []
+            await source.again(2)
+            assert intake.told == ["dark"]
+            async with database.connection() as connection:
+                rows = await connection.execute("select detail from source")
+                detail = (await rows.fetchone())[0]
+            assert detail == "nothing it says can be taken: 2 refused: line 1: no JSON object"
+            source.last = 1
+            await source.again()
+            assert intake.told == ["dark", "back"]
 
 
 @pytest.mark.req("FAIL-4")

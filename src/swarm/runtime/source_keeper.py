@@ -7,7 +7,7 @@ memory. After a restart every source is read once, from its stored cursor.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from swarm.contract.errors import Refused, SwarmError, Unavailable
+from swarm.contract.errors import Refused, SourceDown, SwarmError, Unavailable
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
 from swarm.core.loop import discover
@@ -151,7 +151,7 @@ class SourceKeeper:
         try:
             place, afresh = await self._place(swarm, name)
             cursor = place.cursor
-            async for reading in source.read(cursor):
+            async for reading in _of_use(source.read(cursor)):
                 if afresh or reading.signals or reading.cursor != cursor:
                     news = await self._take_in(swarm, name, reading, cursor) or news
                 elif reading.refused:
@@ -211,6 +211,21 @@ class SourceKeeper:
                 return True  # the Swarm is gone: nobody is there to be told
             else:
                 return True
+
+
+async def _of_use(readings: AsyncIterator[Reading]) -> AsyncIterator[Reading]:
+    """The same readings. Raises SourceDown behind the last one when none of it could be taken.
+
+    To whoever waits for a source, saying what nobody understands is the same as saying nothing.
+    """
+    taken = 0
+    refused: list[str] = []
+    async for reading in readings:
+        yield reading
+        taken += len(reading.signals)
+        refused += reading.refused
+    if refused and not taken:
+        raise SourceDown(f"nothing it says can be taken: {len(refused)} refused: {refused[0]}")
 
 
 async def _asked(asking: Awaitable[T]) -> T:

@@ -250,7 +250,9 @@ class PaperRows:
         id_ = approval_id(record.mission, record.commit, record.policy_hash)
         known = self.questions.get(id_)
         if known is not None and known.state not in {"expired", "void"}:
-            return
+            spent = known.state == "used" and known.answer.expires_at <= record.at
+            if not spent:
+                return
         answer = Approval(
             id=id_, mission=record.mission, commit=record.commit, policy_hash=record.policy_hash,
             approver="", reason="", granted=False, at=record.at, expires_at=record.expires_at,

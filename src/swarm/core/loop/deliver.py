@@ -99,7 +99,9 @@ def _ask(mission: Mission, change: Change, view: View, level: Risk, why: str) ->
         at=view.now,
         expires_at=view.now + snapshot.installation.approval_lasts,
     )
-    asked = (change.head, snapshot.policy_hash) in mission.asked
+    # An answer that is there and not valid was used and ran out since: it is no question any more.
+    spent = approval.given(mission, change.head, snapshot.policy_hash) is not None
+    asked = not spent and (change.head, snapshot.policy_hash) in mission.asked
     text = f"R{level:d} waits for you: {mission.title} ({mission.repo}@{change.head[:8]}). {why}"
     tell = Orders(mission, snapshot).notify(
         snapshot.spec.owner.channel, f"approval-{change.head}-{snapshot.policy_hash[:12]}", text

@@ -16,6 +16,7 @@ from enum import Enum
 MAX_DEPTH = 500  #: open elements inside a hidden one; deeper nesting is an attack, not a text
 
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*+)((?:[^>\"']|\"[^\"]*+\"|'[^']*+')*+)>")
+_KIND = re.compile(r"<(?:!doctype|\?xml)\s[^>]*+>\s*+", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([^\s=/>\"']++)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++)))?")
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param"}
@@ -57,7 +58,7 @@ class Shown:
     """What is visible, and what was not.
 
     text:     visible text; block elements begin a new line.
-    comments: the text of each HTML comment.
+    comments: the text of each comment, in any of the spellings that a browser takes for one.
     hidden:   text that somebody hid on purpose, and unfinished tags.
     """
 
@@ -80,6 +81,7 @@ class _Scan:
     def __init__(self, source: str) -> None:
         self.source = source
         self.at = 0
+        self.first = len(source) - len(source.lstrip())  #: where nothing but space was before
         self.kept: list[str] = []
         self.comments: list[str] = []
         self.hidden: list[str] = []
@@ -99,8 +101,7 @@ class _Scan:
         if self.source.startswith("<!--", mark):
             self._comment()
         elif self.source.startswith(("<!", "<?"), mark):
-            end = self.source.find(">", mark)
-            self.at = end + 1 if end != -1 else len(self.source)
+            self._declaration()
         elif tag := _TAG.match(self.source, mark):
             self.at = tag.end()
             self._tag(closing=bool(tag[1]), name=tag[2].lower(), attributes=tag[3])
@@ -124,6 +125,16 @@ class _Scan:
         stop = end if end != -1 else len(self.source)
         self.comments.append(self.source[self.at + 4 : stop])
         self.at = stop + 3
+
+    def _declaration(self) -> None:
+        """A browser takes `<!` and `<?` for comments; at the very beginning they tell the kind."""
+        if kind := self.at == self.first and _KIND.match(self.source, self.at):
+            self.at = self.first = kind.end()
+            return
+        end = self.source.find(">", self.at)
+        stop = end if end != -1 else len(self.source)
+        self.comments.append(self.source[self.at + 2 : stop])
+        self.at = stop + 1
 
     def _tag(self, *, closing: bool, name: str, attributes: str) -> None:
         if closing:

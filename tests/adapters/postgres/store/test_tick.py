@@ -615,6 +615,22 @@ async def test_an_expired_question_is_closed_and_may_be_asked_again(world, make)
     assert (await world.tick(make.nothing(records=(again,)))).applied == (again,)
 
 
+@pytest.mark.req("MODE-5")
+async def test_an_approval_that_was_used_may_be_asked_for_again_once_it_ran_out(world, make):
+    mission = await world.open_mission()
+    await world.tick(make.nothing(records=(question(mission),)))
+    await grant(world)
+    (answer,) = (await world.snapshot()).missions[0].approvals
+    await world.tick(make.nothing(records=(UseApproval(approval=answer, at=now()),)))
+    again = question(mission)
+    assert (await world.tick(make.nothing(records=(again,)))).applied == ()
+    await world.sql("update approval set expires_at = now()")
+    later = question(mission)
+    assert (await world.tick(make.nothing(records=(later,)))).applied == (later,)
+    assert await world.one("select state from approval") == "open"
+    assert (await world.snapshot()).missions[0].approvals == ()
+
+
 @pytest.mark.req("MODE-6")
 async def test_an_approval_under_another_policy_is_void_and_its_order_is_not_issued(world, make):
     mission = await world.open_mission()

@@ -152,6 +152,7 @@ on conflict (id) do update
 set asked_at = excluded.asked_at, expires_at = excluded.expires_at, question = excluded.question,
     state = 'open', approver = '', reason = '', answered_at = null, used_at = null
 where approval.state in ('expired', 'void')
+  or (approval.state = 'used' and approval.expires_at <= excluded.asked_at)
 
 -- name: use
 update approval set state = 'used', used_at = %(at)s
