@@ -120,6 +120,33 @@ def test_the_kernel_is_the_plain_detector(clock, delta):
         assert told.mean[0] == pytest.approx(mean, rel=1e-12)
 
 
+RESTLESS = {
+    "noise": lambda rng, n: rng.random(n),
+    "yes-or-no": lambda rng, n: (rng.random(n) < np.repeat(rng.random(n // 250), 250)) * 1.0,
+    "steps": lambda rng, n: np.repeat(rng.random(n // 50), 50),
+    "slope": lambda rng, n: np.clip(np.linspace(0, 1, n) + rng.normal(0, 0.02, n), 0, 1),
+    "almost-constant": lambda rng, n: 0.1 + 1e-9 * rng.random(n) + 0.3 * (np.arange(n) >= n - 40),
+}
+
+
+@pytest.mark.fast("noise")
+@pytest.mark.parametrize("delta", [0.002, 0.05, 0.9])
+@pytest.mark.parametrize("kind", RESTLESS)
+def test_no_cut_is_missed_at_a_tick_that_was_not_looked_at(kind, delta):
+    """Beside one that looks at every tick: the same alarms and windows, for fewer looks."""
+    params = Params(delta=delta)
+    x = RESTLESS[kind](np.random.default_rng(31), 2_000)
+    state, looking, looks = drift.empty(1, params), drift.empty(1, params), 0
+    for value in x:
+        before = state.totals[0, window.SLACK]
+        looking.totals[0, window.SLACK] = 0.0
+        told = [drift.advance(one, np.array([value]), params) for one in (state, looking)]
+        assert told[0].alarm[0] == told[1].alarm[0]
+        assert state.buckets.tobytes() == looking.buckets.tobytes()
+        looks += state.totals[0, window.SLACK] >= before
+    assert looks < len(x) / 2, "it looked at most ticks all the same"
+
+
 @pytest.mark.slow
 def test_alarms_do_not_depend_on_the_unit(closes):
     """river's gave 10 alarms on percent, none on decimals and 18 on basis points."""

@@ -519,7 +519,7 @@ def test_the_places_of_the_detectors_in_the_state_are_where_the_tests_kill_them(
     state = empty(2, PARAMS)
     assert state.arrays[0].shape == (4, 2)
     assert state.arrays[4].shape == (2, 5, 32)
-    assert state.arrays[9].shape == (2 * tick.WINDOWS, 2)
+    assert state.arrays[9].shape == (2 * tick.WINDOWS, 3)
     assert state.arrays[14] is state.rings
     assert state.rows.shape == (2, rule.ROW)
     assert hashlib.sha256(state.to_bytes(PARAMS)[:-32]).digest() == state.to_bytes(PARAMS)[-32:]

@@ -10,8 +10,7 @@ from scipy import stats
 
 from swarm.regime import saved
 from swarm.regime.changepoint import recursion
-from swarm.regime.engine import params as engine_params
-from swarm.regime.engine.params import EngineParams
+from swarm.regime.engine.params import VERSION, EngineParams
 from swarm.regime.engine.record import record, return_votes
 from swarm.regime.engine.state import EngineState, empty, restore
 from swarm.regime.engine.step import Observation, advance
@@ -164,6 +163,6 @@ def test_a_state_of_the_release_before_is_refused_by_its_version():
     clock = state.settings[[0, 1]]
     held = {name: array for name, array in state._named().items() if name != "rings"}
     old = saved.pack("engine", 1, GAUSSIANS.version, state.tick, {**held, "clock": clock})
-    with pytest.raises(ForeignState, match=r"state\.version is 1; 2 is wanted"):
+    with pytest.raises(ForeignState, match=rf"state\.version is 1; {VERSION} is wanted"):
         restore(old, GAUSSIANS)
-    assert engine_params.VERSION == 2
+    assert VERSION > 1

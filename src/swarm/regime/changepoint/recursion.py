@@ -38,6 +38,8 @@ SPARE = 3
 _HALF_LN_2PI = 0.9189385332046728
 #: Nothing standardised is larger, and its square is a number still.
 _LARGEST = 1e100
+_ALL_BUT_SIGN = 0x7FFFFFFFFFFFFFFF
+_LEAST_BITS = -0x8000000000000000
 
 
 @inner
@@ -174,32 +176,23 @@ def _update(mean: Array, rate: Array, age: Array, live: int, x: float, kappa0: f
 
 @inner
 def _largest(values: Array, count: int) -> float:
-    """The largest of the first `count`, in four lanes."""
-    a = b = c = d = -np.inf
-    whole = count - count % 4
-    for i in range(0, whole, 4):
-        a = max(a, values[i])
-        b = max(b, values[i + 1])
-        c = max(c, values[i + 2])
-        d = max(d, values[i + 3])
-    for i in range(whole, count):
-        a = max(a, values[i])
-    return max(a, b, c, d)
+    """The largest of the first `count`, in the order of their bits: integers fill registers."""
+    best = np.int64(_LEAST_BITS)
+    for i in range(count):
+        bits = np.float64(values[i]).view(np.int64)
+        best = max(best, bits ^ ((bits >> 63) & _ALL_BUT_SIGN))
+    found: float = np.int64(best ^ ((best >> 63) & _ALL_BUT_SIGN)).view(np.float64)
+    return found
 
 
 @inner
 def _smallest(values: Array, count: int) -> float:
-    """The smallest of the first `count`, in four lanes."""
-    a = b = c = d = np.inf
-    whole = count - count % 4
-    for i in range(0, whole, 4):
-        a = min(a, values[i])
-        b = min(b, values[i + 1])
-        c = min(c, values[i + 2])
-        d = min(d, values[i + 3])
-    for i in range(whole, count):
-        a = min(a, values[i])
-    return min(a, b, c, d)
+    """The smallest of the first `count`, none below 0, in the order of their bits."""
+    best = np.int64(_ALL_BUT_SIGN)
+    for i in range(count):
+        best = min(best, np.float64(values[i]).view(np.int64))
+    found: float = np.int64(best).view(np.float64)
+    return found
 
 
 @inner

@@ -15,7 +15,7 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
-VERSION = 1
+VERSION = 2
 #: Widths with an entry of their own in the table of bounds; wider windows compute theirs.
 _TABLE = 1 << 13
 
@@ -72,7 +72,7 @@ class State:
     """Of S streams, with R rows of at most M buckets and one on its way; see `window`.
 
     buckets: shape (S, 2, R, M + 1), sums and centred sums of squares. rows: shape (S, R), how
-    many are taken. totals: shape (S, 2), of the whole window. marks: shape (S, 6).
+    many are taken. totals: shape (S, 3), of the whole window. marks: shape (S, 6).
     """
 
     buckets: Array
@@ -136,7 +136,7 @@ def empty(streams: int, params: Params) -> State:
     return State(
         buckets=np.zeros((streams, 2, params.rows, params.buckets + 1)),
         rows=np.zeros((streams, params.rows), dtype=np.int64),
-        totals=np.zeros((streams, 2)),
+        totals=np.zeros((streams, window.TOTALS)),
         marks=np.zeros((streams, window.MARKS), dtype=np.int64),
     )
 

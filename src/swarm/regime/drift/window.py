@@ -3,6 +3,9 @@
 Row i holds up to M buckets of 2**i items, oldest first; one more, and its two oldest become one of
 the next row. So the window of W items takes O(M log W) numbers, and every boundary between
 buckets is a place where it may be cut.
+
+A look at all of them also tells how far the nearest is from a cut. One value brings it nearer by
+little more than its own distance from the mean, so most ticks need no look; see `_insert`.
 """
 
 from __future__ import annotations
@@ -15,13 +18,18 @@ from swarm.regime.kernel import inner
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
-#: Planes of `buckets`, and places in `totals`.
+#: Planes of `buckets`, and the first places in `totals`.
 SUM, SQUARES = range(2)
+#: The last place in `totals`: above 0, no boundary is as near to a cut as that.
+SLACK, TOTALS = range(2, 4)
 #: Columns of `marks`: items in the window; observations so far, and missing in a row; alarms that
 #: began an episode; the observation at which the last one began, and of the last alarm.
 WIDTH, SEEN, MISSING, EPISODES, STARTED, LAST_ALARM, MARKS = range(7)
 #: Places in `settings`.
 DELTA, CLOCK, LEAST, GRACE, REFRACTORY, SETTINGS = range(6)
+
+#: More than a tick's rounding moves anything.
+_ROUNDING = 1e-6
 
 
 @inner
@@ -55,8 +63,8 @@ def advance_one(
         return
     marks[MISSING] = 0
     marks[SEEN] += 1
-    _insert(buckets, rows, totals, marks, x)
-    if marks[SEEN] % int(settings[CLOCK]) == 0 and marks[WIDTH] > settings[GRACE]:
+    _insert(buckets, rows, totals, marks, x, _bound(marks[WIDTH], bounds))
+    if marks[SEEN] % int(settings[CLOCK]) == 0 and totals[SLACK] <= 0.0:
         alarmed = False
         while marks[WIDTH] > settings[GRACE] and _cuttable(
             buckets, rows, totals, marks[WIDTH], settings[LEAST], _bound(marks[WIDTH], bounds)
@@ -91,12 +99,22 @@ def _alarm(marks: Integers, refractory: float) -> None:
 
 
 @inner
-def _insert(buckets: Array, rows: Integers, totals: Array, marks: Integers, x: float) -> None:
-    """The value as the newest bucket; then rows that are too full hand on."""
+def _insert(
+    buckets: Array, rows: Integers, totals: Array, marks: Integers, x: float, bound: float
+) -> None:
+    """The value as the newest bucket; then rows that are too full hand on.
+
+    At a boundary with n1 newer items the means differ by g W / (n0 n1), where g is the sum of what
+    newer items are above the mean; it moves by at most |x - mean|. What it is compared with, see
+    `_cuttable`, grows with var W and L; only n0 n1 / W^2 may fall, by its share 1/(W + 1) at most.
+    A boundary begins with g = 0. So what is left of the slack is a promise, in floats as well.
+    """
     width = float(marks[WIDTH])
     if width > 0.0:
         d = x - totals[SUM] / width
         totals[SQUARES] += width / (width + 1.0) * d * d
+        fallen = np.sqrt(0.5 * totals[SQUARES] * bound) / (width + 1.0)
+        totals[SLACK] -= abs(d) + fallen + _ROUNDING
     totals[SUM] += x
     marks[WIDTH] += 1
     buckets[SUM, 0, rows[0]] = x
@@ -135,6 +153,7 @@ def _drop_oldest(buckets: Array, rows: Integers, totals: Array, marks: Integers)
     sums, squares = buckets[SUM, row], buckets[SQUARES, row]
     size = float(1 << row)
     marks[WIDTH] -= 1 << row
+    totals[SLACK] = 0.0
     rest = float(marks[WIDTH])
     totals[SUM] -= sums[0]
     if rest > 0.0:
@@ -153,14 +172,13 @@ def _cuttable(
 ) -> bool:
     """Whether the means on the two sides of some boundary differ by more than chance allows.
 
-    |mean0 - mean1| > sqrt(2/m var L) + 2/(3m) L with 1/m = 1/n0 + 1/n1 = W/(n0 n1). Times n0 n1,
-    and squared: no division and no root is left. Rows are walked whole, with places that hold
-    nothing counted as nothing: how many are taken is not to be guessed, and a wrong guess costs
-    the processor more than the places do. Cost: about 1 ns a place.
+    |mean0 - mean1| > sqrt(2/m var L) + 2/(3m) L with 1/m = 1/n0 + 1/n1 = W/(n0 n1). Times n0 n1 no
+    division is left. Leaves in `totals` how far the nearest boundary is from that, over W. Rows are
+    walked whole, with places that hold nothing counted as nothing. Cost: some 2 ns a place.
     """
     whole, total = float(width), totals[SUM]
     offset, factor = 2.0 / 3.0 * whole * bound, 2.0 * totals[SQUARES] * bound
-    older, above, found = 0.0, 0.0, False
+    older, above, found, nearest = 0.0, 0.0, False, offset
     row = rows.size - 1
     while rows[row] == 0:
         row -= 1
@@ -170,8 +188,10 @@ def _cuttable(
             older += size if k < taken else 0.0
             above += sums[k] if k < taken else 0.0
             newer = whole - older
-            gap = abs(above * whole - total * older) - offset
-            wide = (older >= least) & (newer >= least) & (gap > 0.0)
-            found |= wide & (gap * gap > factor * (older * newer))
+            left = np.sqrt(factor * (older * newer)) + offset - abs(above * whole - total * older)
+            # What is too new to be judged will be old enough; what is too old stays so.
+            nearest = left if left < nearest and older >= least else nearest
+            found |= (older >= least) & (newer >= least) & (left < 0.0)
         row -= 1
+    totals[SLACK] = nearest / whole
     return found

@@ -116,7 +116,7 @@ def vote_of_quotes(stress: float, other: FloatArray, vote: FloatArray) -> None:
 def is_sound(votes: FloatArray, told: FloatArray, totals: FloatArray) -> bool:
     """Whether what each detector says is a number that it may say; NaN fails every comparison.
 
-    votes: of the states, of quotes, of the run. totals: of the windows of ranks, shape (2, 2).
+    votes: of the states, of quotes, of the run. totals: of the windows of ranks, shape (2, 3).
     """
     run_start = told[recursion.RUN_START]
     sound = usable_vote(votes[0]) and usable_vote(votes[2])
