@@ -1,7 +1,8 @@
 """How soon a change is seen, at one false alarm in 5,000 ticks: ground truth of delays.
 
-Shifts of half a deviation and volatilities of 1.5 are left to the benchmark: there a detector that
-must learn the variance too stays at 1.5 to 1.65 times the delay of one who knows both laws.
+Shifts of half a deviation and volatilities of 1.5 are held to 1.65 and not to the 1.35 and 1.6 that
+are wished for: three seeds gave 1.54 to 1.64 and 1.57 to 1.64. A detector that must learn mean and
+variance from sixty ticks pays for it; a likelihood ratio that is told the variance stays at 1.36.
 """
 
 from __future__ import annotations
@@ -76,8 +77,10 @@ def design(law, shift, scale, seed):
 @pytest.mark.parametrize(
     ("law", "shift", "scale", "most", "times"),
     [
+        pytest.param(NORMAL, 0.5, 1.0, None, 1.65, id="mean-half"),
         pytest.param(NORMAL, 1.0, 1.0, None, 1.35, id="mean-1"),
         pytest.param(NORMAL, 2.0, 1.0, None, 1.35, id="mean-2"),
+        pytest.param(NORMAL, 0.0, 1.5, None, 1.65, id="volatility-1.5"),
         pytest.param(NORMAL, 0.0, 2.0, None, 1.6, id="volatility-2"),
         pytest.param(NORMAL, 0.0, 3.0, None, 1.6, id="volatility-3"),
         pytest.param(FAT, 1.0, 1.0, 16.0, None, id="fat-tails-mean-1"),
