@@ -11,6 +11,7 @@ from swarm.contract.verdict import Answer
 from swarm.core.history.check import check
 from swarm.core.history.finding import Rule
 from swarm.core.history.journal import Deed, Effect, Entry, Grip, History, Movement, Terms
+from swarm.core.history.log import Log
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 SWARM, GOOD, BAD, BIG = "s-1", "m-good", "m-bad", "m-big"
@@ -408,3 +409,340 @@ def test_a_change_that_arrives_on_main_after_its_mission_ended_is_found(landed, 
     if taken_back:
         tale.do(350, "m-late", Deed.REVERT, "revert", REPO, "m-late-head")
     assert tale.broken() == broken
+
+
+# --- what each rule looks at ----------------------------------------------------------------------
+
+
+@pytest.mark.req("VAL-6")
+def test_each_rule_says_how_much_it_looked_at():
+    """Counted by hand: three missions, eighteen effects, each with three grips, nine movements."""
+    judged = check(clean().history())
+    assert dict(judged.counts()) == {
+        Rule.ONCE: 18 + 3,
+        Rule.GATES: 18,
+        Rule.FREEZE: 16,  # all but the abort and the revert
+        Rule.BUDGET: 9 + 3,  # each movement, and each run
+        Rule.FENCE: 3 * 18 + 18,
+        Rule.ROLLBACK: 2 + 1 + 3,  # what went back, what failed, what landed
+        Rule.RETRIES: 3,
+        Rule.RISK: 1,
+        Rule.MODE: 16,
+    }
+    assert dict(check(History(entries=(), effects=(), until=BEGIN)).counts()) == dict.fromkeys(
+        Rule, 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("doctor", "key"),
+    [
+        (lambda t: again(t, GOOD, Deed.RUN, at=at(3)), f"{GOOD}/run/0"),
+        (lambda t: end(t, 61, GOOD), GOOD),
+    ],
+)
+def test_a_violation_names_the_order_or_else_the_mission(doctor, key):
+    tale = clean()
+    doctor(tale)
+    found = [one for one in check(tale.history()).violations if one.rule is Rule.ONCE]
+    assert [(one.mission, one.key) for one in found] == [(GOOD, key)]
+
+
+def ended(tale, minutes, mission, reason):
+    tale.log(minutes, "mission.settled", mission, outcome="failed", reason=reason)
+
+
+BY_ITSELF = {"undecided_promotes": True}
+ALLOWED_AND_NOT = [
+    # Rule 5: an effect that is doubled under one fence is doubled, and nothing else.
+    ("one-fence-twice", {Rule.ONCE}, lambda t: again(t, GOOD, Deed.RUN, at=at(3))),
+    ("a-target-without-fences", set(), lambda t: move(t, GOOD, Deed.RUN, fence=None)),
+    # Rule 4
+    ("reserved-after-it-was-asked", {Rule.BUDGET},
+     lambda t: t.movements.insert(0, t.movements.pop(0)._replace(at=at(1.5)))),
+    ("nothing-was-promised", set(), lambda t: [begin(t, 300, "m-free"), t.drop(
+        "mission.opened", "m-free"
+    ), t.log(299, "mission.opened", "m-free", **{"class": "docs"}), setattr(
+        t, "movements", [m for m in t.movements if m.mission != "m-free"]
+    )]),
+    ("agent-work-of-no-mission", {Rule.GATES},
+     lambda t: move(t, GOOD, Deed.RUN, mission="m-ghost")),
+    ("no-ledger-at-all", set(), lambda t: t.movements.clear()),
+    ("a-window-without-a-cap", set(), lambda t: t.caps.clear()),
+    ("a-movement-of-nothing", set(),
+     lambda t: t.movements.append(Movement(at(300), WINDOW, GOOD, "spend", 0))),
+    # Rules 2, 3, 8 and 9
+    ("protection-under-a-freeze", set(), lambda t: [
+        t.log(130, "freeze.opened", freeze="f-9", **{"class": "*"}),
+        t.log(136, "freeze.lifted", freeze="f-9", **{"class": "*"}),
+    ]),
+    ("protection-in-shadow", set(), lambda t: [
+        t.log(130, "shadow.set", shadow=True), t.log(136, "shadow.set", shadow=False),
+    ]),
+    ("the-operator-lets-an-undecided-canary-go-on", set(), lambda t: [
+        t.drop("verdict.given", GOOD, gate="progressive_rollout"),
+        t.terms.insert(0, Terms(at(0), SWARM, 2, **BY_ITSELF)), t.terms.pop(),
+    ]),
+    ("nobody-noted-the-terms-of-an-undecided-canary", {Rule.GATES}, lambda t: [
+        t.drop("verdict.given", GOOD, gate="progressive_rollout"), t.terms.clear(),
+    ]),
+    ("another-swarms-terms", {Rule.GATES}, lambda t: [
+        t.drop("verdict.given", GOOD, gate="progressive_rollout"),
+        t.terms.append(Terms(at(0), "s-2", 2, **BY_ITSELF)),
+    ]),
+    ("a-word-that-came-after-it-was-decided", {Rule.GATES}, lambda t: [
+        t.drop("verdict.given", GOOD, gate="post_deploy_slo"),
+        t.log(50.5, "evidence.seen", GOOD, said="promote"),
+    ]),
+    ("another-word", {Rule.GATES}, lambda t: [
+        t.drop("verdict.given", GOOD, gate="post_deploy_slo"),
+        t.log(49, "evidence.seen", GOOD, said="retry"),
+    ]),
+    ("nobody-noted-the-terms", set(), lambda t: [t.drop("approval.used", BIG), t.terms.clear()]),
+    ("approved-in-the-instant-it-was-decided", set(), lambda t: [
+        t.drop("approval.used", BIG), t.log(240, "approval.used", BIG, commit=f"{BIG}-head"),
+    ]),
+    ("approved-between-decision-and-landing", {Rule.MODE, Rule.RISK}, lambda t: [
+        t.drop("approval.used", BIG), t.log(240.5, "approval.used", BIG, commit=f"{BIG}-head"),
+    ]),
+    ("landed-without-an-order-but-approved", {Rule.GATES},
+     lambda t: t.drop("order.issued", BIG, kind="land")),
+    ("landed-without-an-order-and-approved-just-before", {Rule.GATES}, lambda t: [
+        t.drop("order.issued", BIG, kind="land"), t.drop("approval.used", BIG),
+        t.log(240.5, "approval.used", BIG, commit=f"{BIG}-head"),
+    ]),
+    ("a-landing-of-no-mission", {Rule.GATES, Rule.ROLLBACK},
+     lambda t: [move(t, BAD, Deed.LAND, mission="m-ghost"), move(t, BAD, Deed.ABORT, mission="m-x"),
+                t.drop("freeze.opened", freeze="f-1"), move(t, BAD, Deed.REVERT, mission="m-x")]),
+    ("nobody-told-what-it-touched", set(), lambda t: [
+        t.terms.append(Terms(at(299), SWARM, 1)), begin(t, 300, "m-low", risk=0),
+        land(t, 320, "m-low", risk=None),
+    ]),
+    ("r3-allowed-in-the-repository-and-not-at-the-target", {Rule.RISK}, lambda t: [
+        t.drop("approval.used", BIG), t.terms.append(Terms(at(200), SWARM, 4, frozenset({REPO}))),
+    ]),
+    ("r3-without-targets", set(), lambda t: [
+        t.drop("approval.used", BIG), t.terms.append(Terms(at(200), SWARM, 4, frozenset({REPO}))),
+        t.drop("mission.opened", BIG),
+        t.log(219, "mission.opened", BIG, reserve=400, risk=3, contract=None, **{"class": "tidy"}),
+    ]),
+    # Rule 6
+    ("a-rollback-is-an-answer", set(), lambda t: t.drop("freeze.opened", freeze="f-1")),
+    ("a-freeze-is-an-answer", set(), lambda t: setattr(
+        t, "effects", [e for e in t.effects if e.deed not in {Deed.ABORT, Deed.REVERT}]
+    )),
+    ("a-red-check-needs-no-rollback", set(),
+     lambda t: t.verdict(300, GOOD, "code_quality", "other", Answer.FAIL)),
+    ("the-reason-is-still-on-its-way", set(), lambda t: [
+        t.drop("mission.settled", GOOD), t.do(59, GOOD, Deed.ABORT, "abort/0", TARGET, HEAD),
+    ]),
+    ("founded-by-a-verdict-alone", set(), lambda t: [
+        t.drop("mission.settled", BAD), ended(t, 140, BAD, "Other"),
+    ]),
+    ("founded-by-one-of-two-endings", {Rule.ONCE}, lambda t: [
+        t.drop("verdict.given", BAD, answer=int(Answer.FAIL)), ended(t, 145, BAD, "Other"),
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.req("VAL-6")
+@pytest.mark.parametrize(
+    ("broken", "change"),
+    [pytest.param(rules, does, id=name) for name, rules, does in ALLOWED_AND_NOT],
+)
+def test_each_rule_is_broken_by_what_breaks_it_and_by_nothing_else(broken, change):
+    tale = clean()
+    change(tale)
+    assert tale.broken() == broken
+
+
+# --- money ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.req("VAL-6", "FAIL-5")
+@pytest.mark.parametrize(
+    ("moves", "broken"),
+    [
+        pytest.param([("reserve", 500)], [], id="exactly-the-cap"),
+        pytest.param([("reserve", 501)], [1], id="one-more"),
+        pytest.param([("reserve", 400), ("spend", 400), ("reserve", 200)], [3], id="spent-counts"),
+        pytest.param([("reserve", 400), ("spend", 100), ("reserve", 100)], [], id="once-each"),
+        pytest.param([("reserve", 400), ("release", 400), ("reserve", 500)], [], id="given-back"),
+        pytest.param(
+            [("reserve", 400), ("release", 900), ("reserve", 501)], [2, 3], id="not-below-nought"
+        ),
+        pytest.param(
+            [("release", 500), ("reserve", 100), ("release", 100)], [1], id="nor-for-the-mission"
+        ),
+        pytest.param([("reserve", 100), ("spend", -1), ("spend", 0)], [2], id="never-backwards"),
+    ],
+)
+def test_reserved_and_spent_never_exceed_the_cap(moves, broken):
+    """By hand: 500 micro-units in all; the numbers say which movements are wrong."""
+    made = [
+        Movement(at(n), WINDOW, GOOD, what, amount) for n, (what, amount) in enumerate(moves, 1)
+    ]
+    history = History(
+        entries=(), effects=(), until=BEGIN, movements=tuple(made), caps={WINDOW: 500}
+    )
+    assert [one.at for one in check(history).violations] == [at(n) for n in broken]
+
+
+# --- rollbacks, and when they are in time ---------------------------------------------------------
+
+
+def fallen(*, failed_at, back_at, until=2_000, answer=Answer.FAIL, gate="progressive_rollout"):
+    """A mission that ended as if all were well, one gate's last word and one abort."""
+    tale = Tale(until=at(until))
+    begin(tale, 1, BAD)
+    tale.movements.clear()
+    tale.verdict(failed_at, BAD, gate, f"{TARGET}@{BAD}-head#10", answer)
+    tale.verdict(3, BAD, gate, f"{TARGET}@{BAD}-head#10", Answer.WAIT)
+    tale.verdict(2, BAD, "progressive_rollout", f"{TARGET}@{BAD}-head#5", Answer.PASS)
+    if back_at is not None:
+        tale.do(back_at - 1, BAD, Deed.ABORT, "abort/0", TARGET, f"{BAD}-head")
+    tale.log(500, "mission.settled", BAD, outcome="delivered", reason="Delivered")
+    found = check(tale.history()).violations
+    assert {one.rule for one in found} <= {Rule.ROLLBACK}
+    return len(found)
+
+
+@pytest.mark.req("VAL-6", "LOOP-9")
+@pytest.mark.parametrize(
+    ("given", "violations"),
+    [
+        pytest.param({"failed_at": 130, "back_at": 131}, 0, id="answered"),
+        pytest.param({"failed_at": 130, "back_at": 130}, 0, id="at-that-very-instant"),
+        pytest.param({"failed_at": 130, "back_at": 250}, 0, id="at-the-last-instant"),
+        pytest.param({"failed_at": 130, "back_at": 250.5}, 1, id="too-late"),
+        pytest.param({"failed_at": 130, "back_at": 129}, 2, id="before-it-failed"),
+        pytest.param({"failed_at": 130, "back_at": None}, 1, id="never"),
+        pytest.param(
+            {"failed_at": 130, "back_at": None, "until": 249}, 0, id="its-time-is-not-over"
+        ),
+        pytest.param(
+            {"failed_at": 130, "back_at": None, "until": 250}, 1,
+            id="its-time-is-over",
+        ),
+        pytest.param(
+            {"failed_at": 130, "back_at": 131, "answer": Answer.PASS}, 1,
+            id="nothing-had-failed",
+        ),
+        pytest.param(
+            {"failed_at": 130, "back_at": 131, "answer": Answer.WAIT}, 1,
+            id="it-was-waited-for",
+        ),
+        pytest.param(
+            {"failed_at": 130, "back_at": 131, "gate": "merge_policy"}, 1,
+            id="a-gate-before-main",
+        ),
+    ],
+)  # fmt: skip
+def test_a_failure_is_answered_in_time_and_nothing_goes_back_without_one(given, violations):
+    """Within two hours, both ends counted; the verdict that stands last is the one that counts."""
+    assert fallen(**given) == violations
+
+
+@pytest.mark.req("VAL-6")
+def test_what_an_open_mission_takes_back_is_looked_at_once_its_reason_is_there():
+    tale = clean()
+    tale.drop("mission.settled", BAD)
+    before = check(tale.history())
+    assert before.violations == ()
+    assert before.examined[Rule.ROLLBACK] == 2 + 1 + 2  # its landing is watched by itself still
+    tale.drop("verdict.given", BAD, answer=int(Answer.FAIL))
+    assert check(tale.history()).examined[Rule.ROLLBACK] == 2
+
+
+# --- the log --------------------------------------------------------------------------------------
+
+
+def log(*entries, terms=()):
+    made = [Entry(at(minutes), SWARM, chain, kind, body) for minutes, kind, chain, body in entries]
+    return Log(made, terms)
+
+
+def opened(*entries):
+    whole = log((0, "mission.opened", GOOD, {}), *((n, kind, GOOD, b) for n, kind, b in entries))
+    return whole.missions[GOOD]
+
+
+def test_an_order_that_was_voided_and_came_again_was_decided_twice():
+    mission = opened(*((n, "order.issued", {"order": "k"}) for n in (10, 20)))
+    found = [mission.decided("k", at(n)) for n in (9, 10, 19, 20, 99)]
+    assert found == [None, at(10), at(10), at(20), at(20)]
+    assert mission.decided("other", at(99)) is None
+    assert mission.risk == 0
+
+
+def test_a_gate_passed_what_begins_so_and_no_other_target_or_gate_speaks_for_it():
+    def given(*rows):
+        return opened(
+            *(
+                (n, "verdict.given", {"gate": gate, "subject": subject, "answer": int(answer)})
+                for n, (gate, subject, answer) in enumerate(rows, 1)
+            )
+        ).passed("canary", "shop@c0#", at(99))
+
+    good = ("canary", "shop@c0#10", Answer.PASS)
+    assert given(good)
+    assert given(good, ("canary", "other@c0#10", Answer.FAIL), ("slo", "shop@c0#10", Answer.FAIL))
+    assert not given(good, ("canary", "shop@c0#30", Answer.FAIL))
+    assert not given(("canary", "other@c0#10", Answer.PASS))
+    assert not given(("slo", "shop@c0#10", Answer.PASS))
+
+
+def test_a_word_is_heard_from_its_instant_on():
+    mission = opened((5, "evidence.seen", {"said": "promote"}))
+    assert [mission.heard({"promote"}, at(n)) for n in (4, 5, 6)] == [False, True, True]
+    assert not mission.heard({"retry"}, at(6))
+
+
+def frozen():
+    return log(
+        (10, "freeze.opened", "", {"freeze": "f-1", "class": "tidy"}),
+        (15, "freeze.opened", "", {"freeze": "f-2", "class": "docs"}),
+        (20, "freeze.lifted", "", {"freeze": "f-1"}),
+        (30, "freeze.lifted", "", {"freeze": "f-1"}),
+        (50, "freeze.opened", "", {"freeze": "f-3", "class": "*"}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "mission_class", "hold"),
+    [
+        (10, "tidy", None), (11, "tidy", "f-1"), (19, "tidy", "f-1"), (20, "tidy", None),
+        (25, "tidy", None), (25, "docs", "f-2"), (40, "docs", "f-2"), (40, "deps", None),
+        (51, "deps", "f-3"),
+    ],
+)  # fmt: skip
+def test_a_freeze_holds_its_class_between_its_two_instants(minutes, mission_class, hold):
+    """Both exclusive: what happened in the instant it was opened had been decided before it."""
+    found = frozen().hold(SWARM, mission_class, at(minutes))
+    assert (found and found.id) == hold
+
+
+@pytest.mark.parametrize(
+    ("mission_class", "begin", "end", "froze"),
+    [
+        ("tidy", 0, 9, False), ("tidy", 0, 10, True), ("tidy", 12, 13, True),
+        ("tidy", 20, 29, True), ("tidy", 21, 49, False), ("deps", 0, 49, False),
+        ("deps", 0, 50, True), ("docs", 40, 41, True), ("deps", 60, 61, True),
+    ],
+)  # fmt: skip
+def test_a_freeze_that_began_or_was_open_meanwhile_is_seen(mission_class, begin, end, froze):
+    assert frozen().froze(SWARM, mission_class, at(begin), at(end)) is froze
+    assert not frozen().froze("s-2", mission_class, at(begin), at(end))
+
+
+def test_shadow_is_on_from_its_first_word_to_the_first_that_ends_it():
+    said = [(5, False), (10, True), (12, True), (20, False), (25, False), (30, True), (50, False)]
+    found = log(*((n, "shadow.set", "", {"shadow": on}) for n, on in said))
+    on = {n for n in range(70) if found.shadow(SWARM, at(n))}
+    assert on == {*range(11, 20), *range(31, 50)}
+
+
+def test_the_terms_are_those_that_were_noted_last():
+    found = log(terms=[Terms(at(10), SWARM, 1), Terms(at(20), SWARM, 2)])
+    assert [found.terms(SWARM, at(n)) and found.terms(SWARM, at(n)).asks_from
+            for n in (9, 10, 19, 20)] == [None, 1, 1, 2]  # fmt: skip

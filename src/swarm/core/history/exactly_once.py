@@ -52,7 +52,7 @@ def fence(bench: Bench) -> None:
         if grip.what == "claimed" and grip.fence <= known:
             detail = f"claimed under fence {grip.fence} after {known}"
             bench.broken(Rule.FENCE, grip.at, ("", grip.key), detail)
-        elif grip.what != "claimed" and grip.fence < known:
+        elif grip.fence < known:
             detail = f"{grip.what} under fence {grip.fence}, but {known} was given out"
             bench.broken(Rule.FENCE, grip.at, ("", grip.key), detail)
         newest[grip.key] = max(known, grip.fence)

@@ -56,8 +56,8 @@ class Opened:
         """Whether the gate passed any subject that begins so, and none of them stood failed."""
         answers = [
             self.verdict(gate, subject, at)
-            for known, subject in self.verdicts
-            if known == gate and subject.startswith(start)
+            for _, subject in self.verdicts
+            if subject.startswith(start)
         ]
         return Answer.PASS in answers and Answer.FAIL not in answers
 

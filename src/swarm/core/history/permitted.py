@@ -15,7 +15,6 @@ from swarm.core.history.log import Opened
 
 BEFORE_MAIN = ("code_quality", "merge_policy", "supply_chain")
 CANARY, OBJECTIVES = "progressive_rollout", "post_deploy_slo"
-_GATED = frozenset({Deed.LAND, Deed.TRAFFIC, Deed.PROMOTE})
 _R3 = 3
 
 
@@ -31,7 +30,7 @@ def gates(bench: Bench) -> None:
         decided = mission.decided(effect.key, effect.asked)
         if decided is None:
             bench.broken(Rule.GATES, effect.at, about, f"{effect.deed} without an order for it")
-        elif effect.deed in _GATED and (missing := _missing(bench, effect, mission, decided)):
+        elif missing := _missing(bench, effect, mission, decided):
             bench.broken(Rule.GATES, effect.at, about, missing)
 
 
