@@ -120,6 +120,21 @@ def test_a_plain_look_loads_nothing_heavy(rows, words):
     assert not loaded & HEAVY
 
 
+@pytest.mark.req("FRZ-3")
+def test_a_freeze_waits_for_no_model_to_load(rows):
+    """It is needed most when the machine is busiest; it has the driver, and nothing else heavy."""
+    home, _ = rows
+    said = measured(
+        home, "freeze", "--class", "none", "--reason", "now", options=("-X", "importtime")
+    )
+    loaded = set(re.findall(r"\| +([\w.]+)$", said.stderr, re.MULTILINE))
+    assert "frozen" in said.stdout
+    driver = {"asyncio", "psycopg", "psycopg_binary", "ssl"}
+    ours = {"swarm.runtime.database", "swarm.adapters.postgres.database"}
+    assert not loaded & (HEAVY - driver - ours - {"swarm.adapters.postgres.server"})
+    assert "swarm.core.snapshot" not in loaded
+
+
 def test_a_look_falls_back_to_the_driver_when_no_server_listens(rows, place):
     """A note that outlived its controller must cost time, not the answer."""
     _, dsn = rows

@@ -115,8 +115,9 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     targets = LocalTargets(settings.targets, forge, home.services)
     hidden = kept_from_agents(home)
     runs = LocalRuns(
-        settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden
-    )
+        settings.agents, forge, home.jobs / "runs", on_finished=news.about, hidden=hidden,
+        may_begin=orders.may_begin,
+    )  # fmt: skip
     checks = LocalChecks(
         settings.checks, forge, home.jobs / "checks", on_finished=news.about, hidden=hidden
     )

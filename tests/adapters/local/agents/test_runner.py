@@ -33,6 +33,27 @@ async def test_the_change_is_one_commit_of_ours_on_the_tip_of_main(world):
 
 
 @pytest.mark.slow
+@pytest.mark.req("FRZ-2")
+async def test_what_is_frozen_while_its_clone_is_made_does_not_start_until_it_may(world):
+    asked, may = [], asyncio.Event()
+
+    async def may_begin(key):
+        asked.append(key)
+        return may.is_set()
+
+    order, port = world.order("change"), world.port(may_begin=may_begin)
+    for _ in range(3):
+        held = await port.run(order)
+        assert (held.reason, held.capacity) == (Reason.FROZEN, False)
+    assert asked == [order.key] * 3
+    assert world.effects("change") == 0
+    assert not port.at_work()
+    may.set()
+    assert (await fact(port.run, order)).result is RunResult.CHANGED
+    assert world.effects("change") == 1
+
+
+@pytest.mark.slow
 @pytest.mark.req("LOOP-7")
 async def test_a_fix_starts_from_the_failing_commit_and_is_shown_the_failure(world):
     first = await fact(world.port().run, world.order("change"))

@@ -126,6 +126,24 @@ async def test_a_freeze_of_another_class_holds_nothing(world, make):
 
 
 @pytest.mark.req("FRZ-2")
+async def test_whoever_prepares_for_long_learns_that_a_freeze_came_meanwhile(world, make):
+    mission = await world.open_mission("n-1", make.start_run)
+    claim = await claim_one(world)
+    key = claim.order.key
+    await world.orders.begin(claim)
+    assert await world.orders.may_begin(key)
+    await freeze(world, "security")
+    assert await world.orders.may_begin(key)
+    await world.sql("update frozen set mission_class = '*'")
+    assert not await world.orders.may_begin(key)
+    await world.tick(make.nothing(orders=(make.run_check(mission),)))
+    check = await claim_one(world)
+    assert not check.order.forward
+    assert await world.orders.may_begin(check.order.key), "verification goes on"
+    assert not await world.orders.may_begin("m-none/run/0")
+
+
+@pytest.mark.req("FRZ-2")
 async def test_a_freeze_between_claim_and_begin_still_bites(world, make):
     await world.open_mission("n-1", make.start_run)
     claim = await claim_one(world)

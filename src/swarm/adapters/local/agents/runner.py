@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +42,15 @@ _WASTE = (
 _FACT: TypeAdapter[RunEnded] = TypeAdapter(RunEnded)
 
 
+class _Held(Exception):
+    """It may not begin any more; never leaves this module."""
+
+
+async def _anything(key: str) -> bool:
+    del key
+    return True
+
+
 class LocalRuns:
     """Implements `ports.hands.Runs` with commands on this machine.
 
@@ -50,6 +59,7 @@ class LocalRuns:
     folder:      where runs are kept; shared by all controllers of a machine.
     at_once:     how many agents work at a time.
     on_finished: called with the key of an order that is worth asking about again.
+    may_begin:   asked with an order's key right before its agent starts.
     hidden:      files and folders that no agent may read, besides the usual places of
                  credentials and the folder of runs itself.
     """
@@ -63,6 +73,7 @@ class LocalRuns:
         at_once: int = 4,
         on_finished: Callable[[str], None] | None = None,
         hidden: tuple[Path, ...] = (),
+        may_begin: Callable[[str], Awaitable[bool]] = _anything,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
@@ -70,6 +81,7 @@ class LocalRuns:
         self._keys: dict[str, str] = {}
         self._tell = on_finished or (lambda _key: None)
         self._hidden = (folder, *hidden, *environment.credential_files(Path.home()))
+        self._may_begin = may_begin
         self._now = now
         self.jobs = Jobs(folder / "jobs", slots=at_once, on_finished=self._finished)
 
@@ -89,6 +101,9 @@ class LocalRuns:
             return self._pause(job, why, reason=Reason.NO_AGENT)
         try:
             return await self._step(order, settings, job)
+        except _Held:
+            why = "it was held back while its clone was made"
+            return Later(delay=_SOON, reason=Reason.FROZEN, detail=why)
         except (CommitUnknown, RepositoryUnknown, BadCommand) as error:
             return No(reason=type(error).__name__, detail=error.message)
         except Refused as error:
@@ -169,8 +184,12 @@ class LocalRuns:
         (generation / "base").write_text(base, encoding="ascii")
         told = generation / "home" / "prompt.md"
         told.write_text(prompt.text(order.brief), encoding="utf-8")
+        argv = await asyncio.to_thread(arguments.argv, settings, order.brief, work, told)
+        # A large repository takes seconds to copy, and a freeze holds within one.
+        if not await self._may_begin(order.key):
+            raise _Held
         return JobSpec(
-            argv=await asyncio.to_thread(arguments.argv, settings, order.brief, work, told),
+            argv=argv,
             cwd=work,
             wall=min(settings.timeout, order.deadline),
             env=env,

@@ -57,6 +57,14 @@ touched as (
   from allowed a where m.id = a.mission and a.first)
 select count(*) from allowed
 
+-- name: may_begin
+select from decision d join swarm s on s.id = d.swarm
+where d.key = %(key)s and d.settled_at is null
+  and (not d.forward or (not s.shadow and s.deleted_at is null
+    and not exists (select from frozen f
+                    where f.swarm = d.swarm and f.lifted_at is null
+                      and f.mission_class in ('*', d.mission_class))))
+
 -- name: void
 -- Begun under another policy, and it never happened: taken back, so that it can be decided anew.
 with gone as (

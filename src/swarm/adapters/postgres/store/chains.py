@@ -11,8 +11,8 @@ from psycopg import AsyncConnection
 
 from swarm.core.trail import EventKind, canonical, link
 
-from .shapes import storable
 from .statements import statements
+from .texts import storable
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from swarm.core.ids import NeedId, SwarmId
 from swarm.core.nouns import Signal
 from swarm.core.policy.backlog import Citation, Growth, Known, Warmth
 
-from . import shapes
+from . import shapes, texts
 from .statements import statements
 
 
@@ -144,7 +144,7 @@ async def _strengthen(
     values = {
         "needs": [need for need, _ in stronger],
         "origins": [cited.origin for _, cited in stronger],
-        "citations": [shapes.plain(cited.citation) for _, cited in stronger],
+        "citations": [texts.plain(cited.citation) for _, cited in stronger],
         "sources": [cited.source for _, cited in stronger],
         "external": [cited.external for _, cited in stronger],
         "trusts": [cited.trust for _, cited in stronger],

@@ -18,7 +18,7 @@ from swarm.core.policy.backlog import Circumstances, Citation, Kept, Known, grow
 from swarm.ports.sources import Reading
 from swarm.ports.store import IngestReport
 
-from . import shapes
+from . import shapes, texts
 from .bell import hint
 from .errors import StaleCursor
 from .harvest import Harvest, write_harvest
@@ -79,7 +79,7 @@ class PostgresIntake:
 
     async def source_failed(self, swarm: SwarmId, source: str, detail: str) -> bool:
         """Note that a source is dark; wakes the swarm when it was not before."""
-        values = {"swarm": swarm, "name": source, "detail": shapes.plain(detail)[:2000]}
+        values = {"swarm": swarm, "name": source, "detail": texts.plain(detail)[:2000]}
         return await self._change("darken", swarm, values)
 
     async def source_answered(self, swarm: SwarmId, source: str) -> bool:
@@ -91,7 +91,7 @@ class PostgresIntake:
         values = {
             "swarm": swarm,
             "targets": list(drifted),
-            "seens": [shapes.plain(seen) for seen in drifted.values()],
+            "seens": [texts.plain(seen) for seen in drifted.values()],
         }
 
         async def tx(connection: AsyncConnection[Any]) -> bool:

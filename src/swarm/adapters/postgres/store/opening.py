@@ -9,7 +9,7 @@ from swarm.core.decision import OpenMission
 from swarm.core.nouns import MissionKind
 from swarm.core.trail import EventKind
 
-from . import shapes
+from . import shapes, texts
 from .statements import statements
 from .writing import MissionRow, Writing
 
@@ -59,8 +59,8 @@ async def _insert(writing: Writing, record: OpenMission, body: str, rule: str) -
         "missions", "insert", id=record.id, swarm=writing.swarm, need=record.need,
         kind=record.kind, parent=record.parent, depth=record.depth,
         mission_class=record.mission_class, risk=int(record.risk), repo=record.repo,
-        title=shapes.plain(record.title), body=body, rule=rule, agent=record.agent,
-        cause=shapes.plain(record.cause), requalifies=record.freeze,
+        title=texts.plain(record.title), body=body, rule=rule, agent=record.agent,
+        cause=texts.plain(record.cause), requalifies=record.freeze,
         contract=shapes.dump(shapes.contract_adapter(), record.contract),
         rank_terms=json.dumps(record.rank_terms), generation=writing.snapshot.generation,
         policy_hash=writing.snapshot.policy_hash, shadow=writing.snapshot.shadow,

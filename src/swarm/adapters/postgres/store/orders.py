@@ -16,7 +16,7 @@ from swarm.core.trail import canonical
 from swarm.ports.reply import Later
 from swarm.ports.store import Claim
 
-from . import shapes, single
+from . import shapes, single, texts
 from .errors import OrderHeld, StaleFence
 from .settling import Written, settle_many, written_of
 from .statements import statements
@@ -99,12 +99,12 @@ class PostgresOrders:
             "key": claim.order.key,
             "fence": claim.fence,
             "delay": later.delay.total_seconds(),
-            "reason": shapes.plain(later.reason) or "Later",
-            "detail": shapes.plain(later.detail)[:_WORDS],
+            "reason": texts.plain(later.reason) or "Later",
+            "detail": texts.plain(later.detail)[:_WORDS],
             "capacity": later.capacity,
             "spent": later.spent,
             "actor": self._actor,
-            "event": shapes.storable(canonical(event)),
+            "event": texts.storable(canonical(event)),
         }
 
         ((kept,),) = await single.rows(self._database, self._sql["postpone"], asked)
@@ -122,7 +122,7 @@ class PostgresOrders:
             "key": claim.order.key,
             "fence": claim.fence,
             "actor": self._actor,
-            "event": shapes.storable(canonical(event)),
+            "event": texts.storable(canonical(event)),
         }
 
         if not await single.rows(self._database, self._sql["void"], asked):
@@ -147,6 +147,11 @@ class PostgresOrders:
             return found.rowcount > 0
 
         return await self._database.run(tx)
+
+    async def may_begin(self, key: str) -> bool:
+        """Whether nothing holds a begun order back by now: for ports that prepare for long."""
+        found = await single.rows(self._database, self._sql["may_begin"], {"key": key})
+        return bool(found)
 
     async def heal(self) -> int:
         """Make owned orders due whose lease ends impossibly late. Returns how many."""

@@ -24,7 +24,7 @@ from swarm.core.decision import (
 from swarm.core.ids import approval_id
 from swarm.core.trail import EventKind
 
-from . import shapes
+from . import texts
 from .opening import open_mission
 from .statements import statements
 from .verdicts import give_verdicts
@@ -93,7 +93,7 @@ async def _settle(writing: Writing, record: Settle) -> str | None:
     outcome = replace(record.outcome, cost=record.outcome.cost + charged)
     wrote = await writing.run(
         "missions", "outcome", mission=record.mission, outcome=outcome.kind, reason=outcome.reason,
-        detail=shapes.plain(outcome.detail), attempts=outcome.attempts, cost=outcome.cost,
+        detail=texts.plain(outcome.detail), attempts=outcome.attempts, cost=outcome.cost,
         counts=outcome.counts_as_failure, landed=outcome.landed, at=outcome.at,
     )  # fmt: skip
     if not wrote:
@@ -167,7 +167,7 @@ async def _reject_needs(writing: Writing, records: Sequence[RejectNeed]) -> None
             # Evidence came between the snapshot and this write; the next tick judges it as well.
             _note(writing, record, "NewEvidence")
         else:
-            reasons[row.id] = shapes.plain(f"{record.reason}: {record.detail}")
+            reasons[row.id] = texts.plain(f"{record.reason}: {record.detail}")
             writing.count_need(row, "rejected")
             body = {"need": record.need, "reason": record.reason, "detail": record.detail}
             writing.tell(writing.swarm, EventKind.NEED_REJECTED, body)
@@ -187,7 +187,7 @@ async def _open_freeze(writing: Writing, record: OpenFreeze) -> str | None:
                 "id": freeze.id,
                 "mission_class": freeze.mission_class,
                 "reason": freeze.reason,
-                "detail": shapes.plain(freeze.detail),
+                "detail": texts.plain(freeze.detail),
                 "cause": freeze.cause,
                 "since": freeze.since,
                 "until": freeze.until,
@@ -253,7 +253,7 @@ async def _ask_approval(writing: Writing, record: AskApproval) -> str | None:
         "commit": record.commit,
         "policy_hash": record.policy_hash,
         "risk": int(record.risk),
-        "question": shapes.plain(record.question),
+        "question": texts.plain(record.question),
     }
     wrote = await writing.run(
         "missions", "ask", id=id_, mission=record.mission, swarm=writing.swarm, at=record.at,

@@ -14,7 +14,7 @@ from swarm.core.evidence import Fact, RunEnded
 from swarm.core.trail import EventKind, canonical
 from swarm.ports.store import Claim
 
-from . import shapes
+from . import shapes, texts
 from .chains import Chains
 from .statements import statements
 
@@ -43,7 +43,7 @@ def written_of(claim: Claim, fact: Fact) -> Written:
         "evidence": fact.id,
         "kind": fact.kind,
         "order": claim.order.key,
-        "sha256": shapes.digest(text),
+        "sha256": texts.digest(text),
     }
     return Written(
         parameters={
@@ -53,7 +53,7 @@ def written_of(claim: Claim, fact: Fact) -> Written:
             "kind": fact.kind,
             "at": fact.at,
             "fact": text,
-            "event": shapes.storable(canonical(event)),
+            "event": texts.storable(canonical(event)),
         },
         event=event,
         cost=cost,

@@ -6,7 +6,6 @@ absent fact makes a gate wait, never pass. Orders of unknown kinds are never cla
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -23,7 +22,7 @@ from swarm.core.nouns import Approval, Cited, Signal, ValidationContract
 from swarm.core.snapshot import OpenOrder
 from swarm.core.trail import canonical
 
-_NUL = "\\u0000"
+from .texts import NUL, storable
 
 
 @cache
@@ -120,34 +119,12 @@ def dump(adapter: TypeAdapter[Any], value: Any) -> str:
     except PydanticSerializationError:
         # A lone surrogate somewhere: the long way keeps the rest.
         return storable(canonical(adapter.dump_python(value, mode="json")))
-    return storable(text) if _NUL in text else text
-
-
-def storable(text: str) -> str:
-    """The text with what Postgres cannot store (NUL, lone surrogates) replaced by U+FFFD.
-
-    Output of strange programs ends up in facts; losing a fact over one byte would be worse.
-    """
-    if _NUL in text:
-        text = canonical(_without_nul(json.loads(text)))
-    if text.isascii():
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def plain(text: str) -> str:
-    """A plain column's text made storable."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return storable(text) if NUL in text else text
 
 
 def pairs(text: str | None) -> tuple[tuple[str, float], ...]:
     """(name, number) pairs from a JSON array of arrays."""
     return tuple((str(name), float(number)) for name, number in json.loads(text or "[]"))
-
-
-def digest(text: str) -> str:
-    """SHA-256 of the text's UTF-8 bytes, 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _kind_of(member: Any) -> str:
@@ -164,16 +141,6 @@ def _readable_facts(items: Sequence[Any]) -> Iterable[Fact]:
             yield fact_adapter().validate_python(item, strict=False)
         except ValidationError:
             continue
-
-
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd")
-    if isinstance(value, list):
-        return [_without_nul(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
-    return value
 
 
 @cache

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
-from swarm.core.nouns import Freeze, MissionKind, Need, NeedState, Risk
+from swarm.core.nouns import MissionKind, Need, NeedState, Risk
 from swarm.core.phase import Figures
 from swarm.core.policy.citation import TRUSTED_FROM
 from swarm.core.snapshot import Budget, Mission, Snapshot
@@ -29,10 +29,6 @@ V = TypeVar("V")
 T = TypeVar("T")
 Cursor = AsyncCursor[tuple[Any, ...]]
 
-_FREEZE_FIELDS = (
-    "id", "mission_class", "reason", "detail", "cause", "since", "until", "requalified",
-    "needs_token", "by",
-)  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -247,11 +243,6 @@ def mission_of(row: tuple[Any, ...]) -> Mission:
         sources=tuple(sources or ()),
         cited=shapes.cited_adapter().validate_json(cited or "[]"),
     )  # fmt: skip
-
-
-def freeze_of(row: tuple[Any, ...]) -> Freeze:
-    """A freeze from the columns that `people.open_freezes` selects."""
-    return Freeze(**dict(zip(_FREEZE_FIELDS, row, strict=True)))
 
 
 def swarm_row(found: tuple[Any, ...], specs: Specs) -> SwarmRow:

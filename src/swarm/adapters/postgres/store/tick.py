@@ -25,7 +25,7 @@ from swarm.core.ids import SwarmId
 from swarm.core.trail import EventKind
 from swarm.ports.store import Agenda, Binding, BindingOf, Decide, StatusOf, Tick
 
-from . import shapes, single
+from . import shapes, single, texts
 from .chains import Chains
 from .errors import SpecUnreadable
 from .records import apply
@@ -284,7 +284,7 @@ async def _write_status(
     connection: AsyncConnection[Any], row: SwarmRow, status: Mapping[str, Any] | None
 ) -> None:
     if status is not None:
-        values = {"swarm": row.id, "status": shapes.storable(json.dumps(status))}
+        values = {"swarm": row.id, "status": texts.storable(json.dumps(status))}
         await connection.execute(statements("tick")["write_status"], values)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from swarm.core.decision import GiveVerdict
 from swarm.core.trail import EventKind
 
-from . import shapes
+from . import texts
 from .statements import statements
 from .writing import Writing
 
@@ -26,7 +26,7 @@ async def give_verdicts(
             "subject": record.subject,
             "answer": int(record.verdict.answer),
             "reason": str(record.verdict.reason),
-            "detail": shapes.plain(record.verdict.detail),
+            "detail": texts.plain(record.verdict.detail),
             "evidence": list(record.verdict.evidence),
             "configured": record.verdict.configured,
             "policy_hash": writing.snapshot.policy_hash,
@@ -41,7 +41,7 @@ async def give_verdicts(
             "missions": [record.mission for record in records],
             "ats": [record.at for record in records],
             "looks": [record.verdict.look_again for record in records],
-            "verdicts": [shapes.storable(json.dumps(row)) for row in rows],
+            "verdicts": [texts.storable(json.dumps(row)) for row in rows],
         },
     )
     given = {number for (number,) in await found.fetchall()}

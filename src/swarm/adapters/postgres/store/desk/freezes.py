@@ -11,15 +11,23 @@ from psycopg import AsyncConnection
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.bell import hint
 from swarm.adapters.postgres.store.chains import Chains
-from swarm.adapters.postgres.store.desk.people import sentence, swarm_chains, write_swarm_chain
+from swarm.adapters.postgres.store.desk.swarm_chain import (
+    sentence,
+    swarm_chains,
+    write_swarm_chain,
+)
 from swarm.adapters.postgres.store.errors import NotFound, ResumeRefused
-from swarm.adapters.postgres.store.snapshots import freeze_of
 from swarm.adapters.postgres.store.statements import statements
 from swarm.contract.errors import Unavailable
 from swarm.core.ids import FreezeId, SwarmId, freeze_id
 from swarm.core.nouns import Freeze
 from swarm.core.policy.freeze import EVERYTHING, checklist
 from swarm.core.trail import EventKind
+
+_FIELDS = (
+    "id", "mission_class", "reason", "detail", "cause", "since", "until", "requalified",
+    "needs_token", "by",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +147,8 @@ class FreezeDesk:
         ) -> tuple[tuple[FreezeId, ...], list[str]]:
             chains = await swarm_chains(connection, swarm, self._by)
             found = await connection.execute(statements("people")["open_freezes"], scope)
-            holds = [freeze_of(row) for row in await found.fetchall()]
+            rows = await found.fetchall()
+            holds = [Freeze(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
             if not holds:
                 raise NotFound("no freeze is open there")
             lifted, missing = await self._lift(connection, chains, holds, words, token_given)

@@ -10,17 +10,21 @@ from typing import Any, Literal, TypeVar
 from psycopg import AsyncConnection
 
 from swarm.adapters.postgres.database import Database
-from swarm.adapters.postgres.store import shapes
+from swarm.adapters.postgres.store import shapes, texts
 from swarm.adapters.postgres.store.bell import hint
 from swarm.adapters.postgres.store.chains import Chains
 from swarm.adapters.postgres.store.desk.look import Look
+from swarm.adapters.postgres.store.desk.swarm_chain import (
+    sentence,
+    swarm_chains,
+    write_swarm_chain,
+)
 from swarm.adapters.postgres.store.errors import (
     MissionEnded,
     NeedNotOpen,
     NotAnApprover,
     NotFound,
     NothingToApprove,
-    TextRefused,
 )
 from swarm.adapters.postgres.store.statements import statements
 from swarm.core.evidence import PersonSaid
@@ -29,7 +33,6 @@ from swarm.core.trail import EventKind
 
 T = TypeVar("T")
 
-REASON_MOST = 2_000  #: characters; a reason is a sentence, not a log
 _MOVED = {
     "rejected": EventKind.NEED_REJECTED,
     "open": EventKind.NEED_REOPENED,
@@ -158,7 +161,7 @@ class People:
             await connection.execute(statements("people")["say"], {**values, "body": text})
             body = {
                 "evidence": fact.id, "kind": fact.kind, "order": None, "said": said,
-                "reason": words, "sha256": shapes.digest(text),
+                "reason": words, "sha256": texts.digest(text),
             }  # fmt: skip
             head.chains.add(mission, EventKind.EVIDENCE_SEEN, body)
             await self.advance(connection, head)
@@ -257,33 +260,6 @@ class People:
         done = await self._database.run(tx)
         await hint(self._database, "")
         return done
-
-
-async def swarm_chains(connection: AsyncConnection[Any], swarm: str, by: str) -> Chains:
-    """The swarm's own chain, its row locked until the transaction ends."""
-    found = await connection.execute(statements("people")["swarm_head"], {"id": swarm})
-    row = await found.fetchone()
-    if row is None:
-        raise NotFound(f"no swarm {swarm}")
-    chains = Chains(swarm, row[2], by)
-    chains.know(swarm, row[0], row[1])
-    return chains
-
-
-async def write_swarm_chain(connection: AsyncConnection[Any], chains: Chains) -> None:
-    """Insert the events of a swarm's own chain and move its head."""
-    await chains.write(connection)
-    seq, digest = chains.head(chains.swarm)
-    values = {"id": chains.swarm, "seq": seq, "hash": digest}
-    await connection.execute(statements("swarms")["head"], values)
-
-
-def sentence(text: str) -> str:
-    """A reason that people can read later. Raises TextRefused."""
-    words = shapes.plain(text).strip()
-    if not words or len(words) > REASON_MOST:
-        raise TextRefused(f"the reason has {len(words)} characters; 1 to {REASON_MOST} are needed")
-    return words
 
 
 def _question(mission: str, commit: str | None, rows: list[tuple[Any, ...]]) -> tuple[str, str]:

@@ -8,11 +8,11 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from swarm.adapters.postgres.database import Database
-from swarm.adapters.postgres.store import shapes
+from swarm.adapters.postgres.store import texts
 from swarm.adapters.postgres.store.bell import hint
 from swarm.adapters.postgres.store.chains import Chains
-from swarm.adapters.postgres.store.desk.people import (
-    People,
+from swarm.adapters.postgres.store.desk.people import People
+from swarm.adapters.postgres.store.desk.swarm_chain import (
     sentence,
     swarm_chains,
     write_swarm_chain,
@@ -48,10 +48,10 @@ class SwarmDesk:
             "namespace": namespace,
             "name": swarm.name,
             "uid": swarm.metadata.uid or id_,
-            "metadata": shapes.storable(json.dumps(_labels(swarm))),
-            "spec": shapes.storable(text),
-            "written": shapes.storable(json.dumps(_written(swarm, text))),
-            "sha256": shapes.digest(text),
+            "metadata": texts.storable(json.dumps(_labels(swarm))),
+            "spec": texts.storable(text),
+            "written": texts.storable(json.dumps(_written(swarm, text))),
+            "sha256": texts.digest(text),
         }
         names = [source.name for source in swarm.spec.discovery.sources]
 

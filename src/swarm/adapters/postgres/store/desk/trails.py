@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from swarm.adapters.postgres.database import Database
-from swarm.adapters.postgres.store import shapes
+from swarm.adapters.postgres.store import texts
 from swarm.adapters.postgres.store.desk.look import Row
 from swarm.adapters.postgres.store.statements import statements
 from swarm.core.trail import Event, EventKind, Fault, FaultKind, Head, verify
@@ -123,7 +123,7 @@ def _facts(chain: str, rows: Sequence[tuple[Any, ...]]) -> Fault | None:
     for seq, _, kind, _, body, _, text in rows:
         if kind != EventKind.EVIDENCE_SEEN:
             continue
-        if text is None or f'"sha256":"{shapes.digest(text)}"' not in body:
+        if text is None or f'"sha256":"{texts.digest(text)}"' not in body:
             wrong = "is gone" if text is None else "is not what was seen"
             detail = f"the fact of {body} {wrong}"
             return Fault(chain=chain, seq=seq, kind=FaultKind.EDITED, detail=detail)

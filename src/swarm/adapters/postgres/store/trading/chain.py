@@ -11,8 +11,8 @@ from psycopg import AsyncConnection
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.errors import ChainBroken, RecordRefused, StaleFence
-from swarm.adapters.postgres.store.shapes import storable
 from swarm.adapters.postgres.store.statements import statements
+from swarm.adapters.postgres.store.texts import storable
 from swarm.adapters.postgres.store.trading.codec import decode, encode
 from swarm.core.trail import Event, Fault, Head, link, verify
 from swarm.ports.gate_records import Decided, GateRecord
