@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from swarm.regime.elementary import dlog
+from swarm.regime.elementary import log_row
 from swarm.regime.errors import BadInput
 from swarm.regime.kernel import inner
 from swarm.regime.nouns import HIDDEN, FloatArray
@@ -31,9 +31,6 @@ QUIET: Final = 0.05
 ALARM: Final = 0.95
 """What a detector that only says yes or no is worth as a probability (never 0 or 1: it may err)."""
 
-_ALARM_ENTROPY: Final = 0.1985152433458726
-"""That of both, since they are each other's complement."""
-
 # The columns of an opinion, after the pooled posterior in columns 0 to 3.
 DISAGREEMENT: Final = 4
 AMBIGUITY: Final = 5
@@ -42,27 +39,19 @@ CHANGE: Final = 7
 OPINION: Final = 8
 """Floats of one opinion: posterior (4), disagreement, ambiguity, drift and changepoint scores."""
 
+_EITHER: Final = 2
+"""Places of a doubt: it holds no longer, or it does."""
 
-@inner
-def entropy(distribution: FloatArray) -> float:
-    """Entropy of a distribution over anything, in nats; empty places add nothing."""
-    total = 0.0
-    for place in range(distribution.shape[0]):
-        p = distribution[place]
-        if p > 0.0:
-            total -= p * dlog(p)
-    return total
+ROOM: Final = 5
+"""Rows of room to work in; see `places`."""
+_LEAST: Final = 2.2250738585072014e-308
+"""Its logarithm is a number, and times nothing it is nothing."""
 
 
 @inner
-def binary_entropy(p: float) -> float:
-    """Entropy of one yes or no with probability p of yes, in nats."""
-    if p <= 0.0 or p >= 1.0:
-        return 0.0
-    if p in (QUIET, ALARM):  # half of all that is asked; saves two logarithms
-        return _ALARM_ENTROPY
-    q = 1.0 - p
-    return -p * dlog(p) - q * dlog(q)
+def places(voters: int, doubters: int) -> int:
+    """Numbers in a row of the room: all that an opinion needs the logarithm of, taken at once."""
+    return voters * (1 + REGIMES) + REGIMES + doubters * (1 + _EITHER) + _EITHER
 
 
 @inner
@@ -74,71 +63,6 @@ def usable_vote(vote: FloatArray) -> bool:
             return False
         total += vote[regime]
     return abs(total - 1.0) <= MASS_SLACK
-
-
-@inner
-def pool(votes: FloatArray, weights: FloatArray, pooled: FloatArray) -> float:
-    """The weighted mean of the votes into `pooled`; gives the divergence among them, in [0, 1].
-
-    votes:   shape (V, 4), each a distribution; one that is not usable has no weight.
-    weights: shape (V,), at least 0; 0 for a detector that has nothing to say at this tick.
-    pooled:  shape (4,), written; uniform when nobody had anything to say.
-    """
-    total = 0.0
-    heard = 0
-    for regime in range(REGIMES):
-        pooled[regime] = 0.0
-    for voter in range(votes.shape[0]):
-        if weights[voter] > 0.0 and usable_vote(votes[voter]):
-            total += weights[voter]
-            heard += 1
-            for regime in range(REGIMES):
-                pooled[regime] += weights[voter] * votes[voter, regime]
-    if total <= 0.0:
-        for regime in range(REGIMES):
-            pooled[regime] = 1.0 / REGIMES
-        return 0.0
-    for regime in range(REGIMES):
-        pooled[regime] /= total
-    # A single voter has nobody to disagree with.
-    return _apart(votes, weights, total, pooled) if heard > 1 else 0.0
-
-
-@inner
-def _apart(votes: FloatArray, weights: FloatArray, total: float, pooled: FloatArray) -> float:
-    within = 0.0
-    bound = dlog(total)
-    for voter in range(votes.shape[0]):
-        if weights[voter] > 0.0 and usable_vote(votes[voter]):
-            share = weights[voter] / total
-            within += share * entropy(votes[voter])
-            bound -= share * _log(weights[voter])
-    return _ratio(entropy(pooled) - within, bound)
-
-
-@inner
-def divergence(doubts: FloatArray, weights: FloatArray) -> float:
-    """How far apart the detectors are about "the active regime no longer holds", in [0, 1].
-
-    doubts:  shape (D,), probabilities; one that is not in [0, 1] has no weight.
-    weights: shape (D,), at least 0.
-    """
-    total = 0.0
-    mean = 0.0
-    for voter in range(doubts.shape[0]):
-        if weights[voter] > 0.0 and doubts[voter] >= 0.0 and doubts[voter] <= 1.0:
-            total += weights[voter]
-            mean += weights[voter] * doubts[voter]
-    if total <= 0.0:
-        return 0.0
-    within = 0.0
-    bound = dlog(total)
-    for voter in range(doubts.shape[0]):
-        if weights[voter] > 0.0 and doubts[voter] >= 0.0 and doubts[voter] <= 1.0:
-            share = weights[voter] / total
-            within += share * binary_entropy(doubts[voter])
-            bound -= share * _log(weights[voter])
-    return _ratio(binary_entropy(mean / total) - within, bound)
 
 
 @inner
@@ -154,16 +78,72 @@ def noisy_or(alarms: FloatArray) -> float:
     return 1.0 - quiet
 
 
-@inner
-def _log(weight: float) -> float:
-    return 0.0 if weight == 1.0 else dlog(weight)  # equal weights are the rule
+# A family is a row of numbers: the weights of m voices, what each says, a distribution over `width`
+# places, and the mean of what they say.
 
 
 @inner
-def _ratio(part: float, whole: float) -> float:
-    # A single voter has nobody to disagree with; rounding may leave the whole a hair above zero,
+def _hear_votes(votes: FloatArray, weights: FloatArray, family: FloatArray) -> None:
+    """A vote that is not usable has no weight, and its numbers are not looked at."""
+    voters = votes.shape[0]
+    for v in range(voters):
+        heard = weights[v] > 0.0 and usable_vote(votes[v])
+        family[v] = weights[v] if heard else 0.0
+        for regime in range(REGIMES):
+            family[voters + REGIMES * v + regime] = votes[v, regime] if heard else 0.0
+
+
+@inner
+def _hear_doubts(doubts: FloatArray, weights: FloatArray, family: FloatArray) -> None:
+    """A doubt that is not in [0, 1] has no weight."""
+    doubters = doubts.shape[0]
+    for d in range(doubters):
+        heard = weights[d] > 0.0 and doubts[d] >= 0.0 and doubts[d] <= 1.0
+        family[d] = weights[d] if heard else 0.0
+        family[doubters + _EITHER * d] = doubts[d] if heard else 0.0
+        family[doubters + _EITHER * d + 1] = 1.0 - doubts[d] if heard else 0.0
+
+
+@inner
+def _pool(family: FloatArray, voices: int, width: int) -> None:
+    """From weights to shares, and the mean; uniform when nobody had anything to say."""
+    total, said, mean = 0.0, family[voices:], family[voices + voices * width :]
+    for v in range(voices):
+        total += family[v]
+    for place in range(width):
+        mean[place] = 0.0 if total > 0.0 else 1.0 / width
+    for v in range(voices):
+        family[v] = family[v] / total if total > 0.0 else 0.0
+        for place in range(width):
+            mean[place] += family[v] * said[v * width + place]
+
+
+@inner
+def _surprises(room: FloatArray, count: int) -> None:
+    """-p log p of each p in the first row, into the second; nothing of nothing."""
+    given, terms = room[0], room[1]
+    for i in range(count):
+        room[2, i] = max(given[i], _LEAST)
+    log_row(room[2], count, terms, room[3], room[4])
+    for i in range(count):
+        terms[i] *= -given[i]
+
+
+@inner
+def _apart(family: FloatArray, terms: FloatArray, voices: int, width: int) -> float:
+    """The divergence of a family over its greatest possible value, in [0, 1]."""
+    bound, within, total = 0.0, 0.0, 0.0
+    for v in range(voices):
+        own = 0.0
+        for place in range(width):
+            own += terms[voices + v * width + place]
+        within += family[v] * own
+        bound += terms[v]
+    for place in range(width):
+        total += terms[voices + voices * width + place]
+    # A single voice has nobody to disagree with; rounding may leave the bound a hair above zero,
     # and the divergence of equals a hair below.
-    return min(max(part / whole, 0.0), 1.0) if whole > LEAST_BOUND else 0.0
+    return min(max((total - within) / bound, 0.0), 1.0) if bound > LEAST_BOUND else 0.0
 
 
 @inner
@@ -174,20 +154,34 @@ def opine(
     doubt_weights: FloatArray,
     alarms: FloatArray,
     opinion: FloatArray,
+    room: FloatArray,
 ) -> None:
     """One stream's opinion, written into `opinion`, all but the changepoint score.
 
-    votes, vote_weights:   shape (V, 4) and (V,), see `pool`.
-    doubts, doubt_weights: shape (D,) and (D,), see `divergence`.
-    alarms:                shape (N,), of the drift-type detectors, see `noisy_or`.
-    opinion:               shape (8,); columns by the constants of this module.
+    votes:   shape (V, 4), each a distribution. doubts: shape (D,), the chances that the active
+             regime no longer holds. Weights: at least 0, of who has nothing to say at this tick 0.
+    alarms:  shape (N,), of the drift-type detectors, see `noisy_or`.
+    opinion: shape (8,); columns by the constants of this module.
+    room:    shape (ROOM, places(V, D)), to work in.
 
-    Cost: 4 logarithms for each vote, 2 for each doubt that is no yes or no, and 8 more.
+    Cost: 5 logarithms for each vote, 3 for each doubt, and 6 more, in vector registers.
     """
-    regimes = pool(votes, vote_weights, opinion[:REGIMES])
-    changes = divergence(doubts, doubt_weights)
+    voters, doubters = votes.shape[0], doubts.shape[0]
+    after = voters * (1 + REGIMES) + REGIMES
+    of_votes, of_doubts = room[0][:after], room[0][after:]
+    _hear_votes(votes, vote_weights, of_votes)
+    _pool(of_votes, voters, REGIMES)
+    _hear_doubts(doubts, doubt_weights, of_doubts)
+    _pool(of_doubts, doubters, _EITHER)
+    _surprises(room, places(voters, doubters))
+    terms, spread = room[1], 0.0
+    for regime in range(REGIMES):
+        opinion[regime] = of_votes[after - REGIMES + regime]
+        spread += terms[after - REGIMES + regime]
+    regimes = _apart(of_votes, terms[:after], voters, REGIMES)
+    changes = _apart(of_doubts, terms[after:], doubters, _EITHER)
     opinion[DISAGREEMENT] = max(regimes, changes)
-    opinion[AMBIGUITY] = min(entropy(opinion[:REGIMES]) / LN_REGIMES, 1.0)
+    opinion[AMBIGUITY] = min(spread / LN_REGIMES, 1.0)
     opinion[DRIFT] = noisy_or(alarms)
 
 
@@ -200,5 +194,6 @@ def agree(votes: FloatArray, doubts: FloatArray, alarms: FloatArray) -> FloatArr
     if votes.ndim != 2 or votes.shape[1] != REGIMES or not votes.shape[0]:  # noqa: PLR2004
         raise BadInput("votes", f"have shape {votes.shape}", "(voters, 4), with at least one voter")
     opinion = np.zeros(OPINION)
-    opine(votes, np.ones(len(votes)), doubts, np.ones(len(doubts)), alarms, opinion)
+    room = np.empty((ROOM, places(len(votes), len(doubts))))
+    opine(votes, np.ones(len(votes)), doubts, np.ones(len(doubts)), alarms, opinion, room)
     return opinion

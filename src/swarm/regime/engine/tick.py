@@ -18,7 +18,9 @@ from swarm.regime.ensemble import (
     CHANGE,
     QUIET,
     REGIMES,
+    ROOM,
     opine,
+    places,
     usable_vote,
 )
 from swarm.regime.hysteresis import rule
@@ -77,10 +79,10 @@ settings and bounds; reference place, which and tables; logs of the resting shar
 Drifting = tuple[FloatArray, IntArray, FloatArray, IntArray, FloatArray, FloatArray]
 """Drift buckets, rows, totals, marks, settings, bounds."""
 Room = tuple[
-    FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray
+    FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray
 ]  # fmt: skip
 """To work in: that of the changepoint detector, votes and their weights, doubts and theirs, what
-the observations say of the states, and that of the run's vote."""
+the observations say of the states, that of the run's vote, and that of the opinion."""
 
 
 @inner
@@ -195,7 +197,7 @@ def sweep(
     _, _, regime_of, cp_settings, cp_tables = standing[:5]
     d_settings, d_bounds, place, which, tables, log_resting = standing[5:]
     drifting = (buckets, sizes, totals, marks, d_settings, d_bounds)
-    spare, votes, weights, doubts, sure, evidence, shares = room
+    spare, votes, weights, doubts, sure, evidence, shares, terms = room
     vote, of_quotes, of_run, alarms = votes[0], votes[1], votes[2], doubts[3:]
     tick, changed = settings[TICK], 0
     for s in range(x.shape[0]):
@@ -215,7 +217,7 @@ def sweep(
         if weights[1] > 0.0:
             vote_of_quotes(stress[s], vote, of_quotes)
         doubts_of(row[rule.ACTIVE], vote, told[s, recursion.RUN_START], stress[s], doubts)
-        opine(votes, weights, doubts, sure, alarms, opinion)
+        opine(votes, weights, doubts, sure, alarms, opinion, terms)
         opinion[CHANGE] = told[s, recursion.RUN_START]
         sound = is_sound(votes, told[s], totals[WINDOWS * s : WINDOWS * s + WINDOWS])
         unheard = counts[s, recursion.MISSING]
@@ -249,5 +251,6 @@ def advance_all(
         np.ones(3 + WINDOWS),
         evidence,
         np.empty((run.SPARE, posterior.shape[0])),
+        np.empty((ROOM, places(3, 3 + WINDOWS))),
     )
     return sweep(seen, moving, standing, settings, policy, room)
