@@ -28,7 +28,7 @@ from pathlib import Path
 
 FENCE = re.compile(r"^```console([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT = re.compile(r"\s+# exit (\d+)$")
-SECONDS = 100
+SECONDS = 300  #: for a block that compiles every kernel on a machine with other work
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,7 +86,7 @@ BAD = [
     (("agent", "test", "tidy", "--goal", " "), 2, "--goal is empty"),
     (("explain",), 2, "give a field"),
     (("explain", "SWM999"), 5, "SWM999"),
-    (("explain", "spec.nothing"), 1, "spec.nothing"),
+    (("explain", "spec.nothing"), 5, "spec.nothing"),
     (("explain", "Nonsense"), 5, "'Nonsense'"),
     (("completion", "tcsh"), 2, "tcsh"),
     (("delete", "swarm"), 2, "NAME"),

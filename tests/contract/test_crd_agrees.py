@@ -143,7 +143,11 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(
+    max_examples=4 * settings.default.max_examples,
+    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None,
+)
 @given(CHANGES.map(lambda changes: sorted(changes, key=lambda change: len(change[0]))))
 def test_random_objects_get_one_verdict(server, changes):
     written = with_values(changes)
@@ -165,7 +169,7 @@ def test_the_server_accepts_and_fills_in_what_the_types_accept_and_fill_in(serve
     assert check_swarm(stored).spec == swarm.spec
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.sets(st.sampled_from(PLACES), max_size=12))
 def test_whatever_is_left_out_is_filled_in_alike(server, gone):
     written = copy.deepcopy(WHOLE)

@@ -193,7 +193,7 @@ class Climb(RuleBasedStateMachine):
 
 
 TestClimb = pytest.mark.req("REG-7")(Climb.TestCase)
-TestClimb.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestClimb.settings = settings(stateful_step_count=40)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def runnable() -> list:
     ]
 
 
+@pytest.mark.timeout(console.SECONDS + 20)
 @pytest.mark.parametrize("block", runnable())
 def test_a_page_shows_what_happens(block, tmp_path):
     assert not (found := console.run(block, tmp_path)), "\n".join(found)

@@ -109,6 +109,7 @@ class UnknownField(Refused):
     """No such field in the Swarm object."""
 
     code = "SWM105"
+    exit_code = 5  # what was asked for is not there, as for any other name
     remedy = "`swarmctl explain spec` lists the fields; go down from there."
 
 

@@ -119,7 +119,7 @@ class Trading(RuleBasedStateMachine):
 
 
 TestTrading = Trading.TestCase
-TestTrading.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestTrading.settings = settings(stateful_step_count=30)
 
 
 def test_the_same_events_give_the_same_ledger():

@@ -306,7 +306,7 @@ JSONISH = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.binary(max_size=300) | JSONISH.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_bring_a_parser_down(data):
     json_lines.parse(data, ROOT)
@@ -318,7 +318,7 @@ def test_no_bytes_bring_a_parser_down(data):
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(JSONISH, JSONISH)
 def test_no_result_brings_a_log_down(one, other):
     run = {"tool": {"driver": {"rules": [one]}}, "results": [other, result()], "artifacts": other}
@@ -327,7 +327,7 @@ def test_no_result_brings_a_log_down(one, other):
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(JSONISH)
 def test_no_entry_brings_the_lines_down(entry):
     report = json_lines.parse(json.dumps(entry).encode() + b'\n{"title": "good"}', ROOT)
