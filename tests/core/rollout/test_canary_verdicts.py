@@ -365,3 +365,163 @@ def test_a_fail_takes_two_failed_looks(rows):
     for previous, found in itertools.pairwise(answers):
         if found.answer is Answer.FAIL and previous.answer is not Answer.FAIL:
             assert previous.consecutive_fails == 1
+
+
+# --- at its edges ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("percent", [1, 99])
+def test_every_weight_that_leaves_two_arms_is_judged(percent):
+    assert judge(steady(0, percent=percent), ERRORS_ONLY).reason is CanaryReason.FIRST_LOOK
+
+
+def test_failed_looks_of_one_weight_do_not_count_at_the_next():
+    failed = steady(1, canary=(300, 60))
+    assert judge(failed, ERRORS_ONLY).consecutive_fails == 1
+    moved = replace(failed[-1], observed_at=NOON + timedelta(hours=1), traffic_percent=30)
+    found = judge([*failed, moved], ERRORS_ONLY)
+    assert (found.consecutive_fails, found.metrics) == (0, ())
+
+
+@pytest.mark.parametrize(("least", "fails"), [(300, 1), (301, 0)])
+def test_a_look_fails_from_the_least_sample_on(least, fails):
+    """300 canary requests, a fifth of them bad."""
+    limits = replace(ERRORS_ONLY, min_fail_sample=least)
+    assert judge(steady(1, canary=(300, 60)), limits).consecutive_fails == fails
+
+
+@pytest.mark.parametrize(("least", "answer"), [(240, Answer.PASS), (241, Answer.WAIT)])
+def test_a_canary_passes_from_the_least_sample_on(least, answer):
+    limits = CanaryThresholds(p95_increase=None, error_floor=0.1, min_sample=least)
+    assert judge(steady(4, canary=(60, 0), stable=(540, 0)), limits).answer is answer
+
+
+def test_the_first_failed_look_says_what_failed_and_what_comes_next():
+    assert judge(steady(1, canary=(300, 60)), ERRORS_ONLY).note == (
+        "one failed look (ErrorRateRegressed), a second in a row rolls back"
+    )
+    assert judge(steady(1, canary=(0, 0)), ERRORS_ONLY).note == (
+        "one failed look (NoCanaryTraffic), a second in a row rolls back; "
+        "the stable arm answered 2700 requests and the canary none, at a weight of 10%"
+    )
+
+
+def after(every, limits, baseline=None):
+    state = CanaryState(thresholds=limits, baseline=baseline)
+    for look in every:
+        state = observe(state, look)
+    return state
+
+
+def test_each_weight_begins_with_what_was_known_before_the_rollout():
+    """The stable arm's window before it, or else its first reading; not what came meanwhile."""
+    ten = steady(3)
+    moved = replace(ten[-1], observed_at=NOON + timedelta(hours=1), traffic_percent=30)
+    first = after([*ten, moved], ERRORS_ONLY).step.errors
+    assert (first.prior_total, first.prior_bad) == (WARM.total, WARM.bad)
+    given = after([*ten, moved], ERRORS_ONLY, ArmCounts(total=500, bad=5)).step.errors
+    assert (given.prior_total, given.prior_bad) == (500, 5)
+
+
+# --- the latency rule -----------------------------------------------------------------------------
+
+JUDGES_BOTH = CanaryThresholds(share_tolerance=1.0)  # the split is not what these are about
+
+
+def timed(*totals, share=0.95, canary=300, edges=(0.1, 1.0), start=0):
+    """Looks whose stable arm counted so many requests, 95 % of them within 0.1 s."""
+    every = series(*((canary * n, 0, total, 0) for n, total in enumerate(totals)), start=start)
+
+    def arm(counts):
+        buckets = (counts.total * share, counts.total)
+        latency = LatencyHistogram(edges=edges, cumulative=buckets, total=counts.total)
+        return replace(counts, latency=latency)
+
+    return [replace(look, canary=arm(look.canary), stable=arm(look.stable)) for look in every]
+
+
+@pytest.mark.parametrize(
+    ("totals", "known_at"),
+    [
+        pytest.param((200, 200), 0, id="enough-at-the-first-look"),
+        pytest.param((199, 399), 1, id="enough-since-the-first-look"),
+        pytest.param((199, 398), None, id="too-few-since-the-first-look"),
+        pytest.param((0, 199, 200, 900), 2, id="exactly-enough"),
+    ],
+)
+def test_a_latency_rule_is_made_from_the_least_sample_on(totals, known_at):
+    """200 requests: what the stable arm had counted, or what it counted since the first look."""
+    every = timed(*totals, canary=20)
+    states = [after(every[:end], JUDGES_BOTH) for end in range(1, len(totals) + 1)]
+    known = [state.rule is not None for state in states]
+    assert known == [known_at is not None and n >= known_at for n in range(len(totals))]
+    if known_at is None:
+        assert states[-1].judgement.reason is CanaryReason.COLLECTING_EVIDENCE
+
+
+@pytest.mark.parametrize(("total", "known"), [(200, True), (199, False)])
+def test_where_there_is_a_baseline_the_rule_is_made_from_it_or_not_at_all(total, known):
+    baseline = timed(total)[0].stable
+    state = after(timed(5_000, 9_000), JUDGES_BOTH, baseline)
+    assert (state.rule is not None) is known
+    assert state.rule is None or state.rule.prior == (pytest.approx(10), 200)
+
+
+def test_a_rule_stays_for_the_whole_rollout():
+    """What the rollout does to the stable arm must not move what counts as slow."""
+    every = timed(0, 200, 5_000)
+    assert after(every, JUDGES_BOTH).rule == after(every[:2], JUDGES_BOTH).rule
+    assert after(every, JUDGES_BOTH).first == every[0].stable
+
+
+def test_errors_alone_are_judged_whatever_durations_say():
+    coarse = timed(5_000, 9_000, share=0.0)
+    assert after(coarse, JUDGES_BOTH).judgement.reason is CanaryReason.HISTOGRAM_TOO_COARSE
+    found = after(coarse, replace(JUDGES_BOTH, p95_increase=None))
+    assert (found.rule, len(found.judgement.metrics)) == (None, 1)
+    assert found.judgement.reason is CanaryReason.COLLECTING_EVIDENCE
+
+
+def test_a_known_rule_is_not_called_too_coarse_while_evidence_is_collected():
+    found = after(timed(5_000, 9_000), JUDGES_BOTH).judgement
+    assert found.reason is CanaryReason.COLLECTING_EVIDENCE
+    assert [metric.name for metric in found.metrics] == ["errors", "latency"]
+
+
+def test_the_smaller_of_the_two_samples_is_told():
+    """The rule was known with the second look, so latency has seen one window and errors two."""
+    found = after(timed(0, 200, 2_900), JUDGES_BOTH).judgement
+    assert [metric.canary_total for metric in found.metrics] == [600, 300]
+    assert found.note == "300 of at least 200 canary requests"
+
+
+def test_a_stable_arm_without_durations_is_named_although_a_baseline_has_them():
+    bare = [replace(look, stable=replace(look.stable, latency=None)) for look in timed(0, 2_700)]
+    found = after(bare, JUDGES_BOTH, timed(5_000)[0].stable).judgement
+    assert found.reason is CanaryReason.NO_LATENCY_DATA
+
+
+@pytest.mark.parametrize("bare", ["canary", "stable"])
+def test_one_arm_without_durations_is_enough_to_decide_nothing(bare):
+    first, last = timed(5_000, 9_000)
+    last = replace(last, **{bare: replace(getattr(last, bare), latency=None)})
+    assert judge([first, last], JUDGES_BOTH).reason is CanaryReason.NO_LATENCY_DATA
+
+
+def test_a_pass_takes_both_metrics():
+    """Errors are proven in a few large windows; durations that nobody could rule on never are."""
+    large = timed(*(90_000 * n for n in range(1, 9)), canary=10_000)
+    assert judge(large, JUDGES_BOTH).answer is Answer.PASS
+    assert judge(large, ERRORS_ONLY).answer is Answer.PASS
+    coarse = timed(*(90_000 * n for n in range(1, 9)), canary=10_000, share=0.0)
+    assert judge(coarse, JUDGES_BOTH).answer is Answer.INCONCLUSIVE
+    slower = [
+        replace(look, canary=replace(look.canary, latency=replace(
+            look.canary.latency,
+            cumulative=(look.canary.total * 0.827, look.canary.total),
+        )))
+        for look in timed(*(90_000 * n for n in range(1, 3)), canary=10_000)
+    ]  # fmt: skip
+    found = judge(slower, JUDGES_BOTH)
+    assert [metric.passes for metric in found.metrics] == [True, False]
+    assert found.answer is Answer.WAIT

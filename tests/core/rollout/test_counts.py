@@ -13,6 +13,7 @@ from swarm.core.rollout.counts import (
     ArmCounts,
     LatencyHistogram,
     Look,
+    Reading,
     arm,
     increase,
 )
@@ -46,7 +47,10 @@ def test_impossible_counters_are_refused_by_name(total, bad, says):
         pytest.param((0.1,), (1, 2), 2, "exactly one bucket", id="missing-edge"),
         pytest.param((), (), 0, "exactly one bucket", id="no-edges"),
         pytest.param((0.2, 0.1), (1, 2), 2, "strictly increasing", id="edges-back"),
+        pytest.param((0.1, 0.3, 0.2), (1, 2, 2), 2, "strictly increasing", id="last-edge-back"),
+        pytest.param((0.1, 0.1), (1, 2), 2, "strictly increasing", id="one-edge-twice"),
         pytest.param((0.1, math.inf), (1, 2), 2, "finite and positive", id="infinite-edge"),
+        pytest.param((0.0, 0.1), (1, 2), 2, "finite and positive", id="edge-at-nought"),
         pytest.param((0.1, 0.2), (2, 1), 2, "never decrease", id="buckets-back"),
         pytest.param((0.1, 0.2), (1, 3), 2, "below the total", id="bucket-above-total"),
         pytest.param((0.1, 0.2), (1, math.nan), 2, "finite", id="nan-bucket"),
@@ -59,18 +63,18 @@ def test_impossible_histograms_are_refused_by_name(edges, cumulative, total, say
 
 @pytest.mark.req("GATE-5")
 @pytest.mark.parametrize(
-    ("total", "bad", "why"),
+    ("total", "bad", "why", "told"),
     [
-        pytest.param(None, 0, AbsentWhy.NOT_REPORTED, id="no-total"),
-        pytest.param(5, None, AbsentWhy.NOT_REPORTED, id="no-bad-series"),
-        pytest.param(math.nan, 0, AbsentWhy.NOT_A_NUMBER, id="nan-total"),
-        pytest.param(5, math.nan, AbsentWhy.NOT_A_NUMBER, id="nan-bad"),
+        pytest.param(None, 0, AbsentWhy.NOT_REPORTED, "total is not reported", id="no-total"),
+        pytest.param(5, None, AbsentWhy.NOT_REPORTED, "bad is not reported", id="no-bad-series"),
+        pytest.param(math.nan, 0, AbsentWhy.NOT_A_NUMBER, "total is NaN", id="nan-total"),
+        pytest.param(5, math.nan, AbsentWhy.NOT_A_NUMBER, "bad is NaN", id="nan-bad"),
     ],
 )
-def test_absence_is_a_value_of_its_own_and_never_zero(total, bad, why):
+def test_absence_is_a_value_of_its_own_and_never_zero(total, bad, why, told):
     found = arm(total, bad)
     assert isinstance(found, Absent)
-    assert found.why is why
+    assert (found.why, found.detail) == (why, told)
 
 
 def test_a_present_arm_is_counted():
@@ -86,6 +90,8 @@ def test_a_weight_outside_0_to_100_is_refused(percent):
 
 def test_a_look_without_a_time_zone_is_refused():
     counts = ArmCounts(total=1, bad=0)
+    with pytest.raises(BadLooks, match="time zone"):
+        Reading(observed_at=NOON.replace(tzinfo=None), counts=counts)
     with pytest.raises(BadLooks, match="time zone"):
         Look(
             observed_at=NOON.replace(tzinfo=None), traffic_percent=10, canary=counts, stable=counts
@@ -163,3 +169,50 @@ def test_a_look_is_dated():
     counts = ArmCounts(total=1, bad=0)
     look = Look(observed_at=NOON + timedelta(1), traffic_percent=10, canary=counts, stable=counts)
     assert look.serving().observed_at == NOON + timedelta(1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "restarted"),
+    [
+        pytest.param(("a", 10, 1), ("a", 20, 2), False, id="one-process"),
+        pytest.param(("a", 10, 1), ("b", 20, 2), True, id="another-that-has-overtaken-it"),
+        pytest.param(("", 10, 1), ("b", 20, 2), False, id="it-did-not-say-before"),
+        pytest.param(("a", 10, 1), ("", 20, 2), False, id="it-does-not-say-any-more"),
+        pytest.param(("", 10, 0), ("", 9, 0), True, id="fewer-requests"),
+        pytest.param(("", 10, 1), ("", 10, 0), True, id="fewer-bad-ones"),
+        pytest.param(("", 10, 1), ("", 10, 1), False, id="nothing-happened"),
+    ],
+)
+def test_counters_began_again_with_another_process_or_a_lower_number(before, after, restarted):
+    made = [ArmCounts(epoch=epoch, total=n, bad=bad) for epoch, n, bad in (before, after)]
+    assert increase(*made).restarted is restarted
+
+
+def measured(total, *cumulative, of):
+    return ArmCounts(total=total, bad=0, latency=histogram(*cumulative, total=of))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "restarted"),
+    [
+        pytest.param(measured(10, 1, 2, 3, of=10), measured(20, 1, 2, 3, of=9), True, id="fewer"),
+        pytest.param(measured(10, 1, 2, 3, of=10), measured(20, 1, 2, 3, of=10), False, id="none"),
+        pytest.param(measured(10, 1, 2, 3, of=10), measured(20, 1, 1, 3, of=10), True, id="bucket"),
+    ],
+)
+def test_a_histogram_that_lost_requests_began_again(before, after, restarted):
+    assert increase(before, after).restarted is restarted
+
+
+def test_a_histogram_that_comes_or_goes_gives_no_durations():
+    with_it, without = measured(10, 1, 2, 3, of=10), ArmCounts(total=10, bad=0)
+    for before, after in ((with_it, without), (without, with_it)):
+        found = increase(before, after)
+        assert not found.restarted
+        assert found.counts.latency is None
+
+
+def test_a_scrape_that_races_with_requests_stays_a_histogram():
+    """A bucket may have grown by more than the total that was read a moment before it."""
+    found = increase(measured(10, 0, 3, 3, of=10), measured(20, 5, 6, 20, of=20))
+    assert found.counts.latency == histogram(5, 5, 10, total=10)

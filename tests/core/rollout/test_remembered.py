@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from swarm.core.rollout import remembered as memory
-from swarm.core.rollout.canary import judge
+from swarm.core.rollout.canary import judge, observe
+from swarm.core.rollout.counts import ArmCounts
 from swarm.core.rollout.errors import BadLooks
 from swarm.core.rollout.remembered import RememberedJudge, RememberedSlo
 from swarm.core.rollout.slo import judge_slo
@@ -97,3 +98,54 @@ def test_the_memory_of_windows_is_bounded():
     for name in "abcdef":
         remembered.judge(name, every, OBJECTIVE)
     assert len(remembered._kept) == 3
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Every look that is judged, as often as it is."""
+    seen = []
+
+    def counting(state, look):
+        seen.append(look)
+        return observe(state, look)
+
+    monkeypatch.setattr(memory, "observe", counting)
+    return seen
+
+
+def test_each_look_of_a_growing_series_is_judged_once(looked_at):
+    every, remembered = series()[:6], RememberedJudge()
+    for end in range(len(every) + 1):
+        remembered.judge("r", every[:end], LIMITS)
+    remembered.judge("r", every, LIMITS)
+    assert looked_at == every
+
+
+@pytest.mark.parametrize(
+    ("change", "anew"),
+    [
+        pytest.param({}, 0, id="the-same"),
+        pytest.param({"thresholds": LIMITS.strict()}, 4, id="other-thresholds"),
+        pytest.param({"baseline": ArmCounts(total=900, bad=9)}, 4, id="another-baseline"),
+        pytest.param({"looks": series(1)[:4]}, 4, id="another-series"),
+        pytest.param({"looks": series(0)[:3]}, 3, id="a-shorter-one"),
+        pytest.param({"rollout": "other"}, 4, id="another-rollout"),
+    ],
+)
+def test_what_was_judged_of_something_else_is_not_used(looked_at, change, anew):
+    asked = {"rollout": "r", "looks": series(0)[:4], "thresholds": LIMITS, "baseline": None}
+    remembered = RememberedJudge()
+    remembered.judge(**asked)
+    looked_at.clear()
+    remembered.judge(**{**asked, **change})
+    assert len(looked_at) == anew
+
+
+@pytest.mark.parametrize(
+    ("made", "limits"), [(RememberedJudge, LIMITS), (RememberedSlo, OBJECTIVE)]
+)
+def test_what_was_asked_longest_ago_is_forgotten(made, limits):
+    remembered, every = made(size=2), series()[:3]
+    for name in ("first", "second", "first", "third"):
+        remembered.judge(name, every, limits)
+    assert list(remembered._kept) == ["first", "third"]

@@ -59,3 +59,23 @@ def test_a_canary_that_was_cut_off_is_silent_again():
     assert not silent(test, 0.001)
     assert silent(add(test, 0, 40), 0.001)
     assert not silent(add(add(test, 0, 40), 1, 0), 0.001)
+
+
+def test_a_split_that_is_off_by_exactly_the_tolerance_is_not_wrong():
+    test = add(RatioTest(weight=0.5), 3_000, 1_000)
+    assert not mismatched(test, 0.001, 0.5)
+    assert mismatched(test, 0.001, 0.4999)
+
+
+def test_evidence_decides_from_its_bound_on():
+    """Powers of two, whose logarithms are multiples of each other to the last bit."""
+    assert silent(RatioTest(weight=0.5, silence=2), 0.25)
+    assert not silent(RatioTest(weight=0.5, silence=1), 0.25)
+    test = RatioTest(weight=0.1, canary=300, stable=700)
+    found = log_evidence(test)
+    at_it = next(
+        alpha for n in range(-50, 50)
+        if -math.log(alpha := math.exp(-found) * (1 + n * 2.0**-52)) == found
+    )  # fmt: skip
+    assert mismatched(test, at_it, 0.2)
+    assert not mismatched(test, at_it * 0.999, 0.2)

@@ -17,7 +17,14 @@ from typing import NamedTuple
 
 from swarm.contract.verdict import Answer
 from swarm.core.rollout import sample_ratio, sequential
-from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts, Look, increase
+from swarm.core.rollout.counts import (
+    Absent,
+    AbsentWhy,
+    ArmCounts,
+    LatencyHistogram,
+    Look,
+    increase,
+)
 from swarm.core.rollout.errors import BadLooks
 from swarm.core.rollout.judgement import CanaryJudgement, CanaryReason, MetricReport
 from swarm.core.rollout.latency import LatencyRule, rule_from
@@ -97,11 +104,13 @@ def observe(state: CanaryState, look: Look) -> CanaryState:
         return _unmoved(state, look, _why_absent(canary, stable))
     if not 0 < look.traffic_percent < _WHOLE:
         return _unmoved(state, look, _not_comparable(look))
+    first = state.first or stable
+    state = state._replace(first=first)
     rule = state.rule or _latency_rule(state, stable)
-    if rule is not state.rule or state.first is None:
-        state = state._replace(rule=rule, first=state.first or stable)
+    state = state._replace(rule=rule)
     if state.step is None:
-        state = state._replace(step=_open_step(state, look, canary, stable))
+        prior = state.baseline or first
+        state = state._replace(step=_open_step(state, look, canary, stable, prior))
         note = f"first reading at {look.traffic_percent} %; the next one gives the first window"
         return _unmoved(state, look, (Answer.WAIT, CanaryReason.FIRST_LOOK, note))
     step = advance(state.step, canary, stable, rule)
@@ -110,8 +119,10 @@ def observe(state: CanaryState, look: Look) -> CanaryState:
     return state._replace(judgement=_judgement(state, look, said, (fails, reports)))
 
 
-def _open_step(state: CanaryState, look: Look, canary: ArmCounts, stable: ArmCounts) -> Step:
-    limits, prior = state.thresholds, state.baseline or state.first or stable
+def _open_step(
+    state: CanaryState, look: Look, canary: ArmCounts, stable: ArmCounts, prior: ArmCounts
+) -> Step:
+    limits = state.thresholds
     margin = Margin(relative=limits.error_increase, absolute=limits.error_floor)
     rule = state.rule
     return Step(
@@ -149,20 +160,30 @@ def _judgement(
 
 
 def _latency_rule(state: CanaryState, stable: ArmCounts) -> LatencyRule | None:
-    """The rule from the preceding window, or from the stable arm's windows so far."""
+    """The rule from what was measured; None while that is too little, or too coarse."""
     limits = state.thresholds
     if limits.p95_increase is None:
         return None
-    source = state.baseline or state.first or stable
-    if source.latency is None or source.latency.total < limits.min_sample:
-        if state.baseline is not None or state.first is None:
-            return None
-        source = increase(state.first, stable).counts
-    if source.latency is None or source.latency.total < limits.min_sample:
+    known = _measured(state, stable)
+    if known is None:
         return None
-    if stable.latency is not None and stable.latency.edges != source.latency.edges:
+    if stable.latency is not None and stable.latency.edges != known.edges:
         raise BadLooks("the baseline and the looks have different latency.edges")
-    return rule_from(source.latency, limits.p95_increase, limits.p95_floor)
+    return rule_from(known, limits.p95_increase, limits.p95_floor)
+
+
+def _measured(state: CanaryState, stable: ArmCounts) -> LatencyHistogram | None:
+    """The durations to make a rule from: the preceding window, or the stable arm's so far.
+
+    None while they are fewer than `min_sample`.
+    """
+    first = state.first or stable
+    sources = (state.baseline,) if state.baseline else (first, increase(first, stable).counts)
+    for source in sources:
+        known = source.latency
+        if known is not None and known.total >= state.thresholds.min_sample:
+            return known
+    return None
 
 
 def _decide(
@@ -197,7 +218,7 @@ def _without_failure(
     if look.observed_at - step.since >= limits.max_hold:
         note = f"no verdict within {limits.max_hold}"
         return Answer.INCONCLUSIVE, CanaryReason.HOLD_EXPIRED, note
-    if limits.p95_increase is not None and _rule_is_due(state, step):
+    if limits.metrics > len(reports) and _measured(state, step.stable):
         note = "the latency buckets have no edge near the p95 of the stable arm"
         return Answer.INCONCLUSIVE, CanaryReason.HISTOGRAM_TOO_COARSE, note
     note = f"{sampled:.0f} of at least {limits.min_sample} canary requests"
@@ -252,14 +273,6 @@ def _report(name: str, test: RiskTest, bound: float, edge: float | None) -> Metr
         phi=found.phi,
         edge=edge,
     )
-
-
-def _rule_is_due(state: CanaryState, step: Step) -> bool:
-    """There are enough measured requests to make a latency rule from, and still there is none."""
-    if state.rule is not None:
-        return False
-    source = state.baseline.latency if state.baseline else step.stable.latency
-    return source is not None and source.total >= state.thresholds.min_sample
 
 
 def _why_absent(canary: ArmCounts | Absent, stable: ArmCounts | Absent) -> Said:

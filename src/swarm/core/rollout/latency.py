@@ -73,7 +73,7 @@ def slow_requests(counts: ArmCounts, rule: LatencyRule) -> tuple[float, float]:
 
 
 def quantile(histogram: LatencyHistogram, q: float) -> float | None:
-    """The q-quantile in seconds, linear inside its bucket as Prometheus computes it.
+    """The q-quantile in seconds, linear inside its bucket as Prometheus computes it; q above 0.
 
     None without requests, or when it lies above the last finite edge.
     """
@@ -83,8 +83,7 @@ def quantile(histogram: LatencyHistogram, q: float) -> float | None:
         return None
     below = histogram.cumulative[index - 1] if index else 0.0
     left = histogram.edges[index - 1] if index else 0.0
-    inside = histogram.cumulative[index] - below
-    part = (rank - below) / inside if inside > 0 else 1.0
+    part = (rank - below) / (histogram.cumulative[index] - below)
     return left + (histogram.edges[index] - left) * part
 
 
@@ -120,17 +119,20 @@ def _stretch_ratio(histogram: LatencyHistogram, edge: float, factor: float) -> f
     slow = histogram.slower_than(edge)
     if slow < _EVENTS_FOR_SHAPE:
         return _USUAL_RATIO
-    return max(_survivors(histogram, edge / factor) / slow, 1.0 + (factor - 1.0))
+    return max(_survivors(histogram, edge / factor) / slow, factor)
 
 
 def _survivors(histogram: LatencyHistogram, at: float) -> float:
-    """Requests slower than any duration, log-linear between edges: tails fall like powers."""
+    """Requests slower than `at`, log-linear between edges: tails fall like powers.
+
+    at: below an edge that some requests are slower than.
+    """
     index = bisect_left(histogram.edges, at)
     right_edge = histogram.edges[index]
     right = histogram.slower_than(right_edge)
-    left_edge = histogram.edges[index - 1] if index else 0.0
-    left = histogram.slower_than(left_edge) if index else histogram.total
-    if right <= 0 or left_edge <= 0:
-        return left + (right - left) * (at - left_edge) / (right_edge - left_edge)
+    left = histogram.slower_than(histogram.edges[index - 1]) if index else histogram.total
+    if index == 0:
+        return left + (right - left) * at / right_edge
+    left_edge = histogram.edges[index - 1]
     part = math.log(at / left_edge) / math.log(right_edge / left_edge)
     return math.exp(math.log(left) + (math.log(right) - math.log(left)) * part)

@@ -53,13 +53,11 @@ class RememberedJudge:
         thresholds: CanaryThresholds,
         baseline: ArmCounts | None,
     ) -> _Kept:
-        seen, state = self._kept.get(rollout, (0, None))
-        grown = state is not None and 0 < seen <= len(looks) and looks[seen - 1] == state.newest
-        if state is None or not grown:
-            return 0, CanaryState(thresholds=thresholds, baseline=baseline)
-        if state.thresholds != thresholds or state.baseline != baseline:
-            return 0, CanaryState(thresholds=thresholds, baseline=baseline)
-        return seen, state
+        anew = (0, CanaryState(thresholds=thresholds, baseline=baseline))
+        seen, state = self._kept.get(rollout, anew)
+        there = looks[seen - 1] if 0 < seen <= len(looks) else None
+        same = (state.thresholds, state.baseline, state.newest) == (thresholds, baseline, there)
+        return (seen, state) if same else anew
 
 
 _Asked = tuple[int, Look | None, SloThresholds, ArmCounts | None]
@@ -88,11 +86,11 @@ class RememberedSlo:
                  thresholds, the same baseline, as many looks, and the newest of them the same.
         """
         asked = (len(looks), looks[-1] if looks else None, thresholds, baseline)
-        known, judged = self._kept.get(rollout, (None, None))
-        if judged is None or known != asked:
-            judged = judge_slo([look.serving() for look in looks], thresholds, baseline)
-            self._kept[rollout] = (asked, judged)
+        kept = self._kept.get(rollout)
+        if kept is None or kept[0] != asked:
+            kept = asked, judge_slo([look.serving() for look in looks], thresholds, baseline)
+            self._kept[rollout] = kept
         self._kept.move_to_end(rollout)
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
-        return judged
+        return kept[1]

@@ -102,11 +102,6 @@ class RiskTest(NamedTuple):
     seen: Window
 
     @property
-    def canary_share(self) -> float:
-        """Bad share of the canary over all windows; 0 before its first request."""
-        return self.seen.canary_bad / self.seen.canary if self.seen.canary else 0.0
-
-    @property
     def stable_share(self) -> float:
         """Bad share of the stable arm over all windows; 0 before its first request."""
         return self.seen.stable_bad / self.seen.stable if self.seen.stable else 0.0
@@ -115,11 +110,6 @@ class RiskTest(NamedTuple):
     def tolerated_share(self) -> float:
         """The canary's bad share at which it is too bad."""
         return self.margin.tolerated(self.stable_share)
-
-    @property
-    def too_high(self) -> bool:
-        """Whether the point estimate lies above the margin."""
-        return self.canary_share > self.tolerated_share
 
 
 def start(margin: Margin, prior_bad: float, prior_total: float) -> RiskTest:
