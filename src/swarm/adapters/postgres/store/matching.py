@@ -42,7 +42,7 @@ class Match:
 
     need: NeedId
     remembered: bool
-    bands: tuple[int, ...] = ()
+    bands: Sequence[int] = ()
     signature: bytes | None = None
 
 
@@ -69,20 +69,19 @@ async def _by_likeness(
     from swarm.core import likeness  # noqa: PLC0415 - numpy; a reading verb never comes here
 
     signatures = likeness.signatures([text.words or "" for text in texts])
-    bands = likeness.bands(signatures, [text.scope for text in texts])
-    stored = await _stored(connection, signatures, bands.tolist())
+    bands = likeness.bands(signatures, [text.scope for text in texts]).tolist()
+    stored = await _stored(connection, signatures, bands)
     matches: dict[NeedId, Match] = {}
-    shelf: dict[tuple[int, int], list[int]] = {}
-    for place, text in enumerate(texts):
-        own = tuple(int(band) for band in bands[place])
+    shelf: dict[int, list[int]] = {}
+    for place, (text, own) in enumerate(zip(texts, bands, strict=True)):
         alike = stored.get(place) or _on_shelf(shelf, own, signatures, place, texts)
         if alike is not None:
             matches[text.id] = Match(alike, remembered=False)
             continue
         data = likeness.to_bytes(signatures[place])
         matches[text.id] = Match(text.id, remembered=False, bands=own, signature=data)
-        for index, band in enumerate(own):
-            shelf.setdefault((index, band), []).append(place)
+        for band in own:
+            shelf.setdefault(band, []).append(place)
     return matches
 
 
@@ -112,15 +111,15 @@ async def _stored(
 
 
 def _on_shelf(
-    shelf: Mapping[tuple[int, int], list[int]],
-    own: tuple[int, ...],
+    shelf: Mapping[int, list[int]],
+    own: Sequence[int],
     signatures: Signatures,
     place: int,
     texts: Sequence[Text],
 ) -> NeedId | None:
     from swarm.core import likeness  # noqa: PLC0415
 
-    near = sorted({other for key in enumerate(own) for other in shelf.get(key, ())})
+    near = sorted({other for band in own for other in shelf.get(band, ())})
     if not near:
         return None
     shares = likeness.similarity(signatures[place], signatures[near])
