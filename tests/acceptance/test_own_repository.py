@@ -151,6 +151,30 @@ def test_who_interrupts_the_start_has_started_nothing(repository):
     assert swarmctl(repository, "up").returncode == 0
 
 
+def test_down_ends_a_controller_that_is_still_starting(repository):
+    """Else it says that nothing runs, and a moment later something does."""
+    assert swarmctl(repository, "init").returncode == 0
+    begun = repository / ".swarm" / "controller.starting"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", "from swarm.cli import main; main()", "up"],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as starting:
+        deadline = time.monotonic() + 60
+        while not begun.exists() or not begun.read_text():
+            assert time.monotonic() < deadline
+        second = swarmctl(repository, "up")
+        assert (second.returncode, "is starting" in second.stderr) == (7, True), second.stderr
+        assert swarmctl(repository, "down").stdout.startswith("stopped")
+        assert "it was stopped while it started" in starting.communicate(timeout=60)[1]
+    assert starting.returncode == 1
+    assert not begun.exists()
+    assert swarmctl(repository, "down").stdout.startswith("nothing")
+
+
 def test_a_dirty_tree_is_told_and_never_touched(repository):
     (repository / "app" / "calc.py").write_text(f"{UNTIDY}# half a thought\n")
     made = begin(repository)

@@ -261,3 +261,27 @@ def test_watch_on_a_dumb_terminal_prints_lines(story):
     code, got = seen_on_a_terminal(["watch"], until=b"is frozen", TERM="dumb")
     assert code == 130
     assert "\x1b" not in got
+
+
+QUICK = """
+import os, signal, sys
+from swarm.cli import main
+
+class Quick:
+    def find_spec(self, name, *_):
+        if name == "swarm.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Quick())
+main(["version"])
+"""
+
+
+def test_ctrl_c_before_anything_is_loaded_shows_no_traceback():
+    """The shell says 130 for it; half a second of loading is long enough to change one's mind."""
+    ended = subprocess.run(
+        [sys.executable, "-c", QUICK],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")

@@ -18,6 +18,7 @@ from swarm.runtime.home import Home
 
 READY_WITHIN = 60.0  #: seconds; a first start makes a database, on a slow disk in a few
 ENDS_WITHIN = 30.0
+_AGAIN = "`swarmctl up` starts it again."
 
 
 def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
@@ -26,8 +27,10 @@ def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
     environment: what it is given instead of ours.
     Raises `AlreadyRunning`, or `ControllerFailed` with what it said last.
     """
-    if running_pid(place) is not None:
-        raise AlreadyRunning(f"pid {running_pid(place)} works for {place.folder}")
+    if (pid := running_pid(place)) is not None:
+        raise AlreadyRunning(f"pid {pid} works for {place.folder}")
+    if (pid := _starting_pid(place)) is not None:
+        raise AlreadyRunning(f"pid {pid} is starting for {place.folder}")
     place.make()
     said = place.logs / "controller.out"
     place.note.unlink(missing_ok=True)
@@ -40,13 +43,15 @@ def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
             start_new_session=True,
             env=environment,
         )
+    place.starting.write_text(str(process.pid), encoding="ascii")
     try:
         _until_ready(process, place, said)
     except KeyboardInterrupt:
-        # Nobody waits for it any more, and `down` could not see it before it works.
-        process.terminate()
+        process.terminate()  # nobody waits for it any more
         process.wait()
         raise
+    finally:
+        place.starting.unlink(missing_ok=True)
 
 
 def _until_ready(process: subprocess.Popen[bytes], place: Home, said: Path) -> None:
@@ -54,18 +59,20 @@ def _until_ready(process: subprocess.Popen[bytes], place: Home, said: Path) -> N
     while time.monotonic() < deadline:
         if place.read_note().get("pid") == process.pid:
             return
-        if process.poll() is not None:
+        if (code := process.poll()) is not None:
+            if code in {0, -signal.SIGTERM}:
+                raise ControllerFailed("it was stopped while it started", remedy=_AGAIN)
             raise ControllerFailed(_last_words(said), remedy=f"The whole log: {said}")
         time.sleep(0.02)
     raise ControllerFailed(f"it is not ready after {READY_WITHIN:.0f} s; its log: {said}")
 
 
 def stop(place: Home) -> bool:
-    """End the controller and wait for it; False when none ran.
+    """End the controller and wait for it, also one that is starting; False when none ran.
 
     Raises `ControllerFailed` if it hangs.
     """
-    pid = running_pid(place)
+    pid = running_pid(place) or _starting_pid(place)
     if pid is None:
         return False
     os.kill(pid, signal.SIGTERM)
@@ -84,6 +91,15 @@ def running_pid(place: Home) -> int | None:
     """The pid of the installation's controller, if it lives; pids of strangers do not count."""
     pid = place.read_note().get("pid")
     return pid if isinstance(pid, int) and _lives(pid) else None
+
+
+def _starting_pid(place: Home) -> int | None:
+    """The pid of a controller that somebody waits for; None when there is none."""
+    try:
+        pid = int(place.starting.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return pid if _lives(pid) else None
 
 
 def _lives(pid: int) -> bool:

@@ -71,6 +71,11 @@ class Home:
         """What the running controller says of itself: process, DSN, since when."""
         return self.state / "controller.json"
 
+    @property
+    def starting(self) -> Path:
+        """The pid of a controller that `up` waits for: it works not yet, and can be stopped."""
+        return self.state / "controller.starting"
+
     def make(self) -> None:
         """Make the state folder, private, and invisible to a repository around it."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
