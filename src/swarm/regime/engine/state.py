@@ -38,6 +38,8 @@ from swarm.regime.nouns import FloatArray, IntArray
 
 BEFORE_TIME = -(2**63)
 """Before the first tick any time will do."""
+LAST_TIME = 2**63 - 1
+"""The latest that nanoseconds can say, in the year 2262."""
 _FIELDS = (
     *("posterior", "lags", "missing", "density", "numbers", "counts", "told"),
     *("buckets", "sizes", "totals", "marks", "opinions", "rows", "notes"),
@@ -191,7 +193,7 @@ def _standing(streams: int, params: EngineParams) -> Standing:
     return (
         params.markov.transition, params.markov.table, params.regime_of,
         runs.settings, runs.tables, windows.settings, windows.bounds,
-        lookup.place, lookup.which, lookup.tables, params.log_resting,
+        lookup.place, lookup.which, lookup.tables, params.log_resting, params.policy.numbers(),
     )  # fmt: skip
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from swarm.regime.engine.params import EngineParams
-from swarm.regime.engine.state import EngineState
-from swarm.regime.engine.tick import AT, TICK, Seen, advance_all
+from swarm.regime.engine.state import LAST_TIME, EngineState
+from swarm.regime.engine.tick import Seen, advance_all
 from swarm.regime.errors import BadObservation
 from swarm.regime.hysteresis.decision import Transition, changed
 from swarm.regime.microstructure import Reading, Stress
@@ -16,9 +16,8 @@ from swarm.regime.microstructure import advance as read_quotes
 from swarm.regime.nouns import FloatArray, IntArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What was seen at one tick.
+class Observation(NamedTuple):
+    """What was seen at one tick; a named tuple, since one is made at every tick.
 
     at:     nanoseconds UTC, after that of the tick before.
     values: shape (S,), returns in the unit of the fit; NaN or infinite is missing.
@@ -55,9 +54,7 @@ def advance(state: EngineState, observation: Observation, params: EngineParams) 
     if observation.reading is not None:
         stress = _read(state, observation, observation.reading, params)
         seen = (seen[0], stress.probability, stress.trips)
-    state.settings[TICK] += 1
-    state.settings[AT] = observation.at
-    if advance_all(seen, state.arrays, state.standing, state.settings, params.policy):
+    if advance_all(seen, observation.at, state.arrays, state.standing, state.settings):
         return changed(state.rows, state.tick)
     return []
 
@@ -74,8 +71,9 @@ def _read(
 
 
 def _checked(state: EngineState, observation: Observation) -> Seen:
-    if type(observation.at) is not int or observation.at <= state.at:
-        raise BadObservation("at", f"is {observation.at}", f"an integer above {state.at}")
+    if type(observation.at) is not int or not state.at < observation.at <= LAST_TIME:
+        right = f"an integer above {state.at}, up to {LAST_TIME}"
+        raise BadObservation("at", f"is {observation.at}", right)
     values = _fitting("values", observation.values, state.streams)
     # The two that are mostly not there are made once: for one stream they cost as much as a tick.
     stress, trips = state.silence

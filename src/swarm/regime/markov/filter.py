@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from swarm.regime.elementary import exp_row, log_row
-from swarm.regime.kernel import compiled
+from swarm.regime.kernel import compiled, inner
 from swarm.regime.markov.table import (
     COLUMNS,
     CONSTANT,
@@ -68,7 +68,7 @@ def advance(
 # uses no vector registers.
 
 
-@compiled
+@inner
 def look(x: FloatArray, lags: FloatArray, first: int, spare: FloatArray) -> None:
     """What can be judged: 1.0 in `seen`; the value, or 0 where there is none."""
     held, seen = spare[HELD], spare[SEEN]
@@ -82,7 +82,7 @@ def look(x: FloatArray, lags: FloatArray, first: int, spare: FloatArray) -> None
             seen[b] = seen[b] if abs(row[b]) <= FARTHEST else 0.0
 
 
-@compiled
+@inner
 def _predict(
     posterior: FloatArray, transition: FloatArray, first: int, last: int, rows: FloatArray
 ) -> None:
@@ -99,7 +99,7 @@ def _predict(
                 row[b] += before[b] * moved
 
 
-@compiled
+@inner
 def judge(
     lags: FloatArray,
     table: FloatArray,
@@ -134,7 +134,7 @@ def judge(
             row[b] = constant - power * squares[b]
 
 
-@compiled
+@inner
 def _weigh(
     rows: FloatArray,
     spare: FloatArray,
@@ -176,7 +176,7 @@ def _weigh(
             row[b] = share[b] * total[b]
 
 
-@compiled
+@inner
 def _count(
     seen: FloatArray,
     first: int,
@@ -198,7 +198,7 @@ def _count(
             row[b] = resting if missing[b] > gap_most else row[b]
 
 
-@compiled
+@inner
 def _remember(x: FloatArray, lags: FloatArray, first: int) -> None:
     """Shift the lags; a missing tick stays missing while it is a lag."""
     for lag in range(lags.shape[0] - 1, -1, -1):
