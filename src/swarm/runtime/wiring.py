@@ -111,7 +111,7 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     orders = PostgresOrders(database, name)
     intake = PostgresIntake(database)
     news = News(orders)
-    forge = LocalForge(settings.repositories, home.clones)
+    forge = LocalForge(settings.repositories, home.clones, may_begin=orders.may_begin)
     targets = LocalTargets(settings.targets, forge, home.services)
     hidden = kept_from_agents(home)
     runs = LocalRuns(

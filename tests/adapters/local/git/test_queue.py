@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from swarm.adapters.local.git.forge import LocalForge
 from swarm.ports.reply import Done, Later, No
 
 pytestmark = [pytest.mark.req("LOOP-8"), pytest.mark.req("OWN-3")]
@@ -36,6 +37,26 @@ async def test_landing_twice_is_one_landing(world, run_git):
     assert isinstance(again, Done)
     assert (again.fact.landed, again.fact.commit) == (True, change.head)
     assert run_git(world.clone, "rev-list", "--count", "main") == "2"
+
+
+@pytest.mark.slow
+@pytest.mark.req("FRZ-2")
+async def test_what_is_frozen_while_main_is_looked_at_lands_when_it_may(world, run_git):
+    change = (await world.change({"app.py": "print('hello')\n"})).change
+    order, asked = world.land(change), []
+
+    async def may_begin(key):
+        asked.append(key)
+        return len(asked) > 1
+
+    forge = LocalForge({"app": world.settings}, world.data, may_begin=may_begin)
+    held = await forge.land(order)
+    assert isinstance(held, Later)
+    assert held.reason == "LandingHeld"
+    assert run_git(world.clone, "rev-parse", "main") == change.base
+    assert (await forge.land(order)).fact.landed
+    assert (await forge.land(order)).fact.landed, "what has landed is told, whatever holds now"
+    assert asked == [order.key] * 2
 
 
 @pytest.mark.slow

@@ -125,3 +125,10 @@ class FolderUnreadable(Unavailable):
 
     code = "SWM456"
     remedy = "Look for processes that the agent left behind; the run is taken again by itself."
+
+
+class LandingHeld(Unavailable):
+    """A freeze, shadow or the mission's end came while a landing was being prepared."""
+
+    code = "SWM457"
+    remedy = "Nothing was moved; it lands by itself once what holds it is lifted."

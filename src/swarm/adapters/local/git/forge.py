@@ -15,7 +15,12 @@ from swarm.adapters.local.git import queue
 from swarm.adapters.local.git.checkout import export
 from swarm.adapters.local.git.clone import PrivateClone
 from swarm.adapters.local.git.commits import read_commit
-from swarm.adapters.local.git.errors import CloneBusy, CommitUnknown, RepositoryUnknown
+from swarm.adapters.local.git.errors import (
+    CloneBusy,
+    CommitUnknown,
+    LandingHeld,
+    RepositoryUnknown,
+)
 from swarm.adapters.local.git.intake import Intake, take_change
 from swarm.adapters.local.git.settings import RepositorySettings
 from swarm.contract.errors import SwarmError
@@ -35,10 +40,16 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+async def _anything(key: str) -> bool:
+    del key
+    return True
+
+
 class LocalForge:
     """Implements `ports.hands.Forge` for the repositories in `settings`, clones below `data`.
 
-    now: gives the time that facts and reverting commits carry.
+    now:       gives the time that facts and reverting commits carry.
+    may_begin: asked with an order's key right before main moves to a change.
     """
 
     def __init__(
@@ -46,9 +57,11 @@ class LocalForge:
         settings: Mapping[str, RepositorySettings],
         data: Path,
         now: Callable[[], datetime] = _utc_now,
+        may_begin: Callable[[str], Awaitable[bool]] = _anything,
     ) -> None:
         self._clones = {name: PrivateClone(name, it, data) for name, it in settings.items()}
         self._now = now
+        self._may_begin = may_begin
 
     async def lacks(self, repo: str, commit: str) -> bool:
         """Whether a repository that is bound here has no such commit."""
@@ -127,7 +140,7 @@ class LocalForge:
         )
 
     async def _land(self, order: Land) -> Reply:
-        turn = await queue.land(self.clone(order.repo), order)
+        turn = await queue.land(self.clone(order.repo), order, self._may_begin)
         return Done(
             fact=Landed(
                 id=evidence_id(order.key),
@@ -164,7 +177,7 @@ async def answer(work: Awaitable[Reply]) -> Reply:
     except CommitUnknown as error:
         return No(reason=type(error).__name__, detail=error.message)
     except SwarmError as error:
-        busy = isinstance(error, CloneBusy)
+        busy = isinstance(error, CloneBusy | LandingHeld)
         return Later(
             delay=_SOON if busy else _MEND,
             reason=type(error).__name__,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +25,7 @@ from swarm.adapters.local.git.commits import (
     write_commit,
 )
 from swarm.adapters.local.git.diff import touched_paths
-from swarm.adapters.local.git.errors import CommitUnknown, GitFailed
+from swarm.adapters.local.git.errors import CommitUnknown, GitFailed, LandingHeld
 from swarm.adapters.local.git.intake import as_change, branch_of
 from swarm.adapters.local.git.merge import merge_trees
 from swarm.contract.errors import SwarmError
@@ -86,10 +87,13 @@ async def put_on_top(clone: PrivateClone, order: Restage) -> Put:
     return Put(change=await as_change(clone, (onto, new), touched, mission))
 
 
-async def land(clone: PrivateClone, order: Land) -> Turn:
+async def land(
+    clone: PrivateClone, order: Land, may_begin: Callable[[str], Awaitable[bool]]
+) -> Turn:
     """Move main from base to head; a head that main already contains has landed.
 
-    Raises CommitUnknown when head is not built on base: main would lose commits.
+    may_begin: asked with the order's key right before main moves.
+    Raises CommitUnknown when head is not built on base: main would lose commits; LandingHeld.
     """
     head = await read_commit_opened(clone, order.head)
     base = await read_commit(clone.git, order.base)
@@ -103,6 +107,9 @@ async def land(clone: PrivateClone, order: Land) -> Turn:
             return Turn(done=True, main=head.id)
         if main != base.id:
             return Turn(done=False, main=main, detail=f"main had moved to {main}")
+        # Following a branch with much news takes seconds, and a freeze holds within one.
+        if not await may_begin(order.key):
+            raise LandingHeld(f"{head.id} was held back while main was looked at")
         if await clone.move_main(head.id, base.id):
             # The landing is done; that its tidying failed is no reason to say otherwise.
             with contextlib.suppress(SwarmError):
