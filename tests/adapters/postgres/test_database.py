@@ -215,10 +215,35 @@ async def test_a_listener_hears_payloads_and_says_when_it_may_have_missed_some(d
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
-        assert await asyncio.wait_for(anext(hints), 5) == ""
+        assert await asyncio.wait_for(anext(hints), 5) == "", "the connection is lost"
+        assert await asyncio.wait_for(anext(hints), 5) == "", "there is one again"
         other.execute("select pg_notify('Wake-Up', 'c')")
         assert await asyncio.wait_for(anext(hints), 5) == "c"
     await hints.aclose()
+
+
+@pytest.mark.req("FAIL-6")
+async def test_a_listener_hears_of_a_lost_database_at_once_and_one_time(databases):
+    """Not at its next poll: until it looks, nobody knows that there is nothing to decide upon."""
+    with databases.empty() as dsn:
+        name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+        other = connect_sync(psycopg.conninfo.make_conninfo(dsn, dbname="postgres"))
+        async with Database(dsn) as database:
+            hints = database.listen("wake")
+            assert await anext(hints) == ""
+            lost = asyncio.create_task(anext(hints))
+            other.execute(f"alter database {name} with allow_connections false")
+            other.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,)
+            )
+            assert await asyncio.wait_for(lost, 5) == ""
+            again = asyncio.create_task(anext(hints))
+            done, _ = await asyncio.wait({again}, timeout=0.5)
+            assert not done, "it cannot be reached, and that was told"
+            other.execute(f"alter database {name} with allow_connections true")
+            assert await asyncio.wait_for(again, 5) == ""
+            await hints.aclose()
+        other.close()
 
 
 @pytest.mark.slow
