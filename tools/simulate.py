@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import multiprocessing
 import os
 import sys
 import time
@@ -46,6 +47,7 @@ from week import tell as tell_week
 
 BATCH = 200  #: seeds from which on every rare thing must have been met
 BROKEN, WRONG_USE, STOPPED = 3, 2, 130
+_LIVES: list[Simulation] = []  #: what is being simulated here: what the program logs is its fault
 ERROR_LEVEL = 40
 
 
@@ -80,18 +82,23 @@ async def start(parts: Parts) -> None:
 def simulate(trial: Trial, cast: Cast | None = None, follow: Follow | None = None) -> Result:
     """Run one trial; an exception that the program itself logs is a fault."""
     simulation = Simulation(trial, start, cast, follow)
-
-    def watch(_: Any, method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        simulation.faults.append(f"{method} {dict(event)!r}"[-2_000:])
-        raise structlog.DropEvent
-
+    _LIVES.append(simulation)
     structlog.configure(
-        processors=[structlog.processors.format_exc_info, watch],
+        processors=[structlog.processors.format_exc_info, _watch],
         wrapper_class=structlog.make_filtering_bound_logger(ERROR_LEVEL),
-        cache_logger_on_first_use=False,
+        # A process of a batch does nothing else, ever.
+        cache_logger_on_first_use=multiprocessing.parent_process() is not None,
     )
-    with _uncollected():
-        return simulation.run()
+    try:
+        with _uncollected():
+            return simulation.run()
+    finally:
+        _LIVES.remove(simulation)
+
+
+def _watch(_: Any, method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    _LIVES[-1].faults.append(f"{method} {dict(event)!r}"[-2_000:])
+    raise structlog.DropEvent
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pytest
 
 import simulate as tool
 from long_run import Kept, LongRun, OtherRun, seeds_of, stream
+from swarm.runtime import controller
 from swarm.testing.simulation.cast import size
 from swarm.testing.simulation.simulation import Trial
 from swarm.testing.simulation.tally import Sum
@@ -100,3 +101,16 @@ def test_years_are_counted_for_each_swarm():
     assert seeds.start == 10
     assert swarms >= 365
     assert swarms - size(seeds[-1]).swarms < 365
+
+
+def test_what_the_program_logs_in_a_process_of_a_batch_is_the_fault_of_its_own_seed(monkeypatch):
+    """The loggers of such a process are made once, and outlive the world that they were made in."""
+
+    def poisoned(snapshot):
+        raise ZeroDivisionError(f"a fault of ours in {snapshot.installation.max_missions}")
+
+    monkeypatch.setattr(controller, "decide", poisoned)  # its processes are forked from this one
+    trials = [Trial(seed=seed, lasts=LASTS) for seed in range(6)]
+    batch = {one.seed: one.broken for one in stream(trials, tool.work, 2)}
+    assert batch == {trial.seed: tool.simulate(trial).what() for trial in trials}
+    assert all("a fault of ours" in broken[0] for broken in batch.values())

@@ -102,9 +102,11 @@ def test_a_store_without_fences_is_noticed_although_keyed_targets_hide_the_harm(
 
 @pytest.mark.slow
 @pytest.mark.req("FRZ-2")
-@pytest.mark.timeout(400)
 def test_a_store_that_looks_at_freezes_only_when_it_hands_out_is_noticed():
-    assert noticed({Rule.FREEZE, Rule.MODE}, range(24), Layers(held_back=False))
+    """Where nothing goes wrong but what people do: somebody has to come in that very moment."""
+    alone = {"layers": Layers(held_back=False), "kinds": frozenset({Fault.PERSON})}
+    found = (simulate(trial(seed, 24, **alone)).judgement.violations for seed in range(48, 60))
+    assert any(one.rule in {Rule.FREEZE, Rule.MODE} for each in found for one in each)
 
 
 # --- shrinking -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from swarm.core.decision import (
     LiftFreeze,
@@ -96,15 +97,40 @@ def judge(mission: Mission, view: View) -> Saying:
 def epoch_of(snapshot: Snapshot) -> str:
     """What besides its own evidence and the time a mission's standing depends on."""
     window = snapshot.budget
-    parts = [snapshot.policy_hash, str(snapshot.generation), f"shadow={snapshot.shadow}"]
+    return _digest(
+        (snapshot.policy_hash, str(snapshot.generation), f"shadow={snapshot.shadow}"),
+        snapshot.freezes,
+        (snapshot.denied, frozenset(snapshot.drifted)),
+        tuple(source.name for source in snapshot.dark),
+        "no budget" if window is None else f"overdrawn={window.left < 0}",
+    )
+
+
+_Seen = frozenset[tuple[str, str]]
+
+
+@lru_cache(maxsize=1_024)
+def _digest(
+    policy: tuple[str, ...],
+    freezes: tuple[Freeze, ...],
+    targets: tuple[_Seen, _Seen],
+    dark: tuple[str, ...],
+    money: str,
+) -> str:
+    """The name of these circumstances; remembered, because most ticks find those of the last.
+
+    targets: what each was denied, and what it was seen to run.    dark: sources, by name.
+    """
+    denied, drifted = targets
+    parts = list(policy)
     parts += sorted(
         f"{hold.id}:{hold.mission_class}:{hold.until}:{hold.reason}:{hold.detail}"
-        for hold in snapshot.freezes
+        for hold in freezes
     )
-    parts += sorted(f"{target}@{revision}" for target, revision in snapshot.denied)
-    parts += sorted(f"{name}={seen}" for name, seen in snapshot.drifted)
-    parts += sorted(f"dark={source.name}" for source in snapshot.dark)
-    parts.append("no budget" if window is None else f"overdrawn={window.left < 0}")
+    parts += sorted(f"{target}@{revision}" for target, revision in denied)
+    parts += sorted(f"{name}={seen}" for name, seen in drifted)
+    parts += sorted(f"dark={name}" for name in dark)
+    parts.append(money)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -150,9 +176,7 @@ def _uses(record: Record, held_back: Collection[MissionId]) -> bool:
 
 
 def _moved(before: Standing, after: Standing) -> bool:
-    if before.since != after.since:
-        before = replace(before, since=after.since)
-    return before != after
+    return replace(before, since=after.since) != after
 
 
 def _earliest(

@@ -127,8 +127,6 @@ def read(mission: Mission) -> Findings:
 
 def _sort(found: Findings, fact: Fact) -> None:
     match fact:
-        case LookTaken():
-            found.target(fact.target).add_look(fact)
         case Synced() | TrafficSet() | Promoted() | Aborted() | LiveSeen():
             _sort_target(found.target(fact.target), fact)
         case RunEnded() | Restaged() | Landed() | Reverted() | MainSeen():

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from swarm.core.ids import SwarmId
 from swarm.core.snapshot import SourceState
@@ -70,10 +71,11 @@ class SourceStanding:
 def next_due(pace: Pace, after: datetime) -> datetime:
     """When a source that was read at `after` is read again: its first slot after half a cadence."""
     earliest = after + pace.every * LEAST_PAUSE
-    slot = (earliest - EPOCH - _phase(pace)) // pace.every
+    begin = EPOCH + _phase(pace)
+    slot = (earliest - begin) // pace.every
     # The slot that contains `earliest` may lie before it or, by its jitter, after it.
-    here = _slot_time(pace, slot)
-    return here if here > earliest else _slot_time(pace, slot + 1)
+    here = _slot_time(pace, begin, slot)
+    return here if here > earliest else _slot_time(pace, begin, slot + 1)
 
 
 def due(standings: Iterable[SourceStanding], now: datetime) -> tuple[str, ...]:
@@ -166,11 +168,12 @@ def restored(state: SourceState) -> SourceStanding:
     )
 
 
-def _slot_time(pace: Pace, slot: int) -> datetime:
+def _slot_time(pace: Pace, begin: datetime, slot: int) -> datetime:
     jitter = pace.every * (JITTER * _share(pace, f"slot {slot}"))
-    return EPOCH + _phase(pace) + pace.every * slot + jitter
+    return begin + pace.every * slot + jitter
 
 
+@lru_cache(maxsize=4_096)
 def _phase(pace: Pace) -> timedelta:
     return pace.every * _share(pace, "phase")
 

@@ -89,29 +89,34 @@ class TwinStore:
 
     def at(self, swarm: SwarmId) -> PaperStore:
         """The rows of one swarm, with the clock set; raises Unavailable."""
-        if self.down:
-            raise Unavailable("the database cannot be reached")
+        self._reached()
         paper = self.swarms[swarm].paper
         paper.now = self.clock()
         return paper
 
     def every(self) -> list[tuple[SwarmId, PaperStore]]:
         """All swarms, in the order in which they were added."""
-        if self.down:
-            raise Unavailable("the database cannot be reached")
+        self._reached()
         now, found = self.clock(), []
         for swarm, kept in self.swarms.items():
             kept.paper.now = now
             found.append((swarm, kept.paper))
         return found
 
+    def _reached(self) -> None:
+        if self.down:
+            raise Unavailable("the database cannot be reached")
+
     # --- ticks -----------------------------------------------------------------------------------
 
     def agenda(self) -> Agenda:
         """What is due, in one read."""
         swarms = orders = False
+        self._reached()
         now, ahead = self.clock(), list[datetime]()
-        for _, paper in self.every():
+        for kept in self.swarms.values():
+            paper = kept.paper
+            paper.now = now
             swarms = swarms or paper.is_due()
             if paper.due is not None and paper.due > now:
                 ahead.append(paper.due)
