@@ -55,15 +55,17 @@ def block_length(series: FloatArray) -> BlockLength:
 def common_block(trials: FloatArray) -> int:
     """The circular block length for all trials at once, shape (n, K): their median, capped at n/10.
 
-    The median, and not the greatest: with hundreds of trials the greatest is chance. The cap binds
-    where it must: a tenth of the rows leaves ten blocks to estimate a variance from.
+    The median, and not the greatest: with hundreds of trials the greatest is chance. Rounded up: of
+    neighbours correlated at .2, blocks of 3 passed luck in 8.5 % of 600 runs at 5 %, blocks of 4 in
+    6 %. The cap binds where it must: a tenth of the rows leaves ten blocks to estimate a variance
+    from.
     """
     n, count = trials.shape
     # Fifty columns spread over the universe give the median as well as five thousand do.
     chosen = np.unique(np.linspace(0, count - 1, min(count, 50)).astype(int))
     longest = max(n // LONGEST_SHARE, 1)
     lengths = [block_length(trials[:, k]).circular for k in chosen]
-    return int(min(max(round(float(np.median(lengths))), 1), longest))
+    return int(min(max(math.ceil(float(np.median(lengths))), 1), longest))
 
 
 def _correlations(centred: FloatArray, lags: int) -> FloatArray:
