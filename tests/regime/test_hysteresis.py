@@ -195,6 +195,23 @@ def test_the_posture_follows_the_mass_before_the_label_does():
 
 
 @pytest.mark.req("REG-4")
+@pytest.mark.parametrize(
+    "worry",
+    [
+        pytest.param([opinion(HIGH_VOL, 0.55)], id="mass"),
+        pytest.param([opinion(TREND, disagreement=0.6)] * 3 + [opinion(TREND)] * 5, id="doubt"),
+    ],
+)
+def test_no_change_is_without_a_reason_the_end_of_caution_neither(worry):
+    stream = settled()
+    for one in worry:
+        stream.tell(one)
+    assert stream.posture == Posture.DEFENSIVE
+    assert stream.tell(opinion(TREND)).posture == Posture.NORMAL
+    assert stream.said[-1].reasons == RegimeReason.CLEARED
+
+
+@pytest.mark.req("REG-4")
 def test_stress_is_always_defensive():
     assert settled(STRESSED).posture == Posture.DEFENSIVE
 
@@ -304,6 +321,8 @@ def test_whatever_comes_the_promises_hold(script, confirm, dwell):
             assert row[rule.SAID] == row[rule.ACTIVE] != STRESSED
         assert (row[rule.SAID] == rule.UNCERTAIN) <= (row[rule.POSTURE] == 1)
         assert row[rule.REASONS] or stream.regime != Regime.UNCERTAIN
+        columns = [rule.ACTIVE, rule.SAID, rule.POSTURE]
+        assert row[rule.REASONS] or np.array_equal(row[columns], before[columns])
         assert row[rule.BEFORE] == before[rule.SAID]
         if row[rule.SAID] != before[rule.SAID] or row[rule.POSTURE] != before[rule.POSTURE]:
             assert stream.said[-1].tick == now

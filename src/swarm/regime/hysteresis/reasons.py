@@ -25,6 +25,7 @@ class RegimeReason(IntFlag):
     HARD_TRIP = 16384  #: the market itself is broken: crossed, stale, or far beyond what is usual
     NOTHING_SEEN = 32768  #: refused: nothing was observed at this tick, so nothing counts
     CALMING = 65536  #: what we doubted is well again, but not yet for long enough
+    CLEARED = 131072  #: what spoke against it, doubt or mass, does so no longer
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ _DRIFT: Final = int(RegimeReason.DRIFT_COUNTS)
 _MASS: Final = int(RegimeReason.DEFENSIVE_MASS)
 _DISAGREEMENT: Final = int(RegimeReason.DISAGREEMENT)
 _AMBIGUITY: Final = int(RegimeReason.AMBIGUITY)
+_CLEARED: Final = int(RegimeReason.CLEARED)
 _NEVER: Final = int(RegimeReason.NEVER_ACTIVE)
 
 
@@ -207,9 +208,11 @@ def advance_one(
         if row[ACTIVE] == NONE:
             new_run = 1.0
         why |= weigh_candidate(row, new_run, map_start, tick, policy)
-    row[REASONS] = why | speak(row, opinion, policy)
+    why |= speak(row, opinion, policy)
     row[BEFORE] = said
     same = row[ACTIVE] == active and row[SAID] == said and row[POSTURE] == posture
+    # No change without a reason: the end of doubt, or of caution, is one too.
+    row[REASONS] = _CLEARED if why == 0 and not same else why
     row[CHANGED] = 0 if same and row[REASONS] == reasons else 1
 
 

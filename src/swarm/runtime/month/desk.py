@@ -47,7 +47,8 @@ from swarm.runtime.trading.state import TradingState
 
 MICRO_EQUITY = 1_000_000 * 1_000_000
 OUT_DAY, OUT_FROM, OUT_BARS = 9, 20, 12  #: the venue does not answer
-THIN_DAY = 4  #: so few offers that each trade costs too much
+THIN_DAY = 4  #: first day of so few offers that each trade costs too much; they end with the day
+#: on which a limit broke, because when somebody begins to trade its climb decides.
 FREEZE_LEAST_NS = DAY_NS
 PROBE_BARS = 40  #: that one percent has to hold out after a freeze
 WINDOW_BARS = 12  #: each morning's explicit window for resuming
@@ -131,6 +132,7 @@ class Desk:
         self._quotes: list[str] = []
         self._orders = 0
         self._silent = False
+        self._broke_on: int | None = None
 
     # --- one bar ---------------------------------------------------------------------------------
 
@@ -158,7 +160,8 @@ class Desk:
         self._close(bar, seen, metrics)
 
     def _quote(self, bar: Bar) -> None:
-        half = THIN_SPREAD if bar.day == THIN_DAY else HALF_SPREAD
+        thin = bar.day >= THIN_DAY and self._broke_on in {None, bar.day}
+        half = THIN_SPREAD if thin else HALF_SPREAD
         for one in self._quotes:
             self.exchange.withdraw(SYMBOL, one, self.now)
         self._quotes = [
@@ -190,6 +193,7 @@ class Desk:
         if trips := freeze.tripped(health):
             self.latch = freeze.trip(before, trips, self.now, FREEZE_LEAST_NS)
             self._clean = 0
+            self._broke_on = bar.day if self._broke_on is None else self._broke_on
             if not before.trips or before.probing is not None:
                 self._say(bar, "freeze", f"{', '.join(sorted(trips))}: {'; '.join(why)}")
             return

@@ -31,6 +31,7 @@ SENTENCES: Final = {
     RegimeReason.HARD_TRIP: "the market itself is broken: crossed, stale, or far beyond its usual",
     RegimeReason.NOTHING_SEEN: "nothing was observed at this tick",
     RegimeReason.CALMING: "what we doubted is well again, but not yet for long enough",
+    RegimeReason.CLEARED: "what spoke against it, doubt or mass, does so no longer",
 }
 
 
