@@ -36,7 +36,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
-from mutations import Mutation, made_from, mutations
+from mutations import Mutation, made_from, mutations, remembered_from
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "swarm"
@@ -108,11 +108,11 @@ class Hunt:
         """The whole hunt. Raises RuntimeError if a test fails without a fault."""
         items = {item.nodeid: item for item in session.items}
         watched = {str(fault.file) for fault in self._chosen}
+        gc.unfreeze()  # what is frozen is hidden from whoever looks for it
         told = _in_child(lambda: pickle.dumps(_learned(items, watched)))
         lines: Lines = pickle.loads(told)  # noqa: S301 - it comes from our own child
         if lines.failed:
             raise RuntimeError(f"these fail without a fault: {', '.join(lines.failed)}")
-        gc.unfreeze()  # what is frozen is hidden from whoever looks for it
         made = made_from(watched)
         if not made:
             raise RuntimeError("no test imports what the faults are to be planted in")
@@ -125,8 +125,10 @@ class Hunt:
 
 
 def _learned(items: dict[str, pytest.Item], watched: set[str]) -> Lines:
-    lines = Lines()
+    lines, remembered = Lines(), remembered_from(watched)
     for name, item in items.items():
+        for answers in remembered:
+            answers.cache_clear()  # or a test would not go through what another one asked before
         began = time.monotonic()
         with _traced(watched) as met:
             passed = _passes(item)

@@ -14,8 +14,10 @@ import inspect
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import _lru_cache_wrapper
 from pathlib import Path
 from types import CodeType, FunctionType
+from typing import Any
 
 #: What a comparison becomes: first off by one, then its opposite.
 _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -90,6 +92,13 @@ def made_from(files: Collection[str]) -> list[FunctionType]:
         for found in gc.get_objects()
         if isinstance(found, FunctionType) and found.__code__.co_filename in files
     ]
+
+
+def remembered_from(files: Collection[str]) -> list[_lru_cache_wrapper[Any]]:
+    """All functions that were made from these files and remember what they answered."""
+    made = {id(function) for function in made_from(files)}
+    every = (found for found in gc.get_objects() if isinstance(found, _lru_cache_wrapper))
+    return [found for found in every if id(found.__wrapped__) in made]
 
 
 def mutations(file: Path, shown: str) -> list[Mutation]:

@@ -11,7 +11,7 @@ import pytest
 
 import core_mutants as tool
 from core_mutants import SURVIVED, equivalents, faults
-from mutations import made_from, mutations
+from mutations import made_from, mutations, remembered_from
 
 TEXT = '''
 """A file of a program."""
@@ -95,6 +95,16 @@ def test_a_fault_reaches_the_function_wherever_it_was_imported_to(file, program)
     assert imported(5) == [2]
     assert method.__code__ is before
     assert file.read_text(encoding="utf-8") == TEXT
+
+
+def test_what_a_program_remembers_is_found_so_that_it_can_be_forgotten(file):
+    file.write_text("from functools import cache\n\n@cache\ndef f(n):\n    return n\n")
+    made = importlib.util.spec_from_file_location("program", file)
+    module = importlib.util.module_from_spec(made)
+    made.loader.exec_module(module)
+    assert module.f(7) == 7
+    assert remembered_from({str(file)}) == [module.f]
+    assert remembered_from({"other.py"}) == []
 
 
 def test_a_child_that_runs_away_has_noticed_and_the_parent_goes_on():

@@ -238,6 +238,17 @@ def test_where_a_comment_begins_and_ends(text, kept, flags, form):
     assert clean(text, form, 200) == Cleaned(kept, flags)
 
 
+@pytest.mark.parametrize(
+    ("text", "kept", "flags"),
+    [
+        pytest.param("of two<!six ten>", "of two", (), id="two-words-are-a-marker"),
+        pytest.param("word<!of two six>", "word", (HIDDEN,), id="three-words-are-not"),
+    ],
+)
+def test_a_declaration_hides_what_stands_in_it_and_nothing_before_it(text, kept, flags):
+    assert clean(text, Form.MARKUP, 200) == Cleaned(kept, flags)
+
+
 def test_lengths_are_limits():
     assert clean("a" * 50, Form.PLAIN, 10).text == "a" * 9 + "…"
     assert clean("a" * 50, Form.PLAIN, 10).flags == (CUT,)

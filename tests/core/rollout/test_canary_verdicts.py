@@ -525,3 +525,32 @@ def test_a_pass_takes_both_metrics():
     found = judge(slower, JUDGES_BOTH)
     assert [metric.passes for metric in found.metrics] == [True, False]
     assert found.answer is Answer.WAIT
+
+
+def test_looks_of_different_edges_are_refused():
+    first, *_ = timed(5_000, 9_000)
+    *_, other = timed(5_000, 9_000, edges=(0.2, 1.0))
+    with pytest.raises(BadLooks, match=r"different latency\.edges"):
+        judge([first, other], JUDGES_BOTH)
+    with pytest.raises(BadLooks, match="of one rollout"):
+        judge([first, replace(other, stable=timed(5_000, 9_000)[1].stable)], JUDGES_BOTH)
+
+
+def test_durations_that_come_late_or_begin_again_are_counted_from_nought():
+    """Of 300 canary requests of the second window 15 are slow, of 4,000 stable ones 200."""
+    first, second, third = timed(5_000, 9_000, 13_000)
+    late = replace(first, canary=replace(first.canary, latency=None))
+    (_, found) = judge([late, second], JUDGES_BOTH).metrics
+    assert (found.canary_bad, found.canary_total) == (pytest.approx(15), 300)
+    assert (found.stable_bad, found.stable_total) == (pytest.approx(200), 4_000)
+    anew = replace(third, stable=timed(4_000)[0].stable)
+    state = after([first, second, anew], JUDGES_BOTH)
+    (_, found) = state.judgement.metrics
+    assert (found.canary_bad, found.canary_total) == (pytest.approx(30), 600)
+    assert (found.stable_bad, found.stable_total) == (pytest.approx(400), 8_000)
+    assert state.judgement.canary_restarts == 0
+
+
+def test_one_request_is_news():
+    found = judge(steady(1, canary=(0, 0), stable=(1, 0)), ERRORS_ONLY)
+    assert found.reason is CanaryReason.COLLECTING_EVIDENCE

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -55,6 +56,7 @@ def test_no_traffic_never_decides(limits):
     ("rps", "errors", "percent", "field"),
     [
         (math.nan, 0.01, 10, "requests_per_second"),
+        (math.inf, 0.01, 10, "requests_per_second"),
         (-1, 0.01, 10, "requests_per_second"),
         (100, 1.5, 10, "error_share"),
         (100, 0.01, 100, "traffic_percent"),
@@ -64,3 +66,37 @@ def test_no_traffic_never_decides(limits):
 def test_impossible_traffic_is_refused_by_name(rps, errors, percent, field):
     with pytest.raises(BadThresholds, match=field):
         plan_step(rps, errors, percent, NO_FLOOR)
+
+
+@pytest.mark.parametrize(("errors", "percent"), [(1.0, 10), (0.0, 10), (0.01, 1), (0.01, 99)])
+def test_the_ends_of_what_is_possible_are_possible(errors, percent):
+    assert plan_step(0, errors, percent, NO_FLOOR).time_needed is None
+
+
+@pytest.mark.parametrize(("seconds", "decidable"), [(10_000, True), (9_999, False)])
+def test_a_step_is_decidable_up_to_the_last_second_of_its_hold(seconds, decidable):
+    """A million canary requests are wanted, and a hundred a second come."""
+    hold = timedelta(seconds=seconds)
+    plan = plan_step(1_000, 0.0, 10, replace(FLOOR, min_sample=10**6, max_hold=hold))
+    assert plan.decidable is decidable
+    assert plan.detail.endswith(
+        f"takes 2:46:40, {'within' if decidable else 'longer than'} the longest hold of {hold}"
+    )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.0002, 0.00049])
+def test_requests_without_errors_decide_by_relative_entropy(share):
+    """ln(1/0.05) and two nats of slack, over KL(share, 0.001) per request."""
+    gain = (1 - share) * math.log((1 - share) / 0.999)
+    gain += share * math.log(share / 0.001) if share else 0.0
+    wanted = (math.log(1 / FLOOR.metric_alpha) + 2) / gain
+    plan = plan_step(1_000, share, 10, FLOOR)
+    assert plan.needed_requests == pytest.approx(wanted)
+    assert f"~{wanted:.0f} canary requests almost without errors" in plan.detail
+
+
+@pytest.mark.parametrize("limits", [FLOOR, NO_FLOOR])
+def test_near_the_floor_only_errors_decide(limits):
+    plan = plan_step(1_000, 0.0005, 10, limits)
+    assert math.isinf(plan.needed_requests)
+    assert "requests" not in plan.detail

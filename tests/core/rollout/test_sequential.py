@@ -141,3 +141,78 @@ def test_the_margin_is_at_least_the_relative_one_and_at_most_the_exact_one(rel, 
     exact = 1 + max(rel, floor / ((bad + 0.5) / (total + 1)))
     assert 1 + rel <= margin.risk(bad, total) <= exact + 1e-9
     assert margin.risk(bad, total) >= 1 + max(rel, (exact - 1) * 0.979)
+
+
+# --- by hand --------------------------------------------------------------------------------------
+
+
+def scattered():
+    """Even at first, then the canary had twice the errors of the stable arm."""
+    return [window(100, 100, 4, 5), window(100, 100, 20, 10)]
+
+
+def after(windows, margin=Margin(relative=0.2, absolute=0.0), prior=(10.0, 1_000.0)):  # noqa: B008
+    test = start(margin, *prior)
+    for one in windows:
+        test = add(test, one)
+    return test
+
+
+def test_the_dispersion_of_two_windows_by_hand():
+    """Expected 30 * 4.5 / (4.5 + 5.5) = 13.5 of 30 bad ones at the canary, where 20 were.
+
+    Afterwards its part is 24.5 / (24.5 + 15.5) = 0.6125, so that the spread is
+    30 * 0.6125 * 0.3875 * (1 + 30 / 9) = 30.855; 6.5 squared over it is 1.3693, of one residual.
+    """
+    assert sequential.dispersion(after(scattered())) == pytest.approx(1.3693, rel=1e-4)
+
+
+def test_evidence_is_tempered_by_the_dispersion():
+    found = evidence(after(scattered()))
+    assert found.phi > 1.3
+    assert found.log_fail == pytest.approx(oracle(scattered(), FAIL_GRID, 1.0, found.phi))
+
+
+@pytest.mark.parametrize(
+    ("before", "one"),
+    [
+        pytest.param(window(100, 100, 0, 0), window(100, 100, 5, 5), id="nothing-bad-before"),
+        pytest.param(window(100, 100, 5, 5), window(100, 100, 0, 0), id="nothing-bad"),
+        pytest.param(window(100, 100, 5, 5), window(100, 0, 5, 0), id="no-stable-arm"),
+        pytest.param(window(100, 100, 5, 5), window(0, 100, 0, 5), id="no-canary"),
+        pytest.param(window(0, 100, 0, 5), window(100, 100, 5, 5), id="no-canary-before"),
+        pytest.param(window(100, 0, 5, 0), window(100, 100, 5, 5), id="no-stable-arm-before"),
+    ],
+)
+def test_a_window_with_nothing_to_compare_says_nothing_of_the_scatter(before, one):
+    found = after([before, one])
+    assert (found.scatter, found.freedom) == (0.0, 0)
+    assert found.seen.canary == before.canary + one.canary
+
+
+@pytest.mark.parametrize(
+    ("absolute", "prior_bad", "direct"),
+    [(0.001, 0.0, 0.5), (0.001, 9.0, 0.05), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0)],
+)
+def test_the_direct_test_weighs_half_where_nothing_was_ever_bad_and_nothing_without_a_floor(
+    absolute, prior_bad, direct
+):
+    test = start(Margin(relative=0.2, absolute=absolute), prior_bad, 1_000.0)
+    assert test.weights.sum(axis=1).tolist() == pytest.approx([1.0, 1.0])
+    assert test.weights[1, 40:].sum() == pytest.approx(direct)
+    found = add(test, window(50, 500, 1, 2)).log_ratio[40:]
+    assert bool(found.any()) is (direct > 0)
+
+
+def test_the_margin_of_a_window_is_learnt_from_all_that_the_stable_arm_did_before_it():
+    """What was seen counts as what was known beforehand does."""
+    margin = Margin(relative=0.2, absolute=0.05)
+    first, second = window(500, 9_000, 5, 90), window(500, 9_000, 9, 95)
+    both = after([first, second], margin)
+    alone = after([second], margin, prior=(10.0 + 90.0, 1_000.0 + 9_000.0))
+    before = after([first], margin)
+    assert (both.log_ratio - before.log_ratio) == pytest.approx(alone.log_ratio)
+
+
+def test_a_window_of_one_request_counts():
+    assert after([window(1, 0, 1, 0)]).seen == Window(1.0, 0.0, 1.0, 0.0)

@@ -93,7 +93,7 @@ def _errors_needed(
 def _requests_needed(error_share: float, thresholds: CanaryThresholds) -> float:
     """Requests for the direct test; it loses its power when errors come near the floor."""
     floor = thresholds.error_floor
-    if floor == 0 or error_share >= 0.5 * floor:
+    if error_share >= 0.5 * floor:  # so always, where there is no floor
         return math.inf
     nats = math.log(1.0 / thresholds.metric_alpha) + _DIRECT_SLACK
     # Gain per request of betting on `error_share` against `floor`: a relative entropy.

@@ -139,8 +139,6 @@ def _weights(margin: Margin, prior_bad: float) -> FloatArray:
 
 def add(test: RiskTest, window: Window) -> RiskTest:
     """The test after one more window. Cost: O(48), independent of the windows before."""
-    if window.canary + window.stable == 0:
-        return test
     seen = test.seen
     total = Window(
         canary=seen.canary + window.canary,

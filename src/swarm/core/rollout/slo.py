@@ -82,14 +82,17 @@ def judge_slo(
     for look in range(max(map(len, broken)) if any(map(any, broken)) else 0):
         found = (s for s, at in zip(series, broken, strict=True) if look < len(at) and at[look])
         first = next(found, None)
-        fails = fails + 1 if first else 0
-        if first is not None and fails >= _FAILS_TO_ROLL_BACK:
+        if first is None:
+            fails = 0
+            continue
+        fails += 1
+        if fails >= _FAILS_TO_ROLL_BACK:
             failed = first.report(look, bound)
             break
     reports = tuple(s.report(-1, bound) for s in series)
     judgement = _answer(readings, thresholds, reports, failed)
     due = None if failed else readings[-1].observed_at + thresholds.look_every
-    if fails == 1 and failed is None:
+    if fails == 1:
         judgement = replace(judgement, answer=Answer.WAIT, reason=CanaryReason.ONE_FAILED_LOOK)
     return replace(judgement, consecutive_fails=fails, look_again=due, metrics=reports)
 
