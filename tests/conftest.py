@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(items):
 def _fast_folder():
     """Memory when there is plenty (a container often has 64 MB there), else the usual place."""
     memory = Path("/dev/shm")
-    if memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3:
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 * 1024**3:
         return memory
     return Path(tempfile.gettempdir())
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.errors import DatabaseUnavailable
 from swarm.adapters.postgres.store.bell import PostgresBell
 from swarm.adapters.postgres.store.desk.histories import Histories
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
@@ -26,6 +28,7 @@ from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.sources import Reading
 from swarm.ports.store import Binding, BudgetTerms
 from swarm.runtime.controller import Controller, Store
+from swarm.runtime.events import Event
 from swarm.runtime.hands import Hands
 from swarm.testing.world import World, WorldForge
 
@@ -113,6 +116,18 @@ class InVain(PostgresTicks):
         else:
             self.found.set()
         return tick
+
+
+class Away(PostgresTicks):
+    """Ticks that cannot be asked once what is due."""
+
+    away = True
+
+    async def agenda(self):
+        if self.away:
+            self.away = False
+            raise DatabaseUnavailable("the store is away")
+        return await super().agenda()
 
 
 @asynccontextmanager
@@ -263,6 +278,20 @@ async def test_what_postgres_kept_and_the_world_saw_break_no_promise(database_ds
     doctored = [one for one in history.entries if one.body.get("gate") != "code_quality"]
     broken = check(replace(history, entries=tuple(doctored))).violations
     assert Rule.GATES in {one.rule for one in broken}
+
+
+@pytest.mark.req("FAIL-6")
+async def test_that_the_store_answers_again_is_told_before_the_next_poll(database_dsn):
+    """Whoever reads the log would think it lost for as long as nothing is due."""
+
+    def told():
+        return [line["event"] for line in lines if line["event"].startswith("store.")]
+
+    with structlog.testing.capture_logs() as lines:
+        async with running(database_dsn, World(), ticks=Away), asyncio.timeout(5):
+            while len(told()) < 2:  # noqa: ASYNC110 - a line in the log sets no event
+                await asyncio.sleep(0.01)
+    assert told() == [Event.STORE_LOST, Event.STORE_FOUND]
 
 
 @pytest.mark.req("LOOP-11")

@@ -137,7 +137,6 @@ class Controller:
         while True:
             try:
                 due = await self._turn(due)
-                self._found()
             except Unavailable as error:
                 due = _ANYTHING
                 await self._lost(error)
@@ -159,6 +158,7 @@ class Controller:
         self._work.clear()  # the agenda shows whatever was hinted until now
         self._act.settled = False
         agenda = await self._store.ticks.agenda()
+        self._found()
         # Due, and not to be had: another controller ticks that swarm; a freeze, a policy or an old
         # release holds that order. Asking for it at once again and again would change nothing.
         vain = not (ticked or claimed or hinted)

@@ -36,7 +36,8 @@ def discovery_outage(corner: Sandbox, protocol: Protocol) -> None:
 def database_restart(corner: Sandbox, protocol: Protocol) -> None:
     """The database goes away in the middle of a mission and comes back."""
     corner.say("DRILL-GOOD")
-    protocol.expect("a mission is under way", corner, event_is(Event.ORDER_BEGUN), 60)
+    at_work = lambda: bool(corner.runs("DRILL-GOOD"))  # noqa: E731
+    protocol.until("an agent is at work", corner, at_work, 60)
     corner.database.cut()
     protocol.inject(f"every connection is cut, and none is let in for {DOWN_SECONDS:.0f} s")
     if protocol.expect("the controller sees it and stops", corner, event_is(Event.STORE_LOST), 15):

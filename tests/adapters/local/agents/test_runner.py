@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from swarm.adapters.local.agents.settings import AgentSettings
 from swarm.adapters.local.process import confine
+from swarm.contract.errors import Unavailable
 from swarm.core.evidence import RunResult
 from swarm.core.reasons import Reason
 from swarm.ports.reply import Later, No
@@ -51,6 +52,28 @@ async def test_what_is_frozen_while_its_clone_is_made_does_not_start_until_it_ma
     may.set()
     assert (await fact(port.run, order)).result is RunResult.CHANGED
     assert world.effects("change") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.req("FAIL-6")
+async def test_a_database_that_cannot_say_whether_it_may_begin_is_no_trouble_of_the_agent(world):
+    """A pause for want of capacity would last 15 s and more after the database is back."""
+    away = True
+
+    async def may_begin(_key):
+        if away:
+            raise Unavailable("the database is away")
+        return True
+
+    order, port = world.order("change"), world.port(may_begin=may_begin)
+    held = await port.run(order)
+    assert (held.reason, held.capacity) == (Reason.UNAVAILABLE, False)
+    assert held.delay <= timedelta(seconds=2)
+    assert world.effects("change") == 0
+    away = False
+    started = await port.run(order)
+    assert started.reason == Reason.RUN_PENDING
+    assert (await fact(port.run, order)).result is RunResult.CHANGED
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from swarm.adapters.local.process import environment, patience, preflight
 from swarm.adapters.local.process.folder import JobFolder
 from swarm.adapters.local.process.jobs import Jobs
 from swarm.adapters.local.process.spec import Ended, JobSpec, JobState, Limits, Phase
-from swarm.contract.errors import Refused, SwarmError
+from swarm.contract.errors import Refused, SwarmError, Unavailable
 from swarm.core.decision import StartRun
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.ids import MissionId, RunId, evidence_id, mission_of
@@ -43,7 +43,7 @@ _FACT: TypeAdapter[RunEnded] = TypeAdapter(RunEnded)
 
 
 class _Held(Exception):
-    """It may not begin any more; never leaves this module."""
+    """It may not begin now, as (reason, why); never leaves this module."""
 
 
 async def _anything(key: str) -> bool:
@@ -101,9 +101,9 @@ class LocalRuns:
             return self._pause(job, why, reason=Reason.NO_AGENT)
         try:
             return await self._step(order, settings, job)
-        except _Held:
-            why = "it was held back while its clone was made"
-            return Later(delay=_SOON, reason=Reason.FROZEN, detail=why)
+        except _Held as held:
+            reason, why = held.args
+            return Later(delay=_SOON, reason=reason, detail=why)
         except (CommitUnknown, RepositoryUnknown, BadCommand) as error:
             return No(reason=type(error).__name__, detail=error.message)
         except Refused as error:
@@ -186,8 +186,12 @@ class LocalRuns:
         told.write_text(prompt.text(order.brief), encoding="utf-8")
         argv = await asyncio.to_thread(arguments.argv, settings, order.brief, work, told)
         # A large repository takes seconds to copy, and a freeze holds within one.
-        if not await self._may_begin(order.key):
-            raise _Held
+        try:
+            may = await self._may_begin(order.key)
+        except Unavailable as error:  # not a yes, and no trouble of the agent's
+            raise _Held(Reason.UNAVAILABLE, error.message) from error
+        if not may:
+            raise _Held(Reason.FROZEN, "it was held back while its clone was made")
         return JobSpec(
             argv=argv,
             cwd=work,
