@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LENGTH = struct.Struct(">i")
-_NUMBER = struct.Struct(">q")
+_NUMBERS = struct.Struct(">qq")
 
 
 class EventKind(StrEnum):
@@ -107,18 +107,13 @@ def link(prev: bytes, chain: str, seq: int, event: tuple[datetime, str, str, str
     event: time (aware), kind, actor and body. Microseconds count; finer time does not exist here.
     """
     at, kind, actor, body = event
-    digest = hashlib.sha256()
-    digest.update(_framed(prev))
-    digest.update(_framed(chain.encode()))
-    digest.update(_NUMBER.pack(seq))
-    digest.update(_NUMBER.pack((at - _EPOCH) // _MICROSECOND))
-    for text in (kind, actor, body):
-        digest.update(_framed(text.encode()))
-    return digest.digest()
-
-
-def _framed(field: bytes) -> bytes:
-    return _LENGTH.pack(len(field)) + field
+    name, what, who, text = chain.encode(), kind.encode(), actor.encode(), body.encode()
+    fields = (
+        _LENGTH.pack(len(prev)), prev, _LENGTH.pack(len(name)), name,
+        _NUMBERS.pack(seq, (at - _EPOCH) // _MICROSECOND),
+        _LENGTH.pack(len(what)), what, _LENGTH.pack(len(who)), who, _LENGTH.pack(len(text)), text,
+    )  # fmt: skip
+    return hashlib.sha256(b"".join(fields)).digest()
 
 
 def verify(chain: str, events: Iterable[Event], head: Head) -> Fault | None:
