@@ -20,7 +20,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from stand import Stand, head, median, quantile, row, run, settle_memory, stand, yardstick
+from stand import (
+    Spent,
+    Stand,
+    head,
+    median,
+    quantile,
+    row,
+    run,
+    settle_memory,
+    stand,
+    yardstick,
+)
 
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.core import likeness
@@ -135,7 +146,9 @@ async def exact(sizes: list[int], measured: int) -> None:
                 there += BATCH // 2
                 batches.append([findings.one(number) for number in numbers])
             settle_memory()
-            times = await feed(intake, stood, "ruff", iter(batches))
+            spent = await stood.spent()
+            with spent.more():
+                times = await feed(intake, stood, "ruff", iter(batches))
             rates[size] = BATCH / median(times)
             best = BATCH / min(times)
             row(
@@ -145,6 +158,7 @@ async def exact(sizes: list[int], measured: int) -> None:
                 f"best {best:,.0f}/s, p99 of a reading "
                 f"{quantile(times, 0.99) * 1e3:.0f} ms, filled at {fill:,.0f}/s",
             )
+            row("  a reading of 1,000 of these", "", "", spent.note(measured))
         if len(sizes) > 1:
             low, high = sizes[0], sizes[-1]
             slope = math.log(rates[high] / rates[low]) / math.log(high / low)
@@ -181,6 +195,7 @@ class Copies:
     stood: Stand
     texts: Texts
     known: list[str]
+    spent: Spent
     times: list[float] = field(default_factory=list)
     copies: int = 0
     found: int = 0
@@ -192,9 +207,10 @@ class Copies:
         signals = [self.texts.signal(text) for text, _ in made]
         reading = Reading(signals=tuple(signals), cursor=f"m{number}")
         intake = PostgresIntake(self.stood.database)
-        begun = time.perf_counter()
-        await intake.ingest(self.stood.swarm, "feed", reading)
-        self.times.append(time.perf_counter() - begun)
+        with self.spent.more():
+            begun = time.perf_counter()
+            await intake.ingest(self.stood.swarm, "feed", reading)
+            self.times.append(time.perf_counter() - begun)
         rows = await self.stood.sql(
             "select s.id, n.title from signal s join need n on n.id = s.need where s.id = any(%s)",
             [signal.id for signal in signals],
@@ -233,13 +249,14 @@ async def alike(size: int, measured: int) -> None:
             await intake.ingest(stood.swarm, "feed", reading)
             took += time.perf_counter() - begun
         row(f"{size:,} texts filled", "", f"{size / took:,.0f}/s", "each one new and long")
-        run_ = Copies(stood, texts, known)
+        run_ = Copies(stood, texts, known, await stood.spent())
         settle_memory()
         for number in range(measured):
             await run_.feed(number)
         note = f"p99 of a reading {quantile(run_.times, 0.99) * 1e3:.0f} ms"
         row(f"{size:,} texts, 30 % near copies", "5,000/s", f"{BATCH / median(run_.times):,.0f}/s",
             note)  # fmt: skip
+        row("  a reading of 1,000 of these", "", "", run_.spent.note(measured))
         row("recall of copies with two thirds of their 5-grams", ">= 0.97",
             f"{run_.found / run_.copies:.3f}", f"{run_.copies:,} copies")  # fmt: skip
         row("originals merged with something else", "<= 1e-4",

@@ -7,8 +7,8 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,6 +64,40 @@ def per_second(count: int, seconds: float) -> str:
     return f"{count / seconds:,.0f}/s"
 
 
+@dataclass(slots=True)
+class Spent:
+    """Processor time of some work, seconds: what it costs on a machine where nothing else waits.
+
+    What one caller does in turns takes at least the sum, whatever the disk; the rest of a time
+    that was measured is waiting, for the disk and for others on a machine that is shared.
+    """
+
+    postmaster: int
+    here: float = 0.0
+    server: float = 0.0
+
+    @contextmanager
+    def more(self) -> Iterator[None]:
+        """Count what happens inside as well."""
+        here, server = time.process_time(), self._server()
+        try:
+            yield
+        finally:
+            self.here += time.process_time() - here
+            self.server += self._server() - server
+
+    def note(self, count: int) -> str:
+        """What one of so many operations took."""
+        here, server = self.here / count * 1e3, self.server / count * 1e3
+        return f"processor {here:.2f} ms here + {server:.2f} ms in the server each"
+
+    def _server(self) -> float:
+        """Of the sessions that are there; those that end meanwhile are not counted."""
+        children = Path(f"/proc/{self.postmaster}/task/{self.postmaster}/children").read_text()
+        taken = (Path(f"/proc/{child}/schedstat") for child in children.split())
+        return sum(int(path.read_text().split()[0]) for path in taken) / 1e9
+
+
 @dataclass
 class Stand:
     """A server that keeps every promise (fsync on, on a disk), with one Swarm on it."""
@@ -76,6 +110,12 @@ class Stand:
         async with self.database.connection() as connection:
             found = await connection.execute(text.encode(), values or None)
             return await found.fetchall() if found.description else []
+
+    async def spent(self) -> Spent:
+        """A meter of processor time, of this process and of the server's."""
+        ((session,),) = await self.sql("select pg_backend_pid()")
+        status = Path(f"/proc/{session}/status").read_text()  # noqa: ASYNC240 - kept in memory
+        return Spent(int(status.split("PPid:")[1].split()[0]))
 
     async def missions(self, count: int) -> list[str]:
         """That many open missions, opened by one tick."""

@@ -123,6 +123,7 @@ async def measure(*, quick: bool) -> None:
     async with stand() as stood:
         head("Durable mission transitions")
         await yardstick(stood)
+        cost = await stood.spent()
         single, latencies, each, parallel, batch = [], [], [], [], []
         peers: dict[str, list[str]] = {"dbos": [], "procrastinate": []}
         names = {name: database_for(stood.dsn, f"peer_{name}") for name in peers}
@@ -134,7 +135,8 @@ async def measure(*, quick: bool) -> None:
             single.append(count / took)
             latencies += times
             await stood.issue(missions, count // 50)
-            each.append(count / await one_transaction_each(stood.orders(), count))
+            with cost.more():
+                each.append(count / await one_transaction_each(stood.orders(), count))
             await stood.issue(missions, count // 50)
             parallel.append(count / await side_by_side(stood, count, 6))
             await stood.issue(missions, 4 * count // 50)
@@ -142,7 +144,7 @@ async def measure(*, quick: bool) -> None:
             for name, found in peers.items():
                 found.append(peer(name, names[name], 200 if quick else 600))
         row("one by one, a transaction each", "1,500/s", f"{median(each):,.0f}/s",
-            "claimed for sixteen hands; a durable commit each, see above")  # fmt: skip
+            f"claimed for sixteen hands; {cost.note(rounds * count)}")  # fmt: skip
         row(
             "one by one, claimed singly as well: two transactions",
             "",
