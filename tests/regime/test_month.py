@@ -109,7 +109,7 @@ async def test_a_short_month_is_the_same_again_and_begins_in_shadow(tmp_path):
 @pytest.mark.slow
 @pytest.mark.req("REG-10")
 async def test_every_decision_of_the_gate_is_in_its_chain_and_the_chain_holds(tmp_path, database):
-    month = await desk(tmp_path, days=THIN_DAY + 1, records=GateChain(database, "desk", "month"))
+    month = await desk(tmp_path, days=THIN_DAY + 4, records=GateChain(database, "desk", "month"))
     asked = sum(day.accepted + day.refused for day in month.days)
     assert asked > 0
     records = await GateChain(database, "desk", "reader").read()
