@@ -58,8 +58,9 @@ def standing_lines(story: Mapping[str, Any]) -> list[str]:
     outcome = story["outcome"]
     if outcome:
         spent = f"{outcome['attempts']} runs, {money(outcome['cost'])} spent"
+        why = ": ".join(filter(None, (outcome["reason"], line(outcome["detail"]))))
         return [
-            f"outcome:  {outcome['outcome']}: {outcome['reason']}: {line(outcome['detail'])}",
+            f"outcome:  {outcome['outcome']}: {why}",
             f"          {spent}, ended {stamp(outcome['at'])}",
         ]
     standing = story["standing"] or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +43,7 @@ from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.retain import retain
 from swarm.adapters.postgres.store.seals import PostgresSeals
 from swarm.adapters.postgres.store.tick import PostgresTicks
+from swarm.contract.errors import Unavailable
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.decision import Notify
 from swarm.core.ids import MissionId, SwarmId, order_key
@@ -102,8 +104,9 @@ class News:
         task.add_done_callback(self.tasks.discard)
 
     async def _hasten(self, key: str) -> None:
-        if await self.orders.hasten(key):
-            self.kick()
+        with suppress(Unavailable):  # the poll behind it finds it
+            if await self.orders.hasten(key):
+                self.kick()
 
 
 def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts:
