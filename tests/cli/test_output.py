@@ -265,6 +265,7 @@ def test_watch_on_a_dumb_terminal_prints_lines(story):
 
 QUICK = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from swarm.cli import main
 
 class Quick:
