@@ -110,7 +110,7 @@ class Tree:
 
     def failing(self, tests: Iterable[str]) -> str | None:
         """The first test that fails, None if all pass. Raises Misplaced if they cannot run."""
-        command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "--no-header", "--tb=no"]
+        command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-rfE", "--tb=no"]
         command += ["-p", "no:cacheprovider", "-m", "not slow and not soak", "--timeout", "60"]
         command += [word for test in sorted(self.known_bad) for word in ("--deselect", test)]
         try:

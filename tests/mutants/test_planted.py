@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from collections import Counter
 
 import pytest
 
 import mutants as tool
-from mutants import ROOT, SURVIVED, Bug, Misplaced, bugs, copied
+from mutants import ROOT, SURVIVED, Bug, Misplaced, Tree, bugs, copied
 
 BUGS = bugs()
 PACKAGE = ROOT / "src" / "swarm"
@@ -49,6 +50,13 @@ def test_a_bug_is_planted_in_a_copy_and_nowhere_else():
         )
     assert (PACKAGE / bug.file).read_text(encoding="utf-8") == before
     assert not place.exists()
+
+
+def test_the_test_that_fails_is_named_whatever_pytest_is_told_to_print(tmp_path):
+    """Else no bug is found any more, and each reads as never asked."""
+    shutil.copy2(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "test_one.py").write_text("def test_it():\n    assert False\n")
+    assert Tree(tmp_path).failing(["test_one.py"]) == "test_one.py::test_it"
 
 
 @pytest.mark.slow
