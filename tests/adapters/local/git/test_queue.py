@@ -39,7 +39,6 @@ async def test_landing_twice_is_one_landing(world, run_git):
     assert run_git(world.clone, "rev-list", "--count", "main") == "2"
 
 
-@pytest.mark.slow
 @pytest.mark.req("FRZ-2")
 async def test_what_is_frozen_while_main_is_looked_at_lands_when_it_may(world, run_git):
     change = (await world.change({"app.py": "print('hello')\n"})).change
