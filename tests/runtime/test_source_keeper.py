@@ -65,7 +65,8 @@ class Numbers:
             raise SourceDown("no answer")
         new = tuple(signal(number) for number in range(int(cursor or 0), self.last))
         next_ = str(self.last) if self.last else cursor
-        yield Reading(signals=new, cursor=next_, refused=self.refused)
+        understood = self.last > 0 or not self.refused
+        yield Reading(signals=new, cursor=next_, refused=self.refused, understood=understood)
 
     async def again(self, times=2):
         """Wait until it was read so often from its beginning to its end."""

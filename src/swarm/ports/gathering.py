@@ -94,14 +94,21 @@ def own_id(text: str) -> str:
 
 
 def in_readings(
-    signals: Sequence[Signal], before: str, after: str, refused: tuple[str, ...]
+    signals: Sequence[Signal], cursors: tuple[str, str], refused: tuple[str, ...], *, known: bool
 ) -> Iterator[Reading]:
     """Readings of at most 1,000 signals; only the last one moves the cursor.
+
+    cursors: before and after. One of which nothing was understood moves none: it is read again.
+    known:   whether there was something that had been told before.
 
     A crash in between reads the first ones again: their ids are the same, so nothing doubles.
     Nothing at all is yielded when nothing is new.
     """
+    before, after = cursors
     if not signals and not refused and before == after:
+        return
+    if refused and not signals and not known:
+        yield Reading(signals=(), cursor=before, refused=refused, understood=False)
         return
     cuts = range(0, max(len(signals), 1), PER_READING)
     for cut in cuts:

@@ -13,14 +13,17 @@ from swarm.core.nouns import Signal
 class Reading:
     """What one source had to say since the cursor.
 
-    signals: checked, size-limited, hostile text already stripped and flagged.
-    cursor:  opaque JSON text for the next reading; stored only with the signals.
-    refused: entries that were malformed, each with the reason; the rest is not lost.
+    signals:    checked, size-limited, hostile text already stripped and flagged.
+    cursor:     opaque JSON text for the next reading; stored only with the signals.
+    refused:    entries that were malformed, each with the reason; the rest is not lost.
+    understood: False when the source said something and every entry of it was refused. What was
+                told before and stands there still was understood.
     """
 
     signals: tuple[Signal, ...]
     cursor: str
     refused: tuple[str, ...] = ()
+    understood: bool = True
 
 
 class Source(Protocol):

@@ -214,18 +214,15 @@ class SourceKeeper:
 
 
 async def _of_use(readings: AsyncIterator[Reading]) -> AsyncIterator[Reading]:
-    """The same readings. Raises SourceDown behind the last one when none of it could be taken.
+    """The same readings. Raises SourceDown behind one of which nothing was understood.
 
     To whoever waits for a source, saying what nobody understands is the same as saying nothing.
     """
-    taken = 0
-    refused: list[str] = []
     async for reading in readings:
         yield reading
-        taken += len(reading.signals)
-        refused += reading.refused
-    if refused and not taken:
-        raise SourceDown(f"nothing it says can be taken: {len(refused)} refused: {refused[0]}")
+        if not reading.understood:
+            count, first = len(reading.refused), reading.refused[0]
+            raise SourceDown(f"nothing it says can be taken: {count} refused: {first}")
 
 
 async def _asked(asking: Awaitable[T]) -> T:

@@ -85,6 +85,18 @@ async def test_malformed_items_are_refused_one_by_one_and_the_rest_is_kept(world
     assert any(text.startswith("item 8: observed_at") for text in refused)
 
 
+@pytest.mark.req("FAIL-4")
+async def test_a_malformed_item_beside_known_ones_makes_no_source_that_nobody_understands(world):
+    async with answering([1, ITEM]) as server:
+        (first,) = [one async for one in world.json(server).read("")]
+    async with answering([1, 2, ITEM]) as server:
+        (again,) = [one async for one in world.json(server).read(first.cursor)]
+    assert (again.signals, len(again.refused), again.understood) == ((), 2, True)
+    async with answering([1, 2]) as server:
+        (lost,) = [one async for one in world.json(server).read(first.cursor)]
+    assert (lost.understood, lost.cursor) == (False, first.cursor)
+
+
 @pytest.mark.req("GATE-1")
 async def test_lone_surrogates_and_nulls_do_not_reach_the_store(world):
     body = b'[{"title": "a\\ud800b\\u0000c", "id": "x\\u0000", "url": "https://x.test/\\udfff"}]'

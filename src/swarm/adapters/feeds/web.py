@@ -137,5 +137,6 @@ def tell(
         keys.append(key)
     if not complete:  # the rest is still there next time, whatever the server's marks say
         after = after.without_marks()
-    refused = gathering.refusals.all()
-    return list(in_readings(gathering.signals, cursor, after.with_seen(keys).as_cursor(), refused))
+    cursors, refused = (cursor, after.with_seen(keys).as_cursor()), gathering.refusals.all()
+    told_before = not set(before.seen).isdisjoint(keys)
+    return list(in_readings(gathering.signals, cursors, refused, known=told_before))

@@ -46,7 +46,8 @@ class ResultsSource:
         gathering = await asyncio.to_thread(self._gather, files, refused)
         after = json.dumps({"v": 1, "files": {path: seen[0] for path, seen in files.items()}})
         refused += gathering.refusals.all()
-        for reading in in_readings(gathering.signals, cursor, after, tuple(refused)):
+        # A file that can be read says something, also that nothing failed.
+        for reading in in_readings(gathering.signals, (cursor, after), tuple(refused), known=True):
             yield reading
 
     def _gather(self, files: _Files, refused: list[str]) -> Gathering:
