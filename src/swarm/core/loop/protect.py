@@ -65,9 +65,8 @@ def _broken(mission: Mission, found: Findings) -> tuple[Reason, str] | None:
         for known, subject, verdict in mission.verdicts:
             if known == gate and verdict.answer is Answer.FAIL:
                 where, _, rest = subject.partition("@")
-                return why(
-                    verdict, reason
-                ), f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
+                detail = f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
+                return why(verdict, reason), detail
     return None
 
 

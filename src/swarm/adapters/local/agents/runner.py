@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from swarm.adapters.local.agents import account, arguments, prompt, rescue, verdict
 from swarm.adapters.local.agents.settings import AgentSettings, Stdin
 from swarm.adapters.local.agents.verdict import Judged, Meaning
+from swarm.adapters.local.begin import MayBegin, always
 from swarm.adapters.local.errors import BadCommand
 from swarm.adapters.local.git.errors import CommitUnknown, RepositoryUnknown
 from swarm.adapters.local.git.forge import LocalForge
@@ -39,16 +40,12 @@ _WASTE = (
     *("OutputLimit:", "ProcessLimit:", "DiskLimit:"),
     *("TooManyFiles:", "PatchTooLarge:", "FileTooLarge:"),
 )
+AT_ONCE = 4  #: agents that work at a time on this machine, for all its controllers
 _FACT: TypeAdapter[RunEnded] = TypeAdapter(RunEnded)
 
 
 class _Held(Exception):
     """It may not begin now, as (reason, why); never leaves this module."""
-
-
-async def _anything(key: str) -> bool:
-    del key
-    return True
 
 
 class LocalRuns:
@@ -57,7 +54,6 @@ class LocalRuns:
     settings:    agents by name.
     forge:       gives clones and takes changes.
     folder:      where runs are kept; shared by all controllers of a machine.
-    at_once:     how many agents work at a time.
     on_finished: called with the key of an order that is worth asking about again.
     may_begin:   asked with an order's key right before its agent starts.
     hidden:      files and folders that no agent may read, besides the usual places of
@@ -70,10 +66,9 @@ class LocalRuns:
         forge: LocalForge,
         folder: Path,
         *,
-        at_once: int = 4,
         on_finished: Callable[[str], None] | None = None,
         hidden: tuple[Path, ...] = (),
-        may_begin: Callable[[str], Awaitable[bool]] = _anything,
+        may_begin: MayBegin = always,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
@@ -83,7 +78,7 @@ class LocalRuns:
         self._hidden = (folder, *hidden, *environment.credential_files(Path.home()))
         self._may_begin = may_begin
         self._now = now
-        self.jobs = Jobs(folder / "jobs", slots=at_once, on_finished=self._finished)
+        self.jobs = Jobs(folder / "jobs", slots=AT_ONCE, on_finished=self._finished)
 
     def _finished(self, run: str) -> None:
         self._tell(self._keys.get(run, run))

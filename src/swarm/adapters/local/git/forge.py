@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from swarm.adapters.local.begin import MayBegin, always
 from swarm.adapters.local.git import queue
 from swarm.adapters.local.git.checkout import export
 from swarm.adapters.local.git.clone import PrivateClone
@@ -40,11 +41,6 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _anything(key: str) -> bool:
-    del key
-    return True
-
-
 class LocalForge:
     """Implements `ports.hands.Forge` for the repositories in `settings`, clones below `data`.
 
@@ -57,7 +53,7 @@ class LocalForge:
         settings: Mapping[str, RepositorySettings],
         data: Path,
         now: Callable[[], datetime] = _utc_now,
-        may_begin: Callable[[str], Awaitable[bool]] = _anything,
+        may_begin: MayBegin = always,
     ) -> None:
         self._clones = {name: PrivateClone(name, it, data) for name, it in settings.items()}
         self._now = now

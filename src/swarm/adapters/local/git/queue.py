@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from swarm.adapters.local.begin import MayBegin
 from swarm.adapters.local.git.clone import PrivateClone
 from swarm.adapters.local.git.commits import (
     MISSION,
@@ -87,9 +87,7 @@ async def put_on_top(clone: PrivateClone, order: Restage) -> Put:
     return Put(change=await as_change(clone, (onto, new), touched, mission))
 
 
-async def land(
-    clone: PrivateClone, order: Land, may_begin: Callable[[str], Awaitable[bool]]
-) -> Turn:
+async def land(clone: PrivateClone, order: Land, may_begin: MayBegin) -> Turn:
     """Move main from base to head; a head that main already contains has landed.
 
     may_begin: asked with the order's key right before main moves.
