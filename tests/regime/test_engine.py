@@ -411,6 +411,8 @@ ONE = np.array([0.1])
         pytest.param(Observation(at=120, values=ONE), "at", id="duplicate"),
         pytest.param(Observation(at=119, values=ONE), "at", id="late"),
         pytest.param(Observation(at=121.0, values=ONE), "at", id="no-integer"),
+        pytest.param(Observation(at=2**63 - 1, values=ONE), None, id="the-last-time-there-is"),
+        pytest.param(Observation(at=2**63, values=ONE), "at", id="no-such-time"),
         pytest.param(Observation(at=121, values=np.zeros(2)), "values", id="streams"),
         pytest.param(Observation(at=121, values=np.zeros((1, 1))), "values", id="columns"),
         pytest.param(Observation(at=121, values=ONE, stress=ONE + 1), "stress", id="stress"),

@@ -374,6 +374,7 @@ def test_a_transition_tells_what_a_person_asks():
         ("confirm", 0),
         ("confirm", 2.5),
         ("dwell", -1),
+        ("dwell", 2**40 + 1),
         ("patience", 0),
         ("disagreement_leaves", 0.6),
         ("ambiguity_leaves", 0.9),
