@@ -36,7 +36,7 @@ def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
     place.note.unlink(missing_ok=True)
     with said.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "swarm.runtime.supervise", str(place.folder)],
+            [sys.executable, "-P", "-m", *_supervised(place)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -99,13 +99,20 @@ def _starting_pid(place: Home) -> int | None:
         pid = int(place.starting.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-    return pid if _lives(pid) else None
+    # `up` may have been killed, and the number be a stranger's by now: this is no reason to end it.
+    return pid if _lives(pid, "\0".join(_supervised(place)).encode()) else None
 
 
-def _lives(pid: int) -> bool:
+def _supervised(place: Home) -> tuple[str, str]:
+    return "swarm.runtime.supervise", str(place.folder)
+
+
+def _lives(pid: int, called: bytes = b"swarm") -> bool:
     """Whether a controller of this number lives; what is dead and not yet buried does not."""
+    if not Path("/proc/self").exists():  # macOS
+        return _signals(pid)
     try:
-        return b"swarm" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return called in Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
         return False
     except OSError:
@@ -113,7 +120,7 @@ def _lives(pid: int) -> bool:
 
 
 def _signals(pid: int) -> bool:
-    """Whether a process of this number exists, where there is no /proc to look at."""
+    """Whether a process of this number exists, where /proc does not tell what it is."""
     try:
         os.kill(pid, 0)
     except OSError:
