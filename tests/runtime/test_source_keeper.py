@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from swarm.adapters.local.sources.errors import CheckoutFailed
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.errors import DatabaseUnavailable
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
@@ -53,7 +54,7 @@ class Numbers:
     """A source that has said the numbers below `last`, and counts how often it was read."""
 
     def __init__(self):
-        self.last, self.begun, self.down = 0, [], False
+        self.last, self.begun, self.down = 0, [], None
         self.refused = ()
         self._read = asyncio.Condition()
 
@@ -62,7 +63,7 @@ class Numbers:
             self.begun.append(cursor)
             self._read.notify_all()
         if self.down:
-            raise SourceDown("no answer")
+            raise self.down
         new = tuple(signal(number) for number in range(int(cursor or 0), self.last))
         next_ = str(self.last) if self.last else cursor
         understood = self.last > 0 or not self.refused
@@ -207,7 +208,7 @@ async def test_a_source_that_a_dead_controller_called_dark_is_called_so_no_longe
 async def test_the_return_of_a_dark_source_is_told_and_wakes_its_swarm(database_dsn, news):
     """What waited for it goes on then, not when something else happens to wake the Swarm."""
     source = Numbers()
-    source.down = True
+    source.down = SourceDown("no answer")
     async with Database(database_dsn) as database:
         await SwarmDesk(database, "alice").apply(manifest("one"))
         intake = CountedIntake(database)
@@ -216,7 +217,7 @@ async def test_the_return_of_a_dark_source_is_told_and_wakes_its_swarm(database_
             assert intake.told == ["dark"]
             async with database.connection() as connection:
                 await connection.execute("delete from wake")
-            source.down, source.last = False, news
+            source.down, source.last = None, news
             await source.again()
             assert intake.told == ["dark", "back"]
             async with database.connection() as connection:
@@ -249,13 +250,32 @@ async def test_a_source_of_which_nothing_can_be_taken_goes_dark_and_one_good_lin
 
 
 @pytest.mark.req("FAIL-4")
+async def test_what_only_a_person_can_mend_is_told_after_one_reading_with_its_remedy(database_dsn):
+    """Main parts from the user's on an ordinary working day: a quarter of an hour is too long."""
+    source = Numbers()
+    source.down = CheckoutFailed("app: main has parted", remedy="In app: git pull.")
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        intake = CountedIntake(database)
+        async with keeping(database, intake, source, Clock()):
+            await source.again(1)
+            assert intake.told == ["dark"]
+            async with database.connection() as connection:
+                rows = await connection.execute("select detail from source")
+                assert await rows.fetchone() == ("app: main has parted. In app: git pull.",)
+            source.down, source.last = None, 1
+            await source.again()
+            assert intake.told == ["dark", "back"]
+
+
+@pytest.mark.req("FAIL-4")
 async def test_that_a_source_went_dark_is_told_once_the_store_is_there_again(
     database_dsn, monkeypatch
 ):
     """The store was away at that very moment; the source stays dark for hours without a change."""
     monkeypatch.setattr(source_keeper, "AGAIN", timedelta(milliseconds=1))
     source = Numbers()
-    source.down = True
+    source.down = SourceDown("no answer")
     async with Database(database_dsn) as database:
         await SwarmDesk(database, "alice").apply(manifest("one"))
         intake = CountedIntake(database)

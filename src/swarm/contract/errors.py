@@ -40,6 +40,7 @@ class Unavailable(SwarmError):
 class SourceDown(Unavailable):
     """A discovery source could not be read; the others go on, with degraded confidence."""
 
+    certain = False  #: whether nothing between us and it can be to blame, and no pause mends it
     code = "SWM003"
     remedy = "Run `swarmctl source test NAME`; it prints what the source answered."
 

@@ -167,14 +167,19 @@ class SourceKeeper:
         except _StoreAway:
             return replace(standing, due=self._now() + AGAIN)
         except SwarmError as error:
-            asked = getattr(error, "retry_after", None)
-            return discover.failed(standing, pace, self._now(), error.message, asked)
+            return self._failed(standing, pace, error)
         except Exception as error:
             # A fault of ours in one source: it goes dark with its name, the others go on.
             log.exception(Event.SOURCE_DARK, source=name)
             detail = f"{type(error).__name__}: {error}"
             return discover.failed(standing, pace, self._now(), detail)
         return discover.answered(standing, pace, self._now(), news=news)
+
+    def _failed(self, before: SourceStanding, pace: Pace, error: SwarmError) -> SourceStanding:
+        if isinstance(error, SourceDown) and error.certain:
+            return discover.stuck(before, pace, self._now(), f"{error.message}. {error.fix}")
+        asked = getattr(error, "retry_after", None)
+        return discover.failed(before, pace, self._now(), error.message, asked)
 
     async def _place(self, swarm: SwarmId, name: str) -> tuple[_Place, bool]:
         """Where to read on, and whether the store had to be asked.

@@ -22,6 +22,7 @@ from swarm.core.loop.discover import (
     next_due,
     restored,
     state_of,
+    stuck,
 )
 from swarm.core.snapshot import SourceState
 
@@ -129,6 +130,18 @@ class TestHealth:
         assert DARK_AFTER == 3
         assert standing.dark_since == NOON
         assert state_of(standing) == SourceState(name="feed", dark_since=NOON, detail="no answer")
+
+    def test_what_a_person_must_mend_is_dark_at_once_and_looked_at_with_every_cadence(self):
+        """A main that parted from the user's: two more attempts would say the same."""
+        standing = NEW
+        for number in range(5):
+            at = NOON + FIVE * number
+            standing = stuck(standing, PACE, at, "main has parted")
+            assert health(standing, PACE, at) is Health.DARK
+            assert standing.dark_since == NOON
+            assert standing.due is not None
+            assert FIVE <= standing.due - at <= FIVE * 1.1
+        assert health(answered(standing, PACE, at, news=False), PACE, at) is Health.OK
 
     def test_what_a_source_says_when_it_fails_is_kept_up_to_a_bound(self):
         assert failed(NEW, PACE, NOON, "x" * 501).detail == "x" * 500

@@ -122,6 +122,15 @@ def failed(
     )
 
 
+def stuck(before: SourceStanding, pace: Pace, at: datetime, detail: str) -> SourceStanding:
+    """How a source stands that only a person can mend: one failure is certain.
+
+    It is dark at once, and looked at with every cadence, so that it is back soon after.
+    """
+    first = failed(replace(before, failures=0), pace, at, detail)
+    return replace(first, failures=DARK_AFTER, dark_since=first.failing_since)
+
+
 def back_off(pace: Pace, failures: int) -> timedelta:
     """The pause after so many failures in a row: the cadence, doubling, up to an hour.
 

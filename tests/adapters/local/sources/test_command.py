@@ -441,8 +441,9 @@ async def test_a_repository_that_cannot_be_checked_out_is_down(world, repository
     if state == "gone":
         repository.path.rename(world.tmp / "elsewhere")
     name = "other" if state == "unbound" else "app"
-    with pytest.raises(CheckoutFailed, match=name):
+    with pytest.raises(CheckoutFailed, match=name) as caught:
         await world.read(world.command("true", repo=name))
+    assert caught.value.certain
 
 
 @pytest.mark.slow

@@ -57,5 +57,6 @@ class ResultsUnreadable(SourceDown):
 class CheckoutFailed(SourceDown):
     """The repository that the command should look at could not be checked out."""
 
+    certain = True  # it lies on this machine: two more attempts would say the same
     code = "SWM487"
     remedy = "Mend what the message names; `swarmctl doctor` checks every repository."
