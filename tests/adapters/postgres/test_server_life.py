@@ -39,7 +39,7 @@ def test_the_cluster_is_made_as_the_store_needs_it(public_folder):
         "idle_in_transaction_session_timeout": "30s",
         "transaction_timeout": "1min",
         "max_connections": "40",
-        "wal_compression": "pglz",
+        "wal_compression": "off",
     }
     with EmbeddedServer(public_folder / "data") as server:
         found = {name: query(server, f"select current_setting('{name}')") for name in wanted}

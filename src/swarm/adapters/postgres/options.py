@@ -29,7 +29,9 @@ def server_arguments(binaries: Binaries, layout: Layout, extra: Mapping[str, str
         "max_connections": "40",  # four replicas of at most 8 + 1 connections, and people
         "shared_buffers": f"{shared_buffers_mb(memory_bytes())}MB",
         "jit": "off",  # our statements are short: compiling them costs more than running them
-        "wal_compression": "on",
+        # A storm of texts touches a page per index entry, and each is logged whole after a
+        # checkpoint: compressing them (pglz is all these builds have) took nine tenths of the time.
+        "wal_compression": "off",
         "max_wal_size": "1GB",
         "idle_in_transaction_session_timeout": "30s",  # an open one makes claims 19 times slower
         "timezone": "UTC",
