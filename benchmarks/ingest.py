@@ -158,7 +158,7 @@ async def exact(sizes: list[int], measured: int) -> None:
                 f"best {best:,.0f}/s, p99 of a reading "
                 f"{quantile(times, 0.99) * 1e3:.0f} ms, filled at {fill:,.0f}/s",
             )
-            row("  a reading of 1,000 of these", "", "", spent.note(measured))
+            row("  a reading of 1,000 of these", "", "", spent.note(measured, of=BATCH))
         if len(sizes) > 1:
             low, high = sizes[0], sizes[-1]
             slope = math.log(rates[high] / rates[low]) / math.log(high / low)
@@ -256,7 +256,7 @@ async def alike(size: int, measured: int) -> None:
         note = f"p99 of a reading {quantile(run_.times, 0.99) * 1e3:.0f} ms"
         row(f"{size:,} texts, 30 % near copies", "5,000/s", f"{BATCH / median(run_.times):,.0f}/s",
             note)  # fmt: skip
-        row("  a reading of 1,000 of these", "", "", run_.spent.note(measured))
+        row("  a reading of 1,000 of these", "", "", run_.spent.note(measured, of=BATCH))
         row("recall of copies with two thirds of their 5-grams", ">= 0.97",
             f"{run_.found / run_.copies:.3f}", f"{run_.copies:,} copies")  # fmt: skip
         row("originals merged with something else", "<= 1e-4",

@@ -79,23 +79,26 @@ class Spent:
     @contextmanager
     def more(self) -> Iterator[None]:
         """Count what happens inside as well."""
-        here, server = time.process_time(), self._server()
+        here, there = time.process_time(), self._sessions()
         try:
             yield
         finally:
             self.here += time.process_time() - here
-            self.server += self._server() - server
+            spent = (now - there.get(id_, 0) for id_, now in self._sessions().items())
+            self.server += sum(spent) / 1e9
 
-    def note(self, count: int) -> str:
-        """What one of so many operations took."""
-        here, server = self.here / count * 1e3, self.server / count * 1e3
-        return f"processor {here:.2f} ms here + {server:.2f} ms in the server each"
+    def note(self, count: int, of: int = 1) -> str:
+        """What one of so many operations took, and how many `of` it there were at that price."""
+        here, server = self.here / count, self.server / count
+        bound = per_second(of, here + server)
+        spent = f"processor {here * 1e3:.2f} ms here + {server * 1e3:.2f} ms in the server each"
+        return f"{spent}, in turns {bound}"
 
-    def _server(self) -> float:
-        """Of the sessions that are there; those that end meanwhile are not counted."""
+    def _sessions(self) -> dict[str, int]:
+        """Nanoseconds so far of each process that is there; what ends meanwhile is not counted."""
         children = Path(f"/proc/{self.postmaster}/task/{self.postmaster}/children").read_text()
-        taken = (Path(f"/proc/{child}/schedstat") for child in children.split())
-        return sum(int(path.read_text().split()[0]) for path in taken) / 1e9
+        files = {child: Path(f"/proc/{child}/schedstat") for child in children.split()}
+        return {child: int(file.read_text().split()[0]) for child, file in files.items()}
 
 
 @dataclass
@@ -155,8 +158,11 @@ class Stand:
         return PostgresOrders(self.database, "bench")
 
 
-async def yardstick(stood: Stand) -> None:
-    """What this machine gives at this moment, to read the other figures by."""
+async def yardstick(stood: Stand) -> float:
+    """What this machine gives at this moment, to read the other figures by.
+
+    returns: the seconds of a durable commit; one writer that waits for each cannot be quicker.
+    """
     async with stood.database.connection() as connection:
         trips, commits = [], []
         await connection.execute("create table if not exists yardstick (number int)")
@@ -176,6 +182,7 @@ async def yardstick(stood: Stand) -> None:
         f"{median(trips) * 1e6:.0f}/{median(commits) * 1e6:.0f} us",
         f"a million Python steps take {spun * 1e3:.0f} ms",
     )
+    return median(commits)
 
 
 def plan(**given: object) -> Plan:
