@@ -126,9 +126,9 @@ def test_a_repository_without_a_commit_is_found(sound, tmp_path):
     assert any("has no commit yet" in one for one in faults(sound))
 
 
-@pytest.mark.slow
-def test_a_main_that_went_its_own_way_is_found(sound):
-    """The private main has a commit of ours, and the user's branch one of his."""
+@pytest.fixture
+def landed(sound):
+    """The same, and the private main has a commit of ours; gives the clone's folder."""
     assert not faults(sound, "--main")  # makes the private clone
     clone = next(sound.home.clones.glob("*.git"))
     tip = subprocess.run(["git", "-C", clone, "rev-parse", "main"], check=True,
@@ -139,6 +139,25 @@ def test_a_main_that_went_its_own_way_is_found(sound):
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
     git(clone, "update-ref", "refs/heads/main", ours)
+    return clone
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("landed")
+def test_what_landed_and_was_not_taken_over_is_a_note_with_the_command_that_does(sound):
+    code, found = findings(sound)
+    assert code == 0
+    (lacking,) = [one for one in found if "your branch lacks 1 of its commits" in one["message"]]
+    assert lacking["level"] == "note"
+    command = lacking["fix"].partition(": ")[2]
+    subprocess.run(["sh", "-c", command], cwd=sound.repository, check=True, capture_output=True)
+    assert not any("lacks" in one["message"] for one in findings(sound)[1])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("landed")
+def test_a_main_that_went_its_own_way_is_found(sound):
+    """The private main has a commit of ours, and the user's branch one of his."""
     git(sound.repository, "commit", "-q", "--allow-empty", "-m", "his")
     found = [one for one in findings(sound)[1] if one["level"] == "fault"]
     assert any("each has commits that the other lacks" in one["message"] for one in found)

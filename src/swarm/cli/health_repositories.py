@@ -32,11 +32,11 @@ def repositories(settings: Settings, place: Home) -> Iterator[Finding]:
         clone = forge.clone(name)
         if found is None and (clone.folder / "HEAD").exists():
             try:
-                tip = asyncio.run(clone.follow())
+                tip, lacking = asyncio.run(clone.compared())
             except SwarmError as error:
                 found = fault("repository", f"{name}: {error.message}", error.fix)
             else:
-                found = ok("repository", f"{name}: {path}, main at {tip[:12]}")
+                found = _compared(f"{name}: {path}, main at {tip[:12]}", lacking, clone.pulling)
         yield found or ok("repository", f"{name}: {path}, not cloned yet")
         if _git(path, "status", "--porcelain", "--untracked-files=no"):
             said = f"{name}: the working copy has changes; Swarm sees commits alone"
@@ -72,6 +72,13 @@ def mains(
             continue
         for fact in facts:
             yield _red(repo, fact) if is_red(fact) else _green(repo, fact)
+
+
+def _compared(said: str, lacking: int, pulling: str) -> Finding:
+    if not lacking:
+        return ok("repository", said)
+    told = f"{said}; your branch lacks {lacking} of its commits"
+    return note("repository", told, f"Take over what landed, in your working copy: {pulling}")
 
 
 def _green(repo: str, fact: CheckEnded) -> Finding:

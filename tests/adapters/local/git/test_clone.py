@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 from datetime import timedelta
@@ -83,9 +84,9 @@ async def test_when_both_moved_it_waits_and_gives_the_command_that_mends_it(worl
     reply = await world.forge.main(world.see())
     assert isinstance(reply, Later)
     assert (reply.reason, reply.capacity) == ("MainDiverged", True)
-    command = f"git pull '{world.clone}' main"
+    command = f"git pull --no-rebase {shlex.quote(str(world.clone))} main"
     assert command in reply.detail
-    program("sh", "-c", f"{command} --no-rebase --no-edit -q", cwd=repo.path)
+    program("sh", "-c", command, cwd=repo.path)
     merged = repo("rev-parse", "HEAD")
     assert await seen(world) == merged
     assert ours in repo("log", "--format=%H")

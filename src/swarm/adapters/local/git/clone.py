@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -100,6 +101,18 @@ class PrivateClone:
                 await self.move(ADOPTED, theirs, adopted)
                 return theirs
         raise GitFailed(f"main of {self.name!r} kept moving while it was read")
+
+    async def compared(self) -> tuple[str, int]:
+        """Follow, and give main's tip and how many of its commits the user's branch lacks."""
+        tip = await self.follow()
+        said = await self.git.run("rev-list", "--count", f"{ADOPTED}..{tip}")
+        return tip, int(said.text)
+
+    @property
+    def pulling(self) -> str:
+        """The command that takes main over into the user's branch; main is known by then."""
+        branch = self._main.removeprefix("refs/heads/")
+        return printable(f"git pull --no-rebase {shlex.quote(str(self.folder))} {branch}")
 
     async def knows(self, commit: str) -> bool:
         """Whether a commit is here, or where it can be had from: in the user's repository."""
@@ -291,7 +304,7 @@ class PrivateClone:
         return MainDiverged(
             f"{branch!r} of {self._source} is at {theirs[:12]}, the private main at {main[:12]}; "
             "each has commits that the other lacks",
-            remedy=f"In {printable(str(self._source))}: git pull '{self.folder}' {branch}",
+            remedy=f"In {printable(str(self._source))}: {self.pulling}",
         )
 
 
