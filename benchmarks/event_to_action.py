@@ -142,13 +142,17 @@ def tell(what: str, goal: str, seconds: list[float]) -> None:
 
 
 async def quiet(stood: Stand, swarm: str, rounds: int) -> None:
+    spent = await stood.spent()
     async with working(stood) as intake:
         calls = []
-        for number in range(rounds):
-            calls.append(await first_call(intake, swarm, "quiet", number))
-            await idle(stood)
+        with spent.more():
+            for number in range(rounds):
+                calls.append(await first_call(intake, swarm, "quiet", number))
+                await idle(stood)
     tell("quiet: a signal until the agent is asked", "", calls[5:])
     tell("quiet: an answer until the next action", "p50 5 ms", between())
+    actions = sum(map(len, MARKS.values()))
+    row("  an action of these, from signals to outcomes", "", "", spent.note(actions))
 
 
 async def loaded(stood: Stand, seconds: float) -> None:
