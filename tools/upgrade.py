@@ -11,6 +11,7 @@ before it happens. Exit status: 0 everything can be read; 3 something cannot; 2 
 from __future__ import annotations
 
 import argparse
+import functools
 import gzip
 import io
 import json
@@ -61,9 +62,14 @@ def stored_shapes() -> dict[str, str]:
     return {name: json.dumps(value) for name, value in listed.items()}
 
 
+@functools.cache
+def _snapshot_adapter() -> TypeAdapter[Snapshot]:
+    return TypeAdapter(Snapshot)  # takes longer to make than to read a snapshot and decide it
+
+
 def read_snapshot(text: str) -> Snapshot:
     """One stored snapshot. Raises ValidationError."""
-    return TypeAdapter(Snapshot).validate_json(text)
+    return _snapshot_adapter().validate_json(text)
 
 
 def read_shape(name: str, text: str) -> Any:
