@@ -157,8 +157,8 @@ def test_what_landed_and_was_not_taken_over_is_a_note_with_the_command_that_does
 @pytest.mark.slow
 @pytest.mark.usefixtures("landed")
 def test_a_main_that_went_its_own_way_is_found(sound):
-    """The private main has a commit of ours, and the user's branch one of his."""
-    git(sound.repository, "commit", "-q", "--allow-empty", "-m", "his")
+    """The private main has a commit of ours on top of what the user has rewritten."""
+    git(sound.repository, "commit", "-q", "--amend", "-m", "another history")
     found = [one for one in findings(sound)[1] if one["level"] == "fault"]
     assert any("each has commits that the other lacks" in one["message"] for one in found)
     assert any("git pull" in one["fix"] for one in found)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from swarm.adapters.local.git import plumbing
-from swarm.adapters.local.git.clone import PrivateClone
+from swarm.adapters.local.git.clone import ADOPTED, PrivateClone
 from swarm.adapters.local.git.errors import (
     CloneForeign,
     GitMissing,
@@ -78,26 +78,82 @@ async def test_main_stays_ahead_until_the_user_pulls(world, repo):
 
 
 @pytest.mark.slow
-async def test_when_both_moved_it_waits_and_gives_the_command_that_mends_it(world, repo):
+async def test_when_both_moved_main_joins_them_and_the_user_only_has_to_move_forward(world, repo):
+    """A person who works in his repository by day is the ordinary case, and stops nobody."""
     ours = await land(world, {"b.py": "B = 1\n"})
+    theirs = repo.commit({"c.py": "C = 1\n"})
+    joined = await seen(world)
+    assert repo("rev-parse", "HEAD") == theirs, "his branch is untouched"
+    assert await seen(world) == joined, "and joined once"
+    repo("pull", "-q", "--ff-only", str(world.clone), "main")
+    assert repo("rev-parse", "HEAD", "HEAD^1", "HEAD^2").split() == [joined, ours, theirs]
+    assert {"b.py", "c.py"} <= set(repo("ls-tree", "--name-only", "HEAD").split())
+    after = repo.commit({"d.py": "D = 1\n"})
+    assert await seen(world) == after
+
+
+@pytest.mark.slow
+async def test_who_is_killed_while_main_joins_joins_nothing_twice(world, repo, run_git):
+    """The record of what was taken over is written behind main; any process may go on."""
+    await land(world, {"b.py": "B = 1\n"})
+    before = run_git(world.clone, "rev-parse", ADOPTED)
+    theirs = repo.commit({"c.py": "C = 1\n"})
+    joined = await seen(world)
+    run_git(world.clone, "update-ref", ADOPTED, before)
+    assert await seen(world) == joined
+    assert run_git(world.clone, "rev-parse", ADOPTED) == theirs
+    run_git(world.clone, "update-ref", ADOPTED, before)
+    run_git(world.clone, "update-ref", "refs/heads/main", f"{joined}^1")
+    assert await seen(world) == joined, "the same two give the same commit"
+
+
+@pytest.mark.slow
+async def test_what_waits_to_land_is_put_on_top_of_what_was_joined(world, repo):
+    """Else what lands would not be what was tested."""
+    await land(world, {"b.py": "B = 1\n"})
+    pending = (await world.change({"d.py": "D = 1\n"}, mission="m-b")).change
     repo.commit({"c.py": "C = 1\n"})
+    reply = await world.forge.land(world.land(pending, mission="m-b"))
+    assert not reply.fact.landed
+    assert reply.fact.main == await seen(world)
+
+
+@pytest.mark.slow
+async def test_where_they_conflict_it_waits_and_gives_the_command_that_mends_it(world, repo):
+    ours = await land(world, {"app.py": "A = 2\n"})
+    repo.commit({"app.py": "A = 3\n"})
     reply = await world.forge.main(world.see())
     assert isinstance(reply, Later)
     assert (reply.reason, reply.capacity) == ("MainDiverged", True)
+    assert "they conflict" in reply.detail
     command = f"git pull --no-rebase {shlex.quote(str(world.clone))} main"
     assert command in reply.detail
-    program("sh", "-c", command, cwd=repo.path)
-    merged = repo("rev-parse", "HEAD")
+    with pytest.raises(subprocess.CalledProcessError):
+        program("sh", "-c", command, cwd=repo.path)
+    merged = repo.commit({"app.py": "A = 23\n"})
     assert await seen(world) == merged
     assert ours in repo("log", "--format=%H")
 
 
 @pytest.mark.slow
+async def test_what_the_user_took_out_of_his_history_is_not_brought_back(world, repo, run_git):
+    repo.commit({"secret.txt": "hunter2\n"})
+    ours = await land(world, {"b.py": "B = 1\n"})
+    repo("reset", "-q", "--hard", "HEAD~1")
+    repo.commit({"c.py": "C = 1\n"})
+    reply = await world.forge.main(world.see())
+    assert isinstance(reply, Later)
+    assert reply.reason == "MainDiverged"
+    assert "his history was rewritten" in reply.detail
+    assert run_git(world.clone, "rev-parse", "main") == ours
+
+
+@pytest.mark.slow
 async def test_landing_waits_too_but_a_revert_goes_on(world, repo, run_git):
     """Reverting is protection; it must not wait for a person."""
-    ours = await land(world, {"b.py": "B = 1\n"})
+    ours = await land(world, {"app.py": "A = 2\n"})
     pending = (await world.change({"d.py": "D = 1\n"}, mission="m-b")).change
-    repo.commit({"c.py": "C = 1\n"})
+    repo.commit({"app.py": "A = 3\n"})
     reply = await world.forge.land(world.land(pending, mission="m-b"))
     assert isinstance(reply, Later)
     assert reply.reason == "MainDiverged"
@@ -255,7 +311,7 @@ async def test_output_beyond_the_limit_is_not_kept(world):
 async def test_eight_processes_make_one_clone(repo, tmp_path):
     script = f"""
 import asyncio, pathlib
-from swarm.adapters.local.git.clone import PrivateClone
+from swarm.adapters.local.git.clone import ADOPTED, PrivateClone
 from swarm.adapters.local.git.settings import RepositorySettings
 settings = RepositorySettings(path={str(repo.path)!r})
 clone = PrivateClone("app", settings, pathlib.Path({str(tmp_path / "data")!r}))

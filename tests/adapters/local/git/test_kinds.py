@@ -78,20 +78,11 @@ async def test_a_shallow_repository_is_followed(repo, make_world, tmp_path, run_
     world = make_world(type("R", (), {"path": shallow}))
     await land(world, {"d.py": "D = 1\n"})
     run_git(shallow, "fetch", "-q", "--deepen=1")
-    run_git(
-        shallow,
-        "-c",
-        "user.name=a",
-        "-c",
-        "user.email=a@b",
-        "commit",
-        "-q",
-        "--allow-empty",
-        "-m",
-        "x",
-    )
+    ann = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+    run_git(shallow, *ann, "commit", "-q", "--allow-empty", "-m", "his")
+    theirs = run_git(shallow, "rev-parse", "HEAD")
     reply = await world.forge.main(world.see())
-    assert reply.reason == "MainDiverged"
+    assert run_git(world.clone, "rev-parse", f"{reply.fact.commit}^2") == theirs
 
 
 @pytest.mark.slow

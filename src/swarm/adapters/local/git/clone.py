@@ -6,7 +6,8 @@ user's branch whenever nothing of ours would be lost by it, and otherwise waits 
 - The user's branch contains main (nothing landed since, or he pulled it): main moves there.
 - Nothing of ours is on main since we last looked (he may have rewritten his history): likewise.
 - The user's branch is contained in main (ours landed, he has not pulled): main stays.
-- Both have what the other lacks: `MainDiverged`, with the command that mends it.
+- Both have what the other lacks, and it merges cleanly: main joins the two (decision 0025).
+- It conflicts, or he rewrote his history: `MainDiverged`, with the command that mends it.
 
 Uncommitted work in the user's working copy is none of our business: only commits are read.
 """
@@ -37,6 +38,7 @@ from swarm.adapters.local.git.errors import (
     PushRefused,
     RepositoryUnreadable,
 )
+from swarm.adapters.local.git.join import join
 from swarm.adapters.local.git.plumbing import Git, require_git
 from swarm.adapters.local.git.settings import RepositorySettings
 from swarm.core.policy.intake_text import printable
@@ -95,11 +97,12 @@ class PrivateClone:
             if main and await is_ancestor(self.git, theirs, main):
                 await self.move(ADOPTED, theirs, adopted)
                 return main
+            taken = theirs
             if main and main != adopted and not await is_ancestor(self.git, main, theirs):
-                raise self._diverged(main, theirs)
-            if await self.move(self._main, theirs, main):
+                taken = await self._joined(main, theirs, adopted)
+            if await self.move(self._main, taken, main):
                 await self.move(ADOPTED, theirs, adopted)
-                return theirs
+                return taken
         raise GitFailed(f"main of {self.name!r} kept moving while it was read")
 
     async def compared(self) -> tuple[str, int]:
@@ -299,11 +302,21 @@ class PrivateClone:
         said = await self.git.run("for-each-ref", "--count=1", "--contains", commit, *refs)
         return bool(said.text)
 
-    def _diverged(self, main: str, theirs: str) -> MainDiverged:
+    async def _joined(self, main: str, theirs: str, adopted: str) -> str:
+        """The commit that has both lines of work. Raises MainDiverged."""
+        if not adopted or not await is_ancestor(self.git, adopted, theirs):
+            # Joining would bring back what he took out of his history.
+            raise self._diverged(main, theirs, "his history was rewritten")
+        commit = await join(self.git, self.settings, main, theirs)
+        if not commit:
+            raise self._diverged(main, theirs, "they conflict")
+        return commit
+
+    def _diverged(self, main: str, theirs: str, why: str) -> MainDiverged:
         branch = self._main.removeprefix("refs/heads/")
         return MainDiverged(
             f"{branch!r} of {self._source} is at {theirs[:12]}, the private main at {main[:12]}; "
-            "each has commits that the other lacks",
+            f"each has commits that the other lacks, and {why}",
             remedy=f"In {printable(str(self._source))}: {self.pulling}",
         )
 

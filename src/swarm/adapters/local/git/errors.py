@@ -86,7 +86,7 @@ class BranchNameTaken(Refused):
 
 
 class MainDiverged(Unavailable):
-    """The private main and the user's branch both moved, each without the other's commits."""
+    """The private main and the user's branch conflict, or what main is built on was rewritten."""
 
     code = "SWM451"
     remedy = "Pull the private clone's branch into yours; the message gives the command."
