@@ -55,30 +55,29 @@ from generate_series(1, %s) n
 CALL = "from swarm.cli import main; main()"
 
 
-@dataclass
-class Times:
-    """Medians over the rounds, in milliseconds."""
+@dataclass(frozen=True)
+class Call:
+    """One row of the table: a program of Python, its words, and the installation it reads."""
 
-    cpu: float
-    wall: float
+    what: str
+    goal: str
+    code: str
+    words: list[str]
+    home: Path
 
-
-def timed(code: str, words: list[str], home: Path, rounds: int) -> Times:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("SWARM")
-    }
-    environment |= {"PYTHONPATH": str(SOURCE), "SWARM_HOME": str(home)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    cpu, wall = [], []
-    for _ in range(rounds + 1):  # the first one fills caches and does not count
+    def once(self) -> tuple[float, float]:
+        """Seconds of processor and of the clock."""
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("SWARM")
+        }
+        environment |= {"PYTHONPATH": str(SOURCE), "SWARM_HOME": str(self.home)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        command = [sys.executable, "-c", self.code, *self.words]
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-c", code, *words], check=True, capture_output=True, env=environment
-        )
+        subprocess.run(command, check=True, capture_output=True, env=environment)
         after, ended = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        wall.append(ended - begun)
-    return Times(cpu=1000 * stand.median(cpu[1:]), wall=1000 * stand.median(wall[1:]))
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return cpu, ended - begun
 
 
 async def fill(dsn: str) -> None:
@@ -87,10 +86,6 @@ async def fill(dsn: str) -> None:
             await SwarmDesk(database, "bench").apply(swarm)
         async with database.connection() as connection:
             await connection.execute(FILL.encode(), (MISSIONS,))
-
-
-def show(what: str, goal: str, found: Times) -> None:
-    stand.row(what, goal, f"{found.cpu:.0f} ms", f"{found.wall:.0f} ms wall")
 
 
 def main() -> None:
@@ -114,7 +109,7 @@ def main() -> None:
 
 
 def measure(embedded: Path, by_dsn: Path, rounds: int) -> None:
-    stand.head(f"command line, processor time of one call, medians of {rounds}")
+    stand.head(f"command line, processor time of one call, medians of {rounds}, in turns")
     floor = {
         "python alone": "pass",
         "python + argparse": "import argparse",
@@ -122,9 +117,7 @@ def measure(embedded: Path, by_dsn: Path, rounds: int) -> None:
         "python + cyclopts + psycopg": "import cyclopts, psycopg",
         "python + cyclopts + pydantic": "import cyclopts, pydantic",
     }
-    for what, code in floor.items():
-        show(f"  floor: {what}", "-", timed(code, [], embedded, rounds))
-    calls = [
+    verbs = [
         (f"swarmctl get missions ({MISSIONS} rows)", "< 150 ms", ["get", "missions"], embedded),
         ("swarmctl get missions -o json", "< 150 ms", ["get", "missions", "-o", "json"], embedded),
         ("swarmctl get mission PREFIX", "< 150 ms", ["get", "mission", "m-0000"], embedded),
@@ -136,8 +129,17 @@ def measure(embedded: Path, by_dsn: Path, rounds: int) -> None:
         ("swarmctl get --help", "-", ["get", "--help"], embedded),
         ("swarmctl describe swarm", "-", ["describe", "swarm"], embedded),
     ]  # fmt: skip
-    for what, goal, words, home in calls:
-        show(what, goal, timed(CALL, words, home, rounds))
+    calls = [Call(f"  floor: {what}", "-", code, [], embedded) for what, code in floor.items()]
+    calls += [Call(what, goal, CALL, words, home) for what, goal, words, home in verbs]
+    spent: dict[str, list[tuple[float, float]]] = {call.what: [] for call in calls}
+    for _ in range(rounds + 1):
+        for call in calls:
+            spent[call.what].append(call.once())
+    for call in calls:
+        times = spent[call.what][1:]  # the first one fills caches and does not count
+        cpu = stand.median(cpu for cpu, _ in times) * 1e3
+        wall = stand.median(wall for _, wall in times) * 1e3
+        stand.row(call.what, call.goal, f"{cpu:.0f} ms", f"{wall:.0f} ms wall")
 
 
 if __name__ == "__main__":
