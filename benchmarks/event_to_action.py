@@ -20,7 +20,18 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from stand import Stand, head, manifest, quantile, row, run, settle_memory, stand, yardstick
+from stand import (
+    Stand,
+    Yardstick,
+    head,
+    manifest,
+    quantile,
+    row,
+    run,
+    settle_memory,
+    stand,
+    yardstick,
+)
 
 from swarm.adapters.postgres.store import ingest
 from swarm.adapters.postgres.store.bell import PostgresBell
@@ -135,13 +146,13 @@ async def idle(stood: Stand) -> None:
             await asyncio.sleep(0.02)
 
 
-def tell(what: str, goal: str, seconds: list[float]) -> None:
+def tell(what: str, goal: str, seconds: list[float], why: str = "") -> None:
     spread = f"p95 {quantile(seconds, 0.95) * 1e3:.1f} ms, most {max(seconds) * 1e3:.1f} ms"
     found = f"p50 {quantile(seconds, 0.5) * 1e3:.1f} ms"
-    row(what, goal, found, f"{spread}, n {len(seconds)}")
+    row(what, goal, found, f"{spread}, n {len(seconds)}{why}")
 
 
-async def quiet(stood: Stand, swarm: str, rounds: int) -> None:
+async def quiet(stood: Stand, yard: Yardstick, swarm: str, rounds: int) -> None:
     spent = await stood.spent()
     async with working(stood) as intake:
         calls = []
@@ -150,7 +161,9 @@ async def quiet(stood: Stand, swarm: str, rounds: int) -> None:
                 calls.append(await first_call(intake, swarm, "quiet", number))
                 await idle(stood)
     tell("quiet: a signal until the agent is asked", "", calls[5:])
-    tell("quiet: an answer until the next action", "p50 5 ms", between())
+    floor = (7 * yard.trip + 2 * yard.commit) * 1e3
+    floor_note = f"; its nine round trips, two with a commit, take {floor:.1f} ms"
+    tell("quiet: an answer until the next action", "p50 5 ms", between(), floor_note)
     actions = sum(map(len, MARKS.values()))
     row("  an action of these, from signals to outcomes", "", "", spent.note(actions))
 
@@ -209,10 +222,10 @@ async def measure(*, quick: bool) -> None:
     head("From an event to an action")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     async with stand() as stood:
-        await yardstick(stood)
+        yard = await yardstick(stood)
         swarm = (await SwarmDesk(stood.database, "bench").apply(shop("quiet"))).swarm
         settle_memory()
-        await quiet(stood, swarm, 40 if quick else 120)
+        await quiet(stood, yard, swarm, 40 if quick else 120)
         await lost(stood, swarm, 1 if quick else 3)
         if not quick:
             await loaded(stood, timedelta(seconds=40).total_seconds())

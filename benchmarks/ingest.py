@@ -185,6 +185,7 @@ async def exact(sizes: list[int], measured: int) -> None:
             "bytes per need with citation / per signal",
             "",
             f"{need // needs} / {signal // signals}",
+            "379 per need, and 1,000 signals in 33 ms, in the prototype that set the goal",
         )
 
 

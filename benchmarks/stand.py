@@ -158,11 +158,20 @@ class Stand:
         return PostgresOrders(self.database, "bench")
 
 
-async def yardstick(stood: Stand) -> float:
-    """What this machine gives at this moment, to read the other figures by.
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What this machine gives at this moment, seconds: no figure is better than what it is made of.
 
-    returns: the seconds of a durable commit; one writer that waits for each cannot be quicker.
+    trip:   to the server and back.
+    commit: that the disk has.
     """
+
+    trip: float
+    commit: float
+
+
+async def yardstick(stood: Stand) -> Yardstick:
+    """Measure it, and print it to read the other figures by."""
     async with stood.database.connection() as connection:
         trips, commits = [], []
         await connection.execute("create table if not exists yardstick (number int)")
@@ -182,7 +191,7 @@ async def yardstick(stood: Stand) -> float:
         f"{median(trips) * 1e6:.0f}/{median(commits) * 1e6:.0f} us",
         f"70/182 us where the goals were set; a million Python steps take {spun * 1e3:.0f} ms",
     )
-    return median(commits)
+    return Yardstick(median(trips), median(commits))
 
 
 def plan(**given: object) -> Plan:

@@ -72,7 +72,7 @@ async def measure(*, quick: bool) -> None:
     count = 800 if quick else 4_000
     head("The audit trail")
     async with stand() as stood:
-        await yardstick(stood)
+        yard = await yardstick(stood)
         settle_memory()
         rounds = 1 if quick else 3
         one = [await appended(stood, count, 1) for _ in range(rounds)]
@@ -84,7 +84,8 @@ async def measure(*, quick: bool) -> None:
             "append with its state, one writer",
             "3,000/s",
             f"{median(one):,.0f}/s",
-            f"{median(one) / bare:.0%} of the plain insert; a durable commit bounds both",
+            f"{median(one) / bare:.0%} of the plain insert; a durable commit bounds both, "
+            f"by {1 / yard.commit:,.0f}/s",
         )
         row("append with its state, four writers in one process", "", f"{median(four):,.0f}/s")
         row("peer: plain insert without a chain", "", f"{bare:,.0f}/s")

@@ -125,7 +125,7 @@ async def measure(*, quick: bool) -> None:
     rounds = 1 if quick else 3
     async with stand() as stood:
         head("Durable mission transitions")
-        commit = await yardstick(stood)
+        yard = await yardstick(stood)
         cost = await stood.spent()
         single, latencies, each, parallel, batch = [], [], [], [], []
         peers: dict[str, list[float]] = {"dbos": [], "procrastinate": []}
@@ -148,7 +148,7 @@ async def measure(*, quick: bool) -> None:
                 found.append(peer(name, names[name], 200 if quick else 600))
         row("one by one, a transaction each", "1,500/s", f"{median(each):,.0f}/s",
             f"claimed for sixteen hands; {cost.note(rounds * count)}; "
-            f"a durable commit by itself {1 / commit:,.0f}/s")  # fmt: skip
+            f"a durable commit by itself {1 / yard.commit:,.0f}/s")  # fmt: skip
         row(
             "one by one, claimed singly as well: two transactions",
             "",
