@@ -46,7 +46,8 @@ def judge(x: FloatArray, lags: FloatArray, table: FloatArray, evidence: FloatArr
     less that of the best state, in [-LOUDEST, 0]; 0 for all states where nothing was seen.
     """
     count, streams = evidence.shape
-    rows, spare = np.empty((count, markov.BLOCK)), np.empty((markov.SPARE, markov.BLOCK))
+    width = min(streams, markov.BLOCK)
+    rows, spare = np.empty((count, width)), np.empty((markov.SPARE, width))
     best, seen = spare[markov.BEST], spare[markov.SEEN]
     for first in range(0, streams, markov.BLOCK):
         last = min(first + markov.BLOCK, streams)

@@ -22,6 +22,7 @@ from swarm.regime.engine.tick import (
     GAP_MOST,
     NO_EPISODE,
     NOTES,
+    REFRACTORY,
     SETTINGS,
     STALE_AFTER,
     TICK,
@@ -204,4 +205,5 @@ def _settings(params: EngineParams) -> IntArray:
     settings[STALE_AFTER] = params.markov.stale_after
     settings[CHANGEPOINT_STALE] = params.changepoint.stale
     settings[TRUSTED] = params.is_trusted
+    settings[REFRACTORY] = params.drift.refractory
     return settings

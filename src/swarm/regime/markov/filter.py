@@ -50,8 +50,8 @@ def advance(
     are the resting shares.
     """
     count, streams = posterior.shape
-    rows = np.empty((2 * count, BLOCK))
-    spare = np.empty((SPARE, BLOCK))
+    width = min(streams, BLOCK)
+    rows, spare = np.empty((2 * count, width)), np.empty((SPARE, width))
     for first in range(0, streams, BLOCK):
         last = min(first + BLOCK, streams)
         look(x[first:last], lags, first, spare)
