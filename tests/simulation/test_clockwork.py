@@ -79,6 +79,19 @@ def test_a_decision_depends_on_seed_and_point_alone():
     assert {Chance(8).fault(point, weights) for point in points} == {None, Fault.LOST}
 
 
+def test_a_call_keeps_its_name_whatever_life_asks_and_whatever_went_otherwise_before():
+    """What is left out moves times by seconds and lives by one: what stays must still be met."""
+    mission = "m-41c0ab22e4261da32afb"
+    plain, other = Chance(7), Chance(7)
+    assert plain.call("c1", "land", mission, 10.0) == "m-41c0ab.land.1"
+    assert other.call("c2", "land", mission, 4_000.0) == "m-41c0ab.land.1"
+    assert other.call("c1", "land", mission, 4_100.0) == "m-41c0ab.land.2"
+    assert [plain.call("c1", "agenda", "", at) for at in (0.0, 599.0, 600.0)] == [
+        "c1.agenda.0.1", "c1.agenda.0.2", "c1.agenda.1.1",
+    ]  # fmt: skip
+    assert other.call("c1", "agenda", "", 650.0) == "c1.agenda.1.1"
+
+
 def test_every_fault_is_left_out_by_some_seeds_and_used_by_others():
     used = Counter(
         fault

@@ -94,5 +94,6 @@ async def test_a_drift_that_another_controller_told_late_is_taken_back():
     "seed", [23, 47, 60, 100, 107, 108, 125, 137, 1062, 2011, 2435, 2599, 2646]
 )
 def test_a_seed_that_once_failed_fails_no_more(seed):
+    """In the same installations; their days are others since points got names that stay."""
     result = simulate(Trial(seed=seed))
     assert not result.what(), tell(result)

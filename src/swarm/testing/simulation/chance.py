@@ -1,20 +1,24 @@
 """Keyed decisions: what happens at a point is a pure function of the seed and the point's name.
 
 So one of them can be switched off alone and all others stay as they are, which is what makes a
-failure shrink. A point's name says where it is: `c1.land.3` is the third landing that controller
-c1 asked for, `person.12` the twelfth thing that a person thought of.
+failure shrink. A point's name says where it is, in words that hold whatever else goes otherwise:
+`m-41c0ab.land.3` is the third landing asked for that mission, whoever asked, and `c1.agenda.17.2`
+the second agenda that controller c1 asked for in the 17th ten minutes, in whichever of its lives.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import TypeVar
 
 T = TypeVar("T")
+OCCASION = 600.0  #: seconds; whatever may happen at any time may happen once in so long
+MISSION = len("m-41c0ab")  #: letters of a mission's id that a point's name carries
 _WHOLE = 2.0**64
 _TWO = struct.Struct(">QQ").unpack
 
@@ -74,6 +78,16 @@ class Chance:
         self.calm = False
         self.injected: dict[str, Fault] = {}
         self.about: dict[str, str] = {}
+        self._calls: Counter[str] = Counter()
+
+    def call(self, who: str, what: str, mission: str, seconds: float) -> str:
+        """The point of the next such call; `seconds` since the beginning."""
+        if mission:
+            call = f"{mission[:MISSION]}.{what}"
+        else:
+            call = f"{who}.{what}.{seconds // OCCASION:.0f}"
+        self._calls[call] += 1
+        return f"{call}.{self._calls[call]}"
 
     def pair(self, point: str) -> tuple[float, float]:
         """Two numbers in [0, 1) that belong to this point alone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
@@ -39,6 +38,7 @@ class Peer:
 class Line:
     """One controller's connection. Cut it, and nothing gets through any more, for good.
 
+    name:  of this life of the controller: `c1.2` is the second of c1.
     mark:  told of every call and what came of it, for the trace.
     crash: kills the controller at the other end of this line.
     """
@@ -52,7 +52,7 @@ class Line:
     ) -> None:
         self.name, self.chance = name, chance
         self._mark, self._crash = mark, crash
-        self._calls: Counter[str] = Counter()
+        self._who = name.partition(".")[0]
         self._flights: set[asyncio.Task[object]] = set()
         self._moving = asyncio.Event()
         self._stands = self.dead = False
@@ -87,8 +87,8 @@ class Line:
         Raises Unavailable when nobody answers, and whatever `effect` raises; to a controller that
         crashes it never returns.
         """
-        self._calls[what] += 1
-        point = f"{self.name}.{what}.{self._calls[what]}"
+        seconds = asyncio.get_running_loop().time()
+        point = self.chance.call(self._who, what, about, seconds)
         if self._stands:
             await self._standing()
         first, second = self.chance.pair(point)
@@ -99,7 +99,7 @@ class Line:
                 await self._standing()
         if fault is None:
             answer = effect()
-            self._mark(point)
+            self._mark(f"{point}@{self.name}")
         else:
             self.chance.about[point] = about
             answer = await self._faulty((point, fault), effect, peer, stale)
@@ -115,7 +115,7 @@ class Line:
         stale: Callable[[], T] | None,
     ) -> T:
         point, fault = at
-        self._mark(f"{point} {fault}")
+        self._mark(f"{point} {fault} at {self.name}")
         match fault:
             case Fault.LOST:
                 await asyncio.sleep(peer.patience)

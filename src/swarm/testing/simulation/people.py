@@ -25,12 +25,10 @@ class Person:
 
     def __init__(self, scene: Scene, chance: Chance) -> None:
         self._scene, self._chance = scene, chance
-        self._thought = self._moments = 0
 
-    def act(self, paper: PaperStore, rate: float) -> str:
+    def act(self, paper: PaperStore, turn: int, rate: float) -> str:
         """Answer what is asked; sometimes do something that nobody asked for. What was done."""
-        self._thought += 1
-        point = f"person-{self._scene.name}.{self._thought}"
+        point = f"person-{self._scene.name}.{turn}"
         answered = self._answer(paper, point)
         if not self._chance.happens(point, Fault.PERSON, rate):
             return answered
@@ -48,10 +46,8 @@ class Person:
                 deed = self._word(paper, point)
         return f"{answered} {deed}".strip()
 
-    def interfere(self, paper: PaperStore, rate: float) -> str:
+    def interfere(self, paper: PaperStore, point: str, rate: float) -> str:
         """At the worst moment, when an order was just claimed: freeze, or change the policy."""
-        self._moments += 1
-        point = f"moment-{self._scene.name}.{self._moments}"
         if not self._chance.happens(point, Fault.PERSON, rate):
             return ""
         deed = self._chance.choice(f"{point}/deed", ("freeze", "policy", "shadow"))

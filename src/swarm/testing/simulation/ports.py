@@ -52,8 +52,11 @@ class StorePorts:
         stale: Callable[[], T] | None = None,
         claim: Claim | None = None,
     ) -> T:
-        about = claim.order.mission if claim is not None else ""
-        return await self._line.call(what, effect, self._peer, stale, about)
+        if claim is None:
+            return await self._line.call(what, effect, self._peer, stale)
+        order = claim.order
+        what = f"{what}-{order.kind}"
+        return await self._line.call(what, effect, self._peer, stale, order.mission)
 
     # --- ticks -----------------------------------------------------------------------------------
 

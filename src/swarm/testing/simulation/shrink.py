@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from swarm.testing.simulation.chance import MISSION
 from swarm.testing.simulation.simulation import BEGIN, Result, Trial
 
 MARGIN = timedelta(minutes=5)  #: kept after the first violation
@@ -19,7 +21,7 @@ PATIENCE = 45.0  #: seconds after which what was reached so far is told
 ENDS = 5  #: how often the end of a stuck trial is halved: a day to less than an hour
 HALVES = 4  #: other halves of the faults that are tried before the search goes on with all
 _MINUTE = timedelta(minutes=1)
-SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7)  #: of the faults, from the shortest story on
+LAST = (4, 16, 64)  #: faults before the failure that are tried as all that there were
 
 Simulate = Callable[[Trial], Result]
 Clock = Callable[[], float]
@@ -71,6 +73,18 @@ class _Search:
         self.best = result
         return True
 
+    def without(self, points: AbstractSet[str]) -> None:
+        """Try the best so far without these points, if it has any of them."""
+        happened = self.best.injected.keys()
+        if happened & points:
+            self.fails(_told(self.trial, happened - points))
+
+
+def missions(result: Result) -> frozenset[str]:
+    """The missions whose promises a result broke."""
+    broken = {one.mission for one in result.judgement.violations if one.mission}
+    return frozenset(broken | {line.partition(" ")[0] for line in result.stuck})
+
 
 def kinds(result: Result) -> frozenset[str]:
     """Which promises a result broke, by name."""
@@ -87,7 +101,8 @@ def shrink(failure: Result, simulate: Simulate, clock: Clock = time.monotonic) -
 
     First the end comes to the failure. Then whole kinds of faults go, and then a share of the rest:
     both still draw along whatever way the trial then takes, so that the same bug shows again
-    although everything before it went otherwise. What is left goes by its time and one by one.
+    although everything before it went otherwise. What is left is told by name: the last of it
+    alone, without other missions, without whole groups of calls, and then part by part.
     """
     search, before = _Search(simulate, failure, clock), len(failure.injected)
     search.fails(search.trial)
@@ -99,6 +114,8 @@ def shrink(failure: Result, simulate: Simulate, clock: Clock = time.monotonic) -
     _earlier(search)
     if search.fails(_told(search.trial, search.best.injected)):
         _only_the_first(search)
+        _only_the_last(search)
+        _fewer_groups(search)
         _fewer(search)
         _earlier(search)
     return Shrunk(result=search.best, runs=search.runs, seconds=search.seconds, before=before)
@@ -157,6 +174,28 @@ def _only_the_first(search: _Search) -> None:
             well = half
 
 
+def _only_the_last(search: _Search) -> None:
+    """Where a bug needs little, what it needs struck shortly before."""
+    for last in LAST:
+        points = list(search.best.injected)
+        if last < len(points) and search.fails(_told(search.trial, points[-last:])):
+            return
+
+
+def _fewer_groups(search: _Search) -> None:
+    """Leave out what struck other missions at once, then every call of one kind, most first."""
+    about = tuple(mission[:MISSION] for mission in missions(search.best))
+    calls = {point for point in search.best.injected if point.startswith("m-")}
+    search.without({point for point in calls if not point.startswith(about)})
+    for group, _ in Counter(map(_group, search.best.injected)).most_common():
+        search.without({point for point in search.best.injected if _group(point) == group})
+
+
+def _group(point: str) -> str:
+    """Where a point lies, without its number: a mission, what a controller calls, an outage."""
+    return point.partition(".")[0] if point.startswith("m-") else point.rstrip(".0123456789")
+
+
 def _fewer(search: _Search) -> None:
     """Leave out each half, each quarter, ..., each point; the latest first, they change least."""
     size = len(search.best.injected)
@@ -164,6 +203,4 @@ def _fewer(search: _Search) -> None:
         size = (size + 1) // 2
         points = list(search.best.injected)
         for at in reversed(range(0, len(points), size)):
-            happened, part = search.best.injected, set(points[at : at + size])
-            if part & happened.keys():
-                search.fails(_told(search.trial, happened.keys() - part))
+            search.without(set(points[at : at + size]))

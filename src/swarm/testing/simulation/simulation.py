@@ -20,7 +20,7 @@ from swarm.core.ids import SwarmId
 from swarm.ports.store import Binding
 from swarm.testing.simulation import cast as casts
 from swarm.testing.simulation.cast import Cast
-from swarm.testing.simulation.chance import Chance, Fault
+from swarm.testing.simulation.chance import OCCASION, Chance, Fault
 from swarm.testing.simulation.clockwork import VirtualLoop
 from swarm.testing.simulation.ground import Ground
 from swarm.testing.simulation.line import Line, Peer
@@ -31,14 +31,14 @@ from swarm.testing.simulation.replica import Parts, Replica, Start, Watching, cl
 from swarm.testing.simulation.scene import Scene
 from swarm.testing.simulation.sources import BoundTwins, Sayings
 from swarm.testing.simulation.store import TwinStore
-from swarm.testing.simulation.weather import OCCASION, Outage, Outside
+from swarm.testing.simulation.weather import Outage, Outside
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 PERIODS, LOOK, NO_TIME = 3, timedelta(minutes=1), timedelta()
 FROZEN_MOST = DAY  #: a freeze that nobody lifts in so long, when all is well again, is a failure
 TRACE_MOST = 4_096  #: lines that are hashed at once
-AT_THE_WORST_MOMENT = 0.05  #: share of what a person does that comes right after a claim
+AT_THE_WORST_MOMENT = 0.25  #: share of what a person does that comes right after a claim
 FAULTS_MOST = 20  #: of the program's own; a broken program is not watched for a whole day
 SKEW_MOST = 30.0  #: seconds by which a controller's clock may be wrong
 
@@ -227,8 +227,9 @@ class Simulation:
         self._lives[number] += 1
         name = f"c{number}.{self._lives[number]}"
         line = Line(name, self._chance, self.mark, lambda: self._kill(number, name))
-        wrong = self._chance.happens(f"{name}.skew", Fault.SKEW, self._mix.rate(Fault.SKEW))
-        seconds = self._chance.number(f"{name}.skew/by", -SKEW_MOST, SKEW_MOST) if wrong else 0.0
+        born = self._chance.call(f"c{number}", "skew", "", self._loop.instant)
+        wrong = self._chance.happens(born, Fault.SKEW, self._mix.rate(Fault.SKEW))
+        seconds = self._chance.number(f"{born}/by", -SKEW_MOST, SKEW_MOST) if wrong else 0.0
         skew = timedelta(seconds=seconds)
         store = StorePorts(self.store, line, self._to_store)
         reach = Reach(self.ground, line, self._to_world, store, skew)
@@ -261,7 +262,8 @@ class Simulation:
         if replica.parts.name == name and not replica.line.dead:
             self.mark(f"{name} dies")
             replica.kill()
-            down = self._chance.number(f"{name}/down", 1, 300)
+            died = self._chance.call(f"c{number}", "death", "", self._loop.instant)
+            down = self._chance.number(f"{died}/down", 1, 300)
             self._loop.call_later(down, self._spawn, number)
 
     def _died(self, number: int, name: str, task: asyncio.Task[None]) -> None:
@@ -299,7 +301,8 @@ class Simulation:
         while True:
             for swarm, person in self._people.items():
                 if not self.store.down:
-                    said = person.act(self.store.at(swarm), self._mix.rate(Fault.PERSON))
+                    rate = self._mix.rate(Fault.PERSON)
+                    said = person.act(self.store.at(swarm), turn, rate)
                     if said:
                         self.mark(f"{self._scenes[swarm].name} person: {said}")
                         self.store.ring(swarm)
@@ -308,9 +311,10 @@ class Simulation:
             await asyncio.sleep(self._chance.number(f"people.{turn}", 60, OCCASION))
 
     def _interfere(self, swarm: SwarmId) -> None:
-        rate = self._mix.rate(Fault.PERSON) * AT_THE_WORST_MOMENT
-        if deed := self._people[swarm].interfere(self.store.at(swarm), rate):
-            self.mark(f"{self._scenes[swarm].name} person, at once: {deed}")
+        name, rate = self._scenes[swarm].name, self._mix.rate(Fault.PERSON) * AT_THE_WORST_MOMENT
+        point = self._chance.call(name, "moment", "", self._loop.instant)
+        if deed := self._people[swarm].interfere(self.store.at(swarm), point, rate):
+            self.mark(f"{name} person, at once: {deed}")
 
     async def _settle_down(self) -> None:
         """Liveness: what is open when the trouble ends must end soon, unless it is frozen.

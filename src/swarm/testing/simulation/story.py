@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from swarm.testing.simulation.shrink import missions
 from swarm.testing.simulation.simulation import BEGIN, DAY, Result, Trial
 
 MOST_LINES = 40
@@ -29,8 +30,7 @@ def tell(result: Result) -> str:
     It is that of the missions whose promises were broken, from their first moment on: what struck
     others is only counted.
     """
-    about = {one.mission for one in result.judgement.violations if one.mission}
-    about |= {line.partition(" ")[0] for line in result.stuck}
+    about = missions(result)
     struck = list(_struck(result, about))
     begin = min((at for at in map(_begin, _inside(result, about))), default="")
     lines = [line for line, _ in struck if _begin(line) >= begin]
@@ -51,7 +51,7 @@ def _begin(line: str) -> str:
     return line[: len("02 09:17:27")]
 
 
-def _struck(result: Result, about: set[str]) -> Iterator[tuple[str, str]]:
+def _struck(result: Result, about: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Faults and deeds as they struck, each with its point: those of calls about these missions."""
     for line in result.story:
         _, _, what, *_ = line.split(" ")
@@ -70,7 +70,7 @@ def _untold(result: Result, told: set[str]) -> Iterator[str]:
         yield "besides: " + ", ".join(f"{count} {fault}" for fault, count in others.most_common())
 
 
-def _outside(result: Result, about: set[str]) -> Iterator[str]:
+def _outside(result: Result, about: frozenset[str]) -> Iterator[str]:
     """What really happened to the missions in question."""
     for effect in result.history.effects:
         if effect.mission in about:
@@ -78,7 +78,7 @@ def _outside(result: Result, about: set[str]) -> Iterator[str]:
             yield f"{effect.at:{_STAMP}} the world: {what} under {effect.key}"[:200]
 
 
-def _inside(result: Result, about: set[str]) -> Iterator[str]:
+def _inside(result: Result, about: frozenset[str]) -> Iterator[str]:
     """What our own log says of the missions in question, and of freezes and modes around them."""
     homes = {entry.swarm for entry in result.history.entries if entry.chain in about}
     for entry in result.history.entries:

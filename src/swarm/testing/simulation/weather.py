@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from swarm.testing.simulation.chance import Chance, Fault
+from swarm.testing.simulation.chance import OCCASION, Chance, Fault
 from swarm.testing.simulation.ground import Ground
 from swarm.testing.simulation.mix import Mix
 from swarm.testing.simulation.scene import SOURCES, Scene
 from swarm.testing.simulation.store import TwinStore
-
-OCCASION = 600.0  #: seconds; once in so long each of these may happen
 
 
 @dataclass(frozen=True, slots=True)
