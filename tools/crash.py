@@ -54,13 +54,19 @@ join swarm.need n on n.id = m.need
 
 @dataclass(slots=True)
 class Tally:
-    """What was done to it, and how it came back. back, first: seconds after a database kill."""
+    """What was done to it, and how it came back, in seconds.
+
+    back:  from the kill of the database until it answers.
+    first: from then on until an order is claimed.
+    alive: the same, counted from when a controller lived as well that was left alone until then.
+    """
 
     kills: int = 0
     pauses: int = 0
     database_kills: int = 0
     back: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
+    alive: list[float] = field(default_factory=list)
     quiet: int = 0  #: recoveries after which nothing was due until the next kill
     late: list[str] = field(default_factory=list)  #: recoveries over the goal, each told
 
@@ -72,7 +78,6 @@ class Recovery:
         self._site, self._tally = site, tally
         self._since: float | None = None
         self._back: float | None = None
-        self._kills = self._pauses = 0  #: before it answered
 
     def begin(self) -> None:
         """It was killed just now."""
@@ -80,8 +85,11 @@ class Recovery:
             self._tally.quiet += 1
         self._since, self._back = time.time(), None
 
-    def look(self, paused: int) -> None:
-        """Ask the database, unless the first order was seen. paused: controllers, now."""
+    def look(self, alone: float) -> None:
+        """Ask the database, unless the first order was seen.
+
+        alone: since when some controller has lived neither killed nor paused, as `time.time` says.
+        """
         if self._since is None:
             return
         try:
@@ -89,7 +97,6 @@ class Recovery:
                 if self._back is None:
                     self._back = time.time()
                     self._tally.back.append(self._back - self._since)
-                    self._kills, self._pauses = self._tally.kills, self._tally.pauses
                 # A fence is the time of its claim, in microseconds.
                 found = connection.execute(
                     "select min(fence) from swarm.decision where fence > %s",
@@ -98,14 +105,12 @@ class Recovery:
         except psycopg.Error:
             return
         if found and found[0] is not None:
-            first = found[0] / 1e6 - self._back
+            claimed = found[0] / 1e6
+            first, alive = claimed - self._back, max(0.0, claimed - max(self._back, alone))
             self._tally.first.append(first)
+            self._tally.alive.append(alive)
             if first > FIRST_MOST:
-                kills, pauses = self._tally.kills - self._kills, self._tally.pauses - self._pauses
-                self._tally.late.append(
-                    f"{first:.2f} s: {kills} controllers killed, {pauses} paused meanwhile,"
-                    f" {paused} paused now"
-                )
+                self._tally.late.append(f"{first:.2f} s, {alive:.2f} s of it with a controller")
             self._since = self._back = None
 
 
@@ -119,15 +124,19 @@ class Harm:
         self._kill_every, self._database_every = every
         self._recovery = Recovery(site, tally)
         self._paused: dict[str, float] = {}
+        self._alone = dict.fromkeys(SEATS, time.time())  #: since when each was left alone
         now = time.monotonic()
         self._next, self._next_database = now + 5, now + 8
 
     def act(self) -> None:
         """Do what is due."""
+        # Before anybody else is killed: who is may be the one that claimed.
+        self._recovery.look(min(self._alone[seat] for seat in SEATS if seat not in self._paused))
         now = time.monotonic()
         for seat, until in list(self._paused.items()):
             if now >= until:
                 self._site.send(seat, signal.SIGCONT)
+                self._alone[seat] = time.time()
                 del self._paused[seat]
         if now >= self._next:
             self._next = now + self._dice.uniform(0.5, 1.5) * self._kill_every
@@ -138,7 +147,6 @@ class Harm:
                 os.kill(pid, signal.SIGKILL)
                 self._tally.database_kills += 1
                 self._recovery.begin()
-        self._recovery.look(len(self._paused))
 
     def _somebody(self, now: float) -> None:
         seat = self._dice.choice([seat for seat in SEATS if seat not in self._paused])
@@ -147,6 +155,7 @@ class Harm:
                 self._paused[seat] = now + self._dice.uniform(*PAUSE)
                 self._tally.pauses += 1
         elif self._site.send(seat, signal.SIGKILL):
+            self._alone[seat] = time.time()
             self._tally.kills += 1
 
     def end(self) -> None:
@@ -233,6 +242,7 @@ def report(
     print(f"{len(site.said)} needs told: {dict(Counter(known.values()))}; outside: {dict(counts)}")
     _spread("database answers again after its kill", tally.back)
     _spread("first order claimed after it answers", tally.first)
+    _spread("the same while a controller was left alone", tally.alive)
     for late in tally.late:
         print(f"  over {FIRST_MOST:.0f} s: {late}")
     if tally.quiet:
