@@ -5,30 +5,91 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 
-from swarm.runtime.background import stop
+import pytest
+
+from swarm.adapters.local.process.kernel import start_time
+from swarm.runtime import background
+from swarm.runtime.background import running_pid, start, stop
+from swarm.runtime.errors import AlreadyRunning, ControllerFailed
 from swarm.runtime.home import Home
 
 
-def test_a_stranger_with_the_number_of_a_controller_that_was_starting_is_left_alone(tmp_path):
-    """`up` and its controller were killed; an editor with swarm.yaml open got the number."""
-    place = Home(tmp_path)
-    place.make()
+@pytest.fixture
+def place(tmp_path):
+    made = Home(tmp_path)
+    made.make()
+    return made
+
+
+@pytest.fixture
+def process():
+    """A process that may be ended; its command line is that of an editor with swarm.yaml open."""
     editor = subprocess.Popen(
         [sys.executable, "-c", "input()", "swarm.yaml"], stdin=subprocess.PIPE
     )
-    try:
-        place.starting.write_text(str(editor.pid), encoding="ascii")
-        assert stop(place) is False
-        assert editor.poll() is None
-    finally:
-        editor.kill()
-        editor.communicate()
+    yield editor
+    editor.kill()
+    editor.communicate()
 
 
-def test_what_is_no_number_stands_for_nobody(tmp_path):
-    place = Home(tmp_path)
-    place.make()
-    for text in ("", "none", "-1", str(os.getpid())):
-        place.starting.write_text(text, encoding="ascii")
-        assert stop(place) is False
+def starting(place, pid, since):
+    place.starting.write_text(f"{pid} {since}", encoding="utf-8")
+
+
+def working(place, pid, since):
+    place.write_note({"pid": pid, "started": since})
+
+
+@pytest.mark.parametrize("noted", [starting, working])
+def test_a_stranger_with_the_number_of_a_controller_is_left_alone(place, process, noted):
+    """The controller was killed, and the editor got its number: it began at another time."""
+    noted(place, process.pid, start_time(os.getpid()))
+    assert stop(place) is False
+    assert process.poll() is None
+    assert running_pid(place) is None
+
+
+@pytest.mark.parametrize("noted", [starting, working])
+def test_the_process_that_was_noted_is_ended(place, process, noted):
+    noted(place, process.pid, start_time(process.pid))
+    assert stop(place) is True
+    assert process.wait(5) == -15
+
+
+@pytest.mark.parametrize("text", ["", "none", "-1", "-1 x", str(os.getpid()), "1 ", " x"])
+def test_what_is_no_number_with_a_time_stands_for_nobody(place, text):
+    place.starting.write_text(text, encoding="utf-8")
+    assert stop(place) is False
+    place.write_note({"pid": text, "started": text})
+    assert stop(place) is False
+
+
+def test_of_two_that_start_at_once_one_begins_and_the_other_is_told(place, monkeypatch):
+    """Both looked before either had begun, and the later one took the note of the other away."""
+    begun, together = [], Barrier(2)
+    begin, looked = subprocess.Popen, background.running_pid
+
+    def sleeper(argv, **how):
+        begun.append(argv)
+        return begin([sys.executable, "-c", "import time; time.sleep(10)"], **how)
+
+    def looks(place):
+        found = looked(place)
+        with suppress(BrokenBarrierError):
+            together.wait(0.3)  # both have looked, if nothing keeps one of them outside
+        return found
+
+    monkeypatch.setattr(background.subprocess, "Popen", sleeper)
+    monkeypatch.setattr(background, "running_pid", looks)
+    with ThreadPoolExecutor(2) as pool:
+        ends = as_completed([pool.submit(start, place) for _ in range(2)])
+        with pytest.raises(AlreadyRunning, match="is starting"):
+            next(ends).result()
+        assert stop(place) is True
+        with pytest.raises(ControllerFailed, match="stopped while it started"):
+            next(ends).result()
+    assert len(begun) == 1

@@ -5,14 +5,17 @@ Light to import: a plain look asks only whether one runs.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from swarm.adapters.local.process.kernel import is_same, start_time
 from swarm.runtime.errors import AlreadyRunning, ControllerFailed
 from swarm.runtime.home import Home
 
@@ -27,23 +30,24 @@ def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
     environment: what it is given instead of ours.
     Raises `AlreadyRunning`, or `ControllerFailed` with what it said last.
     """
-    if (pid := running_pid(place)) is not None:
-        raise AlreadyRunning(f"pid {pid} works for {place.folder}")
-    if (pid := _starting_pid(place)) is not None:
-        raise AlreadyRunning(f"pid {pid} is starting for {place.folder}")
     place.make()
     said = place.logs / "controller.out"
-    place.note.unlink(missing_ok=True)
-    with said.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", *_supervised(place)],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            env=environment,
-        )
-    place.starting.write_text(str(process.pid), encoding="ascii")
+    with _alone(place):
+        if (pid := running_pid(place)) is not None:
+            raise AlreadyRunning(f"pid {pid} works for {place.folder}")
+        if (pid := _starting_pid(place)) is not None:
+            raise AlreadyRunning(f"pid {pid} is starting for {place.folder}")
+        place.note.unlink(missing_ok=True)
+        with said.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "swarm.runtime.supervise", str(place.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                env=environment,
+            )
+        place.starting.write_text(f"{process.pid} {start_time(process.pid)}", encoding="utf-8")
     try:
         _until_ready(process, place, said)
     except KeyboardInterrupt:
@@ -52,6 +56,17 @@ def start(place: Home, environment: Mapping[str, str] | None = None) -> None:
         raise
     finally:
         place.starting.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(place: Home) -> Iterator[None]:
+    """One `up` of a folder at a time looks whether one runs, and begins; another waits for that."""
+    folder = os.open(place.state, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _until_ready(process: subprocess.Popen[bytes], place: Home, said: Path) -> None:
@@ -75,10 +90,11 @@ def stop(place: Home) -> bool:
     pid = running_pid(place) or _starting_pid(place)
     if pid is None:
         return False
+    since = start_time(pid)
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + ENDS_WITHIN
     while time.monotonic() < deadline:
-        if not _lives(pid):  # its note goes first, and then it still stops the database
+        if not is_same(pid, since):  # its note goes first, and then it still stops the database
             return True
         time.sleep(0.02)
     raise ControllerFailed(
@@ -89,43 +105,28 @@ def stop(place: Home) -> bool:
 
 def running_pid(place: Home) -> int | None:
     """The pid of the installation's controller, if it lives; pids of strangers do not count."""
-    pid = place.read_note().get("pid")
-    return pid if isinstance(pid, int) and _lives(pid) else None
+    note = place.read_note()
+    return _living(note.get("pid"), note.get("started"))
 
 
 def _starting_pid(place: Home) -> int | None:
     """The pid of a controller that somebody waits for; None when there is none."""
     try:
-        pid = int(place.starting.read_text(encoding="ascii"))
+        pid, _, started = place.starting.read_text(encoding="utf-8").partition(" ")
+        return _living(int(pid), started)
     except (OSError, ValueError):
         return None
-    # `up` may have been killed, and the number be a stranger's by now: this is no reason to end it.
-    return pid if _lives(pid, "\0".join(_supervised(place)).encode()) else None
 
 
-def _supervised(place: Home) -> tuple[str, str]:
-    return "swarm.runtime.supervise", str(place.folder)
+def _living(pid: object, started: object) -> int | None:
+    """The pid, if it is still that process's.
 
-
-def _lives(pid: int, called: bytes = b"swarm") -> bool:
-    """Whether a controller of this number lives; what is dead and not yet buried does not."""
-    if not Path("/proc/self").exists():  # macOS
-        return _signals(pid)
-    try:
-        return called in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return _signals(pid)
-
-
-def _signals(pid: int) -> bool:
-    """Whether a process of this number exists, where /proc does not tell what it is."""
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
+    A controller that was killed leaves its number behind, and a stranger's by now is no
+    controller: nothing that would be ended, and nothing that another `up` must not replace.
+    """
+    if not (isinstance(pid, int) and isinstance(started, str)):
+        return None
+    return pid if is_same(pid, started) else None
 
 
 def _last_words(said: Path) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import structlog
 
+from swarm.adapters.local.process.kernel import start_time
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
 from swarm.adapters.postgres.store.missions import PostgresMissions
@@ -110,6 +111,7 @@ def _manifest(home: Home) -> list[SwarmObject]:
 def _note(database: Database, name: str) -> dict[str, object]:
     return {
         "pid": os.getpid(),
+        "started": start_time(os.getpid()),
         "controller": name,
         "dsn": database.dsn,
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
