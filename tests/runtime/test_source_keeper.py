@@ -84,7 +84,7 @@ class Bound:
         return self._source
 
     def every(self, _name):
-        return timedelta(milliseconds=50)
+        return timedelta(milliseconds=5)
 
     def quiet_after(self, _name):
         return None

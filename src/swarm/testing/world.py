@@ -269,10 +269,10 @@ class World:
         )
 
     async def look(self, order: TakeLook) -> Reply:
-        """A hundred thousand requests a second, 0.1 % of them bad."""
+        """A million requests a second, so that a test waits for few looks; 0.1 % of them bad."""
         percent, _ = self._exposed.get(order.target, (0, self.now()))
         seconds = (self.now() - self._born).total_seconds()
-        total = seconds * 100_000
+        total = seconds * 1_000_000
         canary = total * percent / 100
         bad = 0.001 + self.bad_errors
         look = Look(
