@@ -251,6 +251,19 @@ def test_quotes_are_read_within_the_tick_and_kept_with_the_state():
     assert state.hash_of(0, QUOTED) == again.hash_of(0, QUOTED)
 
 
+@pytest.mark.req("REG-2")
+def test_quotes_of_more_streams_run_the_machine_code_that_is_there():
+    """To compile another takes seconds, and the first tick with quotes would wait for them."""
+    pytest.importorskip("numba")
+    compiled = []
+    for streams in (1, 3):
+        at = SECOND
+        seen = Observation(at=at, values=np.zeros(streams), reading=reading(at, streams))
+        advance(empty(streams, QUOTED), seen, QUOTED)
+        compiled.append(len(tick.advance_all.signatures))
+    assert compiled[1] == compiled[0]
+
+
 @pytest.mark.req("REG-4")
 def test_a_crossed_book_is_believed_at_once():
     state = quoted(quoted(empty(1, QUOTED), 120), 1, crossed=True)

@@ -53,7 +53,8 @@ def advance(state: EngineState, observation: Observation, params: EngineParams) 
     seen = _checked(state, observation)
     if observation.reading is not None:
         stress = _read(state, observation, observation.reading, params)
-        seen = (seen[0], stress.probability, stress.trips)
+        # The detector's answer is a column of its table; a vector in steps has all compiled anew.
+        seen = (seen[0], np.ascontiguousarray(stress.probability), stress.trips)
     if advance_all(seen, observation.at, state.arrays, state.standing, state.settings):
         return changed(state.rows, state.tick)
     return []
