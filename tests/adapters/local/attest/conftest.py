@@ -1,5 +1,6 @@
 """A commit in a private clone, and keys made by the real tools."""
 
+import asyncio
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -41,43 +42,37 @@ def keys(tmp_path_factory, ssh_keygen):
     return folder
 
 
+def forge_on(user, data):
+    return LocalForge({"app": RepositorySettings(path=user)}, data)
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A user repository of two commits and a forge on it; copied for each test."""
+    """A user repository of two commits, and a private clone of it that is copied for each test."""
     folder = tmp_path_factory.mktemp("made")
     user = folder / "user"
     run("git", "init", "-q", "-b", "main", user)
     for text in ("one", "two"):
         (user / "a.txt").write_text(text)
         run("git", "-C", user, "add", "-A")
-        run(
-            "git",
-            "-C",
-            user,
-            "-c",
-            "user.name=o",
-            "-c",
-            "user.email=o@x",
-            "commit",
-            "-q",
-            "-m",
-            text,
-        )
-    return user
+        author = ("-c", "user.name=o", "-c", "user.email=o@x")
+        run("git", "-C", user, *author, "commit", "-q", "-m", text)
+    asyncio.run(forge_on(user, folder / "data").clone("app").open())
+    commit, older = run("git", "-C", user, "rev-list", "main").decode().split()
+    return SimpleNamespace(user=user, data=folder / "data", commit=commit, older=older)
 
 
 @pytest.fixture
 async def place(made, keys, tmp_path):
     """Everything a test needs: the clone, two commits, keys, and how to judge."""
-    user = tmp_path / "user"
-    shutil.copytree(made, user)
-    forge = LocalForge({"app": RepositorySettings(path=user)}, tmp_path / "data")
+    shutil.copytree(made.data, tmp_path / "data")
+    forge = forge_on(made.user, tmp_path / "data")
     await forge.clone("app").open()
-    clone = forge.clone("app").folder
-    commit, older = run("git", "-C", clone, "rev-list", "main").decode().split()
+    commit = made.commit
     here = SimpleNamespace(
-        tmp=tmp_path, clone=clone, commit=commit, older=older, keys=keys, now=NOW, forge=forge
-    )
+        tmp=tmp_path, clone=forge.clone("app").folder, commit=commit, older=made.older, keys=keys,
+        now=NOW, forge=forge,
+    )  # fmt: skip
 
     def order(commit=commit):
         mission = MissionId("m-1")
