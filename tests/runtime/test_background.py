@@ -60,7 +60,10 @@ def test_the_process_that_was_noted_is_ended(place, process, noted):
     assert process.wait(5) == -15
 
 
-@pytest.mark.parametrize("text", ["", "none", "-1", "-1 x", str(os.getpid()), "1 ", " x"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "none", "-1", "-1 x", "1 ", " x", pytest.param(str(os.getpid()), id="a-number-alone")],
+)
 def test_what_is_no_number_with_a_time_stands_for_nobody(place, text):
     place.starting.write_text(text, encoding="utf-8")
     assert stop(place) is False
