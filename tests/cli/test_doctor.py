@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from swarm.cli.health_store import loop
+
 
 def git(folder, *words):
     identity = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
@@ -187,6 +189,23 @@ def test_a_database_that_does_not_answer_is_found(sound):
 def test_a_swarm_without_a_controller_is_found(sound):
     sound.apply()
     assert any(one.startswith("controller: none is running") for one in faults(sound))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason", "level"),
+    [
+        pytest.param("DiscoveryHealthy", "Unknown", "NotConfigured", "note", id="no-sources"),
+        pytest.param("DiscoveryHealthy", "Unknown", "SourceUnread", "note", id="not-read-yet"),
+        pytest.param("DiscoveryHealthy", "False", "SourceDark", "fault", id="dark"),
+        pytest.param("BudgetAvailable", "Unknown", "BudgetUnknown", "fault", id="no-budget"),
+    ],
+)
+def test_only_what_stands_still_is_a_fault(kind, status, reason, level):
+    """A Swarm that is fed by hand, and one that was started a moment ago, lack nothing."""
+    condition = {"type": kind, "status": status, "reason": reason, "message": ""}
+    swarm = {"name": "shop", "status": {"phase": "Idle", "conditions": [condition]}}
+    (found,) = loop({"swarms": [swarm], "missions": [], "approvals": []})
+    assert found.level == level
 
 
 @pytest.mark.slow

@@ -89,7 +89,7 @@ def test_the_shadow_report_counts_what_people_made_of_it(shop):
     assert shop("need", "done", by_hand, "--reason", "again").code == 7
     digest = shop("report").lines
     assert "3 recommended in shadow mode, and nothing done" in digest
-    assert "1 missions ended, 0.00 spent" in digest
+    assert "1 mission ended, 0.00 spent" in digest
     assert [words for words in digest if "delivered" in words and "drop the old cipher: " in words]
     assert [words for words in digest if words.endswith("R1  sweep the yard of scripts")]
 
@@ -105,8 +105,8 @@ def test_the_daily_report_begins_with_what_only_a_person_can_move(shop):
     told = shop("report").lines
     assert told[0].startswith("needs you: approve m-")
     assert told[1].startswith("frozen:    docs until resumed: Person: links are broken")
-    assert "1 missions ended, 0.00 spent" in told
-    assert "1 missions are open" in told
+    assert "1 mission ended, 0.00 spent" in told
+    assert "1 mission open" in told
     assert shop("report", "-o", "json").json["outcomes"][0]["outcome"] == "delivered"
 
 

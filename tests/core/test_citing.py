@@ -126,7 +126,7 @@ def test_pages_from_outside_and_lines_of_our_own_are_read(cites, read_again):
         ),
         pytest.param(
             {"excerpts": (Excerpt(start=0, end=9, sha256="other"),)}, "CitationContentChanged",
-            "1 pieces of it are gone", id="a-piece-was-edited",
+            "1 piece of it gone", id="a-piece-was-edited",
         ),
     ],
 )  # fmt: skip
@@ -141,7 +141,7 @@ def test_a_citation_that_changed_ends_the_mission_by_name(second, reason, told):
     (ended,) = of(plan, Settle)
     assert (ended.outcome.kind, ended.outcome.reason) == ("refused", reason)
     assert ended.outcome.detail.startswith(f"https://blog.example/1: {told}; ")
-    assert "1 of 2 citations are left" in ended.outcome.detail
+    assert "1 of 2 citations left" in ended.outcome.detail
     assert not ended.outcome.counts_as_failure
     assert ended.retry_need_at is None
     (kept,) = of(plan, GiveVerdict)
@@ -197,14 +197,14 @@ def test_a_page_that_cannot_be_reached_is_waited_for_by_name():
         waits_because="HostUnreachable: blog.example: refused", next_try=NOON + MINUTE,
     )  # fmt: skip
     # Never a pass, however long it lasts; what was read meanwhile is read again then.
-    for later, stale in ((timedelta(0), 1), (timedelta(hours=5), 2)):
+    for later, stale in ((timedelta(0), "1 citation"), (timedelta(hours=5), "2 citations")):
         plan = decide(world(NEWS, BLOG, facts=(read(other),), orders=(stuck,), at=NOON + later))
         assert not of(plan, StartRun)
         assert not [one for one in of(plan, ReadCitation) if one.cited is BLOG]
         ((_, standing),) = plan.standings
         assert standing.reason == "CitationsPending"
         assert standing.detail == (
-            f"{stale} citations of an R2 are read; "
+            f"{stale} of an R2 to read again; "
             "read-citation waits: HostUnreachable: blog.example: refused"
         )
 

@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from swarm.runtime.errors import AlreadyRunning
-from swarm.runtime.seat import taken
+from swarm.runtime.seat import held, taken
 
 HOLDER = """
 import sys
 from pathlib import Path
-from swarm.runtime.seat import taken
+from swarm.runtime.seat import held, taken
 with taken(Path(sys.argv[1]), sys.argv[2]) as seat:
     if sys.argv[3] == "settled":
         seat.settled()
@@ -75,3 +75,11 @@ def test_any_file_can_be_taken(tmp_path, content):
         assert len(seat.former) <= 100
         seat.settled()
     assert path.read_text() == "next\n"
+
+
+def test_a_seat_is_held_while_somebody_lives_in_it(tmp_path):
+    path = tmp_path / "demo.lock"
+    assert not held(path)
+    with taken(path, "demo"):
+        assert held(path)
+    assert not held(path)

@@ -16,6 +16,7 @@ from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, NotBound, Usage
 from swarm.cli.options import Home, Output
 from swarm.cli.output import Form, emit, line, say, show, show_one, visible
 from swarm.cli.presence import missing_program, missing_variables
+from swarm.contract.counted import counted
 
 if TYPE_CHECKING:
     from swarm.core.nouns import Brief
@@ -157,7 +158,8 @@ def _tell(trial: Trial) -> None:
     emit(f"cost:    {money(fact.cost)}")
     if fact.change is not None:
         change = fact.change
-        emit(f"change:  +{change.lines_added} -{change.lines_removed} in {len(change.paths)} files")
+        files = counted(len(change.paths), "file")
+        emit(f"change:  +{change.lines_added} -{change.lines_removed} in {files}")
     for broken in fact.violations:
         emit(f"refused: {line(broken)}")
     if fact.detail:

@@ -14,6 +14,7 @@ from swarm.cli.desk import ask, home_of, swarm_named
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.options import Home, Output, Swarm
 from swarm.cli.output import Form, as_json, emit, line, say, show_one
+from swarm.contract.counted import counted
 from swarm.core.trail import FaultKind
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
         for fault in faults:
             _tell_fault(fault)
         _tell(held)
-        emit(f"{found.chains} chains, {found.events} events, {seals} seals, {len(faults)} faults")
+        sizes = (found.chains, "chain"), (found.events, "event"), (seals, "seal")
+        emit(", ".join(counted(*one) for one in (*sizes, (len(faults), "fault"))))
     return EXIT_BAD_OUTCOME if faults or held.judgement.violations or unread else EXIT_DONE
 
 

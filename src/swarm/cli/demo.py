@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from swarm.adapters.postgres.layout import lay_out
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.output import emit, say
 from swarm.runtime.background import start, stop
@@ -19,6 +21,7 @@ from swarm.runtime.demo import sample
 from swarm.runtime.demo.sample import port_of
 from swarm.runtime.demo.story import EXPECTED, Story
 from swarm.runtime.home import Home
+from swarm.runtime.seat import held, taken
 from swarm.runtime.wiring import stop_local
 
 PREFIX = "swarm-demo-"
@@ -50,8 +53,16 @@ def demo(
     place = folder or Path(tempfile.mkdtemp(prefix=PREFIX))
     if folder is not None and folder.exists() and any(folder.iterdir()):
         raise Usage(f"{folder} is not empty; name a new folder")
-    home = sample.make(place.resolve(), fast=fast)
-    return _Demo(home, headless=headless).run(keep=keep)
+    home = Home(place.resolve())
+    home.make()
+    try:
+        with taken(_seat(home), "demo"):
+            sample.make(home.folder, fast=fast)
+            return _Demo(home, headless=headless).run(keep=keep)
+    except KeyboardInterrupt:
+        say(f"nothing runs any more; what was made is in {home.folder}")
+        say(f"remove it: {_removing(home)}")
+        raise
 
 
 class _Demo:
@@ -134,15 +145,31 @@ class _Demo:
         if keep:
             say(f"it goes on; stop it:  swarmctl down --home {self.home.folder}")
         say("your own repository:  cd your-repository && swarmctl init && swarmctl up")
-        say("remove the demo:      swarmctl demo --clean")
+        say(f"remove the demo:      {_removing(self.home)}")
         return EXIT_DONE if good else EXIT_BAD_OUTCOME
+
+
+def _seat(home: Home) -> Path:
+    """Held while a demo is at work there."""
+    return home.state / "demo.lock"
+
+
+def _removing(home: Home) -> str:
+    """The command that removes a demo; only what lies where demos lie by themselves is cleaned."""
+    if home.folder.name.startswith(PREFIX):
+        return "swarmctl demo --clean"
+    return f"rm -r {shlex.quote(str(home.folder))}"
 
 
 def _clean() -> int:
     for place in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
         home = Home(place)
+        if held(_seat(home)):
+            emit(f"left alone {place}: a demo is at work there")
+            continue
         stop(home)
         stop_local(home)
+        shutil.rmtree(lay_out(home.database).data, ignore_errors=True)  # root's lies elsewhere
         shutil.rmtree(place, ignore_errors=True)
         emit(f"removed {place}")
     return EXIT_DONE

@@ -10,6 +10,7 @@ from swarm.cli.columns import SHORT_COMMIT, SHORT_ID, money, span, stamp
 from swarm.cli.desk import swarm_named
 from swarm.cli.output import line
 from swarm.cli.sentences import sentences
+from swarm.contract.counted import counted
 from swarm.contract.status import Phase
 
 if TYPE_CHECKING:
@@ -104,12 +105,13 @@ def _figures(row: dict[str, Any], status: dict[str, Any], now: datetime) -> Iter
     behind = "" if observed == row["generation"] else f", observed is {observed}"
     made = span(row["created_at"], now)
     yield f"spec:       generation {row['generation']}{behind}, created {made} ago"
-    queued = status.get("queuedNeeds", 0)
-    yield f"work:       {len(row['missions'])} missions open, {queued} needs queued"
+    missions, needs = counted(len(row["missions"]), "mission"), status.get("queuedNeeds", 0)
+    yield f"work:       {missions} open, {counted(needs, 'need')} queued"
     rate = status.get("autonomousSuccessRate24h")
     share = "" if rate is None else f", {rate:.0%} delivered without a person"
-    ended = status.get("missions24h", 0)
-    yield f"24 hours:   {status.get('discoveries24h', 0)} signals, {ended} missions ended{share}"
+    signals = counted(status.get("discoveries24h", 0), "signal")
+    ended = counted(status.get("missions24h", 0), "mission")
+    yield f"24 hours:   {signals}, {ended} ended{share}"
     if status.get("lastProductionChangeRef"):
         change = line(status["lastProductionChangeRef"])
         yield f"production: {change[:SHORT_COMMIT]} was the last change; `swarmctl trace` tells it"

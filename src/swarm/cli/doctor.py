@@ -17,6 +17,7 @@ from swarm.cli.finding import Finding, Level, fault, ok
 from swarm.cli.health_machine import machine
 from swarm.cli.options import Home, Output
 from swarm.cli.output import Form, emit, line, say, show, show_one
+from swarm.contract.counted import counted
 from swarm.contract.errors import SwarmError
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def _told(message: str) -> str:
 
 def _sum(found: list[Finding]) -> None:
     counts = {level: sum(one.level is level for one in found) for level in Level}
-    emit(f"{counts[Level.OK]} ok, {counts[Level.NOTE]} notes, {counts[Level.FAULT]} faults")
+    notes, faults = counted(counts[Level.NOTE], "note"), counted(counts[Level.FAULT], "fault")
+    emit(f"{counts[Level.OK]} ok, {notes}, {faults}")
     if not counts[Level.FAULT]:
         say("nothing stands in the way; `-o wide` lists what was looked at")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from swarm.cli.finding import Finding, fault, note, ok
+from swarm.contract.counted import counted
 
 GIT_LEAST = (2, 38)  #: merges without a working tree since then
 MIB = 1024 * 1024
@@ -24,6 +25,7 @@ def machine(place: Path, *, needs_signing: bool) -> Iterator[Finding]:
     yield _git()
     yield _keygen(needed=needs_signing)
     yield _disk(place)
+    yield from _orphans()
 
 
 def _git() -> Finding:
@@ -61,6 +63,18 @@ def _disk(place: Path) -> Finding:
 
 
 _ROOM = "Free space on that disk, or move the folder of the installation."
+
+
+def _orphans() -> Iterator[Finding]:
+    """Data that root's embedded servers left behind when the folder of its installation went."""
+    from swarm.adapters.postgres.reach import orphans  # noqa: PLC0415
+
+    if found := orphans():
+        files = (one.lstat() for data in found for one in data.rglob("*"))
+        size = sum(one.st_blocks for one in files) * 512 // MIB  # st_blocks counts in 512 bytes
+        left = counted(len(found), "database")
+        said = f"{left} of {size} MiB belong to folders that are gone: see data-of in each"
+        yield note("disk", said, f"Remove them: rm -r {' '.join(map(str, found))}")
 
 
 def _answer(*command: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,12 @@ def _schema(found: Stored) -> Finding:
     return ok("database", at)
 
 
+def _stops_nothing(condition: Mapping[str, Any]) -> bool:
+    """Worth knowing only: held or assisting as somebody wrote it down, or no source there yet."""
+    kind, status = condition["type"], condition["status"]
+    return kind in {"PolicyComplete", "Frozen"} or (kind, status) == ("DiscoveryHealthy", "Unknown")
+
+
 def controller(place: Home, found: Stored | None) -> Finding:
     """Whether a controller works for this installation."""
     pid = running_pid(place)
@@ -99,8 +105,7 @@ def loop(found: Stored) -> Iterator[Finding]:
         off = [one for one in status.get("conditions", ()) if not well(one)]
         for one in off:
             about = f"{name}: {one['type']} is {one['status']}: {line(one.get('message', ''))}"
-            level = note if one["type"] in {"PolicyComplete", "Frozen"} else fault
-            yield level("swarm", about, remedy(one))
+            yield (note if _stops_nothing(one) else fault)("swarm", about, remedy(one))
         if not off:
             yield ok("swarm", f"{name}: {status.get('phase')}, every condition is well")
     for mission in found["missions"]:

@@ -12,6 +12,7 @@ from swarm.cli.columns import SHORT_ID, length_of, money
 from swarm.cli.desk import ask, swarm_named
 from swarm.cli.options import LIMIT_MOST, Home, Output, Swarm, span_of
 from swarm.cli.output import Form, emit, line, show_one
+from swarm.contract.counted import counted
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -71,7 +72,8 @@ def digest(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _needs_you(found)
     recommended = [row for row in found["outcomes"] if row["outcome"] == RECOMMENDED]
     ended = [row for row in found["outcomes"] if row["outcome"] != RECOMMENDED]
-    yield f"{len(ended)} missions ended, {money(sum(row['cost'] for row in ended))} spent"
+    spent = money(sum(row["cost"] for row in ended))
+    yield f"{counted(len(ended), 'mission')} ended, {spent} spent"
     for row in ended:
         took = length_of(row["seconds"] or 0)
         yield f"  {row['mission'][:SHORT_ID]}  {row['outcome']:<11}  {took:>4}  {_what(row)}"
@@ -79,7 +81,7 @@ def digest(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{len(recommended)} recommended in shadow mode, and nothing done"
     for row in recommended:
         yield f"  {row['mission'][:SHORT_ID]}  R{row['risk']}  {line(row['title'])}"
-    yield f"{len(found['open'])} missions are open"
+    yield f"{counted(len(found['open']), 'mission')} open"
     for row in found["open"]:
         next_ = line(row["next_action"] or "")
         yield f"  {row['id'][:SHORT_ID]}  {row['reason']}: {next_}  ({line(row['title'])})"

@@ -16,6 +16,7 @@ from swarm.cli.errors import NotBound
 from swarm.cli.glance import glance
 from swarm.cli.options import Home, Limit, Output, limited
 from swarm.cli.output import Form, emit, line, say, show, show_one, visible
+from swarm.contract.counted import counted
 from swarm.contract.errors import SwarmError
 
 if TYPE_CHECKING:
@@ -158,8 +159,9 @@ def _tell(sample: Sample, most: int) -> None:
     for refused in sample.refused:
         emit(f"refused: {line(refused)}")
     uncited = sum(not signal.citation for signal in sample.signals)
+    signals = counted(len(sample.signals), "signal")
     say(
-        f"{len(sample.signals)} signals ({uncited} uncited), {len(sample.refused)} refused,"
+        f"{signals} ({uncited} uncited), {len(sample.refused)} refused,"
         f" in {sample.seconds:.1f} s; nothing was stored"
     )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from swarm.contract.counted import counted
+
 
 class SwarmError(Exception):
     """Every error this program raises on purpose. Subclasses set `code` and `remedy`."""
@@ -75,9 +77,8 @@ class InvalidSwarm(Refused):
     def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
         self.source = source
         self.problems = problems
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         listing = "".join(f"\n  {problem}" for problem in problems)
-        super().__init__(f"{source}: {count}{listing}")
+        super().__init__(f"{source}: {counted(len(problems), 'problem')}{listing}")
 
 
 class UnreadableManifest(InvalidSwarm):

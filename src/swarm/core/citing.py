@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from swarm.contract.counted import counted
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import GiveVerdict
 from swarm.core.evidence import CitationRead
@@ -93,7 +94,7 @@ def _read(
     return Saying(
         room=room,
         reason=Reason.CITATIONS_PENDING,
-        detail=f"{len(stale)} citations of an R{mission.risk:d} are read",
+        detail=f"{counted(len(stale), 'citation')} of an R{mission.risk:d} to read again",
         next_action="the agent starts when they still say what they said",
         orders=fresh,
     )
@@ -108,7 +109,7 @@ def _broken(reads: Sequence[CitationRead] | None) -> tuple[Reason, str] | None:
         return Reason.CITATION_GONE, f"{last.citation}: {last.detail or 'nothing is there'}"
     lost = {piece.sha256 for piece in first.excerpts} - {piece.sha256 for piece in last.excerpts}
     if not last.claims or lost:
-        what = f"{len(lost)} pieces of it are gone" if lost else "it does not say the claim"
+        what = f"{counted(len(lost), 'piece')} of it gone" if lost else "it does not say the claim"
         return Reason.CITATION_CONTENT_CHANGED, f"{last.citation}: {last.detail or what}"
     return None
 
@@ -117,7 +118,7 @@ def _too_little(intact: Sequence[Cited], view: View) -> str | None:
     """What Gate 1 would say to the citations that are left; None when they are enough."""
     policy, sure = view.snapshot.spec.discovery, confidence(one.trust for one in intact)
     if len(intact) < policy.min_citations:
-        return f"{len(intact)} of {policy.min_citations} citations are left"
+        return f"{len(intact)} of {counted(policy.min_citations, 'citation')} left"
     if sure < policy.min_confidence:
         return f"confidence falls to {sure:.2f}, below {policy.min_confidence:.2f}"
     if not any(anchors(one.trust, external=one.external) for one in intact):

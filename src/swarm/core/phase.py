@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from swarm.contract.conditions import ConditionStatus, ConditionType
+from swarm.contract.counted import counted
 from swarm.contract.status import Phase
 from swarm.contract.status_object import Condition, FreezeStatus, SwarmStatus
 from swarm.core.decision import (
@@ -191,8 +192,7 @@ def _saturated(snapshot: Snapshot) -> tuple[str, str] | None:
     ]
     if not blocked:
         return None
-    runs = f"{len(blocked)} run{'s' if len(blocked) > 1 else ''}"
-    return Reason.CAPACITY, f"{runs} cannot begin: {blocked[0]}"
+    return Reason.CAPACITY, f"{counted(len(blocked), 'run')} cannot begin: {blocked[0]}"
 
 
 def _freeze_status(snapshot: Snapshot, plan: Plan) -> FreezeStatus | None:
@@ -275,8 +275,7 @@ class _Conditions:
 
     def _progressing(self) -> Condition:
         if self.standings:
-            count = len(self.standings)
-            message = f"{count} open mission{'s' if count > 1 else ''}"
+            message = counted(len(self.standings), "open mission")
             return self._make(ConditionType.PROGRESSING, _TRUE, "MissionsOpen", message)
         idle = self.plan.idle_reason or "no mission is open"
         return self._make(ConditionType.PROGRESSING, _FALSE, Reason.NOTHING_TO_DO, idle)
@@ -294,11 +293,15 @@ class _Conditions:
             message = "; ".join(f"{source.name}: {source.detail}" for source in dark)
             return self._make(kind, _FALSE, "SourceDark", message)
         if not self.snapshot.sources:
-            return self._make(kind, _UNKNOWN, Reason.NOT_CONFIGURED, "no source was read yet")
+            named = self.snapshot.spec.discovery.sources
+            message = "no source was read yet" if named else "the spec names no source"
+            return self._make(kind, _UNKNOWN, Reason.NOT_CONFIGURED, message)
         unread = [source.name for source in self.snapshot.sources if not source.answered]
         if unread:
             return self._make(kind, _UNKNOWN, "SourceUnread", f"no answer yet: {', '.join(unread)}")
-        return self._make(kind, _TRUE, "SourcesAnswer", f"{len(self.snapshot.sources)} sources")
+        return self._make(
+            kind, _TRUE, "SourcesAnswer", counted(len(self.snapshot.sources), "source")
+        )
 
     def _budget(self) -> Condition:
         kind, window = ConditionType.BUDGET_AVAILABLE, self.snapshot.budget

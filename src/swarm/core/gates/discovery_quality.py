@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swarm.contract.counted import counted
 from swarm.contract.discovery import Discovery
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.nouns import Need, Risk
@@ -50,7 +51,7 @@ def judge(need: Need, policy: Discovery, dark: int = 0, sources: int = 0) -> Ver
             detail=f"confidence {need.confidence:.2f} counts as {weaker:.2f} while {dark} of"
             f" {sources} sources are dark",
         )
-    detail = f"{need.citations} independent citations, confidence {need.confidence:.2f}"
+    detail = f"{counted(need.citations, 'independent citation')}, confidence {need.confidence:.2f}"
     return Verdict(answer=Answer.PASS, reason=Reason.ENOUGH_EVIDENCE, detail=detail)
 
 

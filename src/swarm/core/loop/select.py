@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
+from swarm.contract.counted import counted
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import OpenMission, RejectNeed
 from swarm.core.gates import discovery_quality
@@ -165,7 +166,7 @@ def _nothing_at_all(snapshot: Snapshot, open_missions: int) -> str | None:
     if hold is not None:
         return f"{Reason.FROZEN}: {hold.reason}"
     if open_missions >= snapshot.installation.max_missions:
-        return f"{Reason.NO_FREE_SLOT}: {open_missions} missions are open"
+        return f"{Reason.NO_FREE_SLOT}: {counted(open_missions, 'mission')} open"
     waiting = backpressure.pending(snapshot.missions)
     if waiting >= snapshot.installation.max_pending:
         return f"{Reason.BACKPRESSURE}: {waiting} dispatched runs have not begun"

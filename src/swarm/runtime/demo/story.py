@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from swarm.contract.counted import counted
 from swarm.runtime.events import Event
 from swarm.runtime.journal import Journal
 
@@ -88,7 +89,8 @@ class Story:
                 chapter.why = str(event.get("detail"))
                 self.line(f"{mission[:8]}  {chapter.outcome.upper()}: {_briefly(chapter.why)}")
             case Event.SOURCE_READ:
-                self.line(f"discovered  {event.get('opened')} needs from {event.get('source')}")
+                needs = counted(int(str(event["opened"])), "need")
+                self.line(f"discovered  {needs} from {event['source']}")
 
     def _opened(self, event: dict[str, object]) -> None:
         mission, kind = str(event["mission"]), str(event["kind"])
