@@ -36,6 +36,8 @@ def test_ranks_and_scores_follow_the_student_law(degrees):
         y > 0, -stats.norm.ppf(stats.t.sf(y, degrees)), stats.norm.ppf(stats.t.cdf(y, degrees))
     )
     assert np.max(np.abs(u - stats.t.cdf(y, degrees))) < 5e-9
+    assert u.min() >= 0.0
+    assert u.max() <= 1.0, "a rank that its reader refuses"
     assert np.max(np.abs(z - np.clip(exact, -4, 4))) < 2e-6
 
 

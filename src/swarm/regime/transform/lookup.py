@@ -92,7 +92,7 @@ def rank_and_score(x: float, place: Array, table: Array) -> tuple[float, float]:
         t = at - cell
         row = table[cell]
         z = min(row[0] + t * (row[1] + t * (row[2] + t * row[3])), CLIP)
-        u = row[4] + t * (row[5] + t * (row[6] + t * row[7]))
+        u = min(row[4] + t * (row[5] + t * (row[6] + t * row[7])), 1.0)
     return (u, z) if y >= 0.0 else (1.0 - u, -z)
 
 
