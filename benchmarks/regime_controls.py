@@ -6,6 +6,8 @@
 There is no peer: no open gate with these controls was found to run beside it. So each figure stands
 next to its goal, and beside a yardstick of the machine in the same run.
 
+The goals are R13.
+
 - gate: one order through all controls, the ledger holding 10,000 working orders of 200 instruments
   and 20 strategies; wall time of each call on its own, and CPU time of the whole.
 - order: gate, durable record and dispatch, to a venue in this process and a database on a disk.
@@ -123,7 +125,7 @@ def gate(count: int) -> None:
         spent = (time.process_time() - begun) / count * 1e6
         assert not wrong, f"{wrong} of {count} were not {name}"
         row(
-            f"gate, {name}: CPU p50 / p99", "p99 200 us",
+            f"R13: gate, {name}: CPU p50 / p99", "p99 200 us",
             f"{median(cpu):.0f} / {quantile(cpu, 0.99):.0f} us",
             f"wall {median(took):.0f} / {quantile(took, 0.99):.0f} us, {spent:.0f} us CPU on "
             f"average, {count:,} orders",
@@ -272,7 +274,7 @@ async def kill_switch(orders: int, rounds: int, folder: Path) -> None:
             gone.append((time.perf_counter() - begun) * 1e3)
             assert (await path.submit(order(orders))).ruling is Ruling.REJECT
     row(
-        f"kill to last cancellation dispatched, {orders:,} open orders", "100 ms",
+        f"R13: kill to last cancellation dispatched, {orders:,} open orders", "100 ms",
         f"{median(took):.0f} ms",
         f"worst {max(took):.0f} of {rounds}, CPU {median(spent):.0f} ms; database cut off; "
         f"all acknowledged after {median(gone):.0f} ms",
@@ -335,7 +337,7 @@ async def alert(rounds: int, folder: Path) -> None:
                 heard.append((time.time_ns() - begun) / 1e6)
                 assert not exchange.books_now().working
     row(
-        "breach at the venue to alert: p50 / worst", "1,000 ms",
+        "R13: breach at the venue to alert: p50 / worst", "1,000 ms",
         f"{median(lags):.0f} / {max(lags):.0f} ms",
         f"{rounds} runs, heard by its reader after {max(heard):.0f} ms at most; "
         f"{Monitor.__name__} looks every 50 ms",

@@ -7,10 +7,18 @@ Peers in the same run: river's ADWIN, and the Rust package `changepoint` where i
 (dependency group `bench`). CPU time of one core. Delays are mean ticks after a change that comes
 after 500 clean ticks, every threshold set so that 39.3 % of streams without a change alarm within
 2,500 ticks, which is one false alarm in 5,000. The oracle is a CUSUM that knows both laws.
+
+These are R3, R4 and R5. R4 is missed at changes of half a deviation and of volatility by 1.5, by a
+fifth and a tenth. The first cannot be met by one who is not told what will change: `any_of_many`,
+which knows the law before to the digit and each law that may come, is beyond it as well. The
+second could be, by a narrower prior: kappa 2 in place of .1 takes it from 1.73 to 1.59, and the
+half deviation from 1.71 to 1.62 (300 streams). But then two deviations take 1.44 in place of 1.25,
+which is a miss as well, so the broad one stayed.
 """
 
 import argparse
 import importlib.util
+import itertools
 import time
 from collections.abc import Callable
 
@@ -28,6 +36,8 @@ from swarm.regime.transform import lookup
 from swarm.regime.transform.reference import fit_reference
 
 CLEAN, WATCHED = 500, 2_500
+MEANS = (-2.0, -1.4, -1.0, -0.7, -0.5, 0.0, 0.5, 0.7, 1.0, 1.4, 2.0)
+SCALES = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
 ALARMED = 1 - np.exp(-0.5)
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Law = Callable[[Array], Array]
@@ -103,7 +113,7 @@ def costs(rng: np.random.Generator, *, quick: bool) -> None:
             f"BOCPD, {hypotheses} runs, 1,000 streams",
             goal,
             f"{took * 1e6:.2f} us",
-            f"{size:.1f} KB",
+            f"R3: {size:.1f} KB" if goal else f"{size:.1f} KB",
         )
     flat(rng, quick=quick)
     u = rng.random((ticks * 5, streams))
@@ -148,7 +158,7 @@ def flat(rng: np.random.Generator, *, quick: bool) -> None:
     early, _, late = through(x[1_000:6_000]), through(x[6_000:-5_000]), through(x[-5_000:])
     found = f"{late / early:.2f}x"
     row(
-        f"BOCPD at t = {len(x):,} against t = 1,000",
+        f"R3: BOCPD at t = {len(x):,} against t = 1,000",
         "1.05x",
         found,
         f"{early * 1e6:.2f} us, one call each",
@@ -188,6 +198,23 @@ def likelihood_ratio(x: Array, reach: int = 500) -> Array:
         since = summed[max(tick + 1 - reach, 0) : tick + 1]
         items = np.arange(len(since), 0, -1.0)[:, None]
         found[tick] = ((summed[tick + 1] - since) ** 2 / items).max(axis=0)
+    return found
+
+
+def any_of_many(x: Array) -> Array:
+    """The log of what speaks for a change, at any tick, to any of 65 known laws.
+
+    The statistic of Shiryaev and Roberts, all laws mixed alike: at as many false alarms hardly
+    anything sees a change sooner that is not told which. Source: Pollak 1985 (Ann. Stat. 13).
+    """
+    pairs = np.array([pair for pair in itertools.product(MEANS, SCALES) if pair != (0.0, 1.0)])
+    mean, scale = pairs[:, :1], pairs[:, 1:]
+    total, found = np.zeros((len(pairs), x.shape[1])), np.empty_like(x)
+    for tick, value in enumerate(x):
+        gain = 0.5 * value**2 - 0.5 * ((value - mean) / scale) ** 2
+        # Both bounds are far beyond every threshold; without them the totals overflow.
+        total = np.minimum((1.0 + total) * np.exp(np.minimum(gain, 500.0)) / scale, 1e200)
+        found[tick] = np.log(total.mean(axis=0))
     return found
 
 
@@ -251,6 +278,7 @@ GOALS = {
     "vol 2": 1.6,
     "vol 3": 1.6,
 }
+MISSED = ", missed: see the next row, and the head of this file"
 FAT_GOALS = {"t4-mean 1": 16.0, "t4-vol 2": 33.0}
 WINDOWS = {"mean 1": 0.92, "mean 2": 0.85}
 
@@ -268,11 +296,15 @@ def delays(rng: np.random.Generator, *, quick: bool) -> None:
         found = delay(run_scores(z[0]), run_scores(z[1]))
         goal = FAT_GOALS.get(name) or GOALS[name] * oracle
         row(
-            f"delay, {name}: BOCPD on normal scores",
+            f"R4: delay, {name}: BOCPD on normal scores",
             f"{goal:.1f}",
             f"{found:.1f}",
-            f"oracle {oracle:.1f}, {found / oracle:.2f}x",
+            f"oracle {oracle:.1f}, {found / oracle:.2f}x{MISSED * (found > goal)}",
         )
+        if name in GOALS:
+            least = delay(any_of_many(null), any_of_many(changed))
+            what = "told all laws, not which: the least on average"
+            row(what, f"{goal:.1f}", f"{least:.1f}", f"{least / oracle:.2f}x")
         if name.startswith("mean"):
             exact = delay(likelihood_ratio(null), likelihood_ratio(changed))
             what = "likelihood ratio, variance known"
@@ -282,7 +314,7 @@ def delays(rng: np.random.Generator, *, quick: bool) -> None:
                 window_delay(alarms, u[0], u[1]) for alarms in (ours_alarms, rivers_alarms)
             )
             row(
-                f"delay, {name}: ADWIN clock 1, river {theirs:.1f}",
+                f"R5: delay, {name}: ADWIN clock 1, river {theirs:.1f}",
                 f"{WINDOWS[name]:.2f}x",
                 f"{ours / theirs:.2f}x",
                 f"{ours:.1f}",

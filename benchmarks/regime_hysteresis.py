@@ -3,9 +3,9 @@
     python benchmarks/regime_hysteresis.py            2 x 20,000 ticks
     python benchmarks/regime_hysteresis.py --full     5 x 20,000 ticks
 
-Goals: the posture laxer than the truth in at most 1.5 % of the ticks and 4 % of the stressed ones,
-at most as many switches as there are. The engine is the real one: Markov filter, changepoint and
-drift detectors, opinion, rule; of the model only the emissions are known.
+Goals (R11): the posture laxer than the truth in at most 1.5 % of the ticks and 4 % of the stressed
+ones, at most as many switches as there are. The engine is the real one: Markov filter, changepoint
+and drift detectors, opinion, rule; of the model only the emissions are known.
 """
 
 import argparse
@@ -29,7 +29,8 @@ KNOWN = {
 def show(ours: Found, raw: Found) -> None:
     for name, (prototype, literal) in KNOWN.items():
         note = f"raw {getattr(raw, name):.3f}; published: rule {prototype}, literal {literal}"
-        row(name.replace("_", " "), GOALS.get(name, ""), f"{getattr(ours, name):.4f}", note)
+        what = f"R11: {name.replace('_', ' ')}"
+        row(what, GOALS.get(name, ""), f"{getattr(ours, name):.4f}", note)
 
 
 if __name__ == "__main__":
