@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from swarm.adapters.local.git.errors import MainDiverged
 from swarm.contract.errors import Unavailable
 from swarm.core.ids import swarm_id
 from swarm.core.snapshot import Installation
@@ -32,16 +33,17 @@ class Workshop(World):
     """Checks take a while here.
 
     worked: how long each was worked on, in seconds.    shut: until when nobody can be reached.
+    away: what is raised till then.
     """
 
     def __init__(self, now):
         super().__init__(now)
-        self.worked, self.shut = [], now()
+        self.worked, self.shut, self.away = [], now(), Unavailable
 
     async def check(self, order):
         began = self.now()
         if began < self.shut:
-            raise Unavailable("no route to the workshop")
+            raise self.away("no route to the workshop")
         try:
             return await super().check(order)
         finally:
@@ -176,5 +178,22 @@ def test_a_port_that_cannot_be_reached_has_not_said_no():
         assert waits[0] <= timedelta(seconds=4)
         assert waits[-1] == pytest.approx(timedelta(minutes=5), abs=2 * SECOND)
         assert tried[-1] - shop.shut <= timedelta(minutes=5)
+
+    in_virtual_time(story)
+
+
+@pytest.mark.req("FAIL-6")
+def test_what_a_person_is_mending_is_asked_again_soon():
+    """Main had diverged for an hour; whoever mends it does not wait five minutes for us."""
+
+    async def story():
+        place = Place()
+        _, key = await place.issue()
+        act, shop = place.controller("c1", lasts=timedelta(0))
+        shop.shut, shop.away = place.now() + timedelta(hours=1), MainDiverged
+        while not shop.journal[key]:
+            await act.claim()
+            await asyncio.sleep(1)
+        assert place.now() - shop.shut <= timedelta(seconds=32)
 
     in_virtual_time(story)

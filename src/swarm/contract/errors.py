@@ -7,6 +7,7 @@ The errors of the contract itself follow, with codes SWM101 to SWM199.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from swarm.contract.counted import counted
@@ -35,6 +36,8 @@ class Refused(SwarmError):
 class Unavailable(SwarmError):
     """We could not ask. Nothing was decided; the same request may succeed later."""
 
+    #: The longest pause until it is asked again; shorter where a person is mending it.
+    ask_within: ClassVar[timedelta] = timedelta(minutes=5)
     code = "SWM002"
     remedy = "Wait or mend the outside system; the work resumes by itself."
 

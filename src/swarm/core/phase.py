@@ -278,7 +278,8 @@ class _Conditions:
             message = counted(len(self.standings), "open mission")
             return self._make(ConditionType.PROGRESSING, _TRUE, "MissionsOpen", message)
         idle = self.plan.idle_reason or "no mission is open"
-        return self._make(ConditionType.PROGRESSING, _FALSE, Reason.NOTHING_TO_DO, idle)
+        message = idle.removeprefix(f"{Reason.NOTHING_TO_DO}: ")
+        return self._make(ConditionType.PROGRESSING, _FALSE, Reason.NOTHING_TO_DO, message)
 
     def _stalled(self) -> Condition:
         for mission, standing in sorted(self.standings.items()):

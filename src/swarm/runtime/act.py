@@ -148,7 +148,10 @@ class Act:
         except Unavailable as error:
             reason = type(error).__name__
             return Later(
-                delay=backoff(claim.tries), reason=reason, detail=error.message, capacity=True
+                delay=min(backoff(claim.tries), error.ask_within),
+                reason=reason,
+                detail=error.message,
+                capacity=True,
             )
         except SwarmError as error:
             return No(reason=type(error).__name__, detail=error.message)

@@ -85,6 +85,17 @@ async def test_malformed_items_are_refused_one_by_one_and_the_rest_is_kept(world
     assert any(text.startswith("item 8: observed_at") for text in refused)
 
 
+async def test_an_item_that_was_refused_is_told_once_it_is_mended(world):
+    """Nothing visible was left of its title, and then somebody gave it a better one."""
+    said = iter([[ITEM, {"id": 8, "title": "\u202e"}], [ITEM, {"id": 8, "title": "Mended"}]])
+    async with serve(lambda _: http(json.dumps(next(said)).encode())) as server:
+        source = world.json(server)
+        _, refused, cursor = await world.read(source)
+        (mended,), none, _ = await world.read(source, cursor)
+    assert refused == ["item 2: title: nothing visible is left of it"]
+    assert (mended.title, none) == ("Mended", [])
+
+
 @pytest.mark.req("FAIL-4")
 async def test_a_malformed_item_beside_known_ones_makes_no_source_that_nobody_understands(world):
     said = iter([[1, ITEM], [1, 2, ITEM], [1, 2]])

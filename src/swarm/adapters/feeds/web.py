@@ -132,8 +132,9 @@ def tell(
             if gathering.full:
                 complete = False
                 break
+            if not gathering.take(entry.where, entry.line, entry.external_id):
+                continue  # it was not told, so it is not known: mended, it is told
             known.add(key)
-            gathering.take(entry.where, entry.line, entry.external_id)
         keys.append(key)
     if not complete:  # the rest is still there next time, whatever the server's marks say
         after = after.without_marks()

@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from swarm.contract.errors import Refused, Unavailable
+
+#: A person sits there and mends it, and looking at a repository on this machine costs little.
+_WHILE_MENDED = timedelta(seconds=30)
 
 
 class GitMissing(Unavailable):
@@ -74,6 +79,7 @@ class HeadDetached(Refused):
 class MainUnborn(Unavailable):
     """The repository has no commit on the branch to protect yet."""
 
+    ask_within = _WHILE_MENDED
     code = "SWM449"
     remedy = "Make a first commit on that branch; the work goes on by itself."
 
@@ -88,6 +94,7 @@ class BranchNameTaken(Refused):
 class MainDiverged(Unavailable):
     """The private main and the user's branch conflict, or what main is built on was rewritten."""
 
+    ask_within = _WHILE_MENDED
     code = "SWM451"
     remedy = "Pull the private clone's branch into yours; the message gives the command."
 
