@@ -78,7 +78,7 @@ class Person:
             if stands is None or stands.reason != Reason.CANARY_UNDECIDED:
                 continue
             words = [fact for fact in mission.facts if isinstance(fact, PersonSaid)]
-            if not any(fact.at >= stands.since for fact in words):
+            if not any(fact.at >= stands.since for fact in words if fact.said in UNDECIDED):
                 word = self._chance.choice(f"{id_}/undecided/{len(words)}", UNDECIDED)
                 paper.say(id_, said(id_, word, paper.now))
                 told.append(word)
