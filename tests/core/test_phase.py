@@ -375,7 +375,8 @@ def test_what_is_said_at_length_is_cut_to_what_the_object_may_hold():
 @pytest.mark.req("API-6", "LOOP-4")
 def test_nothing_to_do_says_why():
     idle = condition(ConditionType.PROGRESSING, snapshot())
-    assert (idle.status, idle.message) == ("False", decide(snapshot()).idle_reason)
+    assert (idle.status, idle.reason) == ("False", "NothingToDo")
+    assert decide(snapshot()).idle_reason == f"NothingToDo: {idle.message}"
     assert idle.message
     words = phase.report(snapshot(), QUIET, READ, None).conditions
     (silent,) = (c for c in words if c.type is ConditionType.PROGRESSING)
