@@ -42,13 +42,13 @@ class DisposableDatabases:
 
     @contextmanager
     def empty(self) -> Iterator[str]:
-        """The DSN of a database with nothing in it; dropped at the end, whoever is connected."""
+        """The DSN of an empty database; shut at the end, whoever is connected, and dropped."""
         with self._copy_of("template0") as dsn:
             yield dsn
 
     @contextmanager
     def prepared(self) -> Iterator[str]:
-        """The DSN of a database in the prepared state; dropped at the end."""
+        """The DSN of a database in the prepared state; shut at the end, and dropped."""
         with self._copy_of(_TEMPLATE) as dsn:
             yield dsn
 

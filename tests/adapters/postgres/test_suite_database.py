@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.postmaster import server_processes
 from swarm.adapters.postgres.server import EmbeddedServer
+from swarm.testing.database import DisposableDatabases
 
 HERE = Path(__file__).parent
 
@@ -48,6 +51,30 @@ def test_two_databases_of_one_server_know_nothing_of_each_other(database_dsn, em
         found = second.execute("select to_regclass('public.only_here')").fetchone()
         assert found == (None,)
         assert second.execute("select to_regnamespace('swarm')").fetchone() == (None,)
+
+
+def test_a_database_is_shut_when_its_test_ends_and_gone_after_the_next(
+    database_server,
+):
+    """Not at once: Postgres would sleep a tenth of a second for a session that just ends."""
+
+    def there():
+        with psycopg.connect(database_server.dsn) as connection:
+            return connection.execute("select datname from pg_database order by 1").fetchall()
+
+    before = there()
+    with closing(DisposableDatabases(database_server.dsn, migrate)) as made:
+        with made.empty() as first:
+            left = psycopg.connect(first, autocommit=True)
+        with pytest.raises(psycopg.OperationalError, match="terminating connection"):
+            left.execute("select 1")
+        with pytest.raises(psycopg.OperationalError, match="not currently accepting connections"):
+            psycopg.connect(first)
+        with made.empty():
+            pass
+        with pytest.raises(psycopg.OperationalError, match="does not exist"):
+            psycopg.connect(first)
+    assert there() == before
 
 
 @pytest.mark.slow
