@@ -111,10 +111,10 @@ def shrink(failure: Result, simulate: Simulate, clock: Clock = time.monotonic) -
     _fewer_kinds(search)
     _fewer_of_each(search)
     search.until = PATIENCE
-    _earlier(search)
     if search.fails(_told(search.trial, search.best.injected)):
         _only_the_first(search)
         _only_the_last(search)
+        _fewer_missions(search)
         _fewer_groups(search)
         _fewer(search)
         _earlier(search)
@@ -141,15 +141,14 @@ def _whole(span: timedelta) -> timedelta:
 
 
 def _fewer_kinds(search: _Search) -> None:
-    """Try none at all, then without each half of the kinds, then without each."""
+    """Try none at all, then one half of the kinds and the other: what a common bug allows."""
     if search.fails(replace(search.trial, kinds=frozenset())):
         return
     often = [fault for fault, _ in Counter(search.best.injected.values()).most_common()]
     half = (len(often) + 1) // 2
-    for without in (often[:half], often[half:], *([fault] for fault in often)):
-        left = frozenset(search.best.injected.values())
-        if left & set(without):
-            search.fails(replace(search.trial, kinds=left - set(without)))
+    for left in (often[half:], often[:half]):
+        if search.fails(replace(search.trial, kinds=frozenset(left))):
+            return
 
 
 def _fewer_of_each(search: _Search) -> None:
@@ -182,11 +181,17 @@ def _only_the_last(search: _Search) -> None:
             return
 
 
-def _fewer_groups(search: _Search) -> None:
-    """Leave out what struck other missions at once, then every call of one kind, most first."""
+def _fewer_missions(search: _Search) -> None:
+    """Leave out at once what struck other missions than those whose promises were broken."""
     about = tuple(mission[:MISSION] for mission in missions(search.best))
     calls = {point for point in search.best.injected if point.startswith("m-")}
     search.without({point for point in calls if not point.startswith(about)})
+
+
+def _fewer_groups(search: _Search) -> None:
+    """Leave out all of one kind at one place: a bug needs few of the many kinds there are."""
+    for kind, _ in Counter(search.best.injected.values()).most_common():
+        search.without({point for point, fault in search.best.injected.items() if fault is kind})
     for group, _ in Counter(map(_group, search.best.injected)).most_common():
         search.without({point for point in search.best.injected if _group(point) == group})
 
