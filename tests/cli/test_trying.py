@@ -56,7 +56,7 @@ def test_a_source_is_read_once_and_nothing_is_stored(workshop):
     assert said.lines[0] == "unused import os"
     assert "cites a.py:1" in said.out
     assert any(line.startswith("refused: ") for line in said.lines)
-    assert "1 signals (0 uncited), 1 refused" in said.err
+    assert "1 signal (0 uncited), 1 refused" in said.err
     assert not workshop("get", "signals", "-o", "json").json["items"]
     assert not workshop("get", "needs", "-o", "json").json["items"]
     reading = workshop("source", "test", "finder", "-o", "json").json
@@ -108,11 +108,11 @@ def test_an_agent_works_on_a_scratch_clone_and_nothing_is_kept(workshop):
     said = workshop("agent", "test", "writer")
     assert said.code == 0, said.err
     assert "-import os" in said.out
-    assert "change:  +0 -3 in 1 files" in said.out
+    assert "change:  +0 -3 in 1 file" in said.out
     assert "cost:    0.00" in said.out
     assert (workshop.repository / "a.py").read_text().startswith("import os")
     assert not list(workshop.home.clones.glob("*"))
-    assert not list(workshop.home.state.glob("tryout-*")), before
+    assert not list(workshop.home.jobs.glob("tryout-*")), before
     record = workshop("agent", "test", "writer", "-o", "json").json
     assert record["fact"]["result"] == "changed"
     assert record["patch"].startswith("diff --git a/a.py")

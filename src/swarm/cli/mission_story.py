@@ -9,6 +9,7 @@ from typing import Any
 from swarm.cli.columns import SHORT_COMMIT, SHORT_ID, money, stamp
 from swarm.cli.gate_strip import Gate, gates_of
 from swarm.cli.output import line
+from swarm.contract.counted import counted
 
 PATHS_SHOWN = 10
 
@@ -57,7 +58,7 @@ def standing_lines(story: Mapping[str, Any]) -> list[str]:
     """How it ended; or where it stands, what happens next by itself, and what holds it."""
     outcome = story["outcome"]
     if outcome:
-        spent = f"{outcome['attempts']} runs, {money(outcome['cost'])} spent"
+        spent = f"{counted(outcome['attempts'], 'run')}, {money(outcome['cost'])} spent"
         why = ": ".join(filter(None, (outcome["reason"], line(outcome["detail"]))))
         return [
             f"outcome:  {outcome['outcome']}: {why}",

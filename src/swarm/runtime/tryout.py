@@ -133,9 +133,9 @@ async def try_checks(
 
 @asynccontextmanager
 async def _scratch(home: Home) -> AsyncIterator[Path]:
-    """A private folder beside the installation's own, gone afterwards."""
+    """A private folder among those of the installation, gone afterwards."""
     home.make()
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tryout-", dir=home.state))
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tryout-", dir=home.jobs))
     try:
         yield folder
     finally:
