@@ -269,7 +269,7 @@ def advance_all(seen: Seen, at: int, moving: Moving, standing: Standing, setting
 
     at: nanoseconds UTC, after the last.
 
-    Cost: some 1.6 us for each stream, 1 us of it for 128 hypotheses.
+    Cost: some 2 us for each stream, half of it for 128 hypotheses.
     """
     x = seen[0]
     posterior, lags, missing, density, numbers = moving[:5]
