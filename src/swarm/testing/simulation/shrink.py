@@ -99,10 +99,10 @@ def shrink(failure: Result, simulate: Simulate, clock: Clock = time.monotonic) -
 
     clock: what patience is measured by, in seconds.
 
-    First the end comes to the failure. Then whole kinds of faults go, and then a share of the rest:
+    First the end comes to the failure. Then half the kinds of faults go, and a share of the rest:
     both still draw along whatever way the trial then takes, so that the same bug shows again
     although everything before it went otherwise. What is left is told by name: the last of it
-    alone, without other missions, without whole groups of calls, and then part by part.
+    alone, without other missions, without whole kinds and groups, and then part by part.
     """
     search, before = _Search(simulate, failure, clock), len(failure.injected)
     search.fails(search.trial)

@@ -9,6 +9,7 @@ from swarm.testing.simulation.shrink import missions
 from swarm.testing.simulation.simulation import BEGIN, DAY, Result, Trial
 
 MOST_LINES = 40
+LOOKS = frozenset({"take-look", "look-taken"})  #: what a look changes, the verdict after it tells
 _STAMP = "%d %H:%M:%S"
 
 
@@ -82,7 +83,7 @@ def _inside(result: Result, about: frozenset[str]) -> Iterator[str]:
     """What our own log says of the missions in question, and of freezes and modes around them."""
     homes = {entry.swarm for entry in result.history.entries if entry.chain in about}
     for entry in result.history.entries:
-        if entry.chain not in about | homes:
+        if entry.chain not in about | homes or entry.body.get("kind") in LOOKS:
             continue
         names = ("order", "gate", "subject", "answer", "reason", "outcome", "class", "kind", "said")
         told = " ".join(f"{name}={entry.body[name]}" for name in names if name in entry.body)
