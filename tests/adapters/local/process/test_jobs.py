@@ -60,9 +60,20 @@ async def test_nothing_is_inherited_but_what_the_spec_names(jobs, monkeypatch, e
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_secret")
     state = await ended(jobs, "k", "env", env={"WANTED": "yes"})
     names = {line.partition("=")[0] for line in (state.folder / "stdout").read_text().splitlines()}
-    assert names == {"PATH", "LANG", "WANTED", "HOME", "TMPDIR", "SWARM_JOB"}
+    ours = {"HOME", "TMPDIR", "SWARM_JOB", "GIT_CEILING_DIRECTORIES"}
+    assert names == {"PATH", "LANG", "WANTED", *ours}
     home = (state.folder / "home").stat()
     assert home.st_mode & 0o077 == 0
+
+
+async def test_git_in_a_job_does_not_find_the_repository_around_it(jobs, tmp_path, ended):
+    """It would list none of the job's files, and whoever lints what git lists would find no fault;
+    it could also move what is the user's."""
+    made = await asyncio.create_subprocess_exec("git", "init", "-q", tmp_path)
+    assert await made.wait() == 0
+    state = await ended(jobs, "k", "git", "ls-files")
+    assert state.result.exit_code == 128
+    assert "not a git repository" in (state.folder / "stderr").read_text()
 
 
 @pytest.mark.slow

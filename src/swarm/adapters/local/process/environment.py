@@ -16,7 +16,7 @@ from pathlib import Path
 NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 
 #: Set for every command here, so these cannot be taken over from outside.
-RESERVED = frozenset({"PATH", "HOME", "TMPDIR", "SWARM_JOB"})
+RESERVED = frozenset({"PATH", "HOME", "TMPDIR", "SWARM_JOB", "GIT_CEILING_DIRECTORIES"})
 
 _MODEL_KEY = re.compile(r"^[A-Z0-9_]+_API_KEY$")
 _CREDENTIAL = re.compile(

@@ -36,6 +36,8 @@ def start(generation: Path, spec: JobSpec, slot: int | None) -> None:
             raise JobNotStarted(f"{generation} is held by a supervisor that is still alive")
         env = dict(spec.env)
         env["HOME"], env["TMPDIR"] = str(generation / "home"), str(generation / "tmp")
+        # A job without a repository of its own has none: git must not find the one around us.
+        env["GIT_CEILING_DIRECTORIES"] = str(generation)
         env[orphans.MARK] = orphans.mark(generation)
         data = spec.to_json() | {"env": env}
         # An absolute number, because the supervisor itself may run before the controller.
