@@ -19,8 +19,8 @@ with their exponentials in one loop (1 %). Left alone: densities are worked out 
 the filter and for the run's vote (14 ns). Fewer hypotheses would not do either: without the
 changepoint detector a stream takes .8 us.
 
-R2 is met where the machine is quiet: 3 us hand some thirty arrays to compiled code, whatever it
-does, and 2 us are Python's.
+R2 is met or missed by a tenth, as the machine is quiet or not: 3 us hand some thirty arrays to
+compiled code, whatever it does, and 2 us are Python's.
 
 Peers, together: river's ADWIN twice, the Rust package `changepoint`, hmmlearn on the last 250.
 """
