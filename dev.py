@@ -188,7 +188,7 @@ def parser() -> argparse.ArgumentParser:
     two = verbs.add_parser("test", help="run the tests", description=test.__doc__)
     two.add_argument("--all", action="store_true", help="the slow tests too")
     two.add_argument(
-        "--workers", type=int, default=2, help="tests at a time; 0: in one process (default: 2)"
+        "--workers", type=int, default=3, help="tests at a time; 0: in one process (default: 3)"
     )
     two.set_defaults(verb=test, forwards=True)
     three = verbs.add_parser(
