@@ -129,6 +129,11 @@ def test_a_failure_shrinks_within_a_minute_to_a_story_that_one_command_shows_aga
     assert len(story.splitlines()) <= 80
     assert story.splitlines()[-1] == command(small.result.trial)
     assert f"--seed {failure.trial.seed}" in story
+    first = small.result.judgement.violations[0]
+    told = [line for line in story.splitlines() if f"{first.at:%d %H:%M:%S} broken: " in line]
+    assert len(told) == 1, "the story ends where the promise was broken"
+    after = story.splitlines()[story.splitlines().index(told[0]) + 1 :]
+    assert not any(line.startswith(f"{first.at:%d }") for line in after)
 
 
 @pytest.mark.slow

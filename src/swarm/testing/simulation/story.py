@@ -28,15 +28,19 @@ def command(trial: Trial) -> str:
 def tell(result: Result) -> str:
     """The story of a result, in the order of time, and the command at its end.
 
-    It is that of the missions whose promises were broken, from their first moment on: what struck
-    others is only counted.
+    It is that of the missions whose promises were broken, up to the first promise that was: what
+    struck others is only counted, and what came after explains nothing. Who did not end in time
+    has no such moment; its story goes on to the end.
     """
     about = missions(result)
     struck = list(_struck(result, about))
     begin = min((at for at in map(_begin, _inside(result, about))), default="")
     lines = [line for line, _ in struck if _begin(line) >= begin]
     lines += [*_outside(result, about), *_inside(result, about)]
-    lines.sort(key=_begin)
+    broken = list(_broken(result))
+    end = broken[0] if broken else f"{result.history.until:{_STAMP}}"
+    lines = sorted((line for line in lines if _begin(line) <= _begin(end)), key=_begin)
+    lines += broken[:1]
     if len(lines) > MOST_LINES:
         left_out = f"... {len(lines) - MOST_LINES} earlier lines are left out"
         lines = [left_out, *lines[-MOST_LINES:]]
@@ -50,6 +54,12 @@ def tell(result: Result) -> str:
 
 def _begin(line: str) -> str:
     return line[: len("02 09:17:27")]
+
+
+def _broken(result: Result) -> Iterator[str]:
+    """The promises that were broken, each at its moment, in the order of time."""
+    for one in result.judgement.violations:
+        yield f"{one.at:{_STAMP}} broken: {one.rule} {one.key}: {one.detail}"[:200]
 
 
 def _struck(result: Result, about: frozenset[str]) -> Iterator[tuple[str, str]]:
