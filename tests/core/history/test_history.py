@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from swarm.contract.verdict import Answer
 from swarm.core.history.check import check
 from swarm.core.history.finding import Rule
 from swarm.core.history.journal import Deed, Effect, Entry, Grip, History, Movement, Terms
-from swarm.core.history.log import Log
+from swarm.core.history.log import Log, Span, Spans
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 SWARM, GOOD, BAD, BIG = "s-1", "m-good", "m-bad", "m-big"
@@ -374,6 +376,10 @@ def test_the_cost_grows_with_the_log_and_not_faster():
             land(tale, 20, mission)
             promote(tale, 40, mission)
             end(tale, 60, mission)
+            for word in ("opened", "lifted"):
+                tale.log(100 + number, f"freeze.{word}", freeze=f"f-{number}", **{"class": "tidy"})
+            for shadow in (True, False):
+                tale.log(100 + number, "shadow.set", shadow=shadow)
         history, count = tale.history(), 0
 
         def trace(frame, event, arg):
@@ -388,6 +394,22 @@ def test_the_cost_grows_with_the_log_and_not_faster():
         return count
 
     assert steps(200) < 12 * steps(20)
+
+
+TIMES = st.integers(0, 20).map(at)
+SPANS = st.lists(st.tuples(TIMES, st.none() | TIMES), max_size=8)
+
+
+@given(SPANS, TIMES, TIMES)
+def test_a_question_to_many_spans_is_answered_as_each_of_them_would(drawn, one, other):
+    begin_, end_ = min(one, other), max(one, other)
+    spans = [Span("*", start, end) for start, end in drawn if end is None or start <= end]
+    found = Spans(spans).at(one)
+    assert (found is not None) == any(span.holds(one) for span in spans)
+    assert found is None or found.holds(one)
+    assert Spans(spans).between(begin_, end_) == any(
+        span.start <= end_ and (span.end is None or span.end >= begin_) for span in spans
+    )
 
 
 @pytest.mark.req("MODE-6", "LOOP-9")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from swarm.contract.verdict import Answer
@@ -80,6 +81,37 @@ class Span:
         """Whether an instant lies in it."""
         return self.start < at and (self.end is None or at < self.end)
 
+    def or_longer(self, other: Span) -> Span:
+        """Whichever goes on longer."""
+        if self.end is None or (other.end is not None and other.end <= self.end):
+            return self
+        return other
+
+
+class Spans:
+    """Spans that may overlap. Cost of a question: one bisection."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        ordered = sorted(spans, key=lambda span: span.start)
+        self._starts = [span.start for span in ordered]
+        #: Of those up to each place, the one that goes on longest: if it does not hold, none does.
+        self._longest = list(accumulate(ordered, Span.or_longer))
+
+    def at(self, at: datetime) -> Span | None:
+        """One that holds an instant; None if none does."""
+        place = bisect_left(self._starts, at)
+        span = self._longest[place - 1] if place else None
+        return span if span is not None and span.holds(at) else None
+
+    def between(self, begin: datetime, end: datetime) -> bool:
+        """Whether one began, or went on, in between; both ends count."""
+        place = bisect_right(self._starts, end)
+        span = self._longest[place - 1] if place else None
+        return span is not None and (span.end is None or span.end >= begin)
+
+
+NEVER = Spans(())
+
 
 class Log:
     """Missions, freezes, shadow and terms, ready to be asked. Cost: one pass over the entries."""
@@ -88,33 +120,33 @@ class Log:
         self.missions: dict[str, Opened] = {}
         self.doubled: list[Entry] = []
         self.unfounded: list[Entry] = []
-        self._holds: dict[str, list[Span]] = defaultdict(list)
-        self._shadows: dict[str, list[Span]] = defaultdict(list)
+        self._frozen: dict[tuple[str, str], list[Span]] = defaultdict(list)
+        self._open: dict[tuple[str, str], list[Span]] = defaultdict(list)  #: by swarm and freeze
+        self._watched: dict[str, list[Span]] = defaultdict(list)
         self._terms: dict[str, list[Terms]] = defaultdict(list)
         for entry in entries:
             self._take(entry)
         for term in terms:
             self._terms[term.swarm].append(term)
+        for (swarm, _), spans in self._open.items():
+            for span in spans:
+                self._frozen[swarm, span.scope].append(span)
+        self._holds = {about: Spans(spans) for about, spans in self._frozen.items()}
+        self._shadows = {swarm: Spans(spans) for swarm, spans in self._watched.items()}
 
     def hold(self, swarm: str, mission_class: str, at: datetime) -> Span | None:
         """The freeze that held a class at that time; None if none did."""
-        for span in self._holds.get(swarm, ()):
-            if span.scope in {EVERYTHING, mission_class} and span.holds(at):
-                return span
-        return None
+        held = (self._holds.get((swarm, scope), NEVER) for scope in (EVERYTHING, mission_class))
+        return next((span for spans in held if (span := spans.at(at))), None)
 
     def froze(self, swarm: str, mission_class: str, begin: datetime, end: datetime) -> bool:
         """Whether a freeze of the class began, or was open, in between."""
-        return any(
-            span.scope in {EVERYTHING, mission_class}
-            and span.start <= end
-            and (span.end is None or span.end >= begin)
-            for span in self._holds.get(swarm, ())
-        )
+        held = (self._holds.get((swarm, scope), NEVER) for scope in (EVERYTHING, mission_class))
+        return any(spans.between(begin, end) for spans in held)
 
     def shadow(self, swarm: str, at: datetime) -> bool:
         """Whether the swarm only watched at that time."""
-        return any(span.holds(at) for span in self._shadows.get(swarm, ()))
+        return self._shadows.get(swarm, NEVER).at(at) is not None
 
     def terms(self, swarm: str, at: datetime) -> Terms | None:
         """What policy allowed at that time; None where nobody noted it."""
@@ -140,21 +172,21 @@ class Log:
             self.unfounded.append(entry)
 
     def _freeze(self, entry: Entry) -> None:
-        spans, id_ = self._holds[entry.swarm], str(entry.body.get("freeze", ""))
+        id_ = str(entry.body.get("freeze", ""))
         if entry.kind == EventKind.FREEZE_OPENED:
-            spans.append(Span(str(entry.body.get("class", EVERYTHING)), entry.at, None, id_))
+            span = Span(str(entry.body.get("class", EVERYTHING)), entry.at, None, id_)
+            self._open[entry.swarm, id_].append(span)
         elif entry.kind == EventKind.FREEZE_LIFTED:
-            for place, span in enumerate(spans):
-                if span.id == id_ and span.end is None:
-                    spans[place] = Span(span.scope, span.start, entry.at, id_)
+            for span in self._open.pop((entry.swarm, id_), ()):
+                self._frozen[entry.swarm, span.scope].append(replace(span, end=entry.at))
 
     def _shadow(self, entry: Entry) -> None:
-        spans = self._shadows[entry.swarm]
+        spans = self._watched[entry.swarm]
         going_on = bool(spans) and spans[-1].end is None
         if entry.body.get("shadow") and not going_on:
             spans.append(Span(EVERYTHING, entry.at, None))
         elif not entry.body.get("shadow") and going_on:
-            spans[-1] = Span(EVERYTHING, spans[-1].start, entry.at)
+            spans[-1] = replace(spans[-1], end=entry.at)
 
 
 def _grow(mission: Opened, entry: Entry) -> None:
