@@ -6,7 +6,8 @@
 Every call is a process of its own, with byte code compiled. A real embedded server holds 100 open
 missions, as `up` leaves it. The first rows are the floor: the interpreter alone, and with each
 library that could stand on the path of a plain look. The goal is for `get` while a controller
-runs; by DSN the driver has to be loaded.
+runs. By DSN it is missed twice over, by what loading the driver costs (its floor row): the reader
+that spares it speaks to our own private socket alone, and knows neither TLS nor SCRAM.
 """
 
 import argparse
@@ -121,7 +122,7 @@ def measure(embedded: Path, by_dsn: Path, rounds: int) -> None:
         (f"swarmctl get missions ({MISSIONS} rows)", "< 150 ms", ["get", "missions"], embedded),
         ("swarmctl get missions -o json", "< 150 ms", ["get", "missions", "-o", "json"], embedded),
         ("swarmctl get mission PREFIX", "< 150 ms", ["get", "mission", "m-0000"], embedded),
-        ("swarmctl get missions, database by DSN", "-", ["get", "missions"], by_dsn),
+        ("swarmctl get missions, database by DSN", "< 150 ms", ["get", "missions"], by_dsn),
         ("TAB behind `swarmctl describe mission`", "-",
          ["__complete", "describe", "mission", "m-"], embedded),
         ("swarmctl version", "-", ["version"], embedded),

@@ -5,6 +5,11 @@
 
 Peers in the same run: the same question without a static rank (decay computed per row and sorted).
 The backlog is made inside the server, with five classes and ranks as the ranking policy gives them.
+
+A whole tick misses its 200 a second: on a quiet machine of two cores it came to 140, with 4.4 ms of
+processor here and 4.6 in the server, one behind the other. It is eighteen statements; three fifths
+of our part is what the driver and the loop take for each, and of the server's part 2 ms read the
+thousand best needs. Two statements merged into others won 1 %.
 """
 
 import argparse

@@ -248,6 +248,7 @@ def report(
     if tally.quiet:
         print(f"{tally.quiet} times it was killed again before an order was claimed")
     print(f"examined: { ({str(rule): count for rule, count in judgement.examined.items()}) }")
+    print(f"not examined: {', '.join(judgement.unexamined) or 'none'}")
     for violation in judgement.violations:
         print(f"broken: {violation}")
     for rule in lost:
@@ -255,7 +256,8 @@ def report(
     for rule in doubled:
         print(f"doubled: {rule}")
     print(f"{len(lost)} lost, {len(doubled)} doubled, {len(judgement.violations)} promises broken")
-    return BROKEN if lost or doubled or judgement.violations else 0
+    slow = any(seconds > FIRST_MOST for seconds in tally.alive)
+    return BROKEN if lost or doubled or judgement.violations or slow else 0
 
 
 def _spread(what: str, seconds: list[float]) -> None:
