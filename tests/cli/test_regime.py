@@ -67,6 +67,15 @@ def replayed(verb, desk, *more, file="prices.csv"):
 
 
 @pytest.mark.slow
+def test_a_threshold_that_was_not_reached_is_told_in_plain_english(verb, desk):
+    told = ""
+    for tick in (100, 250, 400, 480):
+        day = str(np.datetime64("2000-01-03") + tick)
+        told += verb("regime", "explain", desk / "prices.csv", day, "-m", desk / "model.json").out
+    assert ": no change" in told
+    assert ": no a " not in told
+
+
 @pytest.mark.req("REG-1")
 def test_a_model_says_what_it_was_made_of_and_is_never_replaced(verb, desk):
     told = verb("regime", "show", desk / "model.json", "-o", "json").json

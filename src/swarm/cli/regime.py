@@ -207,7 +207,7 @@ def _tell(found: dict[str, Any]) -> None:
     emit(f"  votes: {found['votes']['run']['sentence']}")
     for one in found["checks"]:
         sign = ">=" if one["reached"] else "<"
-        effect = one["leadsTo"] if one["reached"] else f"no {one['leadsTo']}"
+        effect = one["leadsTo"] if one["reached"] else f"no {one['leadsTo'].removeprefix('a ')}"
         emit(f"  {one['name']} {one['found']:.3f} {sign} {one['threshold']}: {effect}")
     runs = found["votes"]["changepoint"]
     emit(f"  the likeliest run began at tick {runs['likeliestRunBeganAtTick']} of {found['tick']}")
