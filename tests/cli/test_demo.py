@@ -32,6 +32,28 @@ def test_a_demo_that_is_at_work_is_not_cleaned_away(temporary, capsys):
     ]  # fmt: skip
 
 
+def test_what_another_person_made_there_is_not_even_looked_at(temporary, capsys, monkeypatch):
+    """Anybody may make a folder of that name, with settings and numbers of processes in it."""
+    theirs = left(temporary / "swarm-demo-a")
+    (temporary / "swarm-demo-b").symlink_to(temporary.parent)
+    monkeypatch.setattr(verb, "stop", lambda _: pytest.fail("looked into it"))
+    monkeypatch.setattr(verb.os, "geteuid", lambda: theirs.folder.stat().st_uid + 1)
+    assert verb.demo(clean=True) == 0
+    assert theirs.folder.exists()
+    told = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[2] for line in told] == ["you did not make it"] * 2
+
+
+def test_cleaning_removes_nothing_that_the_demo_only_points_at(temporary, tmp_path_factory):
+    precious = tmp_path_factory.mktemp("precious")
+    (precious / "photo").touch()
+    demo = left(temporary / "swarm-demo-a")
+    demo.database.symlink_to(precious)
+    assert verb.demo(clean=True) == 0
+    assert not demo.folder.exists()
+    assert (precious / "photo").exists()
+
+
 @pytest.mark.parametrize(
     ("folder", "remedy"), [(None, "swarmctl demo --clean"), ("my demo", "rm -r '{}'")]
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -13,7 +15,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from swarm.adapters.postgres.layout import lay_out
+from swarm.adapters.postgres.reach import orphans
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.output import emit, say
 from swarm.runtime.background import start, stop
@@ -163,13 +165,24 @@ def _removing(home: Home) -> str:
 
 def _clean() -> int:
     for place in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
+        if not _ours(place):
+            emit(f"left alone {place}: you did not make it")
+            continue
         home = Home(place)
         if held(_seat(home)):
             emit(f"left alone {place}: a demo is at work there")
             continue
         stop(home)
         stop_local(home)
-        shutil.rmtree(lay_out(home.database).data, ignore_errors=True)  # root's lies elsewhere
+        asked = place.resolve()
         shutil.rmtree(place, ignore_errors=True)
+        for data in orphans(below=asked):  # root's lies elsewhere
+            shutil.rmtree(data, ignore_errors=True)
         emit(f"removed {place}")
     return EXIT_DONE
+
+
+def _ours(place: Path) -> bool:
+    """Anybody may make such a folder, and say in it which process to end and what to remove."""
+    found = place.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()

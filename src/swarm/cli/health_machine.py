@@ -73,8 +73,9 @@ def _orphans() -> Iterator[Finding]:
         files = (one.lstat() for data in found for one in data.rglob("*"))
         size = sum(one.st_blocks for one in files) * 512 // MIB  # st_blocks counts in 512 bytes
         left = counted(len(found), "database")
-        said = f"{left} of {size} MiB belong to folders that are gone: see data-of in each"
-        yield note("disk", said, f"Remove them: rm -r {' '.join(map(str, found))}")
+        said = f"{left} of {size} MiB in folders that are not there: see data-of in each"
+        fix = "Unless such a folder lies on a disk that is not mounted now, remove them: rm -r"
+        yield note("disk", said, f"{fix} {' '.join(map(str, found))}")
 
 
 def _answer(*command: str) -> str | None:

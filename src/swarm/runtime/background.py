@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from swarm.adapters.local.process.kernel import is_same, start_time
+from swarm.adapters.local.process.kernel import is_same, send_same, start_time
 from swarm.runtime.errors import AlreadyRunning, ControllerFailed
 from swarm.runtime.home import Home
 
@@ -91,7 +91,7 @@ def stop(place: Home) -> bool:
     if pid is None:
         return False
     since = start_time(pid)
-    os.kill(pid, signal.SIGTERM)
+    send_same(pid, since, signal.SIGTERM)
     deadline = time.monotonic() + ENDS_WITHIN
     while time.monotonic() < deadline:
         if not is_same(pid, since):  # its note goes first, and then it still stops the database

@@ -27,6 +27,13 @@ def test_data_of_a_folder_that_is_gone_is_one(kept):
     assert orphans(stand_in.parent) == [stand_in]
 
 
+def test_only_what_lay_below_a_folder_is_asked_for(kept):
+    asked, stand_in = kept
+    shutil.rmtree(asked.parent)
+    assert orphans(stand_in.parent, below=asked.parent) == [stand_in]
+    assert orphans(stand_in.parent, below=asked.parent.with_name("sho")) == []
+
+
 def test_data_of_a_folder_that_was_made_anew_is_one(kept):
     asked, stand_in = kept
     shutil.rmtree(asked)

@@ -72,14 +72,18 @@ def sign_stand_in(asked: Path, stand_in: Path) -> None:
         sign.write_text(f"{asked}\n", encoding="utf-8")
 
 
-def orphans(system_state: Path = SYSTEM_STATE) -> list[Path]:
+def orphans(system_state: Path = SYSTEM_STATE, below: Path = Path("/")) -> list[Path]:
     """Stand-ins for data folders that are gone, or were made anew; those in use are left out.
+
+    below: only for folders that lay in this one.
 
     Reads only. Whoever may not list the system state directory, which is all but root, has none.
     """
     found = []
     for sign in sorted(system_state.glob(f"data-*/{ASKED_AT}")):
         stand_in, asked = sign.parent, Path(sign.read_text(encoding="utf-8").strip())
+        if not asked.is_relative_to(below):
+            continue
         try:
             noted = (asked / _NOTE).read_text(encoding="utf-8").strip()
         except (FileNotFoundError, NotADirectoryError):

@@ -101,10 +101,8 @@ class CommandSource:
         for external_id, line in found.told:
             gathering.take(_where(line), _with_cause(line, causes), external_id)
         refused = _joined(report.refusals, gathering.refusals)
-        cursors, told_before = (
-            (cursor, found.after.as_cursor()),
-            len(report.lines) > len(found.told),
-        )
+        cursors = (cursor, found.after.as_cursor())
+        told_before = len(report.lines) > len(found.told)
         return list(in_readings(gathering.signals, cursors, refused, known=told_before))
 
 
