@@ -143,6 +143,16 @@ async def keeping(database, intake, source, clock, soonest=timedelta(millisecond
         await asyncio.gather(task, return_exceptions=True)
 
 
+@asynccontextmanager
+async def watched(database_dsn, source):
+    """A keeper that reads one source for one Swarm; gives the database and the counted intake."""
+    async with Database(database_dsn) as database:
+        await SwarmDesk(database, "alice").apply(manifest("one"))
+        intake = CountedIntake(database)
+        async with keeping(database, intake, source, Clock()):
+            yield database, intake
+
+
 async def signals_kept(database):
     async with database.connection() as connection:
         rows = await connection.execute("select count(*) from signal")
@@ -153,36 +163,30 @@ async def signals_kept(database):
 @pytest.mark.req("OWN-4")
 async def test_a_source_that_says_nothing_new_costs_the_store_nothing(database_dsn):
     source = Numbers()
-    async with Database(database_dsn) as database:
-        await SwarmDesk(database, "alice").apply(manifest("one"))
-        intake = CountedIntake(database)
-        async with keeping(database, intake, source, Clock()):
-            await source.again()
-            before = intake.asked
-            await source.again(5)
-            assert intake.asked == before
-            source.last = 3
-            await source.again()
-            assert await signals_kept(database) == 3
-            before = intake.asked
-            await source.again(5)
-            assert intake.asked == before
+    async with watched(database_dsn, source) as (database, intake):
+        await source.again()
+        before = intake.asked
+        await source.again(5)
+        assert intake.asked == before
+        source.last = 3
+        await source.again()
+        assert await signals_kept(database) == 3
+        before = intake.asked
+        await source.again(5)
+        assert intake.asked == before
 
 
 @pytest.mark.req("LOOP-2")
 async def test_what_another_controller_has_read_is_not_taken_in_twice(database_dsn):
     source = Numbers()
-    async with Database(database_dsn) as database:
-        await SwarmDesk(database, "alice").apply(manifest("one"))
-        intake = CountedIntake(database)
-        async with keeping(database, intake, source, Clock()):
-            await source.again()
-            both = (signal(0), signal(1))
-            await PostgresIntake(database).ingest(SWARM, "one", Reading(signals=both, cursor="2"))
-            source.last = 3
-            await source.again(4)
-            assert await signals_kept(database) == 3
-            assert source.begun[-1] == "3"
+    async with watched(database_dsn, source) as (database, intake):
+        await source.again()
+        both = (signal(0), signal(1))
+        await PostgresIntake(database).ingest(SWARM, "one", Reading(signals=both, cursor="2"))
+        source.last = 3
+        await source.again(4)
+        assert await signals_kept(database) == 3
+        assert source.begun[-1] == "3"
 
 
 @pytest.mark.req("FAIL-4")
@@ -209,20 +213,17 @@ async def test_the_return_of_a_dark_source_is_told_and_wakes_its_swarm(database_
     """What waited for it goes on then, not when something else happens to wake the Swarm."""
     source = Numbers()
     source.down = SourceDown("no answer")
-    async with Database(database_dsn) as database:
-        await SwarmDesk(database, "alice").apply(manifest("one"))
-        intake = CountedIntake(database)
-        async with keeping(database, intake, source, Clock()):
-            await source.again(3)
-            assert intake.told == ["dark"]
-            async with database.connection() as connection:
-                await connection.execute("delete from wake")
-            source.down, source.last = None, news
-            await source.again()
-            assert intake.told == ["dark", "back"]
-            async with database.connection() as connection:
-                rows = await connection.execute("select count(*) from wake")
-                assert (await rows.fetchone())[0] > 0
+    async with watched(database_dsn, source) as (database, intake):
+        await source.again(3)
+        assert intake.told == ["dark"]
+        async with database.connection() as connection:
+            await connection.execute("delete from wake")
+        source.down, source.last = None, news
+        await source.again()
+        assert intake.told == ["dark", "back"]
+        async with database.connection() as connection:
+            rows = await connection.execute("select count(*) from wake")
+            assert (await rows.fetchone())[0] > 0
 
 
 @pytest.mark.req("FAIL-4")
@@ -232,21 +233,18 @@ async def test_a_source_of_which_nothing_can_be_taken_goes_dark_and_one_good_lin
     """It answers, and says nothing: to whoever waits for it that is the same as silence."""
     source = Numbers()
     source.refused = ("line 1: no JSON object", "line 2: no JSON object")
-    async with Database(database_dsn) as database:
-        await SwarmDesk(database, "alice").apply(manifest("one"))
-        intake = CountedIntake(database)
-        async with keeping(database, intake, source, Clock()):
-            await source.again(1)
-            assert intake.told == []
-            await source.again(2)
-            assert intake.told == ["dark"]
-            async with database.connection() as connection:
-                rows = await connection.execute("select detail from source")
-                detail = (await rows.fetchone())[0]
-            assert detail == "nothing it says can be taken: 2 refused: line 1: no JSON object"
-            source.last = 1
-            await source.again()
-            assert intake.told == ["dark", "back"]
+    async with watched(database_dsn, source) as (database, intake):
+        await source.again(1)
+        assert intake.told == []
+        await source.again(2)
+        assert intake.told == ["dark"]
+        async with database.connection() as connection:
+            rows = await connection.execute("select detail from source")
+            detail = (await rows.fetchone())[0]
+        assert detail == "nothing it says can be taken: 2 refused: line 1: no JSON object"
+        source.last = 1
+        await source.again()
+        assert intake.told == ["dark", "back"]
 
 
 @pytest.mark.req("FAIL-4")
@@ -254,18 +252,15 @@ async def test_what_only_a_person_can_mend_is_told_after_one_reading_with_its_re
     """Main parts from the user's on an ordinary working day: a quarter of an hour is too long."""
     source = Numbers()
     source.down = CheckoutFailed("app: main has parted", remedy="In app: git pull.")
-    async with Database(database_dsn) as database:
-        await SwarmDesk(database, "alice").apply(manifest("one"))
-        intake = CountedIntake(database)
-        async with keeping(database, intake, source, Clock()):
-            await source.again(1)
-            assert intake.told == ["dark"]
-            async with database.connection() as connection:
-                rows = await connection.execute("select detail from source")
-                assert await rows.fetchone() == ("app: main has parted. In app: git pull.",)
-            source.down, source.last = None, 1
-            await source.again()
-            assert intake.told == ["dark", "back"]
+    async with watched(database_dsn, source) as (database, intake):
+        await source.again(1)
+        assert intake.told == ["dark"]
+        async with database.connection() as connection:
+            rows = await connection.execute("select detail from source")
+            assert await rows.fetchone() == ("app: main has parted. In app: git pull.",)
+        source.down, source.last = None, 1
+        await source.again()
+        assert intake.told == ["dark", "back"]
 
 
 @pytest.mark.req("FAIL-4")
