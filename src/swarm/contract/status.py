@@ -11,7 +11,7 @@ from enum import StrEnum
 class Phase(StrEnum):
     """What a Swarm is doing, in one word. Derived from evidence; never stored as an input."""
 
-    IDLE = "Idle"  #: nothing is open and nothing is due
+    IDLE = "Idle"  #: no mission is open, and none can begin now
     DISCOVERING = "Discovering"  #: sources are being read, and no mission is open
     PLANNING = "Planning"  #: needs are being ranked, and none is dispatched yet
     IMPLEMENTING = "Implementing"  #: at least one mission has agent work under way

@@ -134,7 +134,8 @@ def refusal(
     if need.risk >= Risk.R2 and (dark := snapshot.dark):
         return Reason.DISCOVERY_DEGRADED, f"{dark[0].name} is dark and this is R{need.risk:d}"
     if agent_for(need, snapshot) is None:
-        return Reason.NO_AGENT, f"no agent takes class {need.mission_class!r}, rule {need.rule!r}"
+        rule = f", rule {need.rule!r}" if need.rule else ""
+        return Reason.NO_AGENT, f"no agent takes class {need.mission_class!r}{rule}"
     meets = occupied.meets(need.repo, need.paths)
     if meets is not None:
         return Reason.REPOSITORY_BUSY, f"{meets[0]} writes to the same paths"
