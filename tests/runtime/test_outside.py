@@ -25,11 +25,11 @@ def git(folder, *words):
     return done.stdout.strip()
 
 
-@pytest.fixture
-def clone(tmp_path):
+@pytest.fixture(params=["main", "release/2"])
+def clone(tmp_path, request):
     """A private clone whose main has a landing, its undoing, and what others wrote."""
     folder = tmp_path / "clones" / "acme%2Fshop.git"
-    git(tmp_path, "init", "-q", "-b", "main", str(folder))
+    git(tmp_path, "init", "-q", "-b", request.param, str(folder))
     for message in (
         "First",
         "Tidy\n\nSwarm-Mission: m-1\nSwarm-Run: m-1-run-0",
@@ -38,11 +38,14 @@ def clone(tmp_path):
     ):
         landed = git(folder, "rev-parse", "HEAD~1") if "{landed}" in message else ""
         git(folder, "commit", "-q", "--allow-empty", "-m", message.format(landed=landed))
+    change = "A change that never landed\n\nSwarm-Mission: m-2"
+    tree = git(folder, "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", change)
+    git(folder, "branch", "swarm/m-2", tree)
     return folder
 
 
 def test_main_tells_what_landed_and_what_was_undone_and_nothing_of_others(clone):
-    landed = git(clone, "rev-parse", "main~2")
+    landed = git(clone, "rev-parse", "HEAD~2")
     told = list(outside.landings(clone))
     assert [(one.deed, one.mission, one.subject) for one in told] == [
         (Deed.LAND, "m-1", landed),

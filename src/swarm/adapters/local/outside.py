@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from swarm.adapters.local.git.commits import MISSION, REVERTS
+from swarm.adapters.local.git.intake import branch_of
 from swarm.adapters.local.service import state
 from swarm.adapters.local.service.errors import BadTarget
 from swarm.core.history.journal import Deed
@@ -74,6 +75,8 @@ def _in(folder: Path, pattern: str) -> list[Path]:
 def _journal(name: str, read: Iterator[Deposit]) -> Journal:
     try:
         return Journal(name=name, deposits=tuple(read))
+    except subprocess.CalledProcessError as error:
+        return Journal(name=name, unread=f"git: {error.stderr.strip()}"[:500])
     except (
         OSError,
         ValueError,
@@ -86,8 +89,12 @@ def _journal(name: str, read: Iterator[Deposit]) -> Journal:
 
 
 def landings(clone: Path) -> Iterator[Deposit]:
-    """Each commit of ours on main, the oldest first. When main moved to it, Git does not say."""
-    words = ("log", "--reverse", "--no-show-signature", f"--format={_FIELDS}", "main", "--")
+    """Each commit of ours on main, the oldest first. When main moved to it, Git does not say.
+
+    Main is whatever is no change branch: it may have another name, and another one than it had.
+    """
+    protected = (f"--exclude={branch_of('*')}", "--branches", "--")
+    words = ("log", "--reverse", "--no-show-signature", f"--format={_FIELDS}", *protected)
     command = ["git", "-c", "safe.directory=*", "-C", str(clone), *words]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     for line in said.stdout.splitlines():
