@@ -51,7 +51,6 @@ class Reason(StrEnum):
     CHECK_NEVER_REPORTED = "CheckNeverReported"  #: a check's deadline passed without an answer
     NO_REQUIRED_CHECKS = "NoRequiredChecks"  #: no check is required, so nothing was proven
     CHECK_NOT_CONFIGURED = "CheckNotConfigured"  #: the spec names a check nobody bound
-    TESTS_REMOVED = "TestsRemoved"  #: fewer tests than on the base, without a second key
     RETRIES_SPENT = "RetriesSpent"  #: three fix attempts failed
     # Gate 3
     MERGE_ALLOWED = "MergeAllowed"  #: every merge rule is met

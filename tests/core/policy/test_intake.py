@@ -274,12 +274,12 @@ def test_moving_a_test_between_files_removes_none():
     assert intake.tests_removed(moved[1:]) == 0
 
 
-def test_a_patch_with_fewer_live_tests_is_refused_where_the_rules_say_so():
+def test_a_patch_with_fewer_live_tests_is_refused_unless_the_rules_only_count_them():
     fewer = touched("tests/test_a.py", old="def test_a(): ...\n", new="")
-    assert rules_broken(fewer) == set()
-    (told,) = judge((fewer,), IntakeRules(tests="refuse"))
-    assert str(told) == "TestsRemoved: (patch): 1 live tests fewer"
-    assert rules_broken(touched(), tests="refuse") == set()
+    (told,) = judge((fewer,), IntakeRules())
+    assert str(told) == "TestsRemoved: (patch): 1 live test fewer than before"
+    assert rules_broken(fewer, tests="count") == set()
+    assert rules_broken(touched()) == set()
 
 
 def test_sizes_and_numbers_are_refused_above_and_taken_at_the_limit():

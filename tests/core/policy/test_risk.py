@@ -136,4 +136,4 @@ def test_only_what_raises_the_risk_is_told():
     )
     removed = change(paths=("README.md",), tests_removed=1)
     assert risk.of_change(Risk.R2, removed, ()).why == ()
-    assert risk.of_change(Risk.R1, removed, ()).why == ("1 tests removed: R2",)
+    assert risk.of_change(Risk.R1, removed, ()).why == ("1 test removed: R2",)

@@ -6,7 +6,8 @@ and no model is asked. Every rule fails closed: a path or a text that cannot be 
 Decided here: files that *guard* the repository (CI, code owners, agent instructions, hooks,
 our own settings) are refused outright, unless the rules say `guarded="r3"`; then the change is
 taken, lists them in `Change.guarded`, and is an R3 change that Gate 3 will only merge under R3
-rules. Links, submodules, git attributes, binaries and secrets have no such second way.
+rules. Fewer tests are refused likewise, unless the rules say `tests="count"`. Links, submodules,
+git attributes, binaries and secrets have no such second way.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from swarm.contract.counted import counted
 from swarm.core.policy import intake_paths, intake_text
 
 LINK_MODE = 0o120000
@@ -106,7 +108,7 @@ class IntakeRules:
     guarded:       "refuse" changes to guarding files, or take them as "r3".
     guards:        further globs that guard this repository (its gate definitions).
     executable, binary: True lets such changes in; both are refused by default.
-    tests:         "count" leaves fewer tests to Gate 2, "refuse" stops them here.
+    tests:         "refuse" a patch that leaves fewer live tests, or "count" them: it is R2 then.
     max_files, max_bytes: 100 files and 4 MiB are what other guarded forges take for one patch.
     max_file_bytes: 1 MiB: no reviewed source file is larger.
     """
@@ -116,7 +118,7 @@ class IntakeRules:
     guards: tuple[str, ...] = ()
     executable: bool = False
     binary: bool = False
-    tests: Literal["count", "refuse"] = "count"
+    tests: Literal["count", "refuse"] = "refuse"
     max_files: int = 100
     max_bytes: int = 4 * 1024 * 1024
     max_file_bytes: int = 1024 * 1024
@@ -181,9 +183,8 @@ def _whole_patch(touched: Sequence[TouchedPath], rules: IntakeRules) -> list[Vio
     ]
     fewer = tests_removed(touched)
     if rules.tests == "refuse" and fewer:
-        found.append(
-            Violation(rule=Rule.TESTS_REMOVED, path="(patch)", what=f"{fewer} live tests fewer")
-        )
+        what = f"{counted(fewer, 'live test')} fewer than before"
+        found.append(Violation(rule=Rule.TESTS_REMOVED, path="(patch)", what=what))
     return found
 
 

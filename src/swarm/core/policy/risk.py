@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from swarm.contract.counted import counted
 from swarm.core.nouns import Change, Risk
 from swarm.core.snapshot import RiskRule
 
@@ -62,7 +63,7 @@ def of_change(base: Risk, change: Change, rules: Sequence[RiskRule]) -> RiskFind
         why.append(f"{change.guarded[0]} guards the repository: R3")
     if change.tests_removed > 0 and risk < Risk.R2:
         risk = Risk.R2
-        why.append(f"{change.tests_removed} tests removed: R2")
+        why.append(f"{counted(change.tests_removed, 'test')} removed: R2")
     return RiskFinding(risk=risk, why=tuple(why))
 
 

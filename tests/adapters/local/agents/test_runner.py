@@ -162,7 +162,11 @@ HOSTILE = {
     "submodule": (NESTED, "GitDirectory"),
     "modules-file": ("printf '[submodule \"x\"]\\n' > .gitmodules", "GitModules"),
     "executable": ("chmod +x src/value.py", "ModeChanged"),
-    "tests-deleted": ("rm tests/test_value.py", "OutsideAllowedPaths"),
+    "tests-deleted": ("rm tests/test_value.py", "TestsRemoved"),
+    "tests-skipped": (
+        "sed -i '/^def test/i @pytest.mark.skip' tests/test_value.py",
+        "TestsRemoved",
+    ),
     "huge": ("head -c 900000000 /dev/zero > src/big.bin", "FileTooLarge"),
     "huge-and-sparse": ("truncate -s 1000000000 src/big.bin", "FileTooLarge"),
     "fork-bomb": ("exec bash -c 'f() { f | f & sleep 60; }; f'", "ProcessLimit"),
@@ -182,7 +186,8 @@ async def test_a_hostile_agent_is_refused_by_name_and_leaves_nothing(world, name
     limits = {"processes": 60, "output_bytes": 10_000_000, "disk_bytes": 1_000_000_000}
     limits |= {"disk_bytes": 100_000_000} if name == "disk" else {}
     world.define(name, shell, **limits)
-    ended = await fact(world.port().run, world.order(name), timedelta(seconds=90))
+    order = world.order(name, allowed_paths=("src", "tests"))
+    ended = await fact(world.port().run, order, timedelta(seconds=90))
     assert ended.result is RunResult.REFUSED
     assert any(item.startswith(f"{rule}:") for item in ended.violations), ended.violations
     assert TOKEN not in "".join(ended.violations) + ended.detail

@@ -280,8 +280,8 @@ async def test_a_file_outside_the_missions_paths_is_refused(base_repo, make_worl
 
 
 @pytest.mark.slow
-async def test_deleted_and_skipped_tests_are_counted(base_repo, make_world):
-    world = make_world(base_repo)
+async def test_deleted_tests_are_counted_where_they_are_not_refused(base_repo, make_world):
+    world = make_world(base_repo, intake={"tests": "count"})
     result = await taken(world, lambda folder: (folder / "tests/test_app.py").unlink())
     assert result.change.tests_removed == 1
 
@@ -289,15 +289,20 @@ async def test_deleted_and_skipped_tests_are_counted(base_repo, make_world):
 @pytest.mark.slow
 async def test_a_skipped_test_counts_as_removed(base_repo, make_world):
     text = "import pytest\n\n\n@pytest.mark.skip\ndef test_a():\n    assert 1\n"
-    result = await taken(make_world(base_repo), write("tests/test_app.py", text))
+    world = make_world(base_repo, intake={"tests": "count"})
+    result = await taken(world, write("tests/test_app.py", text))
     assert result.change.tests_removed == 1
 
 
 @pytest.mark.slow
-async def test_deleted_tests_can_be_refused_at_once(base_repo, make_world):
-    world = make_world(base_repo, intake={"tests": "refuse"})
-    result = await taken(world, lambda folder: (folder / "tests/test_app.py").unlink())
-    assert [str(v) for v in result.violations] == ["TestsRemoved: (patch): 1 live tests fewer"]
+async def test_deleted_tests_are_refused_within_the_missions_paths_too(base_repo, make_world):
+    def act(folder):
+        (folder / "tests/test_app.py").unlink()
+
+    result = await taken(make_world(base_repo), act, allowed=("tests",))
+    assert [str(v) for v in result.violations] == [
+        "TestsRemoved: (patch): 1 live test fewer than before"
+    ]
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from swarm.adapters.local.process import command, environment, patience, preflig
 from swarm.adapters.local.process.folder import JobFolder
 from swarm.adapters.local.process.jobs import Jobs
 from swarm.adapters.local.process.spec import JobSpec, Limits, Phase
+from swarm.contract.counted import counted
 from swarm.contract.errors import SwarmError
 from swarm.core.decision import RunCheck
 from swarm.core.evidence import CheckEnded, CheckResult
@@ -210,7 +211,9 @@ class LocalChecks:
                 return asked
         base = self._passed.count(base_tree, definition)[1]
         if base is not None and tests < base:
-            why = f"TestsRemoved: {tests} tests ran, {base} ran on the base {order.base[:12]}"
+            why = (
+                f"TestsRemoved: {counted(tests, 'test')} ran, {base} on the base {order.base[:12]}"
+            )
             return Trial(next=Next.RED, why=why, reds=green.reds)
         return green
 

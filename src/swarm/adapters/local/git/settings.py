@@ -36,8 +36,9 @@ class IntakeSettings(BaseModel):
     binary: bool = False
     """Whether a patch may bring binary content. Nobody can review it, so: no."""
 
-    tests: Literal["count", "refuse"] = "count"
-    """Fewer live tests than before: counted for Gate 2, or refused at once."""
+    tests: Literal["count", "refuse"] = "refuse"
+    """A patch that leaves fewer live tests than before: refused, or counted, which makes it an R2
+    change. Tests are counted in the text; `checks.NAME.junit` counts those that ran."""
 
     max_files: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Files that one patch may touch. 100 is what other guarded forges take."""
