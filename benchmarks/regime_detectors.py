@@ -25,7 +25,7 @@ from collections.abc import Callable
 import numpy as np
 from river.drift import ADWIN
 from scipy import stats
-from stand import head, row
+from stand import head, median, row
 
 from swarm.regime import changepoint, drift
 from swarm.regime.changepoint import recursion
@@ -43,15 +43,15 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Law = Callable[[Array], Array]
 
 
-def per_item(work: Callable[[], object], items: int, rounds: int = 3) -> float:
-    """CPU seconds an item: the best of some rounds, after one that compiles and warms."""
+def per_item(work: Callable[[], object], items: int, rounds: int = 5) -> float:
+    """CPU seconds an item: the median of some rounds, after one that compiles and warms."""
     work()
     found = []
     for _ in range(rounds):
         begun = time.process_time()
         work()
         found.append((time.process_time() - begun) / items)
-    return min(found)
+    return median(found)
 
 
 # --- cost ----------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def rust_changepoint(x: Array) -> list[float]:
             found.append(time.process_time() - begun)
         else:
             peer.step(float(value))
-    return [float(np.mean(found[i : i + 50])) for i in (0, 50, 100)]
+    return [median(found[i : i + 50]) for i in (0, 50, 100)]
 
 
 def costs(rng: np.random.Generator, *, quick: bool) -> None:
@@ -147,12 +147,16 @@ def flat(rng: np.random.Generator, *, quick: bool) -> None:
     x = rng.normal(0, 1, (1_000_000 if not quick else 200_000, 1))
 
     def through(part: Array) -> float:
-        begun = time.process_time()
-        for tick in part:
-            recursion.advance_all(
-                state.numbers, state.counts, tick, since, prepared.settings, prepared.tables, told
-            )
-        return (time.process_time() - begun) / len(part)
+        found = []
+        for thousand in np.split(part, len(part) // 1_000):
+            begun = time.process_time()
+            for tick in thousand:
+                recursion.advance_all(
+                    *(state.numbers, state.counts, tick, since),
+                    *(prepared.settings, prepared.tables, told),
+                )
+            found.append((time.process_time() - begun) / 1_000)
+        return median(found)
 
     through(x[:1_000])
     early, _, late = through(x[1_000:6_000]), through(x[6_000:-5_000]), through(x[-5_000:])

@@ -57,13 +57,13 @@ ROUNDS = 5
 
 
 def cpu(work: Callable[[], object]) -> float:
-    """CPU seconds of one call, the least of some: the machine is shared."""
+    """CPU seconds of one call: the median of some."""
     found = []
     for _ in range(ROUNDS):
         begun = time.process_time()
         work()
         found.append(time.process_time() - begun)
-    return min(found)
+    return median(found)
 
 
 def params(transition: object, scales: object, nu: float, lags: int = 0) -> MarkovParams:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from swarm.regime.changepoint import recursion
 from swarm.regime.changepoint.params import Params as ChangepointParams
 from swarm.regime.engine import tick
 from swarm.regime.engine.params import EngineParams
@@ -390,26 +393,66 @@ def abuse(seed, ticks):
     return values
 
 
+def abuse_quotes(seed, ticks):
+    """Quotes of eight streams: usual, and in one of a hundred readings none, absurd or beyond."""
+    rng = np.random.default_rng(seed)
+    usual = np.array([2e-4, 1e6, 1e-5, 100.0, 1e-8])
+    numbers = usual * np.exp(rng.normal(0, 0.1, (ticks, 8, 5)))
+    bad = rng.choice([np.nan, np.inf, -np.inf, 0.0, -1.0, 1e300, 5e-324], numbers.shape)
+    numbers = np.where(rng.random(numbers.shape) < 0.01, bad, numbers)
+    ages = rng.choice([0, SECOND, 2**62, -1], (ticks, 8), p=[0.9, 0.08, 0.01, 0.01])
+    crossed = rng.random((ticks, 8)) < 0.001
+    for n in range(ticks):
+        spread, depth, change, flow, variance = numbers[n].T
+        at = np.full(8, (seed + n + 1) * SECOND)
+        yield Reading(
+            at=at, spread=spread, depth=depth, change=change, flow=flow, variance=variance,
+            quote_age=ages[n], crossed=crossed[n],
+        )  # fmt: skip
+
+
+def assert_mass_is_one(state):
+    """Of the pooled opinion, of the states, and of the hypotheses about the run."""
+    opinions, (posterior, numbers, counts) = state.opinions, itemgetter(0, 4, 5)(state.arrays)
+    live = np.arange(numbers.shape[2]) < counts[:, [recursion.LIVE]]
+    runs = np.where(live, np.exp(numbers[:, recursion.LOG_WEIGHT]), 0.0)
+    for mass in (opinions[:, :4].sum(axis=1), posterior.sum(axis=0), runs.sum(axis=1)):
+        assert np.abs(mass - 1).max() <= 1e-9
+    assert (opinions >= 0).all()
+    assert (opinions <= 1).all()
+
+
+def resident():
+    """Bytes of this process that are in memory now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 @pytest.mark.req("REG-2")
 @pytest.mark.parametrize(
-    "ticks", [pytest.param(1_500, id="short"), pytest.param(1_000_000, marks=pytest.mark.slow)]
+    ("ticks", "block"),
+    [
+        pytest.param(1_500, 500, id="short"),
+        pytest.param(1_000_000, 5_000, id="a-million", marks=pytest.mark.slow),
+    ],
 )
-@pytest.mark.timeout(900)
-def test_whatever_comes_there_is_no_nan_and_the_mass_is_one(ticks):
-    state, done = empty(8, PARAMS), 0
-    size = len(state.to_bytes(PARAMS))
-    while done < ticks:
-        part = abuse(done, min(ticks - done, 50_000))
-        for n, row in enumerate(part):
-            advance(state, Observation(at=done + n + 1, values=row), PARAMS)
-            if n % 500 == 0 or ticks < 5_000:
-                assert np.abs(state.opinions[:, :4].sum(axis=1) - 1).max() <= 1e-9
-                assert np.all((state.opinions >= 0) & (state.opinions <= 1))
-        done += len(part)
-    assert np.abs(state.arrays[0].sum(axis=0) - 1).max() <= 1e-9
-    for array in state.arrays:
-        assert np.isfinite(array).all()
-    assert abs(len(state.to_bytes(PARAMS)) - size) < 32, "only the digits of the tick grow"
+@pytest.mark.timeout(1800)
+def test_whatever_comes_there_is_no_nan_the_mass_is_one_and_memory_is_flat(ticks, block):
+    state, held = empty(8, QUOTED), []
+    size = len(state.to_bytes(QUOTED))
+    for first in range(0, ticks, block):
+        quotes = abuse_quotes(first, block)
+        for row, reading in zip(abuse(first, block), quotes, strict=True):
+            at = (state.tick + 2) * SECOND
+            advance(state, Observation(at=at, values=row, reading=reading), QUOTED)
+            assert_mass_is_one(state)
+        for array in (*state.arrays, state.quotes.bins, state.quotes.weights, state.quotes.sums):
+            assert np.isfinite(array).all()
+        held.append(resident())
+    assert state.tick == ticks - 1
+    assert abs(len(state.to_bytes(QUOTED)) - size) < 32, "only the digits of the tick grow"
+    # The first fifth is for whatever is made once; eight bytes a tick would then be six million.
+    begun = held[len(held) // 5 :]
+    assert max(begun) - begun[0] < 4 * 2**20, [one - begun[0] for one in begun]
 
 
 # --- refusals ------------------------------------------------------------------------------------

@@ -341,6 +341,18 @@ def test_no_size_of_number_breaks_it(warmed, value):
     assert np.isfinite(after.bins).all()
 
 
+@pytest.mark.parametrize("field", ["change", "flow"])
+@pytest.mark.parametrize("value", [1e300, -1e155, math.inf, math.nan])
+def test_a_trade_beyond_all_measure_does_not_silence_it_for_ever(warmed, field, value):
+    """Its square is no number: added to what fades, impact would never be one again."""
+    params, state = warmed
+    after, _ = microstructure.step(state, reading(1000, **{field: value}), params)
+    assert np.isfinite(after.sums).all()
+    _, told = microstructure.step(after, reading(1001), params)
+    assert told.ready[0]
+    assert told.impact[0] == pytest.approx(1e-6, rel=0.05)
+
+
 def test_a_reading_that_is_not_later_is_refused_and_nothing_is_taken_in(warmed):
     params, state = warmed
     before = microstructure.save(state, params, 0)

@@ -16,7 +16,7 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
-VERSION = 1
+VERSION = 2
 DAY = 86_400_000_000_000
 
 

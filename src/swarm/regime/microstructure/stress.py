@@ -32,6 +32,8 @@ TOLD = PERCENTILES + MEASURES
 _PER_LOG = MEASURES
 (GROWTH, IMPACT_FADE, WARM, EXTREME, EXTREME_FOR, FLOOR, OLDEST, CENTRE, STEEPNESS) = range(8, 17)
 _CLIP = 4.0
+#: No change of a price and no signed size is larger: its square, and all that fade, are numbers.
+_FARTHEST = 1e100
 _DAY = 86_400_000_000_000
 
 
@@ -80,7 +82,7 @@ def advance_all(
 def _kyle(sums: Array, values: Array, fade: float, row: Array) -> None:
     """Kyle's lambda: least squares of the mid's change on signed size, the past fading."""
     change, flow = values[CHANGE], values[FLOW]
-    if abs(change) < np.inf and abs(flow) < np.inf:
+    if abs(change) <= _FARTHEST and abs(flow) <= _FARTHEST:
         sums[_QQ] = sums[_QQ] * fade + flow * flow
         sums[_QM] = sums[_QM] * fade + flow * change
         sums[_MM] = sums[_MM] * fade + change * change
