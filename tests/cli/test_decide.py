@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
 
@@ -152,6 +153,27 @@ def test_describe_freeze_shows_trigger_scope_end_and_what_is_left(shop):
     assert "requalification begins in 2h" in told
     listed = shop("describe", "freeze", "-o", "json").json
     assert [one["done"] for one in listed["checklist"]] == [False, False]
+
+
+@pytest.mark.req("FRZ-5")
+def test_a_swarm_that_trades_resumes_in_its_window_alone(shop):
+    """Everything else is done; without a window the list says what to write, with one when."""
+    shop.apply(domains=["quant-strategy"])
+    shop("freeze", "--for", "1h", "--reason", "one violation")
+    shop.sql("update frozen set until = now(), requalified = 'm-1'")
+    said = shop("resume", "--reason", "the rule holds again")
+    assert said.code == EXIT_REFUSED
+    assert "resume window: none is set" in said.err
+    told = shop("describe", "freeze").out
+    assert "[ ] resume window: none is set; say one in swarm.toml" in told
+    assert "next:     set a resume window in swarm.toml" in told
+    text = shop.home.file.read_text()
+    away = "13:00-14:00" if datetime.now(UTC).hour < 12 else "01:00-02:00"
+    shop.home.file.write_text(text.replace("[loop]", f'[loop]\nresume_window = "{away}"'))
+    assert shop("resume", "--reason", "now").code == EXIT_REFUSED
+    told = shop("describe", "freeze").out
+    assert f"[ ] resume window: each day {away} UTC" in told
+    assert "next:     the resume window opens in" in told
 
 
 @pytest.mark.slow

@@ -577,7 +577,8 @@ class Life:
     def resume(self):
         """A person ends open-ended freezes once they are proven, and gives tokens."""
         for hold in self.store.world.freezes:
-            left = [item for item in freeze.checklist(hold, self.store.now) if not item.done]
+            items = freeze.checklist(hold, self.store.now, self.store.world.resuming)
+            left = [item for item in items if not item.done]
             if all("token" in item.text for item in left):
                 kept = tuple(one for one in self.store.world.freezes if one is not hold)
                 self.store.change(freezes=kept)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from swarm.contract.profiles import profile
 from swarm.regime.capital.freeze import (
     FreezeLatch,
     Health,
@@ -22,6 +23,7 @@ from swarm.testing.trading import NOON, filled, in_force, ledger, metrics, sent,
 
 pytestmark = pytest.mark.req("REG-4", "FRZ-5")
 HOUR = 3_600 * SECOND
+QUANT = profile("quant").thresholds
 
 
 def market(book, at):
@@ -54,17 +56,17 @@ def test_while_the_regime_is_stale_nothing_grows_and_what_reduces_goes_on():
 
 def test_equity_that_nobody_knew_freezes_and_the_way_back_is_the_ladder():
     """Fresh numbers alone resume nothing: window, shadow stage, one percent, then all of it."""
-    blind = Health(opening_equity=1_000_000, equity=None)
-    assert tripped(blind) == {Trip.EQUITY_UNKNOWN}
-    held = trip(FreezeLatch(), tripped(blind), now=0, shortest=HOUR)
+    blind = Health(drawdown_ppm=None)
+    assert tripped(blind, QUANT) == {Trip.EQUITY_UNKNOWN}
+    held = trip(FreezeLatch(), tripped(blind, QUANT), now=0, shortest=HOUR)
     assert held.ceiling is Rung.SHADOW
-    fresh = Health(opening_equity=1_000_000, equity=1_000_000)
-    assert trip(held, tripped(fresh), now=9 * HOUR, shortest=HOUR) == held
+    fresh = Health(drawdown_ppm=0)
+    assert trip(held, tripped(fresh, QUANT), now=9 * HOUR, shortest=HOUR) == held
     unmet = (Unmet.OUTSIDE_WINDOW, Unmet.NO_SHADOW_PROOF)
     assert resume(held, ResumeProof(), now=9 * HOUR) == (held, unmet)
     proof = ResumeProof(window=(HOUR, 99 * HOUR), shadow_passed=8 * HOUR)
     probing, unmet = resume(held, proof, now=9 * HOUR)
     assert (unmet, probing.ceiling) == ((), Rung.ONE)
     assert resume(probing, proof, now=10 * HOUR)[0].ceiling is Rung.ONE
-    stale = trip(probing, tripped(blind), now=11 * HOUR, shortest=HOUR)
+    stale = trip(probing, tripped(blind, QUANT), now=11 * HOUR, shortest=HOUR)
     assert stale.ceiling is Rung.SHADOW, "stale once more, and all of it begins anew"

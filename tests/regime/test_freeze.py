@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarm.contract.profiles import profile
 from swarm.regime.capital.freeze import (
     FreezeLatch,
     Health,
@@ -22,56 +23,49 @@ from swarm.regime.errors import BadInput
 from swarm.regime.nouns import Posture, Rung
 
 HOUR = 3_600_000_000_000
-WELL = Health(opening_equity=1_000_000, equity=1_000_000)
+WELL = Health(drawdown_ppm=0)
+QUANT = profile("quant").thresholds
 HELD = trip(FreezeLatch(), [Trip.DRAWDOWN], now=HOUR, shortest=HOUR)
 PROVEN = ResumeProof(window=(2 * HOUR, 4 * HOUR), shadow_passed=HOUR + 1)
 
 
 @pytest.mark.req("FRZ-5")
 @pytest.mark.parametrize(
-    ("equity", "freezes"),
+    ("fallen", "freezes"),
     [
-        pytest.param(985_001, False, id="one-unit-before-it"),
-        pytest.param(985_000, True, id="at-minus-1.5-percent"),
-        pytest.param(100, True, id="far-beyond"),
-        pytest.param(-5, True, id="below-nothing"),
-        pytest.param(2_000_000, False, id="a-gain"),
+        pytest.param(14_999, False, id="one-unit-before-it"),
+        pytest.param(15_000, True, id="at-minus-1.5-percent"),
+        pytest.param(1_000_000, True, id="everything"),
+        pytest.param(0, False, id="a-gain"),
     ],
 )
-def test_a_drawdown_freezes_at_its_limit(equity, freezes):
-    assert (Trip.DRAWDOWN in tripped(replace(WELL, equity=equity))) is freezes
+def test_a_drawdown_freezes_at_its_limit(fallen, freezes):
+    assert (Trip.DRAWDOWN in tripped(replace(WELL, drawdown_ppm=fallen), QUANT)) is freezes
 
 
-def test_a_drawdown_is_counted_to_the_unit_however_large_the_equity():
-    opening = 10**30
-    at = opening - opening * 15 // 1000
-    assert Trip.DRAWDOWN in tripped(Health(opening_equity=opening, equity=at))
-    assert not tripped(Health(opening_equity=opening, equity=at + 1))
+def test_a_profile_that_limits_no_drawdown_freezes_at_none_and_a_broken_limit_still_does():
+    platform = profile("control-plane").thresholds
+    assert tripped(Health(drawdown_ppm=1_000_000), platform) == set()
+    assert tripped(Health(drawdown_ppm=None), platform) == set()
+    assert tripped(Health(drawdown_ppm=None, breaches=1), platform) == {Trip.HARD_LIMIT}
 
 
 @pytest.mark.req("FRZ-5")
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"policy_violations": 1}, Trip.POLICY_VIOLATION),
-        ({"missions_failed_in_a_row": 2}, Trip.FAILED_MISSIONS),
-        ({"verifications_failed_in_a_row": 2}, Trip.FAILED_VERIFICATIONS),
         ({"breaches": 1}, Trip.HARD_LIMIT),
         ({"throttled": True}, Trip.THROTTLE),
         ({"killed": True}, Trip.KILL),
-        ({"equity": None}, Trip.EQUITY_UNKNOWN),
-        ({"opening_equity": None}, Trip.EQUITY_UNKNOWN),
-        ({"opening_equity": 0}, Trip.EQUITY_UNKNOWN),
+        ({"drawdown_ppm": None}, Trip.EQUITY_UNKNOWN),
     ],
 )
 def test_each_of_these_freezes_alone(change, found):
-    assert tripped(replace(WELL, **change)) == {found}
+    assert tripped(replace(WELL, **change), QUANT) == {found}
 
 
-def test_one_failure_is_an_accident():
-    once = replace(WELL, missions_failed_in_a_row=1, verifications_failed_in_a_row=1)
-    assert not tripped(once)
-    assert trip(FreezeLatch(), tripped(once), now=1, shortest=HOUR) == FreezeLatch()
+def test_what_is_well_trips_nothing():
+    assert trip(FreezeLatch(), tripped(WELL, QUANT), now=1, shortest=HOUR) == FreezeLatch()
 
 
 @pytest.mark.req("FRZ-5")
@@ -116,8 +110,8 @@ def test_what_a_person_must_undo_no_timer_undoes(cause):
 @pytest.mark.req("FRZ-5")
 def test_a_new_trip_begins_all_of_it_again():
     probing, _ = resume(HELD, PROVEN, now=2 * HOUR)
-    again = trip(probing, [Trip.POLICY_VIOLATION], now=3 * HOUR, shortest=HOUR)
-    assert again.trips == (Trip.DRAWDOWN, Trip.POLICY_VIOLATION)
+    again = trip(probing, [Trip.HARD_LIMIT], now=3 * HOUR, shortest=HOUR)
+    assert again.trips == (Trip.DRAWDOWN, Trip.HARD_LIMIT)
     assert (again.ceiling, again.until) == (Rung.SHADOW, 4 * HOUR)
     wide = replace(PROVEN, window=(0, 9 * HOUR))
     assert resume(again, wide, now=5 * HOUR)[1] == (Unmet.NO_SHADOW_PROOF,)

@@ -18,7 +18,7 @@ from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmObject
 from swarm.core.ids import signal_id, swarm_id
-from swarm.core.nouns import Risk, Signal
+from swarm.core.nouns import ResumeRule, Risk, Signal
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.reply import Later
@@ -186,7 +186,7 @@ async def test_resume_refuses_until_the_window_and_the_requalification(database_
         desk = FreezeDesk(database, "alice")
         await desk.freeze(SWARM, "drill", lasts=timedelta(seconds=2))
         with pytest.raises(ResumeRefused) as refused:
-            await desk.resume(SWARM, "too early")
+            await desk.resume(SWARM, "too early", rule=ResumeRule())
         assert "window" in refused.value.message
         assert "requalification" in refused.value.message
         lifted = await until(database, "freezes", lambda rows: rows[0]["lifted_at"] is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -56,7 +57,8 @@ def describe(
 
     A Swarm: phase in words, conditions with remedies, sources, budget, why it is idle. A freeze:
     trigger, scope, end, and the resume checklist with what is left. A mission: gates, contract,
-    change, runs, checks, money, and what you can do. Reads only the database.
+    change, runs, checks, money, and what you can do. Reads the database, and for a resume window
+    swarm.toml.
 
     Exit status: 0; 2 wrong use; 5 not found.
 
@@ -67,7 +69,7 @@ def describe(
         raise Usage(f"which {wanted.single.lower()}? `swarmctl get {wanted.name}` lists them")
 
     async def work(database: Database) -> list[Data]:
-        return await _gather(wanted.name)(database, name, swarm)
+        return await _gather(wanted.name, home)(database, name, swarm)
 
     found = ask(home, work)
     now = datetime.now(UTC)
@@ -86,14 +88,15 @@ def describe(
             emit(words)
 
 
-def _gather(kind: str) -> Callable[[Database, str, str], Awaitable[list[Data]]]:
+def _gather(kind: str, home: Home) -> Callable[[Database, str, str], Awaitable[list[Data]]]:
     """What reads everything about objects of a kind. Imported when it is used."""
     if kind not in _PAGES:
         from swarm.cli.describe_rest import gather_of  # noqa: PLC0415
 
         return gather_of(kind_named(kind))
+    page = importlib.import_module(_PAGES[kind])
     found: Callable[[Database, str, str], Awaitable[list[Data]]]
-    found = importlib.import_module(_PAGES[kind]).gather
+    found = partial(page.gather, home=home) if kind == "freezes" else page.gather
     return found
 
 

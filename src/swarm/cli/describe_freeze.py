@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from swarm.cli.columns import SHORT_ID, span, stamp
-from swarm.cli.desk import swarm_named
+from swarm.cli.desk import resume_rule, swarm_named
 from swarm.cli.output import line
 from swarm.cli.sentences import sentences
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from swarm.adapters.postgres.database import Database
-    from swarm.core.nouns import Freeze
+    from swarm.core.nouns import Freeze, ResumeRule
 
 _FIELDS = (
     "id", "mission_class", "reason", "detail", "cause", "since", "until", "requalified",
@@ -20,8 +22,13 @@ _FIELDS = (
 )  # fmt: skip
 
 
-async def gather(database: Database, name: str, swarm: str) -> list[dict[str, Any]]:
-    """The named freeze, or every open one, each with its checklist. Raises NotFound."""
+async def gather(
+    database: Database, name: str, swarm: str, *, home: Path | None
+) -> list[dict[str, Any]]:
+    """The named freeze, or every open one, each with its checklist. Raises NotFound.
+
+    home: of the installation, whose resume window counts where a profile asks for one.
+    """
     from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
 
     look = Look(database)
@@ -31,7 +38,6 @@ async def gather(database: Database, name: str, swarm: str) -> list[dict[str, An
     else:
         scope = await swarm_named(database, swarm) if swarm else None
         rows = await look.rows("freezes", scope, state="open")
-    swarms = {row["id"]: f"{row['namespace']}/{row['name']}" for row in await look.rows("swarms")}
     open_ones = await look.rows("missions", state="open")
     found = []
     for row in rows:
@@ -41,18 +47,20 @@ async def gather(database: Database, name: str, swarm: str) -> list[dict[str, An
             if mission["kind"] == "requalify"
             and (mission["swarm"], mission["mission_class"]) == (row["swarm"], row["mission_class"])
         ]
-        swarm_name = swarms.get(row["swarm"], row["swarm"])
-        found.append({"name": row["id"], **row, "swarm_name": swarm_name, "proofs": proofs})
-    return [{**row, "checklist": _checklist(row)} for row in found]
+        (whose,) = await look.rows("swarms", row["swarm"])
+        told = {"swarm_name": f"{whose['namespace']}/{whose['name']}", "proofs": proofs}
+        told |= _lifting(row, resume_rule(home, whose))
+        found.append({"name": row["id"], **row, **told})
+    return found
 
 
-def _checklist(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _lifting(row: dict[str, Any], rule: ResumeRule) -> dict[str, Any]:
+    """The checklist, and when the resume window opens next."""
     from swarm.core.policy.freeze import checklist  # noqa: PLC0415
 
-    return [
-        {"text": item.text, "done": item.done}
-        for item in checklist(_freeze(row), datetime.now(UTC))
-    ]
+    now = datetime.now(UTC)
+    items = [{"text": item.text, "done": item.done} for item in checklist(_freeze(row), now, rule)]
+    return {"checklist": items, "opens": None if rule.allows(now) else rule.next_opening(now)}
 
 
 def _freeze(row: dict[str, Any]) -> Freeze:
@@ -107,4 +115,8 @@ def _next(row: dict[str, Any], now: datetime) -> str:
     if row["requalified"] is None:
         under_way = f"mission {row['proofs'][0][:SHORT_ID]} is proving it" if row["proofs"] else ""
         return under_way or "requalification begins by itself; the controller must be running"
+    if row["opens"] is not None:
+        return f"the resume window opens {span(row['opens'], now)}"
+    if any(one["text"].startswith("resume window") for one in left):
+        return "set a resume window in swarm.toml; without one it is not lifted"
     return f"{command} with --token"

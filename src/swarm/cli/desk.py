@@ -15,6 +15,7 @@ from swarm.runtime.home import Home, find
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
     from swarm.core.ids import SwarmId
+    from swarm.core.nouns import ResumeRule
 
 T = TypeVar("T")
 
@@ -41,6 +42,19 @@ def ask(home: Path | None, work: Callable[[Database], Awaitable[T]]) -> T:
             return await work(database)
 
     return asyncio.run(joined_work())
+
+
+def resume_rule(home: Path | None, swarm: Mapping[str, Any]) -> ResumeRule:
+    """When freezes of a Swarm may be lifted at all. swarm: its row, as `Look` reads it."""
+    from swarm.contract.profiles import profile_of  # noqa: PLC0415
+    from swarm.core.nouns import ResumeRule  # noqa: PLC0415
+
+    annotations = swarm["metadata"].get("annotations", {})
+    if not profile_of(swarm["spec"]["domains"], annotations).thresholds.resume_window_required:
+        return ResumeRule()
+    from swarm.runtime.settings import load  # noqa: PLC0415 - pays for the settings only here
+
+    return ResumeRule(required=True, window=load(home_of(home).file).loop.window())
 
 
 def me() -> str:

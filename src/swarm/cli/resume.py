@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from swarm.cli.complete import freezes
-from swarm.cli.desk import ask, home_of, me, swarm_named
+from swarm.cli.desk import ask, home_of, me, resume_rule, swarm_named
 from swarm.cli.errors import WrongToken
 from swarm.cli.options import Home, Reason
 from swarm.cli.output import emit
@@ -44,7 +44,8 @@ def resume(
     """Lift freezes whose window has passed and whose scope requalified.
 
     What is missing is printed; requalification begins by itself once the window has passed, and
-    this verb does not shorten the window.
+    this verb does not shorten the window. A Swarm whose profile asks for a resume window is
+    resumed only inside it.
 
     Exit status: 0 lifted; 4 the token is not the one; 5 nothing is frozen; 6 not yet.
 
@@ -58,16 +59,17 @@ def resume(
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
         from swarm.core.ids import SwarmId  # noqa: PLC0415
 
-        one = None
+        one, look = None, Look(database)
         if what.startswith("f-"):
-            look = Look(database)
             _, one = await look.find(what, "freeze")
             id_ = SwarmId((await look.rows("freezes", like=one))[0]["swarm"])
         else:
             id_ = await swarm_named(database, what)
+        (row,) = await look.rows("swarms", id_)
         lifted = await FreezeDesk(database, me()).resume(
             id_,
             reason,
+            rule=resume_rule(home, row),
             freeze=one,
             mission_class=mission_class or None,
             token_given=bool(token),

@@ -7,7 +7,7 @@ Confidence and trust are in [0, 1]. Times are aware datetimes; spans are timedel
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import IntEnum, StrEnum
 
 from swarm.core.ids import ApprovalId, FreezeId, MissionId, NeedId, RunId, SignalId
@@ -205,6 +205,42 @@ class Freeze:
         return self.mission_class in {"*", mission_class}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeWindow:
+    """A time of each day, UTC: from `opens` until before `closes`, which is later."""
+
+    opens: time
+    closes: time
+
+    def __str__(self) -> str:
+        return f"{self.opens:%H:%M}-{self.closes:%H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRule:
+    """When the freezes of a Swarm may be lifted at all; asked at each lift (FRZ-5).
+
+    required: whether only inside the window; without one, they may not.
+    """
+
+    required: bool = False
+    window: ResumeWindow | None = None
+
+    def allows(self, now: datetime) -> bool:
+        """Whether a freeze that has everything else may be lifted now."""
+        if not self.required:
+            return True
+        window, clock = self.window, now.astimezone(UTC).time()
+        return window is not None and window.opens <= clock < window.closes
+
+    def next_opening(self, now: datetime) -> datetime | None:
+        """When the window opens next; None where nobody waits for it."""
+        if not self.required or self.window is None:
+            return None
+        today = datetime.combine(now.astimezone(UTC).date(), self.window.opens, UTC)
+        return today if now < today else today + timedelta(days=1)
+
+
 class OutcomeKind(StrEnum):
     """How a mission ended."""
 
@@ -234,7 +270,8 @@ class Outcome:
 class Settled:
     """A mission that ended, as far as freezing, learning and the 24 h figures need it.
 
-    repo: what it worked on; empty where nobody noted it.
+    repo:   what it worked on; empty where nobody noted it.
+    reason: why it ended so, one of `Reason`; empty where nobody noted it.
     """
 
     mission: MissionId
@@ -244,6 +281,7 @@ class Settled:
     counts_as_failure: bool
     at: datetime
     repo: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

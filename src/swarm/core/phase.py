@@ -202,7 +202,8 @@ def _freeze_status(snapshot: Snapshot, plan: Plan) -> FreezeStatus | None:
     hold = max(
         holds, key=lambda item: (item.mission_class == freeze.EVERYTHING, item.since, item.id)
     )
-    left = [item.text for item in freeze.checklist(hold, snapshot.now) if not item.done]
+    items = freeze.checklist(hold, snapshot.now, snapshot.resuming)
+    left = [item.text for item in items if not item.done]
     scope = "everything" if hold.mission_class == freeze.EVERYTHING else hold.mission_class
     what = f"{hold.reason} ({scope}): {hold.detail}"
     return FreezeStatus(reason="; ".join((what, *left))[:4096], until=hold.until)

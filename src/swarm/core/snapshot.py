@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
+from swarm.contract.profiles import Thresholds
 from swarm.contract.swarm import SwarmSpec
 from swarm.contract.verdict import Verdict
 from swarm.core.decision import Standing
@@ -17,6 +18,8 @@ from swarm.core.nouns import (
     Freeze,
     MissionKind,
     Need,
+    ResumeRule,
+    ResumeWindow,
     Risk,
     Settled,
     ValidationContract,
@@ -61,6 +64,7 @@ class Installation:
     undecided_promotes: what an R0 or R1 canary without a verdict does after the longest hold.
     need_cooldown:   how long a need rests after a mission for it ended badly.
     class_freeze_after: consecutive failures of one class that freeze the class.
+    resume_window:   when freezes may be lifted, where a profile asks for such a time.
     regimes:         targets that trade -> how old a word on their regime and limits may be.
     """
 
@@ -81,6 +85,7 @@ class Installation:
     need_cooldown: timedelta = timedelta(hours=6)
     needs_token: bool = False
     class_freeze_after: int = 2
+    resume_window: ResumeWindow | None = None
     regimes: tuple[tuple[str, timedelta], ...] = ()
 
 
@@ -173,6 +178,7 @@ class Snapshot:
     settled:   missions that ended lately, oldest first, enough for freeze counting.
     denied:    (target, revision) pairs that were rolled back.
     policy_hash: over spec and installation; stored with each verdict and order.
+    held_to:   the thresholds of the Swarm's profile.
     """
 
     now: datetime
@@ -181,6 +187,7 @@ class Snapshot:
     spec: SwarmSpec
     installation: Installation
     policy_hash: str
+    held_to: Thresholds
     shadow: bool = False
     needs: tuple[Need, ...] = ()
     queued_needs: int = 0
@@ -193,6 +200,13 @@ class Snapshot:
     drifted: tuple[tuple[str, str], ...] = ()  #: target, what was seen
     class_bias: tuple[tuple[str, float], ...] = ()
     source_trust: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def resuming(self) -> ResumeRule:
+        """When a freeze of this Swarm may be lifted at all."""
+        return ResumeRule(
+            required=self.held_to.resume_window_required, window=self.installation.resume_window
+        )
 
     @property
     def dark(self) -> tuple[SourceState, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from swarm.contract.canonical import policy_hash
@@ -88,6 +88,7 @@ def installation(settings: Settings, spec: SwarmSpec) -> Installation:
         need_cooldown=loop.need_cooldown,
         needs_token=bool(loop.resume_token_sha256),
         class_freeze_after=loop.class_freeze_after,
+        resume_window=loop.window(),
         regimes=tuple(sorted((name, one.word_lasts) for name, one in settings.regimes.items())),
     )
 
@@ -102,4 +103,6 @@ def _plain(value: Any) -> Any:
         return sorted(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, time):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from swarm.contract.rules import Span
-from swarm.core.nouns import Risk
+from swarm.core.nouns import ResumeWindow, Risk
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.snapshot import RiskRule
 from swarm.ports.source_settings import RiskClass, SettingsBlock
@@ -18,6 +18,7 @@ from swarm.ports.source_settings import RiskClass, SettingsBlock
 MICRO = 1_000_000
 _Moment = Annotated[timedelta, Span(least="1ms", most="1h")]
 _Long = Annotated[timedelta, Span(least="1s", most="8760h")]
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _Ratio = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 
 
@@ -219,3 +220,26 @@ class LoopSettings(SettingsBlock):
         description="SHA-256 of the reset token that lifting a freeze asks for as well. Empty: no"
         " token is asked for.",
     )
+    resume_window: str = Field(
+        default="",
+        pattern=rf"^({_CLOCK}-{_CLOCK})?$",
+        description="The time of each day, UTC, in which a freeze is lifted of a Swarm whose"
+        " profile asks for a resume window, as `quant` does. Empty: none, and no freeze of such a"
+        " Swarm is lifted.",
+        examples=["08:00-08:30"],
+    )
+
+    @field_validator("resume_window")
+    @classmethod
+    def _ends_after_it_begins(cls, text: str) -> str:
+        opens, _, closes = text.partition("-")
+        if text and opens >= closes:
+            raise ValueError(f"{text} ends before it begins; write the earlier time first")
+        return text
+
+    def window(self) -> ResumeWindow | None:
+        """The resume window as the core takes it."""
+        if not self.resume_window:
+            return None
+        opens, _, closes = self.resume_window.partition("-")
+        return ResumeWindow(opens=time.fromisoformat(opens), closes=time.fromisoformat(closes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from swarm.contract.profiles import profile_of
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import MissionId, NeedId, SwarmId
 from swarm.core.nouns import Change, MissionKind, Need, Risk, ValidationContract
@@ -142,6 +143,7 @@ def snapshot(**over: Any) -> Snapshot:
         "spec": over.get("spec") or _SPEC,
         "installation": over.get("installation") or _INSTALLATION,
         "policy_hash": "policy-1",
+        "held_to": profile_of((over.get("spec") or _SPEC).domains, {}).thresholds,
         "budget": Budget(
             name="default-budget",
             cap=10_000_000,

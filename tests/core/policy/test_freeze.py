@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from swarm.core.decision import LiftFreeze, OpenMission
 from swarm.core.ids import FreezeId, MissionId, SwarmId
-from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, Settled
+from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, ResumeRule, Settled
 from swarm.core.policy import freeze, lifting
 from swarm.core.policy.freeze import EVERYTHING, Limits
 from swarm.testing.builders import NOON, REPO, snapshot, spec
@@ -17,6 +17,7 @@ from swarm.testing.builders import NOON, REPO, snapshot, spec
 HOUR = timedelta(hours=1)
 LIMITS = Limits(swarm_after=3, class_after=2, duration=HOUR, needs_token=False)
 SWARM = SwarmId("s-1")
+ALWAYS = ResumeRule()
 classes = st.sampled_from(["tidy", "docs", "deps"])
 endings = st.builds(
     Settled,
@@ -160,13 +161,13 @@ def test_only_a_counted_mission_failure_opens_a_freeze_and_never_below_its_limit
 @given(frozen=holds, later=st.timedeltas(timedelta(0), 5 * HOUR))
 def test_nothing_lifts_by_itself_before_its_window_and_its_proof(frozen, later):
     now = NOON + later
-    if freeze.lifts_by_itself(frozen, now):
+    if freeze.lifts_by_itself(frozen, now, ALWAYS):
         assert frozen.until is not None
         assert now >= frozen.until
         assert frozen.requalified is not None
         assert not frozen.needs_token
-    left = [item for item in freeze.checklist(frozen, now) if not item.done]
-    assert freeze.lifts_by_itself(frozen, now) is (frozen.until is not None and not left)
+    left = [item for item in freeze.checklist(frozen, now, ALWAYS) if not item.done]
+    assert freeze.lifts_by_itself(frozen, now, ALWAYS) is (frozen.until is not None and not left)
 
 
 @pytest.mark.req("FRZ-3")
@@ -177,19 +178,19 @@ def test_nothing_lifts_by_itself_before_its_window_and_its_proof(frozen, later):
 def test_a_tick_lifts_exactly_what_may_be_lifted(frozen, later):
     snap = snapshot(freezes=tuple(frozen), now=NOON + later)
     lifted = {one.freeze for one in lifting.records(snap) if isinstance(one, LiftFreeze)}
-    assert lifted == {one.id for one in frozen if freeze.lifts_by_itself(one, snap.now)}
+    assert lifted == {one.id for one in frozen if freeze.lifts_by_itself(one, snap.now, ALWAYS)}
 
 
 @pytest.mark.req("FRZ-3")
 def test_the_end_of_a_window_is_exclusive():
     proven = hold(requalified="m-proof")
-    assert not freeze.lifts_by_itself(proven, NOON + HOUR - timedelta(microseconds=1))
-    assert freeze.lifts_by_itself(proven, NOON + HOUR)
+    assert not freeze.lifts_by_itself(proven, NOON + HOUR - timedelta(microseconds=1), ALWAYS)
+    assert freeze.lifts_by_itself(proven, NOON + HOUR, ALWAYS)
 
 
 @pytest.mark.req("FRZ-4")
 def test_the_checklist_names_window_proof_and_token():
-    texts = [item.text for item in freeze.checklist(hold(needs_token=True), NOON)]
+    texts = [item.text for item in freeze.checklist(hold(needs_token=True), NOON, ALWAYS)]
     assert [text.split(":")[0] for text in texts[:2]] == ["window", "requalification"]
     assert "--token" in texts[2]
 

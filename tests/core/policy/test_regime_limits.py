@@ -57,9 +57,6 @@ def test_a_broken_limit_fails_the_gate_whatever_the_counters_say_and_stays_faile
         pytest.param(
             RegimeRead(regime="trend", at=NOON - FIVE - timedelta(seconds=1)), "older", id="stale"
         ),
-        pytest.param(
-            RegimeRead(regime="uncertain", posture="frozen", at=NOON), "frozen", id="frozen"
-        ),
     ],
 )  # fmt: skip
 def test_without_a_fresh_word_that_the_limits_hold_nothing_passes(regime, word):

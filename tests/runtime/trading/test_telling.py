@@ -147,6 +147,22 @@ async def test_a_word_on_the_limits_is_true_false_or_not_said(desk, database):
     assert sorted(await words(database, "kill-drill")) == [("dark", False), ("paper", True)]
 
 
+@pytest.mark.req("FRZ-5")
+@pytest.mark.parametrize(("fallen", "passed"), [(14_999, True), (15_000, False), (900_000, False)])
+async def test_the_profiles_drawdown_is_a_breach_whatever_the_limit_set_allows(
+    desk, database, fallen, passed
+):
+    """At -1.5 % of the day's opening, and also while nobody knows what trading costs."""
+    state = (await desk.opened()).state
+    lax = {one: replace(held, drawdown_ppm=1_000_000) for one, held in state.limits.regimes.items()}
+    state.limits = replace(state.limits, regimes=lax)
+    unknown = None if fallen > 15_000 else 0
+    seen = metrics(at_ns=desk.now, drawdown_ppm=fallen, slippage_ppm=unknown)
+    state.see(happened.MetricsSeen(metrics=seen))
+    await Proving(database, "test").limits(state)
+    assert sorted(await words(database)) == [("drift", passed), ("mean", passed)]
+
+
 async def test_a_released_strategy_has_a_word_before_its_first_step_up_the_ladder(desk, database):
     path = await desk.opened()
     state = path.state

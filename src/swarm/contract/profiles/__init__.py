@@ -9,7 +9,8 @@ so there the annotation changes nothing of the spec. A profile is no schema cons
 
 `thresholds` are limits that are no fields of the object at all. The annotation names the profile;
 without it, a Swarm with a domain that a profile lists is held to that profile's thresholds, and
-every other Swarm to those of `control-plane`, which are the design's defaults for everyone.
+every other Swarm to those of `control-plane`, which are the design's defaults for everyone. What
+trades is held to the drawdown of `quant`, whatever the Swarm says of itself.
 """
 
 from swarm.contract.profiles.overlay import (

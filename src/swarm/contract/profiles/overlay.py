@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from swarm.contract.errors import UnknownProfile
 from swarm.contract.metadata import PROFILE_ANNOTATION
-
-if TYPE_CHECKING:
-    from swarm.contract.swarm import SwarmObject
 
 _NAMES = ("control-plane", "quant")
 _EVERYONE = "control-plane"
@@ -25,7 +23,7 @@ class Thresholds:
     p95_latency_increase:      share; a canary's p95 latency must rise by less, against baseline.
     consecutive_failed_checks: failed canary checks in a row that roll back.
     intraday_drawdown:         negative share of equity; at or below it, freeze at once.
-    policy_violations:         consecutive violations that freeze.
+    policy_violations:         consecutive missions whose work broke a rule that freeze.
     failed_missions:           consecutive failed missions that freeze.
     resume_window_required:    whether a freeze lifts only inside an explicit resume window.
     """
@@ -82,16 +80,17 @@ def profile(name: str) -> Profile:
     )
 
 
-def profile_of(swarm: SwarmObject) -> Profile:
-    """The profile whose thresholds hold for this Swarm: by annotation, else domain, else default.
+def profile_of(domains: Iterable[str], annotations: Mapping[str, str]) -> Profile:
+    """The profile whose thresholds hold for a Swarm: by annotation, else domain, else default.
 
+    domains: of its spec.    annotations: of its metadata.
     errors: UnknownProfile, when the annotation names none that exists.
     """
-    asked = swarm.metadata.annotations.get(PROFILE_ANNOTATION)
+    asked = annotations.get(PROFILE_ANNOTATION)
     if asked is not None:
         return profile(asked)
     for name in _NAMES:
-        if profile(name).domains.intersection(swarm.spec.domains):
+        if profile(name).domains.intersection(domains):
             return profile(name)
     return profile(_EVERYONE)
 

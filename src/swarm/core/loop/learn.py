@@ -85,6 +85,7 @@ def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
         counts_as_failure=outcome.counts_as_failure,
         at=outcome.at,
         repo=mission.repo,
+        reason=outcome.reason,
     )
     records: list[Record] = []
     agent = _agent_of(mission, snapshot)
@@ -136,8 +137,11 @@ def _repair(settle: Settle, mission: Mission, snapshot: Snapshot) -> OpenMission
 
 
 def _freezes(last: Settled, reason: str, snapshot: Snapshot) -> tuple[Freeze, ...]:
+    after, held_to = snapshot.spec.risk.freeze_after_failures, snapshot.held_to
     limits = freeze.Limits(
-        swarm_after=snapshot.spec.risk.freeze_after_failures,
+        # A spec may be stricter than its profile, and never laxer.
+        swarm_after=min(after, held_to.failed_missions or after),
+        violations_after=held_to.policy_violations,
         class_after=snapshot.installation.class_freeze_after,
         duration=snapshot.spec.risk.freeze_duration,
         needs_token=snapshot.installation.needs_token,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from swarm.core.ids import SwarmId, freeze_id
-from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, Settled
+from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, ResumeRule, Settled
+from swarm.core.reasons import Reason
 
 EVERYTHING = "*"
+#: Endings of which the mission's own work is the cause: it did what policy forbids.
+VIOLATIONS = frozenset({Reason.CHANGE_REFUSED, Reason.EXCLUSIVE_CONTROL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +25,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When failures freeze, and for how long."""
+    """When failures freeze, and for how long.
+
+    violations_after: violations of policy in a row that freeze the swarm; None: they are failures
+    like others.
+    """
 
     swarm_after: int
     class_after: int
     duration: timedelta
     needs_token: bool
+    violations_after: int | None = None
 
 
 def holding(freezes: Sequence[Freeze], mission_class: str) -> Freeze | None:
@@ -42,8 +50,8 @@ def holding(freezes: Sequence[Freeze], mission_class: str) -> Freeze | None:
     return max(covering, key=lambda hold: (hold.until or endless, hold.id))
 
 
-def checklist(hold: Freeze, now: datetime) -> tuple[Item, ...]:
-    """What must be true before the hold may be lifted (FRZ-3)."""
+def checklist(hold: Freeze, now: datetime, rule: ResumeRule) -> tuple[Item, ...]:
+    """What must be true before the hold may be lifted (FRZ-3, FRZ-5)."""
     if hold.until is None:
         window = Item(text="window: open-ended; a person ends it with `swarmctl resume`", done=True)
     else:
@@ -55,12 +63,21 @@ def checklist(hold: Freeze, now: datetime) -> tuple[Item, ...]:
         done=hold.requalified is not None,
     )
     token = (Item(text="reset token given with --token", done=False),) if hold.needs_token else ()
-    return (window, proof, *token)
+    return (window, proof, *token, *_resume_window(rule, now))
 
 
-def lifts_by_itself(hold: Freeze, now: datetime) -> bool:
-    """True when the window has passed, the scope requalified and nobody must be asked."""
-    return hold.until is not None and all(item.done for item in checklist(hold, now))
+def _resume_window(rule: ResumeRule, now: datetime) -> tuple[Item, ...]:
+    if not rule.required:
+        return ()
+    when = "none is set; say one in swarm.toml as `resume_window` of [loop]"
+    if rule.window is not None:
+        when = f"each day {rule.window}"
+    return (Item(text=f"resume window: {when}", done=rule.allows(now)),)
+
+
+def lifts_by_itself(hold: Freeze, now: datetime, rule: ResumeRule) -> bool:
+    """True when everything of the checklist is done and no person must end it."""
+    return hold.until is not None and all(item.done for item in checklist(hold, now, rule))
 
 
 def wants_requalification(hold: Freeze, now: datetime) -> bool:
@@ -76,6 +93,18 @@ def consecutive_failures(settled: Sequence[Settled], mission_class: str | None =
     nothing about the others.
     """
     scope, row = mission_class or EVERYTHING, 0
+    for item in _since_success(settled, scope):
+        row += item.counts_as_failure and item.kind is not MissionKind.REQUALIFY
+    return row
+
+
+def consecutive_violations(settled: Sequence[Settled]) -> int:
+    """Missions in a row whose work broke a rule; broken by what breaks a row of failures."""
+    return sum(item.reason in VIOLATIONS for item in _since_success(settled, EVERYTHING))
+
+
+def _since_success(settled: Sequence[Settled], scope: str) -> Iterator[Settled]:
+    """What ended in the scope since it last delivered or requalified, newest first."""
     for item in reversed(settled):
         if scope != EVERYTHING and item.mission_class not in {scope, EVERYTHING}:
             continue
@@ -83,17 +112,23 @@ def consecutive_failures(settled: Sequence[Settled], mission_class: str | None =
             continue
         if item.outcome is OutcomeKind.DELIVERED:
             break
-        row += item.counts_as_failure and item.kind is not MissionKind.REQUALIFY
-    return row
+        yield item
 
 
 def opened_by(
     last: Settled, history: Sequence[Settled], swarm: SwarmId, limits: Limits
 ) -> tuple[Freeze, ...]:
-    """The freezes that this ending opens, given the history before it (FRZ-1, FAIL-3)."""
-    if not last.counts_as_failure or last.kind is MissionKind.REQUALIFY:
+    """The freezes that this ending opens, given the history before it (FRZ-1, FRZ-5, FAIL-3)."""
+    if last.kind is MissionKind.REQUALIFY:
         return ()
     rows = [*history, last]
+    if last.reason in VIOLATIONS and limits.violations_after is not None:
+        broken = consecutive_violations(rows)
+        if broken >= limits.violations_after:
+            why = ("PolicyViolation", f"{last.mission} ended as {last.reason}, {broken} in a row")
+            return (_freeze(last, swarm, limits, EVERYTHING, why),)
+    if not last.counts_as_failure:
+        return ()
     opened = []
     in_all, in_class = consecutive_failures(rows), consecutive_failures(rows, last.mission_class)
     if in_class >= limits.class_after:

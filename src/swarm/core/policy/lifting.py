@@ -15,7 +15,7 @@ def records(snapshot: Snapshot) -> tuple[Record, ...]:
     """Freezes to lift, and requalification missions to open, at this instant."""
     found: list[Record] = []
     for hold in sorted(snapshot.freezes, key=lambda hold: hold.id):
-        if freeze.lifts_by_itself(hold, snapshot.now):
+        if freeze.lifts_by_itself(hold, snapshot.now, snapshot.resuming):
             found.append(LiftFreeze(freeze=hold.id, by="policy", at=snapshot.now))
         elif freeze.wants_requalification(hold, snapshot.now):
             mission = _requalification(hold, snapshot)
@@ -25,13 +25,16 @@ def records(snapshot: Snapshot) -> tuple[Record, ...]:
 
 
 def look_again(snapshot: Snapshot) -> datetime | None:
-    """When the next freeze window passes, or the next requalification round may begin."""
+    """When the next freeze window passes, requalification may begin, or resuming is allowed."""
     times = []
     for hold in snapshot.freezes:
         if hold.until is not None and snapshot.now < hold.until:
             times.append(hold.until)
         elif freeze.wants_requalification(hold, snapshot.now):
             times.append(_round_start(hold, _round(hold, snapshot) + 1, snapshot))
+        elif hold.until is not None and not hold.needs_token:
+            opening = snapshot.resuming.next_opening(snapshot.now)
+            times += [opening] if opening is not None else []
     return min(times, default=None)
 
 

@@ -14,8 +14,6 @@ from swarm.contract.verdict import Answer, Verdict
 from swarm.core.evidence import LookTaken, RegimeRead
 from swarm.core.reasons import Reason
 
-FROZEN = "frozen"  #: the posture that holds all capital back
-
 
 def over(judged: Verdict, looks: Sequence[LookTaken], oldest: timedelta | None) -> Verdict:
     """The gate's verdict with these limits in mind; as it is for a target that does not trade.
@@ -54,6 +52,4 @@ def _unproven(taken: LookTaken, oldest: timedelta) -> str:
         return f"nobody has said: {', '.join(read.lacking)}"
     if read.at is None or taken.at - read.at > oldest:
         return f"the newest word on its limits is older than {oldest}"
-    if read.posture == FROZEN:
-        return f"capital is frozen in regime {read.regime}"
     return ""

@@ -1,4 +1,7 @@
-"""The freeze of the quant profile: what trips it, and the long way back.
+"""The freeze of capital: what trips it, and the long way back.
+
+Missions that fail or break a rule freeze the Swarm itself, in `core.policy.freeze`. Both are held
+to the thresholds of the profile.
 
 A freeze ends by being lifted, never by the clock. First the window must have come and a shadow
 stage must have passed, with a signed token where a throttle or the kill switch tripped (RTS 6,
@@ -16,26 +19,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from swarm.contract.profiles import Thresholds
 from swarm.regime.errors import BadInput
 from swarm.regime.nouns import Posture, Rung
 
-DRAWDOWN_PPM = 15_000
-"""-1.5 % intraday freezes; at it, not only beyond it."""
-FAILED_MISSIONS = 2
-"""In a row."""
-FAILED_VERIFICATIONS = 2
-"""Of one gate in a row: once is an accident."""
 _PPM = 1_000_000
 
 
 class Trip(StrEnum):
     """What freezes at once."""
 
-    DRAWDOWN = "drawdown"  #: -1.5 % since the session opened
+    DRAWDOWN = "drawdown"  #: as far since the session opened as the profile says
     EQUITY_UNKNOWN = "equity-unknown"  #: whether it has fallen cannot be said
-    POLICY_VIOLATION = "policy-violation"  #: one is enough
-    FAILED_MISSIONS = "failed-missions"  #: two in a row
-    FAILED_VERIFICATIONS = "failed-verifications"  #: the same gate, twice in a row
     HARD_LIMIT = "hard-limit"  #: a limit of the regime is breached
     THROTTLE = "throttle"  #: the repeated-execution throttle latched
     KILL = "kill"  #: somebody pulled the switch
@@ -57,13 +52,9 @@ class Unmet(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What is watched at one tick. Equity in integer minor units; None when not known."""
+    """What is watched at one tick. drawdown_ppm: as `Measures` say it; None when not known."""
 
-    opening_equity: int | None
-    equity: int | None
-    policy_violations: int = 0
-    missions_failed_in_a_row: int = 0
-    verifications_failed_in_a_row: int = 0
+    drawdown_ppm: int | None
     breaches: int = 0
     throttled: bool = False
     killed: bool = False
@@ -112,20 +103,20 @@ class FreezeLatch:
         return Posture.FROZEN if self.probing is None else Posture.DEFENSIVE
 
 
-def tripped(health: Health) -> frozenset[Trip]:
+def drawdown_limit(held_to: Thresholds) -> int | None:
+    """The drawdown that freezes, in ppm of the opening equity; None: the profile says none."""
+    limit = held_to.intraday_drawdown
+    return None if limit is None else round(-limit * _PPM)
+
+
+def tripped(health: Health, held_to: Thresholds) -> frozenset[Trip]:
     """Everything in what is watched that freezes. What is not known freezes too."""
+    limit, fallen = drawdown_limit(held_to), health.drawdown_ppm
     found = set()
-    if health.opening_equity is None or health.equity is None or health.opening_equity <= 0:
-        found.add(Trip.EQUITY_UNKNOWN)
-    else:
-        # In integers: fall / opening >= 15,000 / 1,000,000, without a division to round.
-        fall = health.opening_equity - health.equity
-        if fall * _PPM >= DRAWDOWN_PPM * health.opening_equity:
-            found.add(Trip.DRAWDOWN)
     for trip, is_so in (
-        (Trip.POLICY_VIOLATION, health.policy_violations >= 1),
-        (Trip.FAILED_MISSIONS, health.missions_failed_in_a_row >= FAILED_MISSIONS),
-        (Trip.FAILED_VERIFICATIONS, health.verifications_failed_in_a_row >= FAILED_VERIFICATIONS),
+        (Trip.EQUITY_UNKNOWN, limit is not None and fallen is None),
+        # At the limit, not only beyond it.
+        (Trip.DRAWDOWN, limit is not None and fallen is not None and fallen >= limit),
         (Trip.HARD_LIMIT, health.breaches >= 1),
         (Trip.THROTTLE, health.throttled),
         (Trip.KILL, health.killed),

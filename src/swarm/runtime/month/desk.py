@@ -14,6 +14,7 @@ import numpy as np
 from swarm.adapters.paper.exchange import PaperExchange
 from swarm.adapters.paper.rules import PaperRules
 from swarm.adapters.paper.venue import PaperVenue
+from swarm.contract.profiles import profile
 from swarm.ports.gate_records import GateRecord, GateRecords
 from swarm.regime.capital import freeze
 from swarm.regime.capital.allocation import AllocationRule, Situation, allocate, nothing
@@ -127,6 +128,7 @@ class Desk:
         self._given_up: list[list[float]] = [[] for _ in range(GIVEN_UP)]
         self._before = nothing(EXPERTS)
         self.latch = freeze.FreezeLatch()
+        self._held_to = profile("quant").thresholds
         self._clean = 0
         self._price = 0
         self._quotes: list[str] = []
@@ -150,7 +152,7 @@ class Desk:
         seen = self._regime(bar, ret)
         metrics = self.measures.metrics(self.path.state.ledger, self.limits, seen.id, self.now)
         broken = self.limits.verify(seen.id, metrics, self.now)
-        self._freeze(bar, broken_count=len(broken), why=[one.sentence for one in broken])
+        self._freeze(bar, metrics, why=[one.sentence for one in broken])
         if not math.isnan(ret):
             self._ladder(bar, seen, ret, breach=bool(broken))
         self._allocate(bar, seen)
@@ -185,12 +187,10 @@ class Desk:
 
     # --- freezing, climbing, allocating ----------------------------------------------------------
 
-    def _freeze(self, bar: Bar, *, broken_count: int, why: list[str]) -> None:
-        health = freeze.Health(
-            opening_equity=self.measures.opening, equity=self.equity, breaches=broken_count
-        )
+    def _freeze(self, bar: Bar, metrics: Metrics, *, why: list[str]) -> None:
+        health = freeze.Health(drawdown_ppm=metrics.drawdown_ppm, breaches=len(why))
         before = self.latch
-        if trips := freeze.tripped(health):
+        if trips := freeze.tripped(health, self._held_to):
             self.latch = freeze.trip(before, trips, self.now, FREEZE_LEAST_NS)
             self._clean = 0
             self._broke_on = bar.day if self._broke_on is None else self._broke_on

@@ -12,13 +12,16 @@ import structlog
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.trading.evidence import ControlEvidences
 from swarm.contract.errors import Unavailable
+from swarm.contract.profiles import profile
+from swarm.regime.capital.freeze import Health, Trip, drawdown_limit, tripped
 from swarm.regime.capital.ladder import LadderReason
-from swarm.regime.limits.by_regime import Breach
+from swarm.regime.limits.by_regime import Metrics
 from swarm.runtime.events import Event
 from swarm.runtime.regime.promotion import LIMITS_SEEN, step_down
 from swarm.runtime.trading.state import TradingState
 
 SAY_EVERY = 120.0  #: seconds between two words on the limits; one lasts five minutes
+PROFILE = "quant"  #: whose thresholds hold for whatever trades
 PROVE_EVERY = 3_600.0  #: seconds between two proofs that the books agree
 log = structlog.get_logger()
 
@@ -36,7 +39,7 @@ class Proving:
         self._said: dict[str, tuple[bool, float]] = {}
 
     async def limits(self, state: TradingState) -> None:
-        """Whether every strategy keeps the limits of the regime that is active.
+        """Whether every strategy keeps the limits of the regime, and the profile's drawdown.
 
         Those that are released count too: the first step up the ladder needs this word. At once
         when it changes, else every two minutes. What is not known is not said: a gate that hears
@@ -46,7 +49,8 @@ class Proving:
         if ledger.regime is None or not state.limits.fresh(ledger.regime[1], now):
             return
         found = state.limits.verify(ledger.regime[0], ledger.metrics, now)
-        broken = [one for one in found if one.found is not None]
+        broken = [one.sentence for one in found if one.found is not None]
+        broken += _fallen(ledger.metrics)
         if found and not broken:
             return
         released = {strategy for strategy, _ in state.limits.releases}
@@ -54,15 +58,15 @@ class Proving:
             was, at = self._said.get(strategy, (None, float("-inf")))
             if was == (not broken) and time.monotonic() - at < SAY_EVERY:
                 continue
-            body = {"regime": str(ledger.regime[0]), "breaches": _sentences(broken),
+            body = {"regime": str(ledger.regime[0]), "breaches": broken,
                     "limits": state.limits.hash}  # fmt: skip
             await self._add(LIMITS_SEEN, strategy, body, passed=not broken)
             if broken:
                 await self._down(strategy, broken)
             self._said[strategy] = (not broken, time.monotonic())
 
-    async def _down(self, strategy: str, broken: list[Breach]) -> None:
-        why = "; ".join(_sentences(broken))[:500]
+    async def _down(self, strategy: str, broken: list[str]) -> None:
+        why = "; ".join(broken)[:500]
         lowered = await step_down(
             self._database,
             strategy,
@@ -93,5 +97,15 @@ class Proving:
         await self._evidences.add(kind, subject, time.time_ns(), seen, passed=passed)
 
 
-def _sentences(broken: list[Breach]) -> list[str]:
-    return [one.sentence for one in broken]
+def _fallen(metrics: Metrics | None) -> list[str]:
+    """What the profile says of the drawdown, however much more the limit set allows.
+
+    Whoever trades through this order path is held to `quant`, the profile of trading.
+    """
+    if metrics is None or metrics.drawdown_ppm is None:
+        return []
+    held_to = profile(PROFILE).thresholds
+    if Trip.DRAWDOWN not in tripped(Health(drawdown_ppm=metrics.drawdown_ppm), held_to):
+        return []
+    limit = drawdown_limit(held_to)
+    return [f"drawdown_ppm is {metrics.drawdown_ppm}; the profile {PROFILE} freezes at {limit}"]

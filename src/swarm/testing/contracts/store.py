@@ -355,6 +355,7 @@ class StoreContract:
             Settled(
                 mission=mission, mission_class=CLASS, kind=MissionKind.DELIVER,  # type: ignore[arg-type]
                 outcome=OutcomeKind.FAILED, counts_as_failure=True, at=at, repo="acme/shop",
+                reason="RequiredCheckRed",
             ),
         )  # fmt: skip
 

@@ -118,7 +118,7 @@ class Person:
 
     def _resume(self, paper: PaperStore) -> None:
         for hold in paper.world.freezes:
-            if all(item.done for item in checklist(hold, paper.now)):
+            if all(item.done for item in checklist(hold, paper.now, paper.world.resuming)):
                 paper.lift(hold.id, "alice")
                 paper.woken = True
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from swarm.contract.errors import Refused, Unavailable
+from swarm.contract.profiles import profile_of
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.evidence import Fact
 from swarm.core.history.journal import Grip
@@ -80,6 +81,7 @@ class TwinStore:
             spec=spec,
             installation=Installation(),
             policy_hash="",
+            held_to=profile_of(spec.domains, {}).thresholds,
         )
         paper = PaperStore(world=snapshot, now=self.clock(), decide=_never)
         kept = Kept(paper=paper, backlog=PaperBacklog(paper), namespace=namespace, name=name)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from swarm.contract.metadata import PROFILE_ANNOTATION
 from swarm.contract.validate import check_swarm
 from swarm.core.evidence import RunEnded
 from swarm.core.ids import swarm_id
-from swarm.core.nouns import Need, NeedState, Risk
+from swarm.core.nouns import Need, NeedState, ResumeWindow, Risk
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.store import BudgetTerms
@@ -105,6 +105,7 @@ def _scene(profile: str) -> Scene:
         slo=SloThresholds(look_every=2 * MINUTE, window=6 * MINUTE, max_hold=15 * MINUTE),
         approval_lasts=12 * HOUR,
         need_cooldown=DAY,
+        resume_window=ResumeWindow(opens=time(8), closes=time(12)),
     )
     return Scene(
         swarm=swarm_id("default", name),

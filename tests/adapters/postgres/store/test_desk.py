@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -21,11 +21,13 @@ from swarm.adapters.postgres.store.errors import (
     ResumeRefused,
     TextRefused,
 )
+from swarm.contract.profiles import profile
 from swarm.core.decision import AskApproval, MarkRequalified, Settle
 from swarm.core.evidence import PersonSaid
-from swarm.core.nouns import Outcome, OutcomeKind
+from swarm.core.nouns import Outcome, OutcomeKind, ResumeRule, ResumeWindow
 
 HOUR = timedelta(hours=1)
+ALWAYS = ResumeRule()
 
 
 def now():
@@ -249,29 +251,53 @@ async def test_freezing_a_frozen_scope_extends_it(world, freezes):
 async def test_resume_refuses_until_the_checklist_is_met(world, make, freezes):
     frozen = await freezes.freeze(world.swarm, "why", lasts=HOUR, needs_token=True)
     with pytest.raises(ResumeRefused) as refused:
-        await freezes.resume(world.swarm, "go on")
+        await freezes.resume(world.swarm, "go on", rule=ALWAYS)
     for item in ("window", "requalification", "token"):
         assert item in refused.value.message
     await world.sql("update frozen set until = now()")
     with pytest.raises(ResumeRefused, match="requalification"):
-        await freezes.resume(world.swarm, "go on", token_given=True)
+        await freezes.resume(world.swarm, "go on", rule=ALWAYS, token_given=True)
     mark = MarkRequalified(freeze=frozen.id, mission="m-9", at=now())
     await world.tick(make.nothing(records=(mark,)))
-    assert await freezes.resume(world.swarm, "go on") == (frozen.id,)
+    assert await freezes.resume(world.swarm, "go on", rule=ALWAYS) == (frozen.id,)
     assert (await world.snapshot()).freezes == ()
     assert len(await events(world, "freeze.token-given")) == 1
     with pytest.raises(NotFound):
-        await freezes.resume(world.swarm, "go on")
+        await freezes.resume(world.swarm, "go on", rule=ALWAYS)
 
 
 @pytest.mark.req("FRZ-3")
 async def test_an_open_ended_freeze_is_lifted_by_hand_once_it_requalified(world, make, freezes):
     frozen = await freezes.freeze(world.swarm, "why")
     with pytest.raises(ResumeRefused):
-        await freezes.resume(world.swarm, "go on")
+        await freezes.resume(world.swarm, "go on", rule=ALWAYS)
     mark = MarkRequalified(freeze=frozen.id, mission="m-9", at=now())
     await world.tick(make.nothing(records=(mark,)))
-    assert await freezes.resume(world.swarm, "go on", freeze=frozen.id) == (frozen.id,)
+    assert await freezes.resume(world.swarm, "go on", rule=ALWAYS, freeze=frozen.id) == (frozen.id,)
+
+
+@pytest.mark.req("FRZ-5")
+async def test_by_hand_too_a_freeze_is_lifted_in_the_resume_window_alone(world, make, freezes):
+    await freezes.freeze(world.swarm, "why", lasts=HOUR)
+    await world.sql("update frozen set until = now(), requalified = 'm-9'")
+    away = time(14) if now().hour < 12 else time(1)
+    shut = ResumeRule(required=True, window=ResumeWindow(opens=away, closes=time(away.hour + 1)))
+    for rule in (ResumeRule(required=True), shut):
+        with pytest.raises(ResumeRefused, match="resume window"):
+            await freezes.resume(world.swarm, "go on", rule=rule)
+    all_day = ResumeRule(required=True, window=ResumeWindow(opens=time.min, closes=time.max))
+    assert len(await freezes.resume(world.swarm, "go on", rule=all_day)) == 1
+
+
+@pytest.mark.req("FRZ-5")
+async def test_a_tick_knows_the_profile_by_domain_and_by_annotation(world, make):
+    assert not (await world.snapshot()).held_to.resume_window_required
+    annotated = """update swarm set metadata =
+        '{"annotations": {"swarm.proompteng.ai/profile": "quant"}}'"""
+    await world.sql(annotated)
+    assert (await world.snapshot()).held_to == profile("quant").thresholds
+    await world.sql(annotated.replace('"quant"', '"lunar"'))
+    assert await world.tick(make.nothing()) is None, "no profile of that name: nobody decides"
 
 
 # --- looking -------------------------------------------------------------------------------------

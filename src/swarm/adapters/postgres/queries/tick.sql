@@ -27,7 +27,8 @@ with candidates as (
   union all
   (select swarm, min(at) from wake group by swarm order by 2 limit 32))
 select s.id, s.namespace, s.name, s.generation, s.spec::text, s.policy_hash, s.shadow,
-       s.deleted_at is not null, s.due_at, s.status::text, s.trail_seq, s.trail_hash, now()
+       s.deleted_at is not null, s.due_at, s.status::text, s.trail_seq, s.trail_hash, now(),
+       coalesce(s.metadata -> 'annotations', '{}')::text
 from swarm s
 where s.id in (select id from candidates) and s.id <> all(%(unreadable)s::text[])
 order by (select min(c.at) from candidates c where c.id = s.id)
@@ -82,7 +83,7 @@ select
          from frozen where swarm = %(swarm)s and lifted_at is null) f)::text,
   -- With its repository: a freeze is requalified where its cause worked.
   (select json_agg(o order by o.at, o.mission)
-   from (select e.mission, e.mission_class, e.kind, e.outcome, e.counts_as_failure, e.at, m.repo
+   from (select e.mission, e.mission_class, e.kind, e.outcome, e.counts_as_failure, e.at, e.reason, m.repo
          from (select * from outcome where swarm = %(swarm)s order by at desc, mission limit 64) e
          join mission m on m.id = e.mission) o)::text,
   (select json_agg(s order by s.name)

@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 from psycopg import AsyncConnection, AsyncCursor
 from pydantic import ValidationError
 
+from swarm.contract.errors import UnknownProfile
+from swarm.contract.profiles import Thresholds, profile_of
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
 from swarm.core.nouns import MissionKind, Need, NeedState, Risk
@@ -49,6 +51,7 @@ class SwarmRow:
     trail_seq: int
     trail_hash: bytes
     now: datetime
+    held_to: Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,7 @@ class Snapshots:
             spec=row.spec,
             installation=binding.installation,
             policy_hash=binding.policy_hash,
+            held_to=row.held_to,
             shadow=row.shadow,
             needs=tuple(need for _, need in fresh.needs.values()),
             queued_needs=about.queued,
@@ -247,11 +251,16 @@ def mission_of(row: tuple[Any, ...]) -> Mission:
 
 def swarm_row(found: tuple[Any, ...], specs: Specs) -> SwarmRow:
     """The swarm from the columns that `tick.take` selects. Raises SpecUnreadable."""
+    spec = specs.read(found[0], found[3], found[4])
+    try:
+        held_to = profile_of(spec.domains, json.loads(found[13])).thresholds
+    except UnknownProfile as error:
+        raise SpecUnreadable(f"{found[0]}: {error.message}") from None
     return SwarmRow(
-        id=found[0], namespace=found[1], name=found[2], generation=found[3],
-        spec=specs.read(found[0], found[3], found[4]), policy_hash=found[5], shadow=found[6],
-        deleted=found[7], due_at=found[8], status=json.loads(found[9]), trail_seq=found[10],
-        trail_hash=found[11], now=found[12],
+        id=found[0], namespace=found[1], name=found[2], generation=found[3], spec=spec,
+        policy_hash=found[5], shadow=found[6], deleted=found[7], due_at=found[8],
+        status=json.loads(found[9]), trail_seq=found[10], trail_hash=found[11], now=found[12],
+        held_to=held_to,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from swarm.adapters.postgres.store.errors import NotFound, ResumeRefused
 from swarm.adapters.postgres.store.statements import statements
 from swarm.contract.errors import Unavailable
 from swarm.core.ids import FreezeId, SwarmId, freeze_id
-from swarm.core.nouns import Freeze
+from swarm.core.nouns import Freeze, ResumeRule
 from swarm.core.policy.freeze import EVERYTHING, checklist
 from swarm.core.trail import EventKind
 
@@ -44,6 +44,15 @@ class Frozen:
     until: datetime | None
     extended: bool
     recorded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lifting:
+    """What was asked for at the desk."""
+
+    reason: str
+    rule: ResumeRule
+    token_given: bool
 
 
 class FreezeDesk:
@@ -129,12 +138,14 @@ class FreezeDesk:
         swarm: SwarmId,
         reason: str,
         *,
+        rule: ResumeRule,
         freeze: str | None = None,
         mission_class: str | None = None,
         token_given: bool = False,
     ) -> tuple[FreezeId, ...]:
         """Lift the open freezes of a swarm (or one of them) whose checklist is met.
 
+        rule:        when a freeze of this Swarm may be lifted at all.
         token_given: the caller has checked the reset token against the installation's.
         Raises NotFound without an open one, ResumeRefused when any item of any is missing; a
         token counts all the same.
@@ -151,7 +162,8 @@ class FreezeDesk:
             holds = [Freeze(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
             if not holds:
                 raise NotFound("no freeze is open there")
-            lifted, missing = await self._lift(connection, chains, holds, words, token_given)
+            lifting = _Lifting(reason=words, rule=rule, token_given=token_given)
+            lifted, missing = await self._lift(connection, chains, holds, lifting)
             await write_swarm_chain(connection, chains)
             await connection.execute(statements("tick")["wake"], {"swarm": swarm})
             return lifted, missing
@@ -167,19 +179,18 @@ class FreezeDesk:
         connection: AsyncConnection[Any],
         chains: Chains,
         holds: list[Freeze],
-        reason: str,
-        token_given: bool,  # noqa: FBT001 - handed through
+        asked: _Lifting,
     ) -> tuple[tuple[FreezeId, ...], list[str]]:
         lifted: list[FreezeId] = []
         missing: list[str] = []
         for hold in holds:
-            takes_token = hold.needs_token and token_given
+            takes_token = hold.needs_token and asked.token_given
             if takes_token:
                 await connection.execute(statements("people")["accept_token"], {"id": hold.id})
                 chains.add(chains.swarm, EventKind.FREEZE_TOKEN_GIVEN, {"freeze": hold.id})
             wanting = [
                 item.text
-                for item in checklist(hold, chains.at)
+                for item in checklist(hold, chains.at, asked.rule)
                 if not item.done and not (takes_token and "token" in item.text)
             ]
             if wanting:
@@ -187,7 +198,7 @@ class FreezeDesk:
                 continue
             values = {"swarm": chains.swarm, "id": hold.id, "at": chains.at, "by": self._by}
             await connection.execute(statements("missions")["lift"], values)
-            body = {"freeze": hold.id, "class": hold.mission_class, "reason": reason}
+            body = {"freeze": hold.id, "class": hold.mission_class, "reason": asked.reason}
             chains.add(chains.swarm, EventKind.FREEZE_LIFTED, body)
             lifted.append(hold.id)
         return tuple(lifted), missing

@@ -1,0 +1,46 @@
+"""What an installation file makes of a spec, as the core is told it."""
+
+from __future__ import annotations
+
+from datetime import time
+
+import pytest
+from pydantic import ValidationError
+
+from swarm.core.ids import SwarmId
+from swarm.core.nouns import ResumeWindow
+from swarm.runtime.binding import Bindings
+from swarm.runtime.settings import Settings
+from swarm.testing.builders import spec
+
+pytestmark = pytest.mark.req("FRZ-5")
+
+
+def bound(window):
+    settings = Settings(loop={"resume_window": window})
+    return Bindings(settings).of(SwarmId("s-1"), spec())
+
+
+def test_a_resume_window_is_part_of_the_policy():
+    held = bound("08:00-08:30")
+    assert held.installation.resume_window == ResumeWindow(opens=time(8), closes=time(8, 30))
+    assert bound("").installation.resume_window is None
+    assert len({held.policy_hash, bound("").policy_hash, bound("08:00-09:00").policy_hash}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("08:30-08:00", "ends before it begins"),
+        ("08:00-08:00", "ends before it begins"),
+        ("22:00-02:00", "ends before it begins"),
+        ("8:00-9:00", "pattern"),
+        ("08:00-24:00", "pattern"),
+        ("08:00", "pattern"),
+        ("always", "pattern"),
+        ("08:00-09:00\n", "pattern"),
+    ],
+)
+def test_a_window_that_is_none_is_refused(text, word):
+    with pytest.raises(ValidationError, match=word):
+        Settings(loop={"resume_window": text})
