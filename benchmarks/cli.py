@@ -15,6 +15,7 @@ import asyncio
 import compileall
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ import stand
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.migrate import migrate
+from swarm.adapters.postgres.reach import orphans
 from swarm.adapters.postgres.server import EmbeddedServer
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
 from swarm.contract.validate import load_swarms
@@ -107,6 +109,8 @@ def main() -> None:
             embedded.write_note({"pid": os.getpid(), "dsn": server.dsn})
             by_dsn.file.write_text(f'[database]\nurl = "{server.dsn}"\n')
             measure(embedded.folder, by_dsn.folder, rounds)
+    for left in orphans(below=Path(name).resolve()):  # root's data lies elsewhere
+        shutil.rmtree(left)
 
 
 def measure(embedded: Path, by_dsn: Path, rounds: int) -> None:

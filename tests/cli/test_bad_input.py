@@ -8,7 +8,7 @@ LONG = "m-" + "f" * 100_000
 
 #: (words, exit code, what the message names)
 BAD = [
-    (("get", "nonsense"), 2, "there is no kind 'nonsense'"),
+    (("get", "nonsense"), 2, "there is no kind 'nonsense'. There are: swarms, "),
     (("get", "missions", "m-nothing"), 5, "no mission whose name begins with 'm-nothing'"),
     (("get", "missions", LONG), 5, "no mission"),
     (("get", "missions", "--limit", "0"), 2, "--limit is 0"),

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from swarm.ports.reply import Done
+from swarm.testing.world import World
+
 EXIT_NOT_ALLOWED, EXIT_NOT_FOUND, EXIT_REFUSED, EXIT_CONFLICT = 4, 5, 6, 7
 
 
-def asked(shop, title="drop the old cipher"):
+def asked(shop, title="drop the old cipher", risk="R2"):
     """A mission that waits for a person, and its question."""
-    shop.need(title, risk="R2")
+    shop.need(title, risk=risk)
     question = shop.wait_for("approvals", lambda row: row["state"] == "open")
     return question["mission"], question
 
@@ -30,6 +34,27 @@ def test_a_mission_goes_on_once_a_person_says_yes(shop):
         assert shop("wait", mission, "--for", "delivered", "--timeout", "20s").code == 0
     used = shop("get", "approvals", "-o", "json").json["items"][0]
     assert (used["state"], used["reason"]) == ("used", "read the diff")
+
+
+class Shortening(World):
+    """A world whose agents delete a test each time."""
+
+    async def run(self, order):
+        fact = (await super().run(order)).fact
+        return Done(fact=replace(fact, change=replace(fact.change, tests_removed=1)))
+
+
+@pytest.mark.slow
+@pytest.mark.req("MODE-1")
+def test_a_mission_is_shown_as_the_class_that_its_change_made_it(shop):
+    shop.world = Shortening()
+    with shop.working():
+        mission, question = asked(shop, risk="R1")
+    assert question["question"].endswith("1 test removed: R2")
+    shown = shop("get", "mission", mission, "-o", "json").json
+    assert (shown["risk"], shown["declared_risk"]) == (2, 1)
+    assert "\tR2\t" in shop("get", "missions").lines[1]
+    assert "deliver, R2 (opened as R1), " in shop("why", mission).out
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from swarm.core.decide import decide, epoch_of
 from swarm.core.decision import OpenFreeze, OpenMission, Settle, Standing, StartRun
 from swarm.core.ids import FreezeId, OrderKey
 from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, Risk, Settled
-from swarm.core.snapshot import SourceState
+from swarm.core.snapshot import RiskRule, SourceState
 from swarm.testing.builders import NOON, REPO, TARGET, installation, need, snapshot, spec
 from swarm.testing.states import State, build, work
 
@@ -232,6 +232,23 @@ def test_a_freeze_opened_in_this_tick_holds_back_what_goes_forward_and_no_rollba
     assert [r.freeze.mission_class for r in plan.records if isinstance(r, OpenFreeze)] == ["tidy"]
     assert ("abort", "m-6") in held
     assert calm - held == {("start-run", "m-9")}
+
+
+@pytest.mark.req("MODE-1")
+@pytest.mark.parametrize(
+    ("stage", "level"),
+    [
+        pytest.param({"run": "none"}, Risk.R1, id="nothing-changed-yet"),
+        pytest.param({"checks": "green"}, Risk.R2, id="deliver"),
+        pytest.param({"rollout": "watching", "artifact": "verified"}, Risk.R2, id="protect"),
+    ],
+)
+def test_a_standing_says_which_class_its_mission_is_judged_as(stage, level):
+    raising = RiskRule(pattern="src/**", risk=Risk.R2, why="money")
+    snap = build(State(**{"checks": "green", **stage}))
+    snap = replace(snap, installation=replace(snap.installation, risk_rules=(raising,)))
+    ((_, standing),) = decide(snap).standings
+    assert standing.risk is level
 
 
 @pytest.mark.req("LOOP-4")

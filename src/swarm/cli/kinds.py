@@ -186,5 +186,5 @@ def kind_named(word: str) -> Kind:
 
     names = [kind.name for kind in KINDS]
     near = difflib.get_close_matches(word.lower(), names, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
+    meant = f"; did you mean {near[0]}?" if near else "."
     raise Usage(f"there is no kind {word[:60]!r}{meant} There are: {', '.join(names)}")

@@ -29,7 +29,7 @@ def tell_mission(story: Mapping[str, Any]) -> list[str]:
     """The lines of `why MISSION`."""
     lines = [f"{story['id'][:SHORT_ID]}  {line(story['title'])}"]
     lines.append(
-        f"kind:     {story['kind']}, R{story['risk']}, {story['mission_class']}, "
+        f"kind:     {story['kind']}, {_risk(story)}, {story['mission_class']}, "
         f"{line(story['repo'] or 'no repository')}{', shadow' if story['shadow'] else ''}"
     )
     if story["cause"]:
@@ -43,6 +43,11 @@ def tell_mission(story: Mapping[str, Any]) -> list[str]:
     lines += gate_lines(strip_of(story))
     lines += standing_lines(story)
     return lines
+
+
+def _risk(story: Mapping[str, Any]) -> str:
+    judged, declared = story["judged_risk"], story["risk"]
+    return f"R{judged}" if judged == declared else f"R{judged} (opened as R{declared})"
 
 
 def gate_lines(strip: Iterable[Gate]) -> list[str]:

@@ -29,7 +29,7 @@ from swarm.core.holds import Holds, path_resources
 from swarm.core.ids import MissionId, OrderKey
 from swarm.core.loop import deliver, implement, learn, protect, requalify, select, verify
 from swarm.core.nouns import Freeze
-from swarm.core.policy import freeze, lifting, self_caused
+from swarm.core.policy import freeze, lifting, risk, self_caused
 from swarm.core.saying import Saying, View, soonest
 from swarm.core.snapshot import Mission, Snapshot
 
@@ -85,13 +85,15 @@ def decide(snapshot: Snapshot) -> Plan:
 def judge(mission: Mission, view: View) -> Saying:
     """The first room that has something to say speaks; when none has, it is delivered."""
     found = read(mission)
+    change, rules = found.change, view.snapshot.installation.risk_rules
+    level = risk.of_change(mission.risk, change, rules).risk if change else mission.risk
     kept: list[Record] = []
     for room in ROOMS:
         word = room(mission, found, view)
         if isinstance(word, Saying):
-            return word.recording(*kept)
+            return replace(word.recording(*kept), risk=level)
         kept.extend(word.records)
-    return learn.delivered(mission, found, view).recording(*kept)
+    return replace(learn.delivered(mission, found, view).recording(*kept), risk=level)
 
 
 def epoch_of(snapshot: Snapshot) -> str:
@@ -152,6 +154,7 @@ def _standing(mission: Mission, word: Saying, now: datetime, epoch: str) -> Stan
         next_action=word.next_action,
         holds=holds,
         blocked_on=word.blocked_on,
+        risk=word.risk,
     )
 
 

@@ -369,6 +369,7 @@ class Standing:
     room:       the loop step that spoke.
     holds:      resources it holds (`repo:x`, `queue:x`, `target:x`).
     blocked_on: the resource it waits for, if that is what it waits for.
+    risk:       what it is judged as: its own class, or what its change raised that to.
     """
 
     version: int
@@ -381,6 +382,7 @@ class Standing:
     next_action: str
     holds: frozenset[str] = frozenset()
     blocked_on: str | None = None
+    risk: Risk | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from swarm.contract.verdict import Verdict
 from swarm.core.decision import GiveVerdict, Order, Record, Settle
 from swarm.core.findings import Findings
 from swarm.core.ids import FreezeId, MissionId
-from swarm.core.nouns import Freeze, Outcome, OutcomeKind
+from swarm.core.nouns import Freeze, Outcome, OutcomeKind, Risk
 from swarm.core.policy import freeze, overlap
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
@@ -64,6 +64,7 @@ class Saying:
     """One room's word on one mission. Every waiting carries a reason and what comes next.
 
     next_action: what happens by itself next, as words for people.
+    risk:        what the mission is judged as; said of every word, by `decide`.
     """
 
     room: str
@@ -75,6 +76,7 @@ class Saying:
     look_again: datetime | None = None
     holds: frozenset[str] = frozenset()
     blocked_on: str | None = None
+    risk: Risk | None = None
 
     def holding(self, *resources: str) -> Saying:
         """The same word, while holding these resources as well."""

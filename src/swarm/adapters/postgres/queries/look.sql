@@ -26,7 +26,8 @@ where (%(swarm)s::text is null or n.swarm = %(swarm)s) and starts_with(n.id, %(l
 order by n.rank desc, n.id limit %(limit)s
 
 -- name: missions
-select m.id, m.swarm, m.need, m.kind, m.parent, m.mission_class, m.risk, m.repo, m.title, m.agent,
+select m.id, m.swarm, m.need, m.kind, m.parent, m.mission_class, m.repo, m.title, m.agent,
+       greatest(m.risk, (m.standing ->> 'risk')::smallint) as risk, m.risk as declared_risk,
        m.cause, m.shadow, m.opened_at, m.ended_at, m.reserved,
        coalesce(o.outcome, 'open') as outcome, coalesce(o.reason, m.standing ->> 'reason') as reason,
        coalesce(o.detail, m.standing ->> 'detail') as detail, m.standing ->> 'room' as room,
@@ -130,7 +131,7 @@ order by settled_at is not null, issued_at desc, key limit %(limit)s
 -- name: outcomes
 select o.mission, o.swarm, o.need, o.mission_class, o.kind, o.outcome, o.reason, o.detail,
        o.attempts, o.cost, o.predicted_cost, o.seconds, o.counts_as_failure, o.landed,
-       o.autonomous, o.at, m.title, m.risk
+       o.autonomous, o.at, m.title, greatest(m.risk, (m.standing ->> 'risk')::smallint) as risk
 from outcome o join mission m on m.id = o.mission
 where (%(swarm)s::text is null or o.swarm = %(swarm)s) and starts_with(o.mission, %(like)s)
 order by o.at desc, o.mission limit %(limit)s

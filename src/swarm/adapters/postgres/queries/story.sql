@@ -46,7 +46,8 @@ select seq, at, cause, class_bias, source_trust from learned
 where swarm = %(swarm)s order by seq desc limit %(limit)s
 
 -- name: mission
-select m.*, s.name as swarm_name, s.namespace from mission m join swarm s on s.id = m.swarm
+select m.*, greatest(m.risk, (m.standing ->> 'risk')::smallint) as judged_risk,
+       s.name as swarm_name, s.namespace from mission m join swarm s on s.id = m.swarm
 where m.id = %(mission)s
 
 -- name: family
