@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.regime.rungs import RungChange, Rungs
 from swarm.adapters.postgres.store.regime.states import RegimeStates, SavedState
 from swarm.adapters.postgres.store.trading.evidence import ControlEvidences
+from swarm.regime.nouns import Rung
 from swarm.runtime.regime.promotion import LIMITS_SEEN
 
 pytestmark = pytest.mark.req("REG-9")
@@ -122,3 +124,66 @@ def test_a_bad_file_is_refused_by_line(place, tmp_path, text, names):
 )
 def test_bad_words_are_refused(place, words):
     assert place("capital", *words).code == 2
+
+
+def stands(place):
+    return place("capital", "show", "-o", "json").json["strategies"][0]
+
+
+def climbed(place, rung=Rung.FIVE, tick=99):
+    async def work():
+        async with Database(place.dsn) as database:
+            change = RungChange(
+                strategy="momentum", seq=1, at_ns=1, rung=rung, cause="test",
+                evidence={"tick": tick, "tested": 90},
+            )  # fmt: skip
+            await Rungs(database).append(change)
+
+    asyncio.run(work())
+
+
+@pytest.mark.req("REG-6", "REG-7")
+def test_whoever_turns_out_worse_than_its_baseline_falls_to_shadow_at_once_and_once(
+    place, tmp_path
+):
+    """Whatever it was before it came to its rung; the way back begins behind what it lost by."""
+    climbed(place)
+    losing = np.concatenate([shown(SKILLED, 100), shown(-0.6, 120)])
+    said = tried(place, written(tmp_path, losing[:115]))
+    assert (said.code, "falls" in said.err) == (0, False), "fifteen are too few to say"
+    assert stands(place)["rung"] == "5%"
+    said = tried(place, written(tmp_path, losing))
+    assert "momentum falls to shadow: worse-than-baseline: 120 observations in trend" in said.err
+    assert stands(place)["rung"] == "shadow"
+    assert stands(place)["cause"].startswith("worse-than-baseline")
+    again = tried(place, written(tmp_path, losing))
+    assert "falls" not in again.err
+    watched(place)
+    refused = place(*STEP)
+    assert refused.code == 6
+    assert "the bet that it is worse" not in refused.err
+    assert "observations at this rung" in refused.err
+
+
+@pytest.mark.req("REG-6")
+def test_a_strategy_that_is_no_worse_keeps_its_rung_and_another_ledger_says_nothing_of_it(
+    place, tmp_path
+):
+    climbed(place)
+    assert tried(place, written(tmp_path, shown(UNSKILLED, 300))).code == 0
+    other = written(tmp_path, shown(-0.6, 300), name="other.csv")
+    words = ("--regime", "trend", "--what", "x", "--objective", "momentum")
+    said = place("capital", "tried", "carry", str(other), *words)
+    assert (said.code, "falls" in said.err) == (0, False), "carry is in shadow"
+    assert stands(place)["rung"] == "5%"
+
+
+@pytest.mark.req("REG-6")
+def test_a_look_sees_it_too_when_the_trial_was_there_before_the_rung(place, tmp_path):
+    """The bet is asked of every strategy of the ledger, also where no look is due."""
+    losing = np.concatenate([shown(SKILLED, 100), shown(-0.6, 120)])
+    assert tried(place, written(tmp_path, losing)).code == 0
+    climbed(place)
+    said = place("capital", "look", "momentum", *IN)
+    assert "momentum falls to shadow" in said.err
+    assert stands(place)["rung"] == "shadow"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +16,9 @@ from swarm.cli.output import Column, Form, emit, line, say, show
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
+    from swarm.adapters.postgres.store.regime.trials import Trials
     from swarm.regime.nouns import Regime
+    from swarm.runtime.regime.looks import LookCame
 
 TICK_MOST = 2**62
 WHAT_MOST = 10_000
@@ -46,6 +50,8 @@ def tried(
     all trials of a ledger. Ticks are those of the regime's stream. A longer file of the same trial
     adds what is new. Nothing in the ledger is ever replaced or taken out, and every trial makes it
     harder for the others to pass. The trial that was noted last stands for its strategy.
+    Where it shows that the strategy is worse than its baseline, its capital falls to shadow at
+    once.
 
     Exit status: 0 noted; 1 the file is refused; 2 wrong use; 5 no installation; 7 the ledger says
     something else of a tick.
@@ -63,7 +69,10 @@ def tried(
     content = {"strategy": name, "what": what}
 
     async def work(database: Database) -> tuple[str, int]:
-        return await add(Trials(database, of, str(label)), name, content, showed)
+        ledger = Trials(database, of, str(label))
+        noted = await add(ledger, name, content, showed)
+        await _falls(database, ledger, label, {name})
+        return noted
 
     trial, new = ask(home, work)
     emit(f"trial {trial[:12]} of {line(name)}: {new:,} ticks added, {len(showed) - new:,} known")
@@ -84,7 +93,7 @@ def look(
     counts no later tick. Without it, takes the looks that are due, each once and for ever: is a
     strategy better than its baseline, when all that was tried is counted? Note all trials first.
     The first look may err with a chance of 2.5 %, the k-th with 5 % / (k (k + 1)): together they
-    stay below 5 %.
+    stay below 5 %. A strategy of the ledger that turns out worse than its baseline falls to shadow.
 
     Exit status: 0; 2 wrong use; 5 no installation; 6 the tick was seen already.
 
@@ -94,14 +103,21 @@ def look(
     from swarm.cli.desk import ask  # noqa: PLC0415
     from swarm.runtime.regime.looks import announce, take  # noqa: PLC0415
 
-    name, label = name_of(objective), str(_hidden(regime))
+    name, label = name_of(objective), _hidden(regime)
     if at is not None:
         if not 0 <= at <= TICK_MOST:
             raise Usage(f"--at is {at}; a tick from 0 is wanted")
-        number = ask(home, lambda database: announce(Trials(database, name, label), at))
+        number = ask(home, lambda database: announce(Trials(database, name, str(label)), at))
         emit(f"look {number} is due at tick {at}")
         return
-    came = ask(home, lambda database: take(Trials(database, name, label)))
+
+    async def work(database: Database) -> list[LookCame]:
+        ledger = Trials(database, name, str(label))
+        came = await take(ledger)
+        await _falls(database, ledger, label, {one.strategy for one in await ledger.universe()})
+        return came
+
+    came = ask(home, work)
     rows: list[dict[str, Any]] = [
         {
             "name": strategy,
@@ -118,6 +134,19 @@ def look(
         say("No look is due; `--at TICK` registers one.")
         return
     show(rows, FINDINGS, output, kind="CapitalLook")
+
+
+async def _falls(
+    database: Database, ledger: Trials, regime: Regime, strategies: Iterable[str]
+) -> None:
+    """Who lost the bet on these trials falls to shadow, and is told of."""
+    from swarm.cli.desk import me  # noqa: PLC0415
+    from swarm.runtime.regime.demotion import fall  # noqa: PLC0415
+
+    for one in sorted(strategies):
+        fell = await fall(database, ledger, one, regime, by=me(), now=time.time_ns())
+        if fell is not None:
+            say(f"{line(one)} falls to {fell.rung.label}: {fell.cause}")
 
 
 def _hidden(text: str) -> Regime:

@@ -1,4 +1,8 @@
-"""From a posterior to each expert's share of the capital: capped, and never raised by a caution."""
+"""From a posterior to each expert's share of the capital: capped, and never raised by a caution.
+
+Whoever sizes orders calls it at each tick; `swarmctl regime month` does. The order path sizes none
+and trusts no share: it holds each strategy to its rung and its limits, whatever was allocated.
+"""
 
 from __future__ import annotations
 

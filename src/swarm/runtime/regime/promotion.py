@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.look import Look
-from swarm.adapters.postgres.store.regime.errors import ToldOtherwise
 from swarm.adapters.postgres.store.regime.rungs import RungChange, Rungs
 from swarm.adapters.postgres.store.regime.states import RegimeStates
 from swarm.adapters.postgres.store.regime.trials import Trials, Tried
@@ -164,7 +163,8 @@ async def step(database: Database, asked: Asked) -> RungChange:
         since = int(held[0].evidence.get("tick", -1)) if held else -1
         regime = Regime(states.record["id"]) if states else Regime.UNCERTAIN
         found = await _evidence(database, asked, regime)
-        trial = await _trial(database, asked, regime)
+        ledger = Trials(database, asked.objective, str(regime))
+        trial = newest_trial(await ledger.universe(), asked.strategy)
         here = foothold(now, trial, regime, since=since, tested=tested)
         after, why_not = move(here, found, LadderRule())
         if after.rung is not asked.to:
@@ -181,23 +181,6 @@ async def step(database: Database, asked: Asked) -> RungChange:
     )
     await rungs.append(change)
     return change
-
-
-async def step_down(
-    database: Database, strategy: str, *, stream: str, reason: str, by: str, now: int
-) -> RungChange | None:
-    """One rung down, at once, whatever else moves it at this moment; None: it is in shadow."""
-    while True:
-        rung = (await Rungs(database).now()).get(strategy, Rung.SHADOW)
-        if rung is Rung.SHADOW:
-            return None
-        asked = Asked(
-            strategy=strategy, to=rung.below, reason=reason, by=by, stream=stream, objective="",
-            chain="", lasts_ns=0, now=now,
-        )  # fmt: skip
-        # Somebody else moved it between reading and writing: it goes down from where it is now.
-        with contextlib.suppress(ToldOtherwise, StepRefused):
-            return await step(database, asked)
 
 
 async def _evidence(database: Database, asked: Asked, regime: Regime) -> RungEvidence:
@@ -231,9 +214,9 @@ async def _finding(database: Database, asked: Asked, regime: Regime) -> Snooping
     )
 
 
-async def _trial(database: Database, asked: Asked, regime: Regime) -> Tried | None:
-    universe = await Trials(database, asked.objective, str(regime)).universe()
-    return next((one for one in reversed(universe) if one.strategy == asked.strategy), None)
+def newest_trial(universe: Sequence[Tried], strategy: str) -> Tried | None:
+    """The trial that stands for a strategy: the one that was noted last."""
+    return next((one for one in reversed(universe) if one.strategy == strategy), None)
 
 
 def foothold(

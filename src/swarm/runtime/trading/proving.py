@@ -17,7 +17,8 @@ from swarm.regime.capital.freeze import Health, Trip, drawdown_limit, tripped
 from swarm.regime.capital.ladder import LadderReason
 from swarm.regime.limits.by_regime import Metrics
 from swarm.runtime.events import Event
-from swarm.runtime.regime.promotion import LIMITS_SEEN, step_down
+from swarm.runtime.regime.demotion import step_down
+from swarm.runtime.regime.promotion import LIMITS_SEEN
 from swarm.runtime.trading.state import TradingState
 
 SAY_EVERY = 120.0  #: seconds between two words on the limits; one lasts five minutes
