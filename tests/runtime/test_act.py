@@ -50,6 +50,23 @@ class Workshop(World):
             self.worked.append((self.now() - began) / SECOND)
 
 
+class Cut:
+    """A store that nobody reaches from `since` to `until`; each call is tried three times."""
+
+    def __init__(self, orders, now, since, until):
+        self._orders, self._now, self._since, self._until = orders, now, since, until
+
+    def __getattr__(self, name):
+        async def call(*words):
+            for pause in (4, 4.5, 0):
+                if not self._since <= self._now() < self._until:
+                    return await getattr(self._orders, name)(*words)
+                await asyncio.sleep(pause)
+            raise Unavailable("no route to the store")
+
+        return call
+
+
 class Place:
     """One order to carry out, and controllers that could; each with a workshop of its own."""
 
@@ -149,6 +166,29 @@ def test_whoever_lost_an_order_stops_working_on_it():
             task.cancel()
         assert heirs_shop.worked == [pytest.approx(7_200)]
         assert len((await shown(place, mission)).facts) == 1
+
+    in_virtual_time(story)
+
+
+@pytest.mark.req("OWN-4", "FAIL-6")
+def test_what_ended_while_the_store_was_away_does_not_wait_for_its_lease():
+    """The lease was extended by a call which the outage had kept waiting: nobody works on it."""
+
+    async def story():
+        place = Place()
+        mission, key = await place.issue()
+        back = place.now() + 13 * SECOND
+        act, shop = place.controller("c1", lasts=3 * SECOND)
+        act._orders = Cut(act._orders, place.now, place.now() + SECOND, back)
+        keeping = asyncio.create_task(act.keep_leases())
+        assert await act.claim() == 1
+        await asyncio.sleep(13)
+        while not (await shown(place, mission)).facts:
+            await act.claim()
+            await asyncio.sleep(0.5)
+        assert place.now() - back < 10 * SECOND  # a round, and the work asked once more
+        assert shop.journal[key] == 1, "it was done a second time"
+        keeping.cancel()
 
     in_virtual_time(story)
 

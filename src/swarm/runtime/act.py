@@ -39,6 +39,7 @@ class Act:
         self._orders, self._hands, self._controller = orders, hands, controller
         self._now, self._kick = now, kick
         self._flying: dict[asyncio.Task[None], Claim] = {}
+        self._untold: list[Claim] = []  #: ended here while the store could not be told
         self._at_work = asyncio.Event()
         self.settled = False  #: a fact was kept, which woke its swarm; whoever looks resets it
 
@@ -61,15 +62,20 @@ class Act:
         return len(claims)
 
     async def keep_leases(self) -> None:
-        """Extend the leases of what is in flight; stop what was lost to somebody else."""
+        """Extend the leases of what is in flight; stop what was lost to somebody else.
+
+        An extension that an outage kept waiting may come through for work that ended meanwhile:
+        what is untold is given back with every round.
+        """
         while True:
             await self._at_work.wait()
             await asyncio.sleep(LEASE.total_seconds() / 3)
             claims = list(self._flying.values())
-            if not claims:
+            if not (claims or self._untold):
                 self._at_work.clear()
                 continue
             try:
+                await self.give_back()
                 lost = await self._orders.heartbeat(claims, LEASE)
             except Unavailable:
                 continue  # the fence protects: whoever takes over, our late write is refused
@@ -78,9 +84,16 @@ class Act:
                 if (claim.order.key, claim.fence) in gone:
                     task.cancel()
 
+    async def give_back(self) -> None:
+        """Let go of what ended here untold, so that it is taken up before its lease ends."""
+        if untold := tuple(self._untold):
+            await self._orders.release(untold)
+            self._untold = [claim for claim in self._untold if claim not in untold]
+            self._kick()
+
     async def stop(self) -> None:
         """End what is in flight and give it back; the work itself goes on outside."""
-        claims = list(self._flying.values())
+        claims = [*self._flying.values(), *self._untold]
         for task in list(self._flying):
             task.cancel()
         await asyncio.gather(*self._flying, return_exceptions=True)
@@ -88,10 +101,12 @@ class Act:
             await self._orders.release(claims)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
-        self._flying.pop(task, None)
+        claim = self._flying.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The store could not be told: the lease ends and the order is taken again.
+            # The store could not be told: the order is taken again, at the latest by its lease.
             log.warning(Event.ORDER_FAILED, order=task.get_name(), error=repr(error))
+            if isinstance(error, Unavailable):
+                self._untold.append(claim)
         self._kick()
 
     async def _carry_out(self, claim: Claim) -> None:

@@ -118,19 +118,19 @@ class Database:
     async def listen(self, channel: str) -> AsyncIterator[str]:
         """Payloads sent to `channel`, on a connection of its own, for ever.
 
-        An empty payload comes first, when the connection is lost, and after each reconnection:
-        hints may be missed, so look. It is only a hint; the reader needs a slow poll behind it.
+        An empty payload comes with each connection, when it is lost, and with each attempt that
+        fails: hints may be missed, so look. The first look after a loss may still be answered, by
+        a connection that is cut a moment later; the next is not.
+        It is only a hint; the reader needs a slow poll behind it.
         Who listens notices first when the server is gone, so an embedded one is brought back here.
         """
         pause = _FIRST_PAUSE
-        heard = False
         while True:
             try:
                 connection = await connect_async(self.dsn, self._settings)
                 try:
                     await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
                     pause = _FIRST_PAUSE
-                    heard = True
                     yield ""
                     while True:
                         await _readable(connection)
@@ -141,9 +141,7 @@ class Database:
             except psycopg.Error as error:
                 if classify(error) is not Failure.LOST:
                     raise translate(error, f"listening on {describe(self.dsn)}") from error
-                if heard:  # a reader with nothing to do would learn of the loss at its next poll
-                    heard = False
-                    yield ""
+                yield ""  # a reader with nothing to do would learn of the loss at its next poll
                 # Why it cannot be brought back is told to those who ask it something.
                 with suppress(SwarmError):
                     await self._after_loss(self._patience)
