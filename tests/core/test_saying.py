@@ -5,11 +5,24 @@ from datetime import timedelta
 import pytest
 
 from swarm.contract.verdict import Answer, Verdict
+from swarm.core.decision import AskApproval
 from swarm.core.findings import Findings
 from swarm.core.ids import FreezeId
-from swarm.core.nouns import Freeze, OutcomeKind
-from swarm.core.saying import Ending, frozen, lane_of, settled, soonest, verdict_record
-from swarm.testing.builders import NOON, mission
+from swarm.core.nouns import Brief, Freeze, OutcomeKind, Risk
+from swarm.core.orders import Orders
+from swarm.core.reasons import Reason
+from swarm.core.saying import (
+    Ending,
+    Saying,
+    frozen,
+    lane_of,
+    news,
+    settled,
+    soonest,
+    verdict_record,
+)
+from swarm.core.snapshot import OpenOrder
+from swarm.testing.builders import NOON, change, mission, snapshot
 
 MINUTE = timedelta(minutes=1)
 
@@ -54,6 +67,10 @@ def test_what_is_frozen_says_by_what_and_until_when(detail, until, told):
 
 
 WAITS = Verdict(answer=Answer.WAIT, reason="ChecksPending", detail="lint")
+ASKED = AskApproval(
+    mission="m-1", commit="c0", policy_hash="p", risk=Risk.R2, question="?", at=NOON,
+    expires_at=NOON + MINUTE,
+)  # fmt: skip
 
 
 @pytest.mark.req("GATE-2")
@@ -77,12 +94,48 @@ WAITS = Verdict(answer=Answer.WAIT, reason="ChecksPending", detail="lint")
         pytest.param("merge_policy", "c0", WAITS, True, id="another-gate"),
     ],
 )  # fmt: skip
-def test_a_verdict_is_kept_when_it_differs_from_the_last_one(gate, subject, verdict, kept):
+def test_a_verdict_is_told_when_it_differs_from_the_last_one(gate, subject, verdict, kept):
     me = mission(1, verdicts=(("other", "c0", verdict), ("code_quality", "c0", WAITS)))
-    given = verdict_record(me, gate, subject, verdict, NOON)
-    assert [(one.gate, one.subject, one.verdict, one.at) for one in given] == (
-        [(gate, subject, verdict, NOON)] if kept else []
+    record = verdict_record(me, gate, subject, verdict, NOON)
+    assert (record.gate, record.subject, record.verdict, record.at) == (
+        gate,
+        subject,
+        verdict,
+        NOON,
     )
+    word = Saying(room="verify", reason=Reason.CHECKS_PENDING, records=(record, ASKED))
+    assert news(word, me, Findings()).records == ((record, ASKED) if kept else (ASKED,))
+
+
+PASSED = Verdict(answer=Answer.PASS, reason="ChecksGreen", detail="2 checks green")
+BRIEF = Brief(run="r", goal="g", facts=(), allowed_paths=(), checks=(), rule="")
+
+
+@pytest.mark.req("GATE-2", "MODE-6")
+@pytest.mark.parametrize(
+    ("step", "rests"),
+    [
+        pytest.param(
+            lambda o: o.start_run(0, BRIEF, base="", onto="", deadline=MINUTE), True,
+            id="agent-work",
+        ),
+        pytest.param(lambda o: o.land(change(), Findings()), True, id="a-landing"),
+        pytest.param(lambda o: o.set_traffic("shop", "c0", 1, 50, Findings()), True, id="traffic"),
+        pytest.param(lambda o: o.promote("shop", "c0"), True, id="a-promotion"),
+        pytest.param(lambda o: o.run_check("lint", "c0", "b"), False, id="a-check"),
+        pytest.param(lambda o: o.revert("c0"), False, id="protection"),
+    ],
+)  # fmt: skip
+def test_a_pass_is_told_once_more_when_a_step_is_decided_that_rests_on_it(step, rests):
+    """So the trail shows when and under which policy its gates were asked; a wait is told once."""
+    me = mission(1, verdicts=(("code_quality", "c0", PASSED), ("other", "c0", WAITS)))
+    order = step(Orders(me, snapshot()))
+    known = [verdict_record(me, gate, "c0", verdict, NOON) for gate, _, verdict in me.verdicts]
+    word = Saying(room="r", reason=Reason.MERGE_ALLOWED, orders=(order,), records=(*known, ASKED))
+    told = news(word, me, Findings()).records
+    assert told == ((known[0], ASKED) if rests else (ASKED,))
+    sent = OpenOrder(key=order.key, kind=order.kind, issued_at=NOON, begun=False)
+    assert news(word, me, Findings(open_orders={order.key: sent})).records == (ASKED,)
 
 
 @pytest.mark.parametrize("kind", OutcomeKind)

@@ -205,6 +205,7 @@ def test_a_good_change_goes_through_all_rooms_and_is_delivered():
     assert [s.outcome.kind for s in walk.settled] == [OutcomeKind.DELIVERED]
     passed = {v.gate for v in walk.verdicts if v.verdict.answer is Answer.PASS}
     assert passed == {
+        "discovery_quality",
         "code_quality",
         "merge_policy",
         "supply_chain",

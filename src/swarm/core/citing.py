@@ -27,7 +27,6 @@ from swarm.core.snapshot import Mission
 
 SLOT = timedelta(minutes=15)  #: a reading of this slot or the one before is fresh
 READ_MOST = 8  #: the strongest citations; a flood of them costs no flood of requests
-SUBJECT = "citations"
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -53,7 +52,7 @@ def hold(room: str, mission: Mission, found: Findings, view: View) -> Citing:
     if wrong is None:
         detail = f"{len(intact)} of {len(cited)} read again"
         good = Verdict(answer=Answer.PASS, reason=Reason.CITATIONS_HOLD, detail=detail)
-        return Citing(records=_kept(mission, good, view))
+        return Citing(records=(_kept(mission, good, view),))
     first = next(one for one in cited if one.citation in broken)
     reason, detail = broken[first.citation]
     bad = Verdict(answer=Answer.FAIL, reason=reason, detail=f"{detail}; {wrong}")
@@ -62,7 +61,7 @@ def hold(room: str, mission: Mission, found: Findings, view: View) -> Citing:
     rest = None if first.external else view.now + view.snapshot.installation.need_cooldown
     ending = Ending(kind=OutcomeKind.REFUSED, reason=reason, detail=bad.detail, retry_at=rest)
     word = settled(room, mission, found, view.now, ending)
-    return Citing(word=word.recording(*_kept(mission, bad, view)))
+    return Citing(word=word.recording(_kept(mission, bad, view)))
 
 
 def _strongest(mission: Mission, view: View) -> list[Cited]:
@@ -126,5 +125,6 @@ def _too_little(intact: Sequence[Cited], view: View) -> str | None:
     return None
 
 
-def _kept(mission: Mission, verdict: Verdict, view: View) -> tuple[GiveVerdict, ...]:
-    return verdict_record(mission, discovery_quality.NAME, SUBJECT, verdict, view.now)
+def _kept(mission: Mission, verdict: Verdict, view: View) -> GiveVerdict:
+    gate = discovery_quality
+    return verdict_record(mission, gate.NAME, gate.SUBJECT, verdict, view.now)

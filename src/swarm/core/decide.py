@@ -30,7 +30,7 @@ from swarm.core.ids import MissionId, OrderKey
 from swarm.core.loop import deliver, implement, learn, protect, requalify, select, verify
 from swarm.core.nouns import Freeze
 from swarm.core.policy import freeze, lifting, risk, self_caused
-from swarm.core.saying import Saying, View, soonest
+from swarm.core.saying import Saying, View, news, soonest
 from swarm.core.snapshot import Mission, Snapshot
 
 # What these change is judged in the next snapshot, at once.
@@ -66,8 +66,8 @@ def decide(snapshot: Snapshot) -> Plan:
     open_missions = len(snapshot.missions) - ended + len(opened)
     selection = select.choose(known, holds.occupied, open_missions)
     records.extend(selection.rejected)
-    for opening in selection.opened:
-        records.extend(learn.recommended(opening, known) if known.shadow else (opening,))
+    for opening, gate in zip(selection.opened, selection.founded, strict=True):
+        records.extend(learn.recommended(opening, known) if known.shadow else (opening, gate))
     held_back = _held_back(orders, known.freezes[len(snapshot.freezes) :])
     changed = any(isinstance(record, _CHANGES_THE_NEXT_SNAPSHOT) for record in records)
     return Plan(
@@ -91,9 +91,11 @@ def judge(mission: Mission, view: View) -> Saying:
     for room in ROOMS:
         word = room(mission, found, view)
         if isinstance(word, Saying):
-            return replace(word.recording(*kept), risk=level)
+            word = replace(word.recording(*kept), risk=level)
+            return news(word, mission, found)
         kept.extend(word.records)
-    return replace(learn.delivered(mission, found, view).recording(*kept), risk=level)
+    word = replace(learn.delivered(mission, found, view).recording(*kept), risk=level)
+    return news(word, mission, found)
 
 
 def epoch_of(snapshot: Snapshot) -> str:

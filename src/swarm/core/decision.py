@@ -247,7 +247,7 @@ class OpenMission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveVerdict:
-    """Keep a gate's verdict for one mission and commit; written only when it changed."""
+    """Keep a gate's verdict for one mission and commit: what changed, or what a step rests on."""
 
     mission: MissionId
     gate: str

@@ -89,8 +89,8 @@ class Exposure:
             answer=Answer.PASS, reason=Reason.NOT_CONFIGURED, detail=detail, configured=False
         )
         return (
-            *self._kept(progressive_rollout.NAME, self.last, nothing),
-            *self._kept(post_deploy_slo.NAME, self.last, nothing),
+            self._kept(progressive_rollout.NAME, self.last, nothing),
+            self._kept(post_deploy_slo.NAME, self.last, nothing),
         )
 
     def _exposed(self, number: int) -> TrafficSet | None:
@@ -124,18 +124,18 @@ class Exposure:
         )
         kept = self._kept(progressive_rollout.NAME, number, verdict)
         if verdict.answer is Answer.FAIL:
-            return self._back(why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(*kept)
+            return self._back(why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(kept)
         until = exposed.at + limits.max_hold
         again = verdict.look_again
         look = self._look(number, limits.look_every, verdict.detail, again, until)
         if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
             pause_over = exposed.at + self.steps[number].pause
             if self.view.now >= pause_over:
-                return self._expose(number + 1).recording(*kept)
+                return self._expose(number + 1).recording(kept)
             look = self._look(number, limits.look_every, verdict.detail, again, pause_over)
         elif self.view.now >= until:
             look = self._undecided(number, verdict, look)
-        return look.recording(*kept)
+        return look.recording(kept)
 
     def _observe(self) -> Word:
         """Full exposure, the observation window of Gate 6, then promotion."""
@@ -146,7 +146,7 @@ class Exposure:
         verdict = post_deploy_slo.judge(self.target, self.last, limits, exposed.at, self.word_lasts)
         kept = self._kept(post_deploy_slo.NAME, self.last, verdict)
         if verdict.answer is Answer.FAIL:
-            return self._back(why(verdict, Reason.SLO_REGRESSED), verdict.detail).recording(*kept)
+            return self._back(why(verdict, Reason.SLO_REGRESSED), verdict.detail).recording(kept)
         until = exposed.at + limits.max_hold
         again = verdict.look_again
         look = self._look(self.last, limits.look_every, verdict.detail, again, until)
@@ -154,7 +154,7 @@ class Exposure:
             look = self._promote(verdict)
         elif self.view.now >= until:
             look = self._undecided(self.last, verdict, look)
-        return look.recording(*kept)
+        return look.recording(kept)
 
     def _goes_on(self, verdict: Verdict, since: datetime, *, expired: bool) -> bool:
         """A pass, a person's promote for this very step, or the operator's choice for R0/R1."""
@@ -239,7 +239,7 @@ class Exposure:
             look_again=soonest(self.view.now, due, *until),
         )
 
-    def _kept(self, gate: str, step: int, verdict: Verdict) -> tuple[GiveVerdict, ...]:
+    def _kept(self, gate: str, step: int, verdict: Verdict) -> GiveVerdict:
         # Each step is judged for itself: its verdict is kept under target, commit and weight.
         subject = f"{self.name}@{self.revision}#{self.steps[step].set_weight}"
         return verdict_record(self.mission, gate, subject, verdict, self.view.now)

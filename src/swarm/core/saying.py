@@ -9,8 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from swarm.contract.verdict import Verdict
-from swarm.core.decision import GiveVerdict, Order, Record, Settle
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core.decision import (
+    GiveVerdict,
+    Land,
+    Order,
+    Promote,
+    Record,
+    Settle,
+    SetTraffic,
+    StartRun,
+)
 from swarm.core.findings import Findings
 from swarm.core.ids import FreezeId, MissionId
 from swarm.core.nouns import Freeze, Outcome, OutcomeKind, Risk
@@ -18,6 +27,8 @@ from swarm.core.policy import freeze, overlap
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
 
+#: What is only decided on gates that passed.
+_REST_ON_GATES = (StartRun, Land, SetTraffic, Promote)
 # Shadow mode holds like a freeze that nobody needs to lift: record, do not act.
 _SHADOW = Freeze(
     id=FreezeId("shadow"),
@@ -138,12 +149,34 @@ def frozen(room: str, hold: Freeze) -> Saying:
 
 def verdict_record(
     mission: Mission, gate: str, subject: str, verdict: Verdict, now: datetime
-) -> tuple[GiveVerdict, ...]:
-    """A record of the verdict if it differs from the last one kept; else nothing."""
-    kept = (known for *where, known in mission.verdicts if where == [gate, subject])
-    if any((known.answer, known.reason) == (verdict.answer, verdict.reason) for known in kept):
-        return ()
-    return (GiveVerdict(mission=mission.id, gate=gate, subject=subject, verdict=verdict, at=now),)
+) -> GiveVerdict:
+    """The verdict as a record; `news` drops it where it says nothing new."""
+    return GiveVerdict(mission=mission.id, gate=gate, subject=subject, verdict=verdict, at=now)
+
+
+def news(word: Saying, mission: Mission, found: Findings) -> Saying:
+    """The word without verdicts that are known already.
+
+    Where a step is decided, the passes that it rests on are told once more: so the trail shows
+    that its gates were asked then, and under the policy of that very decision.
+    """
+    known = {(gate, subject): verdict for gate, subject, verdict in mission.verdicts}
+    decides = any(
+        isinstance(order, _REST_ON_GATES) and found.is_open(order.key) is None
+        for order in word.orders
+    )
+    kept = tuple(
+        record
+        for record in word.records
+        if not isinstance(record, GiveVerdict)
+        or (decides and record.verdict.answer is Answer.PASS)
+        or _differs(record.verdict, known.get((record.gate, record.subject)))
+    )
+    return replace(word, records=kept)
+
+
+def _differs(verdict: Verdict, known: Verdict | None) -> bool:
+    return known is None or (known.answer, known.reason) != (verdict.answer, verdict.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ class Event(StrEnum):
     MISSION_OPENED = "mission.opened"  #: a promise was made and its budget reserved
     MISSION_MOVED = "mission.moved"  #: a mission stands elsewhere than before
     MISSION_ENDED = "mission.ended"  #: a mission has its one outcome
-    VERDICT_GIVEN = "verdict.given"  #: a gate answered differently than before
+    VERDICT_GIVEN = "verdict.given"  #: a gate answered anew, or was asked again for a step
     APPROVAL_ASKED = "approval.asked"  #: a person is asked
     APPROVAL_USED = "approval.used"  #: an approval was spent on its one commit
     ORDERS_INHERITED = "orders.inherited"  #: what a dead predecessor held was given back

@@ -269,7 +269,10 @@ class PaperStore(PaperRows):
                 self.keys.add(order.key)
                 self.orders[order.key] = PaperOrder(order, self.now, self.now)
                 self.issued.append(order)
-                body = {"order": order.key, "kind": order.kind, "forward": order.forward}
+                body = {
+                    "order": order.key, "kind": order.kind, "forward": order.forward,
+                    "policy_hash": order.policy_hash,
+                }  # fmt: skip
                 self.tell(EventKind.ORDER_ISSUED, body, order.mission)
 
     def _next_due(self, plan: Plan, refused: bool) -> datetime | None:  # noqa: FBT001

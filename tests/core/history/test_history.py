@@ -13,11 +13,13 @@ from swarm.contract.verdict import Answer
 from swarm.core.history.check import check
 from swarm.core.history.finding import Rule
 from swarm.core.history.journal import Deed, Effect, Entry, Grip, History, Movement, Terms
-from swarm.core.history.log import Log, Span, Spans
+from swarm.core.history.log import Decided, Log, Span, Spans
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 SWARM, GOOD, BAD, BIG = "s-1", "m-good", "m-bad", "m-big"
 REPO, TARGET, WINDOW = "acme/shop", "orders", "s-1@day"
+POLICY, STRICTER = "policy-1", "policy-2"
+BEFORE_MAIN = ("code_quality", "merge_policy", "supply_chain")
 
 
 def at(minutes):
@@ -39,13 +41,19 @@ class Tale:
     def log(self, minutes, event, chain="", /, **body):
         self.entries.append(Entry(at(minutes), SWARM, chain or SWARM, event, body))
 
-    def verdict(self, minutes, mission, gate, subject, answer=Answer.PASS):
-        self.log(minutes, "verdict.given", mission, gate=gate, subject=subject, answer=int(answer))
+    def verdict(self, minutes, mission, gate, subject, answer=Answer.PASS, policy=POLICY):
+        self.log(
+            minutes, "verdict.given", mission, gate=gate, subject=subject, answer=int(answer),
+            policy_hash=policy,
+        )  # fmt: skip
 
     def do(self, minutes, mission, deed, key, where="", subject="", **more):
         """Order, claim, effect and settlement, as they come in life."""
         key = f"{mission}/{key}"
-        self.log(minutes, "order.issued", mission, order=key, kind=str(deed), forward=True)
+        self.log(
+            minutes, "order.issued", mission, order=key, kind=str(deed), forward=True,
+            policy_hash=POLICY,
+        )  # fmt: skip
         fence = int(minutes * 1_000)
         for what in ("claimed", "begun", "settled"):
             self.grips.append(Grip(at(minutes), key, fence, what))
@@ -87,22 +95,47 @@ class Tale:
         assert any(says(one) for one in self.entries)
         self.entries = [one for one in self.entries if not says(one)]
 
+    def under(self, policy, event, chain, /, **body):
+        """The log's events that say this were under another policy."""
+
+        def says(one):
+            same = one.kind == event and one.chain == chain
+            return same and all(one.body.get(name) == value for name, value in body.items())
+
+        assert any(says(one) for one in self.entries)
+        self.entries = [
+            one._replace(body={**one.body, "policy_hash": policy}) if says(one) else one
+            for one in self.entries
+        ]
+
+    def earlier(self, mission, gate, by=timedelta(days=400)):
+        """The gate passed so long before, and was not asked again."""
+        given = [
+            one for one in self.entries
+            if one.kind == "verdict.given" and (one.chain, one.body["gate"]) == (mission, gate)
+        ]  # fmt: skip
+        self.drop("verdict.given", mission, gate=gate)
+        self.entries.append(given[-1]._replace(at=given[-1].at - by))
+
 
 def begin(tale, minutes, mission, risk=1):
     contract = {"targets": [TARGET]}
     tale.movements.append(Movement(at(minutes), WINDOW, mission, "reserve", 400))
     tale.log(
         minutes, "mission.opened", mission, reserve=400, risk=risk, contract=contract,
-        **{"class": "tidy"},
+        policy_hash=POLICY, **{"class": "tidy"},
     )  # fmt: skip
+    tale.verdict(minutes, mission, "discovery_quality", "citations")
     tale.do(minutes, mission, Deed.RUN, "run/0", REPO, f"{mission}-run-0")
     tale.movements.append(Movement(at(minutes + 9), WINDOW, mission, "spend", 100))
-    for gate in ("code_quality", "merge_policy", "supply_chain"):
+    for gate in BEFORE_MAIN:
         tale.verdict(minutes + 10, mission, gate, f"{mission}-head")
 
 
 def land(tale, minutes, mission, risk=1):
     head = f"{mission}-head"
+    for gate in BEFORE_MAIN:
+        tale.verdict(minutes, mission, gate, head)
     tale.do(minutes, mission, Deed.LAND, f"land/{head}", REPO, head, risk=risk)
     tale.do(minutes + 2, mission, Deed.SYNC, f"sync/{head}", TARGET, head)
     tale.do(minutes + 4, mission, Deed.TRAFFIC, "traffic/0", TARGET, head, step=0, percent=10)
@@ -150,6 +183,14 @@ def move(tale, mission, deed, /, **change):
     tale.effects[place] = replace(tale.effects[place], **change)
 
 
+def opened_as(tale, mission, **change):
+    tale.entries = [
+        one._replace(body={**one.body, **change})
+        if (one.kind, one.chain) == ("mission.opened", mission) else one
+        for one in tale.entries
+    ]  # fmt: skip
+
+
 def again(tale, mission, deed, **change):
     tale.effects.append(replace(tale.effects[tale.effect(mission, deed)], **change))
 
@@ -184,15 +225,40 @@ DOCTORED = [
      lambda t: t.drop("verdict.given", GOOD, gate="merge_policy")),
     ("landed-unsigned", Rule.GATES, lambda t: t.drop("verdict.given", GOOD, gate="supply_chain")),
     ("landed-on-a-red-check", Rule.GATES,
-     lambda t: t.verdict(15, GOOD, "code_quality", HEAD, Answer.FAIL)),
+     lambda t: t.verdict(20, GOOD, "code_quality", HEAD, Answer.FAIL)),
     ("landed-while-signing-was-waited-for", Rule.GATES,
-     lambda t: t.verdict(15, GOOD, "supply_chain", HEAD, Answer.WAIT)),
+     lambda t: t.verdict(20, GOOD, "supply_chain", HEAD, Answer.WAIT)),
     ("verdict-is-about-another-commit", Rule.GATES,
      lambda t: move(t, GOOD, Deed.LAND, subject="other-head")),
     ("passed-only-after-it-was-decided", Rule.GATES, lambda t: [
         t.drop("verdict.given", GOOD, gate="code_quality"),
         t.verdict(21, GOOD, "code_quality", HEAD),
     ]),
+    ("begun-without-citations", Rule.GATES,
+     lambda t: t.drop("verdict.given", GOOD, gate="discovery_quality")),
+    ("begun-on-too-few-citations", Rule.GATES,
+     lambda t: t.verdict(1, GOOD, "discovery_quality", "citations", Answer.FAIL)),
+    ("landed-although-its-citations-were-withdrawn", Rule.GATES,
+     lambda t: t.verdict(19, GOOD, "discovery_quality", "citations", Answer.FAIL)),
+    ("citations-were-asked-of-under-another-policy", Rule.GATES,
+     lambda t: t.under(STRICTER, "mission.opened", GOOD)),
+    ("r3-begun-on-citations-that-were-not-read-again", Rule.GATES,
+     lambda t: t.do(225, BIG, Deed.RUN, "run/1", REPO, f"{BIG}-run-1")),
+    *((f"landed-on-a-pass-of-{gate}-that-is-400-days-old", Rule.GATES,
+       lambda t, gate=gate: t.earlier(GOOD, gate)) for gate in BEFORE_MAIN),
+    ("went-on-on-a-pass-that-is-400-days-old", Rule.GATES,
+     lambda t: t.earlier(GOOD, "progressive_rollout")),
+    ("promoted-on-a-pass-that-is-400-days-old", Rule.GATES,
+     lambda t: t.earlier(GOOD, "post_deploy_slo")),
+    *((f"{gate}-passed-under-another-policy", Rule.GATES,
+       lambda t, gate=gate: t.under(STRICTER, "verdict.given", GOOD, gate=gate))
+      for gate in (*BEFORE_MAIN, "progressive_rollout", "post_deploy_slo")),
+    *((f"{deed}-decided-under-another-policy", Rule.GATES,
+       lambda t, deed=deed: t.under(STRICTER, "order.issued", GOOD, kind=deed))
+      for deed in ("land", "promote")),
+    *((f"{deed}-of-a-commit-that-passed-no-gate", Rule.GATES,
+       lambda t, deed=deed: move(t, GOOD, deed, subject="other-head"))
+      for deed in (Deed.SYNC, Deed.TRAFFIC, Deed.PROMOTE)),
     ("exposed-without-a-pass", Rule.GATES,
      lambda t: t.drop("verdict.given", GOOD, gate="progressive_rollout")),
     ("exposed-after-a-fail", Rule.GATES,
@@ -236,6 +302,8 @@ DOCTORED = [
      lambda t: t.grips.append(Grip(at(30), f"{GOOD}/land/{HEAD}", 20_000, "claimed"))),
     ("target-took-an-old-fence", Rule.FENCE,
      lambda t: again(t, GOOD, Deed.TRAFFIC, at=at(300), fence=1)),
+    ("target-took-the-fence-of-an-earlier-order", Rule.FENCE,
+     lambda t: move(t, GOOD, Deed.PROMOTE, fence=40_000 - 1)),
     # Rule 6
     ("rolled-back-for-nothing", Rule.ROLLBACK, lambda t: [
         t.drop("verdict.given", BAD, answer=int(Answer.FAIL)),
@@ -343,6 +411,41 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             id="decided-again",
         ),
         pytest.param(
+            "another policy came, and every gate was asked again under it",
+            lambda t: [
+                *(t.verdict(20, GOOD, gate, HEAD, policy=STRICTER) for gate in BEFORE_MAIN),
+                t.under(STRICTER, "order.issued", GOOD, kind="land"),
+            ],
+            id="asked-again-under-another-policy",
+        ),
+        pytest.param(
+            "another policy came after the landing",
+            lambda t: (
+                [
+                    t.under(STRICTER, "order.issued", GOOD, kind=kind)
+                    for kind in ("sync", "traffic", "promote")
+                ]
+                + [
+                    t.under(STRICTER, "verdict.given", GOOD, gate=gate)
+                    for gate in ("progressive_rollout", "post_deploy_slo")
+                ]
+            ),
+            id="another-policy-after-the-landing",
+        ),
+        pytest.param(
+            "no need stands behind a repair",
+            lambda t: [
+                t.drop("verdict.given", GOOD, gate="discovery_quality"),
+                opened_as(t, GOOD, kind="remediate"),
+            ],
+            id="a-repair-cites-nothing",
+        ),
+        pytest.param(
+            "a repository is written to by orders that were claimed in another order",
+            lambda t: move(t, GOOD, Deed.LAND, fence=1),
+            id="a-repository-takes-any-order",
+        ),
+        pytest.param(
             "a person promoted what had no verdict",
             lambda t: [
                 t.drop("verdict.given", GOOD, gate="post_deploy_slo"),
@@ -425,6 +528,8 @@ def test_a_change_that_arrives_on_main_after_its_mission_ended_is_found(landed, 
     """Its order was taken back and a person rejected the mission; the old request landed then."""
     tale = clean()
     begin(tale, 300, "m-late")
+    for gate in BEFORE_MAIN:
+        tale.verdict(320, "m-late", gate, "m-late-head")
     tale.do(320, "m-late", Deed.LAND, "land/m-late-head", REPO, "m-late-head", risk=1)
     move(tale, "m-late", Deed.LAND, at=at(345))
     end(tale, 340, "m-late", "rejected", "Rejected", landed=landed)
@@ -482,11 +587,10 @@ ALLOWED_AND_NOT = [
     # Rule 4
     ("reserved-after-it-was-asked", {Rule.BUDGET},
      lambda t: t.movements.insert(0, t.movements.pop(0)._replace(at=at(1.5)))),
-    ("nothing-was-promised", set(), lambda t: [begin(t, 300, "m-free"), t.drop(
-        "mission.opened", "m-free"
-    ), t.log(299, "mission.opened", "m-free", **{"class": "docs"}), setattr(
-        t, "movements", [m for m in t.movements if m.mission != "m-free"]
-    )]),
+    ("nothing-was-promised", set(), lambda t: [
+        begin(t, 300, "m-free"), opened_as(t, "m-free", reserve=0),
+        setattr(t, "movements", [m for m in t.movements if m.mission != "m-free"]),
+    ]),
     ("agent-work-of-no-mission", {Rule.GATES},
      lambda t: move(t, GOOD, Deed.RUN, mission="m-ghost")),
     ("no-ledger-at-all", set(), lambda t: t.movements.clear()),
@@ -545,8 +649,7 @@ ALLOWED_AND_NOT = [
     ]),
     ("r3-without-targets", set(), lambda t: [
         t.drop("approval.used", BIG), t.terms.append(Terms(at(200), SWARM, 4, frozenset({REPO}))),
-        t.drop("mission.opened", BIG),
-        t.log(219, "mission.opened", BIG, reserve=400, risk=3, contract=None, **{"class": "tidy"}),
+        opened_as(t, BIG, contract=None),
     ]),
     # Rule 6
     ("a-rollback-is-an-answer", set(), lambda t: t.drop("freeze.opened", freeze="f-1")),
@@ -692,19 +795,19 @@ def opened(*entries):
 def test_an_order_that_was_voided_and_came_again_was_decided_twice():
     mission = opened(*((n, "order.issued", {"order": "k"}) for n in (10, 20)))
     found = [mission.decided("k", at(n)) for n in (9, 10, 19, 20, 99)]
-    assert found == [None, at(10), at(10), at(20), at(20)]
+    assert [one and one.at for one in found] == [None, at(10), at(10), at(20), at(20)]
     assert mission.decided("other", at(99)) is None
     assert mission.risk == 0
 
 
 def test_a_gate_passed_what_begins_so_and_no_other_target_or_gate_speaks_for_it():
-    def given(*rows):
+    def given(*rows, decided=5, policy=""):
         return opened(
             *(
-                (n, "verdict.given", {"gate": gate, "subject": subject, "answer": int(answer)})
-                for n, (gate, subject, answer) in enumerate(rows, 1)
+                (5, "verdict.given", {"gate": gate, "subject": subject, "answer": int(answer)})
+                for gate, subject, answer in rows
             )
-        ).passed("canary", "shop@c0#", at(99))
+        ).passed("canary", "shop@c0#", Decided(at(decided), policy))
 
     good = ("canary", "shop@c0#10", Answer.PASS)
     assert given(good)
@@ -712,6 +815,8 @@ def test_a_gate_passed_what_begins_so_and_no_other_target_or_gate_speaks_for_it(
     assert not given(good, ("canary", "shop@c0#30", Answer.FAIL))
     assert not given(("canary", "other@c0#10", Answer.PASS))
     assert not given(("slo", "shop@c0#10", Answer.PASS))
+    assert not given(good, decided=6)
+    assert not given(good, policy=STRICTER)
 
 
 def test_a_word_is_heard_from_its_instant_on():

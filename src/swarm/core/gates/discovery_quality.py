@@ -10,6 +10,7 @@ from swarm.core.policy.citation import TRUSTED_FROM, degraded
 from swarm.core.reasons import Reason
 
 NAME = "discovery_quality"
+SUBJECT = "citations"
 
 
 def judge(need: Need, policy: Discovery, dark: int = 0, sources: int = 0) -> Verdict:

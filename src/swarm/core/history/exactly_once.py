@@ -10,6 +10,8 @@ from swarm.core.policy.retries import FIXES_MAX
 
 #: What may happen at most once for a mission whatever the order's key is.
 _SINGLE = frozenset({Deed.RUN, Deed.LAND, Deed.SYNC, Deed.PROMOTE, Deed.REVERT})
+#: What changes one target; whoever held it before must not change it after whoever holds it now.
+_AT_A_TARGET = frozenset({Deed.SYNC, Deed.TRAFFIC, Deed.PROMOTE, Deed.ABORT})
 
 
 def once(bench: Bench) -> None:
@@ -44,7 +46,10 @@ def _lives(bench: Bench) -> None:
 
 
 def fence(bench: Bench) -> None:
-    """Each claim's fence is above all earlier ones; nothing is accepted under an older one."""
+    """Each claim's fence is above all earlier ones; nothing is accepted under an older one.
+
+    A fence is the time of its claim, so it may be compared between the orders of one target.
+    """
     newest: dict[str, int] = {}
     for grip in bench.history.grips:
         bench.look(Rule.FENCE)
@@ -61,10 +66,11 @@ def fence(bench: Bench) -> None:
         if effect.fence is None:
             continue
         bench.look(Rule.FENCE)
-        if effect.fence < seen.get(effect.key, -1):
-            detail = f"the target took fence {effect.fence} after {seen[effect.key]}"
+        place = effect.where if effect.deed in _AT_A_TARGET else effect.key
+        if effect.fence < seen.get(place, -1):
+            detail = f"{place} took fence {effect.fence} after {seen[place]}"
             bench.broken(Rule.FENCE, effect.at, (effect.mission, effect.key), detail)
-        seen[effect.key] = max(seen.get(effect.key, -1), effect.fence)
+        seen[place] = max(seen.get(place, -1), effect.fence)
 
 
 def retries(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from swarm.contract.verdict import Answer
 from swarm.core.history.journal import Entry, Terms
@@ -17,16 +17,31 @@ from swarm.core.trail import EventKind
 EVERYTHING = "*"
 
 
+class Decided(NamedTuple):
+    """When something was decided, and under which policy."""
+
+    at: datetime
+    policy: str
+
+
+class Given(NamedTuple):
+    """One answer of a gate: when, what, and under which policy it was asked."""
+
+    at: datetime
+    answer: int
+    policy: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Opened:
-    """One mission as the log tells it. verdicts: by gate and subject, times and answers."""
+    """One mission as the log tells it. verdicts: by gate and subject, in the order of time."""
 
     id: str
     swarm: str
     at: datetime
     body: Mapping[str, Any]
-    issued: dict[str, list[datetime]] = field(default_factory=dict)  #: a voided order comes again
-    verdicts: dict[tuple[str, str], list[tuple[datetime, int]]] = field(default_factory=dict)
+    issued: dict[str, list[Decided]] = field(default_factory=dict)  #: a voided order comes again
+    verdicts: dict[tuple[str, str], list[Given]] = field(default_factory=dict)
     used: dict[str, datetime] = field(default_factory=dict)  #: commit -> when its approval was used
     said: list[tuple[datetime, str]] = field(default_factory=list)
     ended: list[Entry] = field(default_factory=list)
@@ -41,26 +56,35 @@ class Opened:
         """The risk it was opened with; a change may raise it."""
         return int(self.body.get("risk", 0))
 
-    def decided(self, key: str, at: datetime) -> datetime | None:
-        """When the order was decided that a request of that time carried; None without one."""
+    @property
+    def opening(self) -> Decided:
+        """When and under which policy it was opened."""
+        return Decided(self.at, str(self.body.get("policy_hash", "")))
+
+    def decided(self, key: str, at: datetime) -> Decided | None:
+        """The decision that a request of that time carried; None without one."""
         times = self.issued.get(key, [])
-        place = bisect_right(times, at)
+        place = bisect_right(times, at, key=lambda one: one.at)
         return times[place - 1] if place else None
 
-    def verdict(self, gate: str, subject: str, at: datetime) -> int | None:
+    def verdict(self, gate: str, subject: str, at: datetime) -> Given | None:
         """The gate's answer about the subject that stood at that time; None without one."""
         given = self.verdicts.get((gate, subject), [])
-        place = bisect_right(given, at, key=lambda one: one[0])
-        return given[place - 1][1] if place else None
+        place = bisect_right(given, at, key=lambda one: one.at)
+        return given[place - 1] if place else None
 
-    def passed(self, gate: str, start: str, at: datetime) -> bool:
-        """Whether the gate passed any subject that begins so, and none of them stood failed."""
-        answers = [
-            self.verdict(gate, subject, at)
+    def passed(self, gate: str, start: str, decided: Decided) -> bool:
+        """Whether the gate passed any subject that begins so, and none of them stood failed.
+
+        It counts when it was asked in the decision itself, under the policy of that decision.
+        """
+        given = [
+            self.verdict(gate, subject, decided.at)
             for _, subject in self.verdicts
             if subject.startswith(start)
         ]
-        return Answer.PASS in answers and Answer.FAIL not in answers
+        failed = any(one is not None and one.answer == Answer.FAIL for one in given)
+        return not failed and Given(decided.at, Answer.PASS, decided.policy) in given
 
     def heard(self, words: Iterable[str], at: datetime) -> bool:
         """Whether a person had said one of these by then."""
@@ -193,10 +217,12 @@ def _grow(mission: Opened, entry: Entry) -> None:
     body = entry.body
     match entry.kind:
         case EventKind.ORDER_ISSUED:
-            mission.issued.setdefault(str(body["order"]), []).append(entry.at)
+            decided = Decided(entry.at, str(body.get("policy_hash", "")))
+            mission.issued.setdefault(str(body["order"]), []).append(decided)
         case EventKind.VERDICT_GIVEN:
             about = (str(body["gate"]), str(body["subject"]))
-            mission.verdicts.setdefault(about, []).append((entry.at, int(body["answer"])))
+            given = Given(entry.at, int(body["answer"]), str(body.get("policy_hash", "")))
+            mission.verdicts.setdefault(about, []).append(given)
         case EventKind.APPROVAL_USED:
             mission.used[str(body["commit"])] = entry.at
         case EventKind.EVIDENCE_SEEN if body.get("said"):

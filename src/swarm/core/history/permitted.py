@@ -11,15 +11,22 @@ from datetime import datetime
 from swarm.contract.verdict import Answer
 from swarm.core.history.finding import Bench, Rule
 from swarm.core.history.journal import FORWARD, Deed, Effect
-from swarm.core.history.log import Opened
+from swarm.core.history.log import Decided, Given, Opened
+from swarm.core.nouns import MissionKind
 
+DISCOVERY, CITATIONS = "discovery_quality", "citations"
 BEFORE_MAIN = ("code_quality", "merge_policy", "supply_chain")
 CANARY, OBJECTIVES = "progressive_rollout", "post_deploy_slo"
-_R3 = 3
+_R2, _R3 = 2, 3
 
 
 def gates(bench: Bench) -> None:
-    """Every write had an order, and what was gated had the pass of its gates when decided."""
+    """Every write had an order, and each of the six gates had passed when it was decided.
+
+    No pass is older than the decision that rests on it: the gate was asked in that very decision,
+    about that commit and under that policy. Of what is on main already, the pass that stood for
+    its landing counts.
+    """
     for effect in bench.history.effects:
         mission = bench.log.missions.get(effect.mission)
         about = (effect.mission, effect.key)
@@ -34,35 +41,77 @@ def gates(bench: Bench) -> None:
             bench.broken(Rule.GATES, effect.at, about, missing)
 
 
-def _missing(bench: Bench, effect: Effect, mission: Opened, decided: datetime) -> str:
+def _missing(bench: Bench, effect: Effect, mission: Opened, decided: Decided) -> str:
     match effect.deed:
+        case Deed.RUN:
+            return _unfounded(mission, decided, again=mission.risk >= _R2)
         case Deed.LAND:
-            for gate in BEFORE_MAIN:
-                answer = mission.verdict(gate, effect.subject, decided)
-                if answer != Answer.PASS:
-                    return f"{gate} of {effect.subject[:12]} {_stood(answer)} when it was decided"
-        case Deed.TRAFFIC if effect.step > 0:
-            if not _went_on(bench, CANARY, effect, mission, decided):
-                return f"{CANARY} had passed no earlier step of {effect.subject[:12]}"
-        case Deed.PROMOTE:
-            if not _went_on(bench, OBJECTIVES, effect, mission, decided):
-                return f"{OBJECTIVES} of {effect.subject[:12]} had not passed when it was decided"
+            return _unfounded(mission, decided, again=False) or _red(effect, mission, decided)
+        case Deed.SYNC | Deed.TRAFFIC | Deed.PROMOTE:
+            return _red(effect, mission, decided) or _unproven(bench, effect, mission, decided)
         case _:
-            pass
+            return ""
+
+
+def _unfounded(mission: Opened, decided: Decided, *, again: bool) -> str:
+    """What Gate 1 had to say of the need; nothing stands behind a repair or a requalification.
+
+    again: it had to be asked in this decision as well, because citations age (R2 and R3).
+    """
+    if mission.body.get("kind", MissionKind.DELIVER) != MissionKind.DELIVER:
+        return ""
+    opening = mission.opening
+    first = mission.verdict(DISCOVERY, CITATIONS, opening.at)
+    last = mission.verdict(DISCOVERY, CITATIONS, decided.at)
+    return _not_passed(DISCOVERY, CITATIONS, first, opening) or _not_passed(
+        DISCOVERY, CITATIONS, last, decided if again else None
+    )
+
+
+def _red(effect: Effect, mission: Opened, decided: Decided) -> str:
+    """What Gates 2 to 4 had to say of the commit: at its landing, in that very decision."""
+    for gate in BEFORE_MAIN:
+        given = mission.verdict(gate, effect.subject, decided.at)
+        fresh = decided if effect.deed is Deed.LAND else None
+        if missing := _not_passed(gate, effect.subject, given, fresh):
+            return missing
     return ""
 
 
-def _stood(answer: int | None) -> str:
-    return "was never asked" if answer is None else f"stood at {Answer(answer).name.lower()}"
+def _unproven(bench: Bench, effect: Effect, mission: Opened, decided: Decided) -> str:
+    """What Gates 5 and 6 had to say before more than the first step was exposed."""
+    if effect.deed is Deed.PROMOTE:
+        gate = OBJECTIVES
+    elif effect.deed is Deed.TRAFFIC and effect.step > 0:
+        gate = CANARY
+    else:
+        return ""
+    if _went_on(bench, gate, effect, mission, decided):
+        return ""
+    return f"{gate} of {effect.subject[:12]} at {effect.where} had not passed when it was decided"
 
 
-def _went_on(bench: Bench, gate: str, effect: Effect, mission: Opened, decided: datetime) -> bool:
+def _not_passed(gate: str, subject: str, given: Given | None, decided: Decided | None) -> str:
+    """Why an answer is no pass. decided: what it had to be asked in; None where it may be old."""
+    about = f"{gate} of {subject[:12]}"
+    if given is None:
+        return f"{about} was never asked when it was decided"
+    if given.answer != Answer.PASS:
+        return f"{about} stood at {Answer(given.answer).name.lower()} when it was decided"
+    if decided is not None and given.policy != decided.policy:
+        return f"{about} had passed under another policy than it was decided under"
+    if decided is not None and given.at != decided.at:
+        return f"{about} had passed at {given.at:%Y-%m-%d %H:%M:%S} and was not asked again"
+    return ""
+
+
+def _went_on(bench: Bench, gate: str, effect: Effect, mission: Opened, decided: Decided) -> bool:
     """A pass at this target and commit; a person's word; or the operator's choice."""
     if mission.passed(gate, f"{effect.where}@{effect.subject}#", decided):
         return True
-    terms = bench.log.terms(mission.swarm, decided)
+    terms = bench.log.terms(mission.swarm, decided.at)
     goes_on = terms is not None and terms.undecided_promotes
-    return goes_on or mission.heard({"promote"}, decided)
+    return goes_on or mission.heard({"promote"}, decided.at)
 
 
 def freeze(bench: Bench) -> None:
@@ -94,11 +143,16 @@ def mode(bench: Bench) -> None:
 
 
 def _wants_approval(bench: Bench, effect: Effect, mission: Opened) -> bool:
-    decided = mission.decided(effect.key, effect.asked) or effect.at
+    decided = _decided_at(effect, mission)
     terms = bench.log.terms(mission.swarm, decided)
     if terms is None or _risk(effect, mission) < terms.asks_from:
         return False
     return not _approved(effect, mission, decided)
+
+
+def _decided_at(effect: Effect, mission: Opened) -> datetime:
+    decided = mission.decided(effect.key, effect.asked)
+    return effect.at if decided is None else decided.at
 
 
 def risk(bench: Bench) -> None:
@@ -107,7 +161,7 @@ def risk(bench: Bench) -> None:
         mission = bench.log.missions.get(effect.mission)
         if effect.deed is not Deed.LAND or mission is None or _risk(effect, mission) < _R3:
             continue
-        decided = mission.decided(effect.key, effect.asked) or effect.at
+        decided = _decided_at(effect, mission)
         terms = bench.log.terms(mission.swarm, decided)
         if terms is None:
             continue

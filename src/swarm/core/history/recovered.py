@@ -47,9 +47,9 @@ def rollback(bench: Bench) -> None:
             bench.broken(Rule.ROLLBACK, effect.at, (effect.mission, effect.key), detail)
     for mission in bench.log.missions.values():
         for (gate, subject), given in mission.verdicts.items():
-            if gate in {CANARY, OBJECTIVES} and given[-1][1] == Answer.FAIL:
+            if gate in {CANARY, OBJECTIVES} and given[-1].answer == Answer.FAIL:
                 bench.look(Rule.ROLLBACK)
-                _answered(bench, mission, (gate, subject, given[-1][0]), taken_back[mission.id])
+                _answered(bench, mission, (gate, subject, given[-1].at), taken_back[mission.id])
     _watched(bench)
 
 
@@ -78,7 +78,8 @@ def _judged(mission: Opened, at: datetime) -> bool:
 
 def _failed(mission: Opened, at: datetime) -> bool:
     return any(
-        gate in {CANARY, OBJECTIVES} and any(t <= at and a == Answer.FAIL for t, a in given)
+        gate in {CANARY, OBJECTIVES}
+        and any(one.at <= at and one.answer == Answer.FAIL for one in given)
         for (gate, _), given in mission.verdicts.items()
     )
 

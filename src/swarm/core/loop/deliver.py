@@ -54,20 +54,20 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
             reason=Reason(gate3.reason),
             detail=gate3.detail,
         )
-        return settled(ROOM, mission, found, view.now, ending).recording(*record)
+        return settled(ROOM, mission, found, view.now, ending).recording(record)
     if gate3.answer is not Answer.PASS:
         if (onto := _moved_to(found, change)) is not None:
             # Its approval ran out, or the policy changed: nobody is asked about what cannot land.
             word = _turn(mission, view) or _on_top(mission, view, change, onto)
-            return word.recording(*record)
+            return word.recording(record)
         why = "; ".join((gate3.detail, *finding.why))
         asking = _ask(mission, change, view, finding.risk, why)
-        return _in_place(asking, mission, _checked_at(found, change.head), view).recording(*record)
+        return _in_place(asking, mission, _checked_at(found, change.head), view).recording(record)
     word = _dark(finding.risk, view, answer) or _queue(mission, found, view, change, answer)
     if answer is not None:
         again = soonest(view.now, word.look_again, answer.expires_at)
         word = replace(word, look_again=again)
-    return word.recording(*record)
+    return word.recording(record)
 
 
 def _landing(mission: Mission, found: Findings, view: View, change: Change) -> bool:
@@ -160,7 +160,7 @@ def _queue(
             counts=found.artifacts[change.head].result is ArtifactResult.REFUSED,
             retry_at=view.now + view.snapshot.installation.need_cooldown,
         )
-        return settled(ROOM, mission, found, view.now, ending).recording(*record)
+        return settled(ROOM, mission, found, view.now, ending).recording(record)
     if gate4.answer is not Answer.PASS:
         return Saying(
             room=ROOM,
@@ -168,10 +168,10 @@ def _queue(
             detail=gate4.detail,
             next_action="lands once it verifies",
             orders=(orders.judge_artifact(change.head),),
-            records=record,
+            records=(record,),
         ).holding(queue)
     if (hold := view.freeze_over(mission)) is not None:
-        return frozen(ROOM, hold).recording(*record)
+        return frozen(ROOM, hold).recording(record)
     land = orders.land(change, found)
     begun = found.is_open(land.key)
     used = (UseApproval(approval=answer, at=view.now),) if answer and begun is None else ()
@@ -181,7 +181,7 @@ def _queue(
         detail=f"landing {change.head[:8]} on {mission.repo}",
         next_action="main moves to it if it has not moved meanwhile",
         orders=(land,),
-        records=(*record, *used),
+        records=(record, *used),
     ).holding(queue, *target_resources(mission))
 
 

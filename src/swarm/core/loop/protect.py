@@ -103,6 +103,6 @@ def _not_configured(mission: Mission, commit: str, now: datetime) -> tuple[GiveV
         configured=False,
     )
     return (
-        *verdict_record(mission, progressive_rollout.NAME, commit, nothing, now),
-        *verdict_record(mission, post_deploy_slo.NAME, commit, nothing, now),
+        verdict_record(mission, progressive_rollout.NAME, commit, nothing, now),
+        verdict_record(mission, post_deploy_slo.NAME, commit, nothing, now),
     )

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from swarm.contract.counted import counted
 from swarm.contract.verdict import Answer, Verdict
-from swarm.core.decision import OpenMission, RejectNeed
+from swarm.core.decision import GiveVerdict, OpenMission, RejectNeed
 from swarm.core.gates import discovery_quality
 from swarm.core.ids import NeedId, mission_id
 from swarm.core.nouns import MissionKind, Need, NeedState, Risk, ValidationContract
@@ -23,12 +23,14 @@ from swarm.core.snapshot import AgentBinding, Snapshot
 class Selection:
     """What selecting came to: missions to open, needs that Gate 1 refused, and why not more.
 
+    founded:     what Gate 1 said of each of those missions.
     passed_over: need, reason, detail for needs that ranked above the last chosen one (or the
                  first few, when none was chosen).
     look_again:  when the budget's window ends, if money is what is missing.
     """
 
     opened: tuple[OpenMission, ...] = ()
+    founded: tuple[GiveVerdict, ...] = ()
     rejected: tuple[RejectNeed, ...] = ()
     passed_over: tuple[tuple[NeedId, str, str], ...] = ()
     idle_reason: str = ""
@@ -49,6 +51,7 @@ def choose(snapshot: Snapshot, occupied: overlap.Occupied, open_missions: int) -
     slots = snapshot.installation.max_missions - open_missions
     taken = 0  # micro-units that this very tick reserves
     opened: list[OpenMission] = []
+    founded: list[GiveVerdict] = []
     rejected: list[RejectNeed] = []
     passed: list[tuple[NeedId, str, str]] = []
     policy = snapshot.spec.discovery
@@ -76,9 +79,11 @@ def choose(snapshot: Snapshot, occupied: overlap.Occupied, open_missions: int) -
         for resource in overlap.resources(need.repo, need.paths):
             occupied.add(resource, mission.id)
         opened.append(mission)
+        founded.append(_founded(mission, gate))
     idle = "" if opened else _idle(rejected, passed)
     return Selection(
         opened=tuple(opened),
+        founded=tuple(founded),
         rejected=tuple(rejected),
         passed_over=tuple(passed),
         idle_reason=idle,
@@ -183,6 +188,13 @@ def _idle(rejected: list[RejectNeed], passed: list[tuple[NeedId, str, str]]) -> 
     if rejected:
         return f"{rejected[0].reason}: {rejected[0].need}: {rejected[0].detail}"
     return f"{Reason.NOTHING_TO_DO}: no need is open"
+
+
+def _founded(mission: OpenMission, verdict: Verdict) -> GiveVerdict:
+    gate = discovery_quality
+    return GiveVerdict(
+        mission=mission.id, gate=gate.NAME, subject=gate.SUBJECT, verdict=verdict, at=mission.at
+    )
 
 
 def _rejected(need: Need, gate: Verdict, snapshot: Snapshot) -> RejectNeed:

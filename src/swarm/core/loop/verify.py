@@ -45,10 +45,10 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     verdict = code_quality.judge(checks, change.head, found, view.snapshot)
     record = verdict_record(mission, code_quality.NAME, change.head, verdict, view.now)
     if verdict.answer is Answer.PASS:
-        return Content(records=record)
+        return Content(records=(record,))
     if verdict.answer is Answer.FAIL:
-        return _red(mission, found, view, change, verdict).recording(*record)
-    return _waiting(mission, found, view, change, verdict).recording(*record)
+        return _red(mission, found, view, change, verdict).recording(record)
+    return _waiting(mission, found, view, change, verdict).recording(record)
 
 
 def _waiting(

@@ -657,10 +657,11 @@ def verdict(mission, answer=Answer.WAIT, reason="ChecksPending"):
     return GiveVerdict(mission=mission, gate="code_quality", subject="c1", verdict=given, at=now())
 
 
-async def test_verdicts_are_appended_only_when_they_changed(world, make):
+async def test_every_verdict_is_appended_and_the_newest_is_the_one_that_stands(world, make):
+    """`decide` gives those that changed, and those that a step rests on once more."""
     mission = await world.open_mission()
     wait, green = verdict(mission), verdict(mission, Answer.PASS, "ChecksGreen")
-    for record, count in ((wait, 1), (wait, 1), (green, 2), (wait, 3)):
+    for count, record in enumerate((wait, green, green, wait), start=1):
         await world.tick(make.nothing(records=(record,)))
         assert await world.one("select count(*) from verdict") == count
     (kept,) = (await world.snapshot()).missions[0].verdicts

@@ -119,30 +119,16 @@ where mission = any(%(ids)s::text[]) and settled_at is null and forward
 returning mission, key
 
 -- name: give_verdicts
--- Those that say something else than the last of their gate and subject; their places in the list.
-with said as (
-  select n, g.mission, v.*, g.at, g.look_again
-  from unnest(%(missions)s::text[], %(verdicts)s::text[], %(ats)s::timestamptz[],
-              %(looks)s::timestamptz[]) with ordinality as g (mission, verdict, at, look_again, n)
-  cross join lateral json_to_record(g.verdict::json) as v (
-    gate text, subject text, answer int, reason text, detail text, evidence text[],
-    configured boolean, generation bigint, policy_hash text)
-  where g.mission = any(%(known)s::text[])),
-news as (
-  select s.* from said s
-  where not exists (
-    select from (select * from verdict v
-                 where (v.mission, v.gate, v.subject) = (s.mission, s.gate, s.subject)
-                 order by v.id desc limit 1) last
-    where (last.answer, last.reason, last.detail, last.configured, last.evidence)
-          = (s.answer, s.reason, s.detail, s.configured, s.evidence))),
-given as (
-  insert into verdict (mission, gate, subject, answer, reason, detail, evidence, configured,
-    look_again, generation, policy_hash, at)
-  select mission, gate, subject, answer, reason, detail, evidence, configured, look_again,
-    generation, policy_hash, at
-  from news order by n)
-select n from news
+insert into verdict (mission, gate, subject, answer, reason, detail, evidence, configured,
+  look_again, generation, policy_hash, at)
+select g.mission, v.gate, v.subject, v.answer, v.reason, v.detail, v.evidence, v.configured,
+  g.look_again, v.generation, v.policy_hash, g.at
+from unnest(%(missions)s::text[], %(verdicts)s::text[], %(ats)s::timestamptz[],
+            %(looks)s::timestamptz[]) with ordinality as g (mission, verdict, at, look_again, n)
+cross join lateral json_to_record(g.verdict::json) as v (
+  gate text, subject text, answer int, reason text, detail text, evidence text[],
+  configured boolean, generation bigint, policy_hash text)
+order by g.n
 
 -- name: ask
 insert into approval (id, mission, swarm, commit, policy_hash, risk, question, asked_at, expires_at)

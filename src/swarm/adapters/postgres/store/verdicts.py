@@ -16,39 +16,36 @@ from .writing import Writing
 async def give_verdicts(
     writing: Writing, records: Sequence[GiveVerdict]
 ) -> list[tuple[GiveVerdict, str | None]]:
-    """Write those that say something new. With each: None, why it was refused, or "" for no news.
-
-    Of one gate and one subject at most one may be among them.
-    """
-    rows = [
-        {
-            "gate": record.gate,
-            "subject": record.subject,
-            "answer": int(record.verdict.answer),
-            "reason": str(record.verdict.reason),
-            "detail": texts.plain(record.verdict.detail),
-            "evidence": list(record.verdict.evidence),
-            "configured": record.verdict.configured,
-            "policy_hash": writing.snapshot.policy_hash,
-            "generation": writing.snapshot.generation,
-        }
+    """Write those of missions that are there. With each record: None, or why it was refused."""
+    given = [record for record in records if record.mission in writing.missions]
+    rows = [_row(writing, record) for record in given]
+    if given:
+        await writing.connection.execute(
+            statements("missions")["give_verdicts"],
+            {
+                "missions": [record.mission for record in given],
+                "ats": [record.at for record in given],
+                "looks": [record.verdict.look_again for record in given],
+                "verdicts": [texts.storable(json.dumps(row)) for row in rows],
+            },
+        )
+    for record, row in zip(given, rows, strict=True):
+        writing.tell(record.mission, EventKind.VERDICT_GIVEN, row)
+    return [
+        (record, None if record.mission in writing.missions else "NoSuchMission")
         for record in records
     ]
-    found = await writing.connection.execute(
-        statements("missions")["give_verdicts"],
-        {
-            "known": list(writing.missions),
-            "missions": [record.mission for record in records],
-            "ats": [record.at for record in records],
-            "looks": [record.verdict.look_again for record in records],
-            "verdicts": [texts.storable(json.dumps(row)) for row in rows],
-        },
-    )
-    given = {number for (number,) in await found.fetchall()}
-    answers: list[tuple[GiveVerdict, str | None]] = []
-    for number, (record, row) in enumerate(zip(records, rows, strict=True), start=1):
-        if number in given:
-            writing.tell(record.mission, EventKind.VERDICT_GIVEN, row)
-        known = record.mission in writing.missions
-        answers.append((record, None if number in given else "" if known else "NoSuchMission"))
-    return answers
+
+
+def _row(writing: Writing, record: GiveVerdict) -> dict[str, object]:
+    return {
+        "gate": record.gate,
+        "subject": record.subject,
+        "answer": int(record.verdict.answer),
+        "reason": str(record.verdict.reason),
+        "detail": texts.plain(record.verdict.detail),
+        "evidence": list(record.verdict.evidence),
+        "configured": record.verdict.configured,
+        "policy_hash": writing.snapshot.policy_hash,
+        "generation": writing.snapshot.generation,
+    }

@@ -180,7 +180,10 @@ class Writing:
             if order.key in new:
                 self.issued.append(order)
                 chain = order.mission if self.chains.knows(order.mission) else self.swarm
-                body = {"order": order.key, "kind": order.kind, "forward": order.forward}
+                body = {
+                    "order": order.key, "kind": order.kind, "forward": order.forward,
+                    "policy_hash": order.policy_hash,
+                }  # fmt: skip
                 self.tell(chain, EventKind.ORDER_ISSUED, body)
 
     async def flush(self) -> None:
