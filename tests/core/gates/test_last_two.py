@@ -173,6 +173,7 @@ def test_gate_6_reads_the_looks_since_full_exposure_and_says_when_the_next_is_du
     assert verdict.answer is Answer.WAIT
     assert verdict.evidence == ("e-1", "e-2")
     assert verdict.look_again == NOON + 2 * MINUTE + OBJECTIVE.look_every
+    assert gate_6(target, since=NOON + 2 * MINUTE).evidence == ("e-2",), "one is enough to say so"
     nothing = gate_6(target, since=NOON + 3 * MINUTE)
     assert (nothing.answer, nothing.evidence, nothing.look_again) == (Answer.WAIT, (), None)
 
