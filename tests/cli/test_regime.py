@@ -83,6 +83,9 @@ def test_a_model_says_what_it_was_made_of_and_is_never_replaced(verb, desk):
     assert told["training"]["held_out"] == 149
     assert np.isfinite(told["training"]["score"])
     assert len(told["markov"]["labels"]) == 3
+    assert (told["memory"]["verdict"], told["memory"]["n"]) == ("insufficient", 299)
+    shown = verb("regime", "show", desk / "model.json").out
+    assert "memory: insufficient: 299 ticks in a row tell nothing; regimes are tempered" in shown
     before = (desk / "model.json").read_bytes()
     again = verb("regime", "fit", desk / "prices.csv", "--out", desk / "model.json")
     assert again.code == 1
@@ -454,6 +457,10 @@ def resigned(change):
         pytest.param(resigned(lambda held: held["policy"].update(enter=7)), "enter", id="policy"),
         pytest.param(resigned(lambda held: held.pop("drift")), "drift", id="a-part-missing"),
         pytest.param(
+            resigned(lambda held: held["memory"].update(verdict="sure")), "verdict", id="a-verdict",
+        ),
+        pytest.param(resigned(lambda held: held["memory"].update(d="much")), "d", id="a-memory"),
+        pytest.param(
             resigned(lambda held: held["markov"].update(scale=[1.0, 2.0, 1e9])), "hash",
             id="another-markov-model",
         ),
@@ -504,7 +511,7 @@ def test_a_month_is_told_day_by_day_and_again_the_same(verb):
     told = verb("regime", "month", "--days", "2", "-o", "json")
     assert told.code == 0
     assert [day["day"] for day in told.json["days"]] == [1, 2]
-    assert told.json["trace"][0]["kind"] == "regime"
+    assert [one["kind"] for one in told.json["trace"][:2]] == ["memory", "regime"]
     table = verb("regime", "month", "--days", "2")
     assert table.lines[0].split()[:3] == ["DAY", "MARKET", "REGIME"]
     assert told.json["digest"][:16] in table.lines[-1]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from swarm.regime.errors import BadSeries
-from swarm.regime.memory.finding import MemoryVerdict, examine, tempered
+from swarm.regime.memory.finding import MemoryVerdict, examine, volatility
 from swarm.regime.memory.spectrum import bandwidth, local_whittle, log_periodogram, spectrum
 from swarm.regime.memory.spurious import critical_value, qu, sample_split
 
@@ -147,12 +147,31 @@ def test_long_memory_tempers_and_keeps_the_order():
     found = examine(fractional_noise(4000, 0.4, np.random.default_rng(1)))
     assert found.verdict is MemoryVerdict.LONG_MEMORY
     assert found.spread_share == 0.5
-    # Square roots of 16, 4, 1 and 4 parts of 25 are 4, 2, 1 and 2 parts of 9.
-    sure = np.array([16.0, 4.0, 1.0, 4.0]) / 25
-    assert tempered(sure, found) == pytest.approx(np.array([4.0, 2.0, 1.0, 2.0]) / 9)
-    many = np.stack([sure, np.array([1.0, 0.0, 0.0, 0.0])], axis=1)
-    assert tempered(many, found)[:, 1] == pytest.approx([1, 0, 0, 0])
-    assert tempered(many, found).sum(axis=0) == pytest.approx([1, 1])
+
+
+def test_what_is_examined_of_returns_is_how_far_they_moved_whatever_their_unit(closes):
+    """Close to the published series, whose small constant is one of decimals."""
+    returns = np.diff(np.log(closes("sp500")))
+    found = examine(volatility(returns))
+    assert found.d == pytest.approx(0.3474, abs=0.01)
+    assert found.w == pytest.approx(1.9865, abs=0.05)
+    assert found.verdict is MemoryVerdict.SWITCHING
+    assert volatility(100 * returns + 3) - np.log(100) == pytest.approx(volatility(returns))
+    assert found.sentence.endswith("against 1.252; regimes count in full")
+
+
+def test_the_longest_stretch_without_a_gap_is_examined_and_too_little_tempers():
+    noise = np.random.default_rng(4).standard_normal(1_600)
+    noise[[400, 500]] = np.nan
+    assert len(volatility(noise)) == 1_099
+    assert volatility(noise) == pytest.approx(volatility(noise[501:]))
+    assert examine(volatility(noise)).n == 1_099
+    noise[1_000] = np.inf
+    few = examine(volatility(noise))
+    assert few.tempers
+    assert few.sentence == "insufficient: 599 ticks in a row tell nothing; regimes are tempered"
+    for nothing in (np.array([]), np.full(5, np.nan), np.full(2_000, 1.5)):
+        assert examine(volatility(nothing)).verdict is MemoryVerdict.INSUFFICIENT
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,8 @@ def fit(
 ) -> None:
     """Fit a regime model to a file of prices and write it, with its held-out score and labels.
 
-    The newest quarter is kept out of the fit that is scored; then all is used. The model is one
+    The newest quarter is kept out of the fit that is scored; then all is used. Whether long memory
+    could be mistaken for switching is tested too: then regimes count for less. The model is one
     JSON file with a hash: it decides nothing until you replay with it. Takes some seconds.
 
     Exit status: 0 written; 1 the file is refused, or the model exists; 2 wrong use.
@@ -107,8 +108,8 @@ def show_one_of(
 ) -> None:
     """Show a model, or where a stored stream stands now: regime, posterior, scores, reasons.
 
-    Of a model: what it was fitted on, its states and labels, its score and thresholds. A file is
-    looked for first; `./NAME` is always one. An altered file or state is refused.
+    Of a model: what it was fitted on, its states and labels, score, memory and thresholds. A file
+    is looked for first; `./NAME` is always one. An altered file or state is refused.
 
     Exit status: 0; 1 no model, or altered; 2 wrong use; 5 no such stream.
 
@@ -287,6 +288,7 @@ def _show_model(made: Model, output: Form, name: str) -> None:
     emit(f"{NAME} model {made.hash[:12]} of {what}: {training.ticks:,} ticks,")
     emit(f"  {_stamp(training.first)} to {_stamp(training.last)}")
     emit(f"  held out: {training.held_out:,} ticks, {training.score:.4f} nats a tick")
+    emit(f"  memory: {made.memory.sentence}")
     for state, label in enumerate(markov.labels):
         stay = 1 / max(1 - float(markov.transition[state, state]), 1e-12)
         emit(

@@ -15,6 +15,8 @@ from swarm.regime.memory.spurious import critical_value, qu, sample_split
 OBSERVATIONS_LEAST = 1_000
 #: Long memory that is worth a name; below it there is nothing to mistake for a regime.
 D_NOTABLE = 0.2
+#: Of the mean distance from the mean, so that a tick that did not move has a logarithm too.
+FLOOR = 0.01
 #: What is left of the spread of weights between regimes where a posterior is tempered.
 TEMPER_SPREAD = 0.5
 
@@ -58,9 +60,36 @@ class MemoryFinding:
         return self.verdict in {MemoryVerdict.LONG_MEMORY, MemoryVerdict.INSUFFICIENT}
 
     @property
+    def sentence(self) -> str:
+        """For people: what was found, and what the regimes count for because of it."""
+        counts = "are tempered" if self.tempers else "count in full"
+        if self.d is None or self.se is None or self.w is None:
+            return f"{self.verdict}: {self.n:,} ticks in a row tell nothing; regimes {counts}"
+        return (
+            f"{self.verdict}: d {self.d:.3f}, standard error {self.se:.3f};"
+            f" W {self.w:.3f} against {self.critical}; regimes {counts}"
+        )
+
+    @property
     def spread_share(self) -> float:
         """What is left, 0 to 1, of the spread of weights between regimes."""
         return TEMPER_SPREAD if self.tempers else 1.0
+
+
+def volatility(returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each tick moved, in logarithms, for `examine`: the longest stretch without a gap.
+
+    returns: shape (T,), NaN where there is none; in any unit.    Gives shape (n,), n <= T.
+    Source: log(|r - mean| + a little), as in Qu 2011, section 6.
+    """
+    known = np.concatenate([[False], np.isfinite(returns), [False]])
+    edges = np.flatnonzero(known[1:] != known[:-1]).reshape(-1, 2)
+    if not len(edges):
+        return np.empty(0)
+    first, end = edges[np.argmax(edges[:, 1] - edges[:, 0])]
+    moved = np.abs(returns[first:end] - returns[first:end].mean())
+    floor = FLOOR * float(moved.mean())
+    return np.log(moved + floor) if floor > 0 else np.zeros(len(moved))
 
 
 def examine(
@@ -98,15 +127,3 @@ def _verdict(rejected: bool, d: float) -> MemoryVerdict:  # noqa: FBT001 - a fac
     if rejected:
         return MemoryVerdict.SWITCHING
     return MemoryVerdict.LONG_MEMORY if d > D_NOTABLE else MemoryVerdict.SHORT_MEMORY
-
-
-def tempered(posterior: NDArray[np.float64], finding: MemoryFinding) -> NDArray[np.float64]:
-    """A posterior, shape (K,) or (K, S), as believed under `finding`: mass 1, same order.
-
-    Square roots made to sum to 1 again: the order stays, the certainty shrinks.
-    """
-    if not finding.tempers:
-        return posterior
-    # A square root has the same bits on every machine; a power and numpy's lane sums have not.
-    rooted = np.sqrt(posterior)
-    return np.asarray(rooted / sum(rooted))

@@ -23,7 +23,6 @@ from swarm.regime.controls import events as happened
 from swarm.regime.controls.decision import Ruling
 from swarm.regime.controls.measures import Measures
 from swarm.regime.controls.order import Side, TradeOrder
-from swarm.regime.engine.params import EngineParams
 from swarm.regime.engine.record import RegimeRecord, record, return_votes
 from swarm.regime.engine.state import empty
 from swarm.regime.engine.step import Observation, advance
@@ -38,6 +37,7 @@ from swarm.runtime.month.market import (
     OPEN_NS,
     SYMBOL,
     Bar,
+    Learned,
     Market,
     learned,
 )
@@ -100,11 +100,12 @@ class HeldRecords:
 class Desk:
     """One desk through one month. told: what happened, in order. days: one for each begun."""
 
-    def __init__(self, params: EngineParams, seed: int, folder: Path, records: GateRecords) -> None:
+    def __init__(self, known: Learned, seed: int, folder: Path, records: GateRecords) -> None:
         self.now = OPEN_NS
         self.told: list[Told] = []
         self.days: list[Day] = []
-        self._params, self._engine = params, empty(1, params)
+        self._params, self._engine = known.params, empty(1, known.params)
+        self._memory = known.memory
         self._dice = random.Random(f"desk {seed}")  # noqa: S311 - a seeded draw, no secret
         out = OPEN_NS + OUT_DAY * DAY_NS + OUT_FROM * BAR_NS
         self.exchange = PaperExchange(
@@ -143,6 +144,7 @@ class Desk:
         if bar.number == 0:
             self.days.append(Day(day=bar.day, truth=bar.truth))
             if not self.path.state.opened:
+                self._say(bar, "memory", self._memory.sentence)
                 await self.path.open()
         self.now = bar.at_ns
         ret = math.log(bar.price / self._price) if self._price else math.nan
@@ -245,7 +247,7 @@ class Desk:
             posterior=_posterior(seen),
             posture=self.latch.posture(seen.posture),
             rungs={name: one.rung for name, one in self.stances.items()},
-            memory=None,
+            memory=self._memory,
         )
         made = allocate(EXPERTS, situation, self._before, AllocationRule(group_caps={}))
         if made.held_back and not self._before.held_back and bar.number == 0:

@@ -12,6 +12,7 @@ import numpy as np
 from swarm.regime.engine.params import EngineParams
 from swarm.regime.markov.emission import Emission, Shape
 from swarm.regime.markov.fit import fit
+from swarm.regime.memory.finding import MemoryFinding, examine, volatility
 from swarm.regime.nouns import Regime
 from swarm.regime.transform.reference import fit_reference
 
@@ -79,8 +80,16 @@ class Market:
                 yield Bar(day=day, number=number, at_ns=at, price=round(price), truth=truth)
 
 
-def learned(seed: int, days: int = 60) -> EngineParams:
-    """What a desk knows before the month: a model fitted on days of every regime. Some seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What a desk knows before the month. memory: whether what it was fitted on has long memory."""
+
+    params: EngineParams
+    memory: MemoryFinding
+
+
+def learned(seed: int, days: int = 60) -> Learned:
+    """A model fitted on days of every regime. Some seconds."""
     market, dice = Market(seed), random.Random(f"past {seed}")  # noqa: S311 - no secret
     moves: list[float] = []
     spreads: list[float] = []
@@ -93,6 +102,7 @@ def learned(seed: int, days: int = 60) -> EngineParams:
     values = np.array(moves)
     shape = Shape(states=4, lags=1, emission=Emission.GAUSSIAN)
     markov = fit(values, shape, seed=seed, liquidity=np.array(spreads)).params
-    return EngineParams(
+    params = EngineParams(
         markov=markov, references=(fit_reference(values),), trusted=frozenset({markov.hash()})
     )
+    return Learned(params=params, memory=examine(volatility(values)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from swarm.regime import changepoint, drift, microstructure
 from swarm.regime.engine.params import EngineParams
@@ -17,13 +18,14 @@ from swarm.regime.hysteresis.policy import Policy
 from swarm.regime.markov.emission import Emission, Shape
 from swarm.regime.markov.fit import CANDIDATES, choose, fit, log_scores
 from swarm.regime.markov.params import MarkovParams
+from swarm.regime.memory.finding import MemoryFinding, examine, volatility
 from swarm.regime.nouns import FloatArray
 from swarm.regime.saved import params_hash
 from swarm.regime.transform.reference import Reference, fit_reference
 from swarm.runtime.regime.errors import ModelRefused, TapeRefused
 from swarm.runtime.regime.tape import Tape, returns
 
-KIND, VERSION = "regime-model", 1
+KIND, VERSION = "regime-model", 2
 HELD_OUT = 0.25
 """The share of ticks, the newest, that the shape is chosen by and the score is of."""
 BYTES_MOST = 4 * 2**20
@@ -47,10 +49,11 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """An engine's parameters with where they come from."""
+    """An engine's parameters with where they come from, and what long memory they might mistake."""
 
     params: EngineParams
     training: Training
+    memory: MemoryFinding
 
     @property
     def hash(self) -> str:
@@ -62,6 +65,7 @@ class Model:
         params = self.params
         return {
             "training": asdict(self.training),
+            "memory": {**asdict(self.memory), "verdict": str(self.memory.verdict)},
             "markov": json.loads(params.markov.to_json()),
             "reference": asdict(params.references[0]),
             "changepoint": asdict(params.changepoint),
@@ -97,7 +101,11 @@ def load(path: Path) -> Model:
             raise ModelRefused(f"{path} is {kind!r} {version!r}; {KIND!r} {VERSION} is wanted")
         if params_hash(KIND, VERSION, held) != claimed:
             raise ModelRefused(f"{path} does not have the hash that it claims; it was altered")
-        return Model(params=_params(held), training=Training(**held["training"]))
+        return Model(
+            params=_params(held),
+            training=Training(**held["training"]),
+            memory=TypeAdapter(MemoryFinding).validate_python(held["memory"]),
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, RegimeError) as error:
         what = f"{type(error).__name__}: {error}"[:200]
         raise ModelRefused(f"{path} is no regime model ({what})") from error
@@ -154,7 +162,17 @@ def make(tape: Tape, *, states: int, bar: int, seed: int) -> Model:
         held_out=len(held),
         score=float(held[~np.isnan(values[cut:])].mean()),
     )
-    return Model(params=params, training=training)
+    return Model(params=params, training=training, memory=remembered(values))
+
+
+def remembered(values: FloatArray) -> MemoryFinding:
+    """Long memory against switching in these returns (REG-5).
+
+    To six digits: a logarithm and a transform of numpy's differ beyond that between machines.
+    """
+    found = asdict(examine(volatility(values)))
+    digits = {name: round(one, 6) for name, one in found.items() if isinstance(one, float)}
+    return MemoryFinding(**{**found, **digits})
 
 
 def _liquidity(tape: Tape) -> FloatArray | None:
