@@ -24,6 +24,10 @@ def test_the_budget_says_what_was_spent_and_by_whom(shop, costly_world):
     assert "default-budget\t1.00\t0.25\t0.00\t0.75" in told
     assert "blocked: no" in told
     assert f"{mission[:10]}      0.25  tidy  drop an unused import" in told
+    assert shop("budget", "show").out.splitlines()[:2] == told.splitlines()[:2]
+    (spender,) = shop("budget", "top", "-o", "json").json["items"]
+    assert (spender["name"], spender["spent"]) == (mission, 250_000)
+    assert shop("budget", "top").lines[1].split("\t")[:4] == [mission[:10], "0.25", "0.00", "tidy"]
     assert "dispatch goes on" in shop("describe", "budget").out
 
 

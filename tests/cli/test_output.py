@@ -38,6 +38,7 @@ READING = [
     ("why",),
     ("trace", "{mission}"),
     ("budget",),
+    ("budget", "top"),
     ("report",),
     ("shadow", "report"),
     ("audit", "verify"),
@@ -135,6 +136,17 @@ def test_piped_tables_have_tabs_and_whole_ids(story):
     head, row = story("get", "missions").lines
     assert head.split("\t")[:3] == ["NAME", "OUTCOME", "RISK"]
     assert row.split("\t")[:3] == [story.mission, "delivered", "R1"]
+
+
+def test_quiet_leaves_out_talk_and_keeps_warnings_and_errors(shop):
+    loud, quiet = shop("get", "needs"), shop("get", "needs", "--quiet")
+    assert (loud.out, bool(loud.err)) == (quiet.out, True)
+    assert quiet.err == ""
+    assert shop("get", "needs").err == loud.err, "it binds one call"
+    assert "error SWM701" in shop("--quiet", "get", "nonsense").err
+    added = shop("need", "add", "x", "--repo", "acme/other", "--cite", "a.py:1", "--quiet")
+    assert "warning: 'acme/other'" in added.err
+    assert shop("need", "add", "x", "--repo", "r", "--cite", "a", "--", "--quiet").code == 2
 
 
 def test_an_empty_list_says_what_would_fill_it(place):
@@ -257,8 +269,15 @@ def test_watch_without_colour_has_no_styles(story):
 
 
 @pytest.mark.slow
-def test_watch_on_a_dumb_terminal_prints_lines(story):
-    code, got = seen_on_a_terminal(["watch"], until=b"is frozen", TERM="dumb")
+@pytest.mark.parametrize(
+    ("words", "terminal"),
+    [
+        pytest.param(["watch"], {"TERM": "dumb"}, id="dumb-terminal"),
+        pytest.param(["watch", "--progress=plain"], {}, id="asked-for"),
+    ],
+)
+def test_watch_prints_lines_where_nothing_is_to_be_drawn_anew(story, words, terminal):
+    code, got = seen_on_a_terminal(words, until=b"is frozen", **terminal)
     assert code == 130
     assert "\x1b" not in got
 

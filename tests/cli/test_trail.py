@@ -47,6 +47,7 @@ def test_trace_goes_from_signal_to_outcome_and_proves_it(delivered):
 @pytest.mark.req("VAL-6")
 def test_trace_takes_the_commit_that_landed(delivered):
     assert delivered("trace", delivered.landed[:16]).lines[0].startswith(delivered.mission)
+    assert delivered("trace", f"swarm/{delivered.mission}").lines[0].startswith(delivered.mission)
     assert delivered("trace", "deadbeef").code == 5
 
 
@@ -94,6 +95,8 @@ def test_an_export_holds_every_event_with_its_hash(delivered):
     assert delivered("audit", "export", "--to", "2020-01-01T00:00:00+00:00").out == ""
     assert delivered("audit", "export", "--from", "2030-01-01T00:00:00+00:00",
                      "--to", "2029-01-01T00:00:00+00:00").code == 2  # fmt: skip
+    assert delivered("audit", "--from", "2020-01-01T00:00:00+00:00").out == said.out
+    assert "verify" in delivered("audit").out, "without a span its verbs are shown"
 
 
 @pytest.mark.slow
@@ -174,6 +177,17 @@ def test_wait_gives_up_in_time_and_says_what_it_stands_at(shop):
     assert said.out == ""
     assert shop("wait", question["mission"], "--timeout", "soon").code == 2
     assert shop("wait", "m-nothing").code == 5
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_waiting_alone_and_says_how_to_go_on(risky, start):
+    command = start("wait", risky.mission, "--for", "delivered")
+    assert b"waiting: ApprovalNeeded" in command.stderr.readline()
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate(timeout=20)
+    assert command.returncode == EXIT_INTERRUPTED
+    again = f"`swarmctl wait {risky.mission} --for delivered` waits for it again"
+    assert err.decode().splitlines() == [f"the mission goes on; {again}", "interrupted"]
 
 
 @pytest.fixture

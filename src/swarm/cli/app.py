@@ -13,7 +13,7 @@ from cyclopts.group import Group
 
 from swarm import __version__
 from swarm.cli.errors import EXIT_INTERRUPTED, FileUnreadable, InternalFault, Usage
-from swarm.cli.output import colours, line, say, visible
+from swarm.cli.output import MANNERS, colours, complain, line, visible
 from swarm.contract.errors import SwarmError
 
 # group -> verb -> (one line of help, where it lives when not swarm.cli.VERB:VERB)
@@ -40,7 +40,7 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
         "events": ("The event log as lines or JSON lines", ""),
         "logs": ("Agent and check output of a mission", ""),
         "why": ("Why something was chosen, rejected, held or rolled back, or nothing is done", ""),
-        "trace": ("The chain of evidence of a commit or mission", ""),
+        "trace": ("The chain of evidence of a commit, branch or mission", ""),
         "wait": ("Block until a mission reaches a state; exit by outcome", ""),
     },
     "Decide": {
@@ -48,13 +48,13 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
         "reject": ("Turn a waiting mission or a need down", ""),
         "freeze": ("Stop dispatch, merge and promotion now", ""),
         "resume": ("Lift a freeze when its checklist is met", ""),
-        "mission": ("Act on one mission: cancel, retry, promote, rollback", "mission:app"),
+        "mission": ("Act on one mission: start, cancel, retry, promote, rollback", "mission:app"),
         "need": ("Feed or prune the backlog by hand: add, reject, reopen", "need:app"),
     },
     "Learn": {
         "shadow": ("Recommend only, then compare with what people accepted", "shadow:app"),
         "drill": ("Break something on purpose, in a sandbox, and check the reaction", "drill:app"),
-        "budget": ("Spent, reserved, left, and who spends", ""),
+        "budget": ("Spent, reserved, left, and who spends", "budget:app"),
         "report": ("The daily review", ""),
         "audit": ("Verify the trail, or export decisions", "audit:app"),
     },
@@ -72,6 +72,11 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
 }
 LINE_MOST = 1_000  #: characters of one line of an error
 _HELP = {"--help", "-h"}
+_QUIET, _PLAIN = "--quiet", "--progress=plain"
+_EVERYWHERE = (
+    f"Every verb also takes {_QUIET} (nothing but data, warnings and errors) and {_PLAIN} "
+    "(draws nothing anew)."
+)
 _FIRST_STEPS = "Start with `swarmctl demo`; then `cd your-repository && swarmctl init`."
 VERBS = tuple(verb for verbs in _TREE.values() for verb in verbs)
 
@@ -92,7 +97,7 @@ def make_app(arguments: Sequence[str] = ()) -> App:
     if not arguments or _HELP.intersection(arguments):
         # Set only here: the formatters bring Rich along.
         app.help_formatter = "default" if colours() else "plain"
-        app.help_epilogue = None if verb in VERBS else _FIRST_STEPS
+        app.help_epilogue = _EVERYWHERE if verb in VERBS else f"{_EVERYWHERE}\n\n{_FIRST_STEPS}"
         _unwrap(verb)
     alone = verb in VERBS and not _HELP.intersection(arguments)
     for order, (title, verbs) in enumerate(_TREE.items()):
@@ -132,6 +137,8 @@ def _functions(target: Any) -> Iterator[Any]:
     if not isinstance(target, App):
         yield target
         return
+    if target.default_command is not None:
+        yield target.default_command
     for name in target:
         if name[0] != "-":
             yield from _functions(target[name].default_command or target[name])
@@ -149,19 +156,31 @@ def run(arguments: list[str]) -> int:
             # A terminal that cannot show a character gets its number instead of a crash.
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _run(arguments)
+        return _run(_mannered(arguments))
     except SwarmError as error:
-        say(f"error {error.code}: {_fit(error.message)}")
-        say(f"fix:  {_fit(error.fix)}")
-        say(f"more: {program()} explain {error.code}")
+        complain(f"error {error.code}: {_fit(error.message)}")
+        complain(f"fix:  {_fit(error.fix)}")
+        complain(f"more: {program()} explain {error.code}")
         return error.exit_code
     except KeyboardInterrupt:
-        say("interrupted")
+        complain("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader left (`| head`): nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _mannered(arguments: list[str]) -> list[str]:
+    """The arguments without those that say how to talk; they stand anywhere before a `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    asked = set(arguments[:end])
+    MANNERS.quiet, MANNERS.plain = _QUIET in asked, _PLAIN in asked
+    return [
+        word
+        for number, word in enumerate(arguments)
+        if number >= end or word not in {_QUIET, _PLAIN}
+    ]
 
 
 def _fit(text: str) -> str:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from swarm.cli.desk import ask, me
 from swarm.cli.manifest import read_swarms
 from swarm.cli.options import File, Home
-from swarm.cli.output import emit, say
+from swarm.cli.output import complain, emit
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -34,7 +34,7 @@ def apply(
     swarms = read_swarms(file)
     for swarm in swarms:
         for warning in warnings(swarm):
-            say(f"warning: swarm/{swarm.name}: {warning}")
+            complain(f"warning: swarm/{swarm.name}: {warning}")
     if dry_run:
         from swarm.cli.diff import differences  # noqa: PLC0415
 

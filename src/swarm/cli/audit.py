@@ -13,7 +13,7 @@ from swarm.cli.complete import missions
 from swarm.cli.desk import ask, home_of, swarm_named
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.options import Home, Output, Swarm
-from swarm.cli.output import Form, as_json, emit, line, say, show_one
+from swarm.cli.output import Form, as_json, complain, emit, line, show_one
 from swarm.contract.counted import counted
 from swarm.core.trail import FaultKind
 
@@ -88,8 +88,8 @@ def _tell_fault(fault: Fault) -> None:
     where = f"{fault.chain} at seq {fault.seq}: {fault.kind}: {fault.detail}"
     emit(f"{'unproven' if unknown else 'broken'}: {line(where)}")
     if unknown:
-        say("fix:  If an installation of yours made them, name its .swarm/seals/seal.key.pub under")
-        say("      `keys` of [seals] in swarm.toml. If none did, somebody else wrote them.")
+        complain("fix:  If an installation of yours made them, name its .swarm/seals/seal.key.pub")
+        complain("      under `keys` of [seals] in swarm.toml. If none did, others wrote them.")
 
 
 def _held(held: Audit) -> dict[str, Any]:
@@ -169,6 +169,23 @@ def citations(
         return
     for one in found:
         emit(as_json(one, indent=None))
+
+
+@app.default
+def span(
+    *,
+    begin: Annotated[When, Parameter(name="--from")] = None,
+    end: Annotated[When, Parameter(name="--to")] = None,
+    swarm: Swarm = "",
+    home: Home = None,
+) -> None:
+    """Write every event of a span, as `audit export` does. Without a span: show the verbs."""
+    if begin is None and end is None:
+        from swarm.cli.app import run  # noqa: PLC0415 - the tree imports this verb lazily
+
+        run(["audit", "--help"])
+    else:
+        export(begin=begin, end=end, swarm=swarm, home=home)
 
 
 @app.command

@@ -5,19 +5,35 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
-from swarm.cli.columns import SHORT_ID, money
+from swarm.cli.columns import SHORT_ID, Kind, columns, money
 from swarm.cli.desk import ask
 from swarm.cli.kinds import KINDS
-from swarm.cli.options import WHOLE, Home, Output, limited
+from swarm.cli.options import WHOLE, Home, Limit, Output, limited
 from swarm.cli.output import Form, emit, line, say, show, show_one
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
 
 
-def budget(
+app = App(name="budget", help="Spent, reserved, left, and who spends.")
+SPENDERS = Kind(
+    name="spenders",
+    single="Spender",
+    short="",
+    name_from="mission",
+    columns=columns(
+        ("NAME", "name"), ("SPENT", "spent"), ("RESERVED", "reserved"), ("AGENT", "agent"),
+        ("CLASS", "mission_class"), ("TITLE", "title"),
+    ),
+    when_empty="Each run is entered when it ends.",
+)  # fmt: skip
+
+
+@app.default
+@app.command(name="show")
+def windows(
     *,
     top: Annotated[int, WHOLE, Parameter(help="How many spenders to name.")] = 5,
     output: Output = Form.TABLE,
@@ -30,7 +46,7 @@ def budget(
 
     Exit status: 0; 2 wrong use.
 
-    Example: swarmctl budget
+    Example: swarmctl budget show
     """
 
     async def work(database: Database) -> dict[str, Any]:
@@ -59,6 +75,31 @@ def budget(
     for row in found["spenders"]:
         spent = money(row["spent"] or 0)
         emit(f"  {row['mission'][:SHORT_ID]}  {spent:>8}  {row['agent']}  {line(row['title'])}")
+
+
+@app.command(name="top")
+def spenders(*, limit: Limit = 20, output: Output = Form.TABLE, home: Home = None) -> None:
+    """List the missions that spent the most, over every window there is a ledger of.
+
+    What is reserved is held back for work under way; it is given back or spent.
+
+    Exit status: 0, also when nothing was spent; 2 wrong use.
+
+    Example: swarmctl budget top --limit 5
+    """
+
+    async def work(database: Database) -> list[dict[str, Any]]:
+        from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
+
+        return await Look(database).rows("spenders", limit=limited(limit))
+
+    rows = [SPENDERS.row(row) for row in ask(home, work)]
+    if output.for_people:
+        if not rows:
+            say(f"Nothing was spent yet. {SPENDERS.when_empty}")
+            return
+        rows = SPENDERS.for_people(rows, datetime.now(UTC), whole_ids=output is Form.WIDE)
+    show(rows, SPENDERS.columns, output, kind=SPENDERS.single)
 
 
 def _burn(window: dict[str, Any], now: datetime) -> None:

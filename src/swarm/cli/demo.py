@@ -17,7 +17,7 @@ from cyclopts import Parameter
 
 from swarm.adapters.postgres.reach import orphans
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
-from swarm.cli.output import emit, say
+from swarm.cli.output import complain, emit, say
 from swarm.runtime.background import start, stop
 from swarm.runtime.demo import sample
 from swarm.runtime.demo.sample import port_of
@@ -123,8 +123,8 @@ class _Demo:
 
     def _wait_for_a_person(self) -> None:
         """Never approve by ourselves: a person may, in another terminal, and then it goes on."""
-        say(f"Waiting up to {PERSON_SECONDS:.0f} s for your approval; Ctrl-C ends the demo.")
-        say(f"In another terminal: export SWARM_HOME={self.home.folder}")
+        complain(f"Waiting up to {PERSON_SECONDS:.0f} s for your approval; Ctrl-C ends the demo.")
+        complain(f"In another terminal: export SWARM_HOME={self.home.folder}")
         deadline = time.monotonic() + PERSON_SECONDS
         try:
             while time.monotonic() < deadline and not self.story.settled("deprecations"):

@@ -12,7 +12,7 @@ from swarm.cli.columns import columns
 from swarm.cli.desk import home_of
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.options import Home, Output
-from swarm.cli.output import Form, emit, say, show, show_one
+from swarm.cli.output import Form, complain, emit, say, show, show_one
 
 if TYPE_CHECKING:
     from swarm.runtime.drills.drill import Drill, Protocol
@@ -87,7 +87,7 @@ def run(
 def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise Usage("nobody is there to ask", remedy="Add --yes to run it without being asked.")
-    say("Run it? [y/N]")
+    complain("Run it? [y/N]")
     if sys.stdin.readline().strip().lower() in {"y", "yes"}:
         return True
     say("nothing was done")

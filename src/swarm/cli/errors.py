@@ -71,6 +71,14 @@ class NoResetToken(Refused):
     exit_code = EXIT_REFUSED
 
 
+class HeldBack(Refused):
+    """Policy lets no mission begin for this need now."""
+
+    code = "SWM711"
+    remedy = "It begins by itself once that has passed; `swarmctl why NEED` shows how it ranks."
+    exit_code = EXIT_REFUSED
+
+
 class NotBound(Refused):
     """No table of swarm.toml gives this name a meaning."""
 

@@ -177,11 +177,17 @@ KINDS = (
 )  # fmt: skip
 
 
+_ELSEWHERE = {"agents": "agent list", "regimes": "regime show", "experts": "capital show"}
+
+
 def kind_named(word: str) -> Kind:
     """A kind by any of its usual names: `mission`, `missions`, `m`. Raises `Usage`."""
     for kind in KINDS:
         if word.lower() in {kind.name, kind.single.lower(), kind.short}:
             return kind
+    if word.lower() in _ELSEWHERE:
+        remedy = f"`swarmctl {_ELSEWHERE[word.lower()]}` shows them."
+        raise Usage(f"{word.lower()} are not in the store", remedy=remedy)
     import difflib  # noqa: PLC0415 - only a slip pays for it
 
     names = [kind.name for kind in KINDS]

@@ -15,7 +15,7 @@ from swarm.cli.complete import repositories
 from swarm.cli.desk import ask, me, swarm_named
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home, Need, Reason, Swarm
-from swarm.cli.output import emit, say, visible
+from swarm.cli.output import complain, emit, visible
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -91,7 +91,9 @@ def add(
         id_ = await swarm_named(database, swarm)
         spec = (await Look(database).rows("swarms", id_))[0]["spec"]
         if repo not in spec.get("delivery", {}).get("repoAllowlist", ()):
-            say(f"warning: {repo!r} is not in repoAllowlist, so it is never chosen as it stands")
+            complain(
+                f"warning: {repo!r} is not in repoAllowlist, so it is never chosen as it stands"
+            )
         reading = Reading(signals=tuple(_signals(id_, said)), cursor="")
         report = await PostgresIntake(database).ingest(id_, SOURCE, reading)
         if not report.new:

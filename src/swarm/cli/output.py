@@ -71,9 +71,20 @@ def line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+@dataclass(slots=True)
+class Manners:
+    """How this call was asked to talk: `--quiet` and `--progress=plain`, which every verb takes."""
+
+    quiet: bool = False
+    plain: bool = False
+
+
+MANNERS = Manners()
+
+
 def interactive() -> bool:
-    """True when a terminal that can move its cursor looks at stdout."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    """True when a terminal that can move its cursor looks at stdout, and may be drawn on."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not MANNERS.plain
 
 
 def colours() -> bool:
@@ -82,7 +93,13 @@ def colours() -> bool:
 
 
 def say(text: str = "") -> None:
-    """One line of talk, on stderr."""
+    """One line of talk, on stderr: progress and hints, which `--quiet` leaves out."""
+    if not MANNERS.quiet:
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """One line on stderr that is told however quiet it shall be: errors, warnings, questions."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 

@@ -15,7 +15,7 @@ from swarm.cli.desk import home_of
 from swarm.cli.errors import NotBound
 from swarm.cli.glance import glance
 from swarm.cli.options import Home, Limit, Output, limited
-from swarm.cli.output import Form, emit, line, say, show, show_one, visible
+from swarm.cli.output import Form, complain, emit, line, say, show, show_one, visible
 from swarm.contract.counted import counted
 from swarm.contract.errors import SwarmError
 
@@ -88,7 +88,7 @@ def _stored(place: Place) -> tuple[dict[str, dict[str, Any]] | None, dict[str, l
         known = {row["name"]: row for row in glance(place.folder, "sources", limit=1_000)}
         swarms = glance(place.folder, "swarms", limit=1_000)
     except SwarmError as error:
-        say(f"the database does not say: {visible(error.message)}")
+        complain(f"the database does not say: {visible(error.message)}")
         return None, {}
     named: dict[str, list[str]] = {}
     for swarm in swarms:

@@ -1,4 +1,4 @@
-"""`swarmctl trace`: the chain of evidence of a commit or mission."""
+"""`swarmctl trace`: the chain of evidence of a commit, a branch or a mission."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def trace(
     what: Annotated[
         str,
         Parameter(
-            help="A commit, a run or a mission, by any unique beginning.", completer=missions
+            help="A commit, a branch, a run or a mission, by any unique beginning.",
+            completer=missions,
         ),
     ],
     /,

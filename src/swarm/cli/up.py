@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from swarm.cli.desk import home_of
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home
-from swarm.cli.output import emit, say
+from swarm.cli.output import complain, emit, say
 from swarm.runtime.background import start
 from swarm.runtime.errors import SettingsMissing
 from swarm.runtime.seat import FIRST
@@ -75,5 +75,5 @@ def _tell_what_stands_still(place: Place) -> None:
     from swarm.runtime.settings import load  # noqa: PLC0415
 
     for finding in broken(load(place.file)):
-        say(f"but it cannot follow {finding.message}")
-        say(f"fix:  {finding.fix}")
+        complain(f"but it cannot follow {finding.message}")
+        complain(f"fix:  {finding.fix}")

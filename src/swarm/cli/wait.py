@@ -43,8 +43,8 @@ def wait(
 
     Example: swarmctl wait m-41c0 --for delivered --timeout 10m
     """
-    wanted = _wanted(until)
-    deadline = time.monotonic() + span_of("--timeout", timeout).total_seconds()
+    wanted, begun = _wanted(until), time.monotonic()
+    deadline = begun + span_of("--timeout", timeout).total_seconds()
 
     async def work(database: Database) -> int:
         import asyncio  # noqa: PLC0415
@@ -63,13 +63,17 @@ def wait(
                 return code
             now = f"{row['reason'] or 'New'}: {line(row['detail'] or '')}"
             if now != told:
-                say(f"waiting: {now}")
+                say(f"{time.monotonic() - begun:>5.0f} s  waiting: {now}")
                 told = now
             if time.monotonic() >= deadline:
                 raise WaitedTooLong(f"{id_} is not {until} after {timeout}; it stands at {now}")
             await asyncio.sleep(POLL_SECONDS)
 
-    return ask(home, work)
+    try:
+        return ask(home, work)
+    except KeyboardInterrupt:
+        say(f"the mission goes on; `swarmctl wait {mission} --for {until}` waits for it again")
+        raise
 
 
 def _wanted(until: str) -> str:

@@ -12,7 +12,7 @@ from swarm.cli.desk import ask, swarm_named
 from swarm.cli.frame import Frame, Movement, changes, look_around
 from swarm.cli.gate_strip import glyphs
 from swarm.cli.options import Home, Output, SwarmName
-from swarm.cli.output import Form, as_json, colours, document, emit, interactive, say
+from swarm.cli.output import Form, as_json, colours, complain, document, emit, interactive
 from swarm.contract.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def _follow(database: Database, swarm: str, shown: Shown) -> None:
             frame = await look_around(look, id_, before, datetime.now(UTC))
         except Unavailable as error:
             if not lost:
-                say(f"no answer from the database: {error.message}; trying again")
+                complain(f"no answer from the database: {error.message}; trying again")
             lost = True
         else:
             lost = False

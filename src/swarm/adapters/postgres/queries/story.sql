@@ -28,7 +28,8 @@ left join lateral jsonb_array_elements(x.needs) pick on pick ->> 0 = %(need)s
 where x.swarm = (select swarm from need where id = %(need)s)
 
 -- name: choice
-select s.id, s.namespace, s.name, s.shadow, s.status, x.at, x.idle_reason
+select s.id, s.namespace, s.name, s.shadow, s.status, x.at, x.idle_reason,
+       exists (select from wake w where w.swarm = s.id) as unheard
 from swarm s left join selection x on x.swarm = s.id where s.id = %(swarm)s
 
 -- name: choice_needs

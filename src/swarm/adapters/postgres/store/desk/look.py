@@ -23,6 +23,7 @@ KINDS = (
     "budgets", "spenders", "sources", "signals", "orders", "outcomes", "evidence", "streams",
 )  # fmt: skip
 
+_BRANCHES = "swarm/"  #: in front of a mission's id: the branch that its change stands on
 _COMMIT_LEAST = 7  #: characters; a shorter one is no commit that a person would write
 _MISSION_PART = re.compile(r"-run-|/")  #: what follows a mission's id in runs and orders
 _LAST = "\U0010ffff"  #: sorts behind every continuation of a prefix
@@ -79,7 +80,8 @@ class Look:
         return _only(ref, kind or "thing", [(row["kind"], row["id"]) for row in exact or found])
 
     async def find_mission(self, ref: str) -> str:
-        """The id of a mission by prefix, by run or evidence of it, or by a commit it made."""
+        """The id of a mission by prefix, run, evidence or branch, or by a commit it made."""
+        ref = ref.removeprefix(_BRANCHES)
         if ref.startswith("m-"):
             return (
                 await self.find(

@@ -77,7 +77,8 @@ class Stories:
         """What a swarm's last choice among its best needs came to, and what holds it.
 
         needs: the best ones in their order, each with the reason why it was passed over, null when
-        nothing spoke against it. `at` is null before the first choice.
+        nothing spoke against it. `at` is null before the first choice. `unheard`: something
+        happened since that no controller has looked at.
         """
 
         async def tx(connection: AsyncConnection[Any]) -> Row:
