@@ -1,5 +1,7 @@
 """Runs did good work and no change appeared: a program was missing, then the work was (P67).
 
+What was written instead of a change counts for nothing in the ranking (P70).
+
 Agents are real commands in a real clone of a real repository; checks and main are answered by the
 world in memory.
 """
@@ -14,6 +16,7 @@ from swarm.adapters.local.agents.runner import LocalRuns
 from swarm.adapters.local.agents.settings import AgentSettings
 from swarm.adapters.local.git.forge import LocalForge
 from swarm.adapters.local.git.settings import RepositorySettings
+from swarm.adapters.postgres.store.desk.stories import Stories
 from swarm.core.snapshot import AgentBinding
 from swarm.testing.repository import ScratchRepository
 
@@ -91,3 +94,5 @@ async def test_a_run_that_ends_well_and_changed_nothing_has_delivered_nothing(pl
     assert not [key for key in place.world.journal if "/land/" in key]
     (need,) = await place.look.rows("needs")
     assert need["state"] != "done"
+    ranking = await Stories(place.database).ranking(swarm)
+    assert ranking["lesson"] is None, "a report that changed nothing was rewarded"
