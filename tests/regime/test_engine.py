@@ -17,11 +17,14 @@ import pytest
 
 from swarm.regime.changepoint import recursion
 from swarm.regime.changepoint.params import Params as ChangepointParams
+from swarm.regime.drift import window
 from swarm.regime.engine import tick
 from swarm.regime.engine.params import EngineParams
 from swarm.regime.engine.record import older_view, record
 from swarm.regime.engine.state import empty, restore
 from swarm.regime.engine.step import Observation, advance, step
+from swarm.regime.engine.tick import DRIFT_LEVEL, DRIFT_SCALE
+from swarm.regime.ensemble import DRIFT
 from swarm.regime.errors import AlteredState, BadInput, BadObservation, BadParameters, ForeignState
 from swarm.regime.hysteresis import rule
 from swarm.regime.hysteresis.policy import Policy
@@ -571,6 +574,44 @@ def test_the_posture_is_hardly_ever_laxer_than_the_truth():
     assert found.laxer_in_stress <= 0.04
     assert found.switches <= 1.0
     assert found.label_right >= 0.75
+
+
+@pytest.mark.req("REG-2", "REG-3")
+def test_regimes_that_the_model_knows_are_no_drift():
+    """The ranks are those under what the filter foretold: a regime comes and goes within them."""
+    from swarm.testing.regime_design import run
+
+    scores = []
+    run(2, 3_000, lambda _, state: scores.append(state.opinions[:, DRIFT].max()))
+    assert max(scores) < 0.5
+
+
+@pytest.mark.req("REG-2", "REG-3")
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        pytest.param(DRIFT_SCALE, lambda x: x * 3, id="wilder-than-any-state"),
+        pytest.param(DRIFT_LEVEL, lambda x: x + 3.0, id="another-mean"),
+    ],
+)
+def test_a_law_that_the_model_does_not_know_is_drift(column, change):
+    rng = np.random.default_rng(12)
+    known = rng.standard_t(6, (400, 1)) * SCALES[-1]
+    state, _ = fed(known)
+    assert state.opinions[0, DRIFT] < 0.5
+    ticks = 0
+    while state.opinions[0, DRIFT] < 0.9:
+        fed(change(rng.standard_t(6, (1, 1)) * SCALES[-1]), state=state)
+        ticks += 1
+        assert ticks < 150, "nobody asks for a new fit"
+    assert state.notes[0, column] == state.tick
+
+
+@pytest.mark.req("REG-2")
+def test_a_tick_that_is_missing_has_no_rank():
+    state, _ = fed(np.array([[0.1], [np.nan], [np.inf], [1e200], [0.2]]))
+    seen = state.arrays[10][:, window.SEEN]
+    assert seen.tolist() == [2, 2]
 
 
 def test_the_places_of_the_detectors_in_the_state_are_where_the_tests_kill_them():

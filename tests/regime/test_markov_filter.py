@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from itertools import permutations, product
 
 import numpy as np
@@ -341,6 +342,14 @@ def test_a_rank_is_the_mixed_distribution_function():
         each = [stats.norm.cdf(errors[0]), stats.t(5).cdf(errors[1]), stats.t(3).cdf(errors[2])]
         wanted = (state.posterior[:, 0] @ params.transition) @ each
         assert ranks(state, np.array([x]), params)[0] == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize(("x", "rank"), [(-1e149, 0.0), (1e149, 1.0), (1e151, math.nan)])
+def test_a_rank_at_the_end_of_numbers_is_that_of_its_side(x, rank):
+    """In scales so small that no square is a number, and in more than one block of streams."""
+    params = model(scale=[1e-149, 2e-149, 3e-149])
+    found = ranks(MarkovState.empty(600, params), np.full(600, x), params)
+    assert found == pytest.approx(np.full(600, rank), nan_ok=True)
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from swarm.regime.saved import params_hash
 from swarm.regime.transform.lookup import Lookup, prepare
 from swarm.regime.transform.reference import Reference
 
-NAME, VERSION = "engine", 5
+NAME, VERSION = "engine", 6
 
 
 @dataclass(frozen=True, kw_only=True)

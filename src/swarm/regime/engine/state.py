@@ -34,6 +34,7 @@ from swarm.regime.engine.tick import (
 from swarm.regime.ensemble import OPINION
 from swarm.regime.errors import AlteredState, BadInput
 from swarm.regime.hysteresis.decision import begin as begin_rows
+from swarm.regime.markov.predictive import tables_of
 from swarm.regime.markov.streams import MarkovState
 from swarm.regime.nouns import FloatArray, IntArray
 
@@ -190,11 +191,12 @@ def restore(state: bytes, params: EngineParams) -> EngineState:
 
 def _standing(streams: int, params: EngineParams) -> Standing:
     runs, windows = prepare_changepoint(params.changepoint), prepare_drift(params.drift)
-    lookup = params.lookup(streams)
+    lookup, predicted = params.lookup(streams), tables_of(tuple(params.markov.nu.tolist()))
     return (
         params.markov.transition, params.markov.table, params.regime_of,
         runs.settings, runs.tables, windows.settings, windows.bounds,
         lookup.place, lookup.which, lookup.tables, params.log_resting, params.policy.numbers(),
+        predicted.which, predicted.tables,
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from swarm.regime.hysteresis.policy import Policy, policy_of
 from swarm.regime.hysteresis.reasons import RegimeReason
 from swarm.regime.kernel import compiled, inner
 from swarm.regime.markov import filter as markov
+from swarm.regime.markov.predictive import rank_streams
 from swarm.regime.nouns import FloatArray, IntArray
 from swarm.regime.transform.lookup import rank_and_score
 
@@ -50,7 +51,9 @@ NOTES: Final = 4
 
 NO_EPISODE: Final = -1
 WINDOWS: Final = 2
-"""Each stream has two, of ranks u and of |2u - 1|: streams 2s and 2s + 1 of the drift state."""
+"""Each stream has two, of ranks u under what the filter predicted and of |2u - 1|: streams 2s and
+2s + 1 of the drift state. Ranks of a long history would drift with each regime, half of the time;
+these do when the model no longer fits."""
 
 OF_QUOTES: Final = 2.0
 """The weight of their vote beside 1 for each of the two others, which hear of the same returns."""
@@ -71,10 +74,11 @@ Moving = tuple[
 rows, totals, marks; opinions, rows, notes; rings of the run's vote."""
 Standing = tuple[
     FloatArray, FloatArray, IntArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray,
-    IntArray, FloatArray, FloatArray, FloatArray,
+    IntArray, FloatArray, FloatArray, FloatArray, IntArray, FloatArray,
 ]  # fmt: skip
 """Markov transition and table, regime of each state; changepoint settings and tables; drift
-settings and bounds; reference place, which and tables; logs of the resting shares; the policy."""
+settings and bounds; reference place, which and tables; logs of the resting shares; the policy;
+which table of ranks each state has, and those tables."""
 
 
 Room = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
@@ -178,22 +182,23 @@ def drift_of(marks: IntArray, refractory: int, note: IntArray, alarms: FloatArra
 
 
 @inner
-def find_runs(
-    x: FloatArray, moving: Moving, standing: Standing, spare: FloatArray, u: FloatArray
-) -> None:
-    """The changepoint detector of each stream takes its score in. u: shape (S,), the ranks."""
+def find_runs(x: FloatArray, moving: Moving, standing: Standing, spare: FloatArray) -> None:
+    """The changepoint detector of each stream takes its score in."""
     numbers, counts, told, rows = moving[4], moving[5], moving[6], moving[12]
     settings, tables, place, which, cubics = *standing[3:5], *standing[7:10]
     slack = policy_of(standing[11]).run_slack
     for s in range(x.shape[0]):
-        u[s], z = rank_and_score(x[s], place[s], cubics[which[s]])
+        _, z = rank_and_score(x[s], place[s], cubics[which[s]])
         since = max(rows[s, rule.RUN_START] + slack, 0)
         recursion.advance_one(numbers[s], counts[s], z, since, settings, tables, spare, told[s])
 
 
 @inner
 def follow_drift(u: FloatArray, moving: Moving, standing: Standing, tick: int) -> None:
-    """Both windows of each stream take its rank in; a new episode is noted with its tick."""
+    """Both windows of each stream take its rank in; a new episode is noted with its tick.
+
+    u: shape (S,), where the tick lies in what was predicted for it; NaN where it is missing.
+    """
     buckets, sizes, totals, marks, notes = *moving[7:11], moving[13]
     settings, bounds = standing[5:7]
     for s in range(u.shape[0]):
@@ -277,10 +282,11 @@ def advance_all(seen: Seen, at: int, moving: Moving, standing: Standing, setting
     settings[AT] = at
     evidence, u = np.empty(posterior.shape), np.empty(x.size)
     run.judge(x, lags, standing[1], evidence)
+    rank_streams(x, posterior, lags, standing[0], standing[1], standing[12], standing[13], u)
     markov.advance(
         x, posterior, lags, missing, standing[0], standing[1], settings[GAP_MOST], density
     )
-    find_runs(x, moving, standing, np.empty((recursion.SPARE, numbers.shape[2])), u)
+    find_runs(x, moving, standing, np.empty((recursion.SPARE, numbers.shape[2])))
     follow_drift(u, moving, standing, settings[TICK])
     judge_runs(evidence, moving, standing[10], np.empty((run.SPARE, posterior.shape[0])))
     room = (

@@ -55,7 +55,7 @@ def advance(
     for first in range(0, streams, BLOCK):
         last = min(first + BLOCK, streams)
         look(x[first:last], lags, first, spare)
-        _predict(posterior, transition, first, last, rows)
+        predict(posterior, transition, first, last, rows)
         judge(lags, table, first, last, spare, rows[count:])
         _weigh(rows, spare, first, last, posterior, loglik[first:last])
         _count(spare[SEEN], first, missing[first:last], gap_most, table, posterior)
@@ -83,7 +83,7 @@ def look(x: FloatArray, lags: FloatArray, first: int, spare: FloatArray) -> None
 
 
 @inner
-def _predict(
+def predict(
     posterior: FloatArray, transition: FloatArray, first: int, last: int, rows: FloatArray
 ) -> None:
     """The shares before the tick is seen, in the first K rows."""
@@ -109,22 +109,14 @@ def judge(
     rows: FloatArray,
 ) -> None:
     """The log density of each tick in each state, one row for each state."""
-    width, held = last - first, spare[HELD]
+    width = last - first
+    held = spare[HELD][:width]
     for k in range(table.shape[0]):
-        row, squares = rows[k], spare[SQUARES]
+        row, squares = rows[k][:width], spare[SQUARES][:width]
         constant, power, per_nu = table[k, CONSTANT], table[k, POWER], table[k, PER_NU]
-        intercept, per_scale = table[k, INTERCEPT], table[k, PER_SCALE]
+        stray(held, lags, table[k], first, last, row)
         for b in range(width):
-            row[b] = held[b] - intercept
-        for lag in range(lags.shape[0]):
-            coefficient, before = table[k, COLUMNS + lag], lags[lag][first:last]
-            for b in range(width):
-                row[b] -= coefficient * before[b]
-        for b in range(width):
-            z = row[b] * per_scale
-            # Also where a lag was NaN: the tick is not seen, and its density must be a number.
-            z = z if abs(z) <= FARTHEST else FARTHEST
-            squares[b] = z * z
+            squares[b] = row[b] * row[b]
         if per_nu > 0.0:
             for b in range(width):
                 squares[b] = 1.0 + squares[b] * per_nu
@@ -132,6 +124,27 @@ def judge(
             squares = row
         for b in range(width):
             row[b] = constant - power * squares[b]
+
+
+@inner
+def stray(
+    held: FloatArray, lags: FloatArray, state: FloatArray, first: int, last: int, row: FloatArray
+) -> None:
+    """How far each tick is from what one state expects, in its scales. state: a row of the table.
+
+    Also where a lag was NaN it is a number: the tick is not seen, and its density must be one.
+    """
+    intercept, per_scale = state[INTERCEPT], state[PER_SCALE]
+    for b in range(held.size):
+        row[b] = held[b] - intercept
+    for lag in range(lags.shape[0]):
+        coefficient, before = state[COLUMNS + lag], lags[lag][first:last]
+        for b in range(before.size):
+            row[b] -= coefficient * before[b]
+    for b in range(row.size):
+        z = row[b] * per_scale
+        farthest = -FARTHEST if z < 0.0 else FARTHEST
+        row[b] = z if abs(z) <= FARTHEST else farthest
 
 
 @inner

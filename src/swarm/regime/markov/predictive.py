@@ -11,12 +11,22 @@ from functools import lru_cache
 import numpy as np
 
 from swarm.regime.kernel import compiled
-from swarm.regime.markov.filter import FARTHEST
+from swarm.regime.markov.filter import (
+    BEST,
+    BLOCK,
+    HELD,
+    SEEN,
+    SPARE,
+    SQUARES,
+    TOTAL,
+    look,
+    predict,
+    stray,
+)
 from swarm.regime.markov.params import MarkovParams
 from swarm.regime.markov.streams import MarkovState
-from swarm.regime.markov.table import COLUMNS, INTERCEPT, PER_SCALE
 from swarm.regime.nouns import FloatArray, IntArray
-from swarm.regime.transform.lookup import Lookup, prepare, rank_and_score
+from swarm.regime.transform.lookup import Lookup, prepare, rank_row
 from swarm.regime.transform.reference import Reference
 
 #: As good as normal, in the tables of Student-t distribution functions.
@@ -29,7 +39,7 @@ def ranks(state: MarkovState, observation: FloatArray, params: MarkovParams) -> 
     NaN where the tick or one of its lags is missing: a missing rank is a missing tick for whoever
     watches the ranks. Source: Rosenblatt 1952; Diebold, Gunther and Tay 1998. Accuracy: 5e-9.
     """
-    tables = _tables(tuple(params.nu.tolist()))
+    tables = tables_of(tuple(params.nu.tolist()))
     found = np.empty(len(state.missing))
     rank_streams(
         np.ascontiguousarray(observation, dtype=np.float64), state.posterior, state.lags,
@@ -39,7 +49,8 @@ def ranks(state: MarkovState, observation: FloatArray, params: MarkovParams) -> 
 
 
 @lru_cache(maxsize=64)
-def _tables(nu: tuple[float, ...]) -> Lookup:
+def tables_of(nu: tuple[float, ...]) -> Lookup:
+    """The distribution function of each state's noise, prepared."""
     return prepare(
         [Reference(degrees=min(one, NORMAL_DEGREES), location=0.0, scale=1.0) for one in nu]
     )
@@ -56,19 +67,30 @@ def rank_streams(
     tables: FloatArray,
     found: FloatArray,
 ) -> None:
-    """Fill `found` (S,): the states' distribution functions, mixed by the predicted shares."""
+    """Fill `found` (S,): the states' distribution functions, mixed by the predicted shares.
+
+    Cost: some 20 ns for each state and stream.
+    """
     count, streams = posterior.shape
-    for s in range(streams):
-        rank, mass = 0.0, 0.0
-        seen = abs(x[s]) <= FARTHEST
+    width = min(streams, BLOCK)
+    rows, spare = np.empty((count, width)), np.empty((SPARE + 4, width))
+    for first in range(0, streams, BLOCK):
+        last = min(first + BLOCK, streams)
+        look(x[first:last], lags, first, spare)
+        predict(posterior, transition, first, last, rows)
+        of_block = found[first:last]
+        held, mass, y, u = spare[HELD][: last - first], spare[BEST], spare[TOTAL], spare[SQUARES]
+        y, u = y[: held.size], u[: held.size]
+        for b in range(held.size):
+            of_block[b] = mass[b] = 0.0
         for j in range(count):
-            share, value = 0.0, x[s]
-            for i in range(count):
-                share += posterior[i, s] * transition[i, j]
-            for lag in range(lags.shape[0]):
-                seen = seen and abs(lags[lag, s]) <= FARTHEST
-                value -= table[j, COLUMNS + lag] * lags[lag, s]
-            place = table[j, INTERCEPT : PER_SCALE + 1]
-            rank += share * rank_and_score(value, place, tables[which[j]])[0]
-            mass += share
-        found[s] = min(max(rank / mass, 0.0), 1.0) if seen else np.nan
+            share = rows[j]
+            stray(held, lags, table[j], first, last, y)
+            rank_row(y, tables[which[j]], u, spare[SPARE:])
+            for b in range(held.size):
+                of_block[b] += share[b] * u[b]
+                mass[b] += share[b]
+        seen = spare[SEEN]
+        for b in range(held.size):
+            rank = min(max(of_block[b] / mass[b], 0.0), 1.0)
+            of_block[b] = rank if seen[b] == 1.0 else np.nan

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from swarm.regime.elementary import dexp, dlgamma, dlog, dlog1p
+from swarm.regime.elementary import dexp, dlgamma, dlog, dlog1p, log_row
 from swarm.regime.kernel import inner
 from swarm.regime.transform.normal import density, score
 from swarm.regime.transform.reference import Reference
@@ -94,6 +94,26 @@ def rank_and_score(x: float, place: Array, table: Array) -> tuple[float, float]:
         z = min(row[0] + t * (row[1] + t * (row[2] + t * row[3])), CLIP)
         u = min(row[4] + t * (row[5] + t * (row[6] + t * row[7])), 1.0)
     return (u, z) if y >= 0.0 else (1.0 - u, -z)
+
+
+@inner
+def rank_row(y: Array, table: Array, u: Array, spare: Array) -> None:
+    """The ranks of a row of standardised observations by one table, none NaN.
+
+    As `rank_and_score` has them, for a fifth of the time. spare: four rows, to work in.
+    """
+    far, at = spare[0], spare[1]
+    for i in range(y.size):
+        far[i] = 1.0 + min(_REACH, abs(y[i]))
+    log_row(far, y.size, at, spare[2], spare[3])
+    for i in range(y.size):
+        place = at[i] * _PER_STEP
+        cell = min(int(place), _CELLS - 1)
+        t = place - cell
+        row = table[np.uint64(cell)]
+        above = min(row[4] + t * (row[5] + t * (row[6] + t * row[7])), 1.0)
+        above = above if abs(y[i]) < _REACH else 1.0
+        u[i] = above if y[i] >= 0.0 else 1.0 - above
 
 
 @lru_cache(maxsize=64)
