@@ -228,6 +228,19 @@ def test_conditions_that_are_not_well_are_passed_on_with_their_remedy(sound):
     assert "fix: `swarmctl source test NAME`" in told
 
 
+@pytest.mark.req("FRZ-5")
+def test_a_swarm_whose_freezes_could_never_be_lifted_is_found(sound):
+    def said():
+        return [one["message"] for one in findings(sound)[1] if "resume window" in one["message"]]
+
+    sound.apply()
+    assert said() == [], "its profile asks for none"
+    sound.apply(domains=["quant-strategy"])
+    assert said() == ["shop: no resume window is set, and without one no freeze is lifted"]
+    mend(sound, "[loop]", '[loop]\nresume_window = "08:00-08:30"')
+    assert said() == []
+
+
 def test_a_folder_without_an_installation_is_found(verb, tmp_path, monkeypatch):
     monkeypatch.delenv("SWARM_HOME", raising=False)
     said = verb("doctor", "--home", tmp_path)

@@ -17,6 +17,7 @@ from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmObject
+from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.ids import signal_id, swarm_id
 from swarm.core.nouns import ResumeRule, Risk, Signal
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
@@ -33,7 +34,7 @@ SWARM = swarm_id("default", "shop")
 FAST = timedelta(milliseconds=100)
 
 
-def manifest(freeze_duration="60m", pause="0s"):
+def manifest(freeze_duration="60m", pause="0s", domain="platform"):
     return SwarmObject.model_validate(
         {
             "apiVersion": "swarm.proompteng.ai/v1alpha1",
@@ -41,7 +42,7 @@ def manifest(freeze_duration="60m", pause="0s"):
             "metadata": {"name": "shop"},
             "spec": {
                 "owner": {"id": "alice", "channel": "swarm://owner/platform"},
-                "domains": ["platform"],
+                "domains": [domain],
                 "objectives": ["fewer defects"],
                 "mode": "lights-out",
                 "risk": {"freezeDuration": freeze_duration},
@@ -150,6 +151,35 @@ async def test_a_red_check_leads_to_exactly_three_fixes_then_degraded(database_d
     degraded = [c for c in swarms[0]["status"]["conditions"] if c["type"] == "Degraded"]
     assert degraded[0]["status"] == "True"
     assert not [key for key in world.journal if "/land/" in key]
+
+
+class Hostile(World):
+    """Agents whose every patch breaks a rule of intake."""
+
+    async def run(self, order):
+        def refused(common):
+            return RunEnded(
+                **common, run=order.run, attempt=order.attempt, result=RunResult.REFUSED,
+                violations=("GuardedPath: .github/workflows/ci.yml",),
+            )  # fmt: skip
+
+        return await self._once(order, refused)
+
+
+@pytest.mark.req("FRZ-5")
+@pytest.mark.parametrize(
+    ("domain", "holds"), [("quant-strategy", [("*", "PolicyViolation")]), ("platform", [])]
+)
+async def test_one_violation_freezes_a_swarm_that_trades_and_another_goes_on(
+    database_dsn, domain, holds
+):
+    made = manifest(domain=domain)
+    async with swarm_at_work(database_dsn, Hostile(), made) as database:
+        await add_need(database)
+        (outcome,) = await until(database, "outcomes", lambda rows: rows)
+        frozen = await Look(database).rows("freezes", state="open")
+    assert (outcome["outcome"], outcome["reason"]) == ("refused", "ChangeRefused")
+    assert [(one["mission_class"], one["reason"]) for one in frozen] == holds
 
 
 @pytest.mark.slow

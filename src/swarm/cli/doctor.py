@@ -81,11 +81,13 @@ def examine(home: Path | None, *, main: bool) -> Iterator[Finding]:
     if settings is not None:
         yield from _settled(settings, place, specs, main=main)
     yield from reached
-    from swarm.cli.health_store import controller, loop  # noqa: PLC0415
+    from swarm.cli.health_store import controller, loop, resuming  # noqa: PLC0415
 
     yield controller(place, known)
     if known is not None:
         yield from loop(known)
+        if settings is not None:
+            yield from resuming(known, settings)
     if settings is not None and settings.trading is not None:
         from swarm.cli import health_trading  # noqa: PLC0415
 

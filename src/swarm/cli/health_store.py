@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from swarm.adapters.postgres.database import Database
     from swarm.runtime.home import Home
+    from swarm.runtime.settings import Settings
 
 Stored = dict[str, Any]
 _UP = "Start it: `swarmctl up`."
@@ -117,3 +118,16 @@ def loop(found: Stored) -> Iterator[Finding]:
             f"{asked['mission'][:SHORT_ID]} waits for you, expires {span(asked['expires_at'], now)}"
         )
         yield note("approval", said, f"`swarmctl describe mission {asked['mission'][:SHORT_ID]}`")
+
+
+def resuming(found: Stored, settings: Settings) -> Iterator[Finding]:
+    """Swarms whose freezes can never be lifted, because nobody said when (FRZ-5)."""
+    from swarm.contract.profiles import profile_of  # noqa: PLC0415
+
+    if settings.loop.window() is not None:
+        return
+    for row in found["swarms"]:
+        held = profile_of(row["spec"]["domains"], row["metadata"].get("annotations", {}))
+        if held.thresholds.resume_window_required:
+            said = f"{row['name']}: no resume window is set, and without one no freeze is lifted"
+            yield note("policy", said, "Set `resume_window` in [loop] of swarm.toml.")

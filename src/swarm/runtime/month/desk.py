@@ -190,7 +190,13 @@ class Desk:
     # --- freezing, climbing, allocating ----------------------------------------------------------
 
     def _freeze(self, bar: Bar, metrics: Metrics, *, why: list[str]) -> None:
-        health = freeze.Health(drawdown_ppm=metrics.drawdown_ppm, breaches=len(why))
+        ledger = self.path.state.ledger
+        health = freeze.Health(
+            drawdown_ppm=metrics.drawdown_ppm,
+            breaches=len(why),
+            throttled=bool(ledger.latches),
+            killed=bool(ledger.kills),
+        )
         before = self.latch
         if trips := freeze.tripped(health, self._held_to):
             self.latch = freeze.trip(before, trips, self.now, FREEZE_LEAST_NS)
