@@ -24,8 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -35,7 +34,6 @@ from crash_site import SEATS, SWARM, Site, make
 from swarm.adapters.postgres.store.desk.histories import Histories
 from swarm.core.history.check import check
 from swarm.core.history.finding import Judgement
-from swarm.core.history.journal import Terms
 from swarm.core.ids import swarm_id
 from swarm.runtime.database import opened
 from swarm.runtime.wiring import stop_local
@@ -221,9 +219,8 @@ async def judged(site: Site, watcher: Watcher) -> tuple[Judgement, Counter[str]]
     async with opened(site.home, size=1) as database:
         bare = await Histories(database).read(id_, ())
         history = await Histories(database).read(id_, effects(watcher, bare.entries))
-    terms = Terms(datetime.min.replace(tzinfo=UTC), id_, asks_from=3)
     counts = Counter(str(effect.deed) for effect in history.effects)
-    return check(replace(history, terms=(terms,))), counts
+    return check(history), counts
 
 
 def report(

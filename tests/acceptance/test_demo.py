@@ -144,6 +144,7 @@ def test_what_happened_outside_kept_its_promises_and_a_doctored_outside_is_told(
     assert all(journal["entries"] for journal in told["journals"])
     for rule in ("once", "gates", "freeze", "rollback", "retries", "mode"):
         assert told["promises"][rule].startswith("kept")
+        assert "judged" not in told["promises"][rule]
     assert told["promises"]["fence"] == "not examined"
 
     clone, main = main_of(folder)

@@ -273,11 +273,16 @@ async def test_what_postgres_kept_and_the_world_saw_break_no_promise(database_ds
         history = await Histories(database).read(SWARM, effects_of(world))
     judged = check(history)
     assert judged.violations == ()
-    assert {Rule.ONCE, Rule.GATES, Rule.FREEZE, Rule.RETRIES} <= set(judged.examined)
+    examined = {Rule.ONCE, Rule.GATES, Rule.FREEZE, Rule.RETRIES, Rule.MODE}
+    assert examined <= set(judged.examined)
+    assert judged.unjudged == {}, "the trail tells which policy each landing was decided under"
     assert all(effect.begun_at for effect in history.effects)
     doctored = [one for one in history.entries if one.body.get("gate") != "code_quality"]
     broken = check(replace(history, entries=tuple(doctored))).violations
     assert Rule.GATES in {one.rule for one in broken}
+    risky = [replace(one, risk=3 if one.deed is Deed.LAND else None) for one in history.effects]
+    broken = check(replace(history, effects=tuple(risky))).violations
+    assert {one.rule for one in broken} == {Rule.RISK}, "lights-out, and R3 is allowed nowhere"
 
 
 @pytest.mark.req("FAIL-6")

@@ -55,6 +55,27 @@ def test_main_tells_what_landed_and_what_was_undone_and_nothing_of_others(clone)
     assert {one.where for one in told} == {"acme/shop"}
 
 
+@pytest.mark.req("MODE-1")
+@pytest.mark.parametrize(
+    ("path", "risk"),
+    [
+        pytest.param("src/clock.py", 0, id="plain"),
+        pytest.param("db/migrations/1.sql", 3, id="schema"),
+        pytest.param("docs/\n.github/é.md", 0, id="a-line-break-makes-no-other-path"),
+        pytest.param("uv.lock", 2, id="dependencies"),
+    ],
+)
+def test_what_a_landing_touched_says_what_it_risked(clone, path, risk):
+    """As the repository has it, and whatever the mission was opened as."""
+    (clone / path).parent.mkdir(parents=True, exist_ok=True)
+    (clone / path).write_text("x")
+    git(clone, "add", ".")
+    git(clone, "commit", "-q", "-m", "Tidy\n\nSwarm-Mission: m-2\nSwarm-Run: m-2-run-0")
+    (told,) = [one for one in outside.landings(clone) if one.mission == "m-2"]
+    assert told.paths == (path,)
+    assert [effect.risk for effect in effects([told], [])] == [risk]
+
+
 def test_every_journal_is_read_and_one_that_cannot_be_is_named(clone, tmp_path):
     service = tmp_path / "services" / "orders" / "service"
     service.mkdir(parents=True)

@@ -39,7 +39,8 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
 
     Then nine promises are held against what this machine recorded without us: the history of main
     in the private clones, what targets carried out, agent runs that are not swept yet, the
-    owner's channel. A promise about which nothing was found reads "not examined", never "kept".
+    owner's channel. A promise about which nothing was found reads "not examined", never "kept";
+    what was found and could not be judged, because the trail does not tell its policy, is counted.
 
     Exit status: 0 proven and kept; 3 broken, or a seal or a journal cannot be judged; 5 no such
     Swarm.
@@ -122,7 +123,9 @@ def _promises(judgement: Judgement) -> dict[str, str]:
     for rule, count in judgement.counts():
         broken = sum(one.rule is rule for one in judgement.violations)
         state = f"broken {broken} times" if broken else "kept" if count else "not examined"
-        told[str(rule)] = f"{state}, {count} looked at" if count else state
+        state = f"{state}, {count} looked at" if count else state
+        unjudged = judgement.unjudged.get(rule, 0)
+        told[str(rule)] = f"{state}, {unjudged} could not be judged" if unjudged else state
     return told
 
 

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     SWARM_APPLIED = "swarm.applied"
     SWARM_DELETED = "swarm.deleted"
     SHADOW_SET = "shadow.set"
+    POLICY_BOUND = "policy.bound"
     NEED_REOPENED = "need.reopened"
     NEED_REJECTED = "need.rejected"
     NEED_DONE = "need.done"

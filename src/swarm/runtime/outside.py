@@ -14,6 +14,8 @@ from swarm.core.history.check import check
 from swarm.core.history.finding import Judgement
 from swarm.core.history.journal import Effect, Entry
 from swarm.core.ids import OrderKey, SwarmId, evidence_id
+from swarm.core.nouns import Risk
+from swarm.core.policy.risk import of_paths
 from swarm.core.trail import EventKind
 from swarm.runtime.home import Home
 
@@ -46,7 +48,8 @@ async def audit(database: Database, home: Home, swarm: SwarmId) -> Audit:
 def effects(deposits: Iterable[Deposit], entries: Sequence[Entry]) -> Iterator[Effect]:
     """The deposits as effects, each under its order's whole key.
 
-    What has no time of its own happened when our log saw what came of it, or just now.
+    What has no time of its own happened when our log saw what came of it, or just now. The risk of
+    a landing is what its paths are by nature; rules that an installation adds are not known here.
     """
     issued: dict[str, list[str]] = {}
     seen: dict[str, datetime] = {}
@@ -67,6 +70,7 @@ def effects(deposits: Iterable[Deposit], entries: Sequence[Entry]) -> Iterator[E
             where=deposit.where,
             subject=deposit.subject,
             step=deposit.step,
+            risk=int(of_paths(Risk.R0, deposit.paths, ()).risk) if deposit.paths else None,
         )
 
 

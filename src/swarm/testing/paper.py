@@ -29,6 +29,7 @@ from swarm.core.decision import (
     UseApproval,
 )
 from swarm.core.evidence import Fact, PersonSaid, RunEnded
+from swarm.core.history import terms
 from swarm.core.ids import EvidenceId
 from swarm.core.nouns import Freeze, NeedState
 from swarm.core.snapshot import Mission, OpenOrder, Snapshot
@@ -245,6 +246,9 @@ class PaperStore(PaperRows):
         policy = self.world.policy_hash
         if policy != self._policy:
             self._policy = policy
+            world, budget = self.world, self.world.budget is not None
+            body = terms.told(policy, world.spec, world.installation, budget=budget)
+            self.tell(EventKind.POLICY_BOUND, body)
             for row in [*self.orders.values()]:
                 if self.lapsed(row) and not _followed(row):
                     self.void(row)

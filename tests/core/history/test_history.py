@@ -12,13 +12,18 @@ from hypothesis import strategies as st
 from swarm.contract.verdict import Answer
 from swarm.core.history.check import check
 from swarm.core.history.finding import Rule
-from swarm.core.history.journal import Deed, Effect, Entry, Grip, History, Movement, Terms
+from swarm.core.history.journal import Deed, Effect, Entry, Grip, History, Movement
 from swarm.core.history.log import Decided, Log, Span, Spans
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 SWARM, GOOD, BAD, BIG = "s-1", "m-good", "m-bad", "m-big"
 REPO, TARGET, WINDOW = "acme/shop", "orders", "s-1@day"
-POLICY, STRICTER = "policy-1", "policy-2"
+POLICY, STRICTER, OTHER = "policy-1", "policy-2", "policy-9"
+ASSISTED = {
+    "mode": "assisted", "required_checks": ["lint"], "repo_allowlist": [REPO], "budget": True,
+    "auto_execute": None, "attests": [REPO], "r3_allowed": [], "undecided_promotes": False,
+}  # fmt: skip
+LIGHTS_OUT = {"mode": "lights-out"}
 BEFORE_MAIN = ("code_quality", "merge_policy", "supply_chain")
 
 
@@ -34,7 +39,6 @@ class Tale:
     effects: list = field(default_factory=list)
     grips: list = field(default_factory=list)
     movements: list = field(default_factory=list)
-    terms: list = field(default_factory=list)
     caps: dict = field(default_factory=dict)
     until: datetime = BEGIN + timedelta(minutes=2_000)
 
@@ -46,6 +50,20 @@ class Tale:
             minutes, "verdict.given", mission, gate=gate, subject=subject, answer=int(answer),
             policy_hash=policy,
         )  # fmt: skip
+
+    def bound(self, minutes, policy=POLICY, swarm=SWARM, **over):
+        """A policy began: assisted, and watched in the repository, if nothing else is said."""
+        body = {**ASSISTED, "policy_hash": policy, **over}
+        self.entries.append(Entry(at(minutes), swarm, swarm, "policy.bound", body))
+
+    def by(self, mission, **over):
+        """The mission was decided under another policy, from beginning to end."""
+        self.bound(0, OTHER, **over)
+        self.entries = [
+            one._replace(body={**one.body, "policy_hash": OTHER})
+            if one.chain == mission and "policy_hash" in one.body else one
+            for one in self.entries
+        ]  # fmt: skip
 
     def do(self, minutes, mission, deed, key, where="", subject="", **more):
         """Order, claim, effect and settlement, as they come in life."""
@@ -71,7 +89,6 @@ class Tale:
             until=self.until,
             grips=tuple(self.grips),
             movements=tuple(self.movements),
-            terms=tuple(self.terms),
             caps=self.caps,
         )
 
@@ -156,7 +173,9 @@ def end(tale, minutes, mission, outcome="delivered", reason="Delivered", **more)
 
 def clean():
     """Delivered, rolled back with a freeze after it, and an R3 that a person approved."""
-    tale = Tale(caps={WINDOW: 2_000}, terms=[Terms(at(0), SWARM, 2)])
+    tale = Tale(caps={WINDOW: 2_000})
+    for policy in (POLICY, STRICTER):
+        tale.bound(0, policy)
     begin(tale, 1, GOOD)
     land(tale, 20, GOOD)
     promote(tale, 40, GOOD)
@@ -321,8 +340,7 @@ DOCTORED = [
     ("four-fixes", Rule.RETRIES, lambda t: fixes(t, 4)),
     # Rules 8 and 9
     ("r3-by-itself-where-it-is-not-allowed", Rule.RISK, lambda t: [
-        t.drop("approval.used", BIG),
-        t.terms.append(Terms(at(200), SWARM, 4)),
+        t.drop("approval.used", BIG), t.by(BIG, **LIGHTS_OUT),
     ]),
     ("r3-hidden-in-a-change", Rule.RISK, lambda t: move(t, GOOD, Deed.LAND, risk=3)),
     ("r2-in-assisted-mode-without-approval", Rule.MODE,
@@ -398,7 +416,7 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             "R3 where it is allowed",
             lambda t: [
                 t.drop("approval.used", BIG),
-                t.terms.append(Terms(at(200), SWARM, 4, frozenset({REPO, TARGET}))),
+                t.by(BIG, **LIGHTS_OUT, r3_allowed=[REPO, TARGET]),
             ],
             id="r3-allowed",
         ),
@@ -431,6 +449,11 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
                 ]
             ),
             id="another-policy-after-the-landing",
+        ),
+        pytest.param(
+            "another policy came while it was landing, which could not be called back",
+            lambda t: t.verdict(20.5, GOOD, "merge_policy", HEAD, Answer.WAIT, policy=STRICTER),
+            id="another-policy-while-it-was-landing",
         ),
         pytest.param(
             "no need stands behind a repair",
@@ -472,9 +495,10 @@ def test_the_cost_grows_with_the_log_and_not_faster():
     import sys
 
     def steps(times):
-        tale = Tale(caps={WINDOW: 10**9}, terms=[Terms(at(0), SWARM, 4)])
+        tale = Tale(caps={WINDOW: 10**9})
         for number in range(times):
             mission = f"m-{number}"
+            tale.bound(number, f"policy-{number}")
             begin(tale, 1, mission)
             land(tale, 20, mission)
             promote(tale, 40, mission)
@@ -607,14 +631,18 @@ ALLOWED_AND_NOT = [
     ]),
     ("the-operator-lets-an-undecided-canary-go-on", set(), lambda t: [
         t.drop("verdict.given", GOOD, gate="progressive_rollout"),
-        t.terms.insert(0, Terms(at(0), SWARM, 2, **BY_ITSELF)), t.terms.pop(),
+        t.by(GOOD, **BY_ITSELF),
     ]),
     ("nobody-noted-the-terms-of-an-undecided-canary", {Rule.GATES}, lambda t: [
-        t.drop("verdict.given", GOOD, gate="progressive_rollout"), t.terms.clear(),
+        t.drop("verdict.given", GOOD, gate="progressive_rollout"), t.drop("policy.bound"),
     ]),
     ("another-swarms-terms", {Rule.GATES}, lambda t: [
         t.drop("verdict.given", GOOD, gate="progressive_rollout"),
-        t.terms.append(Terms(at(0), "s-2", 2, **BY_ITSELF)),
+        t.bound(0, swarm="s-2", **BY_ITSELF),
+    ]),
+    ("an-undecided-canary-of-r2-does-not-go-on-by-itself", {Rule.GATES}, lambda t: [
+        t.drop("verdict.given", GOOD, gate="progressive_rollout"), t.by(GOOD, **BY_ITSELF),
+        opened_as(t, GOOD, risk=2), t.log(19, "approval.used", GOOD, commit=HEAD),
     ]),
     ("a-word-that-came-after-it-was-decided", {Rule.GATES}, lambda t: [
         t.drop("verdict.given", GOOD, gate="post_deploy_slo"),
@@ -624,7 +652,9 @@ ALLOWED_AND_NOT = [
         t.drop("verdict.given", GOOD, gate="post_deploy_slo"),
         t.log(49, "evidence.seen", GOOD, said="retry"),
     ]),
-    ("nobody-noted-the-terms", set(), lambda t: [t.drop("approval.used", BIG), t.terms.clear()]),
+    ("nobody-noted-the-terms", set(), lambda t: [
+        t.drop("approval.used", BIG), t.drop("policy.bound"),
+    ]),
     ("approved-in-the-instant-it-was-decided", set(), lambda t: [
         t.drop("approval.used", BIG), t.log(240, "approval.used", BIG, commit=f"{BIG}-head"),
     ]),
@@ -641,14 +671,14 @@ ALLOWED_AND_NOT = [
      lambda t: [move(t, BAD, Deed.LAND, mission="m-ghost"), move(t, BAD, Deed.ABORT, mission="m-x"),
                 t.drop("freeze.opened", freeze="f-1"), move(t, BAD, Deed.REVERT, mission="m-x")]),
     ("nobody-told-what-it-touched", set(), lambda t: [
-        t.terms.append(Terms(at(299), SWARM, 1)), begin(t, 300, "m-low", risk=0),
-        land(t, 320, "m-low", risk=None),
+        begin(t, 300, "m-low", risk=0), land(t, 320, "m-low", risk=None),
+        t.by("m-low", auto_execute=[0, 2, 3]),
     ]),
     ("r3-allowed-in-the-repository-and-not-at-the-target", {Rule.RISK}, lambda t: [
-        t.drop("approval.used", BIG), t.terms.append(Terms(at(200), SWARM, 4, frozenset({REPO}))),
+        t.drop("approval.used", BIG), t.by(BIG, **LIGHTS_OUT, r3_allowed=[REPO]),
     ]),
-    ("r3-without-targets", set(), lambda t: [
-        t.drop("approval.used", BIG), t.terms.append(Terms(at(200), SWARM, 4, frozenset({REPO}))),
+    ("r3-without-targets-needs-a-person", {Rule.MODE}, lambda t: [
+        t.drop("approval.used", BIG), t.by(BIG, **LIGHTS_OUT, r3_allowed=[REPO]),
         opened_as(t, BIG, contract=None),
     ]),
     # Rule 6
@@ -782,9 +812,9 @@ def test_what_an_open_mission_takes_back_is_looked_at_once_its_reason_is_there()
 # --- the log --------------------------------------------------------------------------------------
 
 
-def log(*entries, terms=()):
+def log(*entries):
     made = [Entry(at(minutes), SWARM, chain, kind, body) for minutes, kind, chain, body in entries]
-    return Log(made, terms)
+    return Log(made)
 
 
 def opened(*entries):
@@ -869,7 +899,47 @@ def test_shadow_is_on_from_its_first_word_to_the_first_that_ends_it():
     assert on == {*range(11, 20), *range(31, 50)}
 
 
-def test_the_terms_are_those_that_were_noted_last():
-    found = log(terms=[Terms(at(10), SWARM, 1), Terms(at(20), SWARM, 2)])
-    assert [found.terms(SWARM, at(n)) and found.terms(SWARM, at(n)).asks_from
-            for n in (9, 10, 19, 20)] == [None, 1, 1, 2]  # fmt: skip
+@pytest.mark.req("MODE-2", "MODE-3", "MODE-5")
+@pytest.mark.parametrize(
+    ("over", "asked"),
+    [
+        pytest.param({}, {2, 3}, id="assisted-asks-for-r2-and-r3"),
+        pytest.param(LIGHTS_OUT, set(), id="lights-out-asks-nobody"),
+        pytest.param({**LIGHTS_OUT, "attests": []}, {2, 3}, id="nothing-is-signed-there"),
+        pytest.param({**LIGHTS_OUT, "budget": False}, {2, 3}, id="no-budget-is-bound"),
+        pytest.param({**LIGHTS_OUT, "repo_allowlist": []}, {2, 3}, id="no-repository-is-listed"),
+        pytest.param({**LIGHTS_OUT, "required_checks": []}, {0, 1, 2, 3}, id="nothing-is-proven"),
+        pytest.param({**LIGHTS_OUT, "auto_execute": [0, 2]}, {1, 3}, id="the-installation-asks"),
+        pytest.param({"auto_execute": []}, {0, 1, 2, 3}, id="the-installation-always-asks"),
+        pytest.param({"auto_execute": [0, 1, 2, 3]}, {2, 3}, id="it-widens-no-mode"),
+    ],
+)
+def test_a_policy_says_whom_a_landing_must_ask(over, asked):
+    tale = Tale()
+    tale.bound(1, **over)
+    terms = Log(tale.entries).terms(SWARM, POLICY)
+    assert {n for n in range(4) if terms.asks_a_person(n, REPO, [TARGET])} == asked
+    unwatched = {n for n in range(4) if terms.asks_a_person(n, REPO, [])}
+    assert unwatched == asked | {2, 3}
+    assert Log(tale.entries).terms(SWARM, STRICTER) is None
+    assert Log(tale.entries).terms("s-2", POLICY) is None
+
+
+def test_a_policy_that_says_nothing_allows_nothing():
+    tale = Tale()
+    tale.log(1, "policy.bound", policy_hash=POLICY)
+    terms = Log(tale.entries).terms(SWARM, POLICY)
+    assert all(terms.asks_a_person(n, REPO, [TARGET]) for n in range(4))
+    assert (terms.r3_allowed, terms.undecided_promotes) == (frozenset(), False)
+
+
+@pytest.mark.req("VAL-6")
+def test_what_the_log_does_not_say_is_counted_as_not_judged():
+    """Three landings, one of them R3: whether somebody had to be asked, nobody can say."""
+    tale = clean()
+    tale.drop("policy.bound")
+    judged = check(tale.history())
+    assert judged.violations == ()
+    assert (judged.unjudged, judged.examined[Rule.MODE]) == ({Rule.MODE: 3, Rule.RISK: 1}, 13)
+    assert judged.unexamined == (Rule.RISK,)
+    assert check(clean().history()).unjudged == {}

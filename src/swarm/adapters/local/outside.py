@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from urllib.parse import unquote
 
 from swarm.adapters.local.git.commits import MISSION, REVERTS
@@ -34,6 +35,7 @@ class Deposit:
 
     key:   of the order; for a landing the beginning of it, because main does not know the rest.
     at:    what the journal says about the time; None where it says nothing.
+    paths: what a landing touched, as the repository says.
     """
 
     deed: Deed
@@ -43,6 +45,7 @@ class Deposit:
     subject: str = ""
     step: int = 0
     at: datetime | None = None
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +97,13 @@ def landings(clone: Path) -> Iterator[Deposit]:
     Main is whatever is no change branch: it may have another name, and another one than it had.
     """
     protected = (f"--exclude={branch_of('*')}", "--branches", "--")
-    words = ("log", "--reverse", "--no-show-signature", f"--format={_FIELDS}", *protected)
+    mark = token_hex(8)  # drawn now: no path that was ever named can look like a commit
+    shown = ("--no-show-signature", "--no-renames", "--name-only", "-z")
+    words = ("log", "--reverse", *shown, f"--format={mark}{_FIELDS}%x00", *protected)
     command = ["git", "-c", "safe.directory=*", "-C", str(clone), *words]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
-    for line in said.stdout.splitlines():
-        commit, mission, undone = line.split("\0")
+    said = subprocess.run(command, capture_output=True, check=True, timeout=600)
+    for told in said.stdout.decode(errors="surrogateescape").split(mark)[1:]:
+        commit, mission, undone, _, first, *more = f"{told}\0".split("\0")
         if not mission:
             continue
         deed, subject = (Deed.REVERT, undone) if undone else (Deed.LAND, commit)
@@ -108,6 +113,7 @@ def landings(clone: Path) -> Iterator[Deposit]:
             key=order_key(mission, str(deed), subject),
             where=unquote(clone.stem),
             subject=subject,
+            paths=tuple(path for path in (first.removeprefix("\n"), *more) if path),
         )
 
 

@@ -22,8 +22,10 @@ RULES = {
 
 def check(history: History) -> Judgement:
     """Every broken promise, in the order of time. Cost: linear in entries and effects."""
-    bench = Bench(history, Log(history.entries, history.terms))
+    bench = Bench(history, Log(history.entries))
     for rule in RULES.values():
         rule(bench)
     ordered = sorted(bench.violations, key=lambda one: (one.at, one.rule, one.key))
-    return Judgement(violations=tuple(ordered), examined=dict(bench.examined))
+    return Judgement(
+        violations=tuple(ordered), examined=dict(bench.examined), unjudged=dict(bench.unjudged)
+    )

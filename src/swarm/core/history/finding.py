@@ -46,10 +46,12 @@ class Judgement:
     """Every violation in the order of time, and how many things each rule looked at.
 
     A rule that looked at nothing proved nothing: it reads "not examined", never "kept".
+    unjudged: what a rule met and could not judge, because the log does not say what it asks.
     """
 
     violations: tuple[Violation, ...]
     examined: Mapping[Rule, int]
+    unjudged: Mapping[Rule, int] = field(default_factory=dict)
 
     def counts(self) -> Iterator[tuple[Rule, int]]:
         """Every rule with how many things it looked at."""
@@ -69,10 +71,15 @@ class Bench:
     log: Log
     violations: list[Violation] = field(default_factory=list)
     examined: dict[Rule, int] = field(default_factory=dict)
+    unjudged: dict[Rule, int] = field(default_factory=dict)
 
     def look(self, rule: Rule, count: int = 1) -> None:
         """Note that a rule looked at something."""
         self.examined[rule] = self.examined.get(rule, 0) + count
+
+    def cannot_judge(self, rule: Rule) -> None:
+        """Note that a rule met something about which the log does not say enough."""
+        self.unjudged[rule] = self.unjudged.get(rule, 0) + 1
 
     def broken(self, rule: Rule, at: datetime, about: tuple[str, str], detail: str) -> None:
         """Note a violation. about: mission and key."""

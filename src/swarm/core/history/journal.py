@@ -89,21 +89,6 @@ class Movement(NamedTuple):
     amount: int
 
 
-class Terms(NamedTuple):
-    """What one swarm's policy allowed from `at` on, as far as the rules ask.
-
-    asks_from:  the least risk that a person must approve; above 3 asks nobody.
-    r3_allowed: where R3 may be done by itself.
-    undecided_promotes: a canary without a verdict may go on by itself.
-    """
-
-    at: datetime
-    swarm: str
-    asks_from: int
-    r3_allowed: frozenset[str] = frozenset()
-    undecided_promotes: bool = False
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """Everything that one judgement is about, each part in the order of time.
@@ -119,5 +104,4 @@ class History:
     grips: tuple[Grip, ...] = ()
     movements: tuple[Movement, ...] = ()
     caps: Mapping[str, int] = field(default_factory=dict)
-    terms: tuple[Terms, ...] = ()
     answer_within: timedelta = timedelta(hours=2)

@@ -11,7 +11,8 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from swarm.contract.verdict import Answer
-from swarm.core.history.journal import Entry, Terms
+from swarm.core.history.journal import Deed, Entry
+from swarm.core.history.terms import Terms, terms_of
 from swarm.core.trail import EventKind
 
 EVERYTHING = "*"
@@ -41,6 +42,7 @@ class Opened:
     at: datetime
     body: Mapping[str, Any]
     issued: dict[str, list[Decided]] = field(default_factory=dict)  #: a voided order comes again
+    landings: dict[str, list[Decided]] = field(default_factory=dict)  #: decisions, by the commit
     verdicts: dict[tuple[str, str], list[Given]] = field(default_factory=dict)
     used: dict[str, datetime] = field(default_factory=dict)  #: commit -> when its approval was used
     said: list[tuple[datetime, str]] = field(default_factory=list)
@@ -140,18 +142,16 @@ NEVER = Spans(())
 class Log:
     """Missions, freezes, shadow and terms, ready to be asked. Cost: one pass over the entries."""
 
-    def __init__(self, entries: Iterable[Entry], terms: Iterable[Terms]) -> None:
+    def __init__(self, entries: Iterable[Entry]) -> None:
         self.missions: dict[str, Opened] = {}
         self.doubled: list[Entry] = []
         self.unfounded: list[Entry] = []
         self._frozen: dict[tuple[str, str], list[Span]] = defaultdict(list)
         self._open: dict[tuple[str, str], list[Span]] = defaultdict(list)  #: by swarm and freeze
         self._watched: dict[str, list[Span]] = defaultdict(list)
-        self._terms: dict[str, list[Terms]] = defaultdict(list)
+        self._terms: dict[tuple[str, str], Terms] = {}  #: by swarm and policy
         for entry in entries:
             self._take(entry)
-        for term in terms:
-            self._terms[term.swarm].append(term)
         for (swarm, _), spans in self._open.items():
             for span in spans:
                 self._frozen[swarm, span.scope].append(span)
@@ -172,11 +172,9 @@ class Log:
         """Whether the swarm only watched at that time."""
         return self._shadows.get(swarm, NEVER).at(at) is not None
 
-    def terms(self, swarm: str, at: datetime) -> Terms | None:
-        """What policy allowed at that time; None where nobody noted it."""
-        known = self._terms.get(swarm, [])
-        place = bisect_right(known, at, key=lambda term: term.at)
-        return known[place - 1] if place else None
+    def terms(self, swarm: str, policy: str) -> Terms | None:
+        """What that policy allowed; None where the log does not tell."""
+        return self._terms.get((swarm, policy))
 
     def _take(self, entry: Entry) -> None:
         if entry.kind == EventKind.MISSION_OPENED:
@@ -188,6 +186,9 @@ class Log:
                 )
         elif entry.kind.startswith("freeze."):
             self._freeze(entry)
+        elif entry.kind == EventKind.POLICY_BOUND:
+            policy = str(entry.body.get("policy_hash", ""))
+            self._terms[entry.swarm, policy] = terms_of(entry.body)
         elif entry.kind == EventKind.SHADOW_SET:
             self._shadow(entry)
         elif (mission := self.missions.get(entry.chain)) is not None:
@@ -218,7 +219,11 @@ def _grow(mission: Opened, entry: Entry) -> None:
     match entry.kind:
         case EventKind.ORDER_ISSUED:
             decided = Decided(entry.at, str(body.get("policy_hash", "")))
-            mission.issued.setdefault(str(body["order"]), []).append(decided)
+            key = str(body["order"])
+            mission.issued.setdefault(key, []).append(decided)
+            verb, _, rest = key.removeprefix(f"{mission.id}/").partition("/")
+            if verb == Deed.LAND:
+                mission.landings.setdefault(rest.partition("/")[0], []).append(decided)
         case EventKind.VERDICT_GIVEN:
             about = (str(body["gate"]), str(body["subject"]))
             given = Given(entry.at, int(body["answer"]), str(body.get("policy_hash", "")))

@@ -12,6 +12,7 @@ from swarm.contract.verdict import Answer
 from swarm.core.history.finding import Bench, Rule
 from swarm.core.history.journal import FORWARD, Deed, Effect
 from swarm.core.history.log import Decided, Given, Opened
+from swarm.core.history.terms import Terms
 from swarm.core.nouns import MissionKind
 
 DISCOVERY, CITATIONS = "discovery_quality", "citations"
@@ -24,8 +25,7 @@ def gates(bench: Bench) -> None:
     """Every write had an order, and each of the six gates had passed when it was decided.
 
     No pass is older than the decision that rests on it: the gate was asked in that very decision,
-    about that commit and under that policy. Of what is on main already, the pass that stood for
-    its landing counts.
+    about that commit and under that policy.
     """
     for effect in bench.history.effects:
         mission = bench.log.missions.get(effect.mission)
@@ -69,13 +69,24 @@ def _unfounded(mission: Opened, decided: Decided, *, again: bool) -> str:
 
 
 def _red(effect: Effect, mission: Opened, decided: Decided) -> str:
-    """What Gates 2 to 4 had to say of the commit: at its landing, in that very decision."""
-    for gate in BEFORE_MAIN:
-        given = mission.verdict(gate, effect.subject, decided.at)
-        fresh = decided if effect.deed is Deed.LAND else None
-        if missing := _not_passed(gate, effect.subject, given, fresh):
-            return missing
-    return ""
+    """What Gates 2 to 4 had to say of the commit, in the decision to land it.
+
+    Once it is on main they are not asked any more: a policy that would not land it comes too late.
+    """
+    commit = effect.subject
+    landings = [decided] if effect.deed is Deed.LAND else mission.landings.get(commit, [])
+    missing = [_not_ready(mission, commit, landing) for landing in landings]
+    if not missing:
+        return f"{commit[:12]} was to be landed by no decision"
+    return "" if "" in missing else missing[-1]
+
+
+def _not_ready(mission: Opened, commit: str, landing: Decided) -> str:
+    told = (
+        _not_passed(gate, commit, mission.verdict(gate, commit, landing.at), landing)
+        for gate in BEFORE_MAIN
+    )
+    return next((missing for missing in told if missing), "")
 
 
 def _unproven(bench: Bench, effect: Effect, mission: Opened, decided: Decided) -> str:
@@ -109,8 +120,8 @@ def _went_on(bench: Bench, gate: str, effect: Effect, mission: Opened, decided: 
     """A pass at this target and commit; a person's word; or the operator's choice."""
     if mission.passed(gate, f"{effect.where}@{effect.subject}#", decided):
         return True
-    terms = bench.log.terms(mission.swarm, decided.at)
-    goes_on = terms is not None and terms.undecided_promotes
+    terms = bench.log.terms(mission.swarm, decided.policy)
+    goes_on = terms is not None and terms.undecided_promotes and mission.risk < _R2
     return goes_on or mission.heard({"promote"}, decided.at)
 
 
@@ -134,25 +145,30 @@ def mode(bench: Bench) -> None:
         if effect.deed not in FORWARD or mission is None:
             continue
         about = (effect.mission, effect.key)
-        bench.look(Rule.MODE)
         if bench.log.shadow(mission.swarm, effect.asked):
             bench.broken(Rule.MODE, effect.at, about, f"{effect.deed} in shadow mode")
-        if effect.deed is Deed.LAND and _wants_approval(bench, effect, mission):
-            detail = f"R{_risk(effect, mission)} landed without the approval that its mode asks for"
-            bench.broken(Rule.MODE, effect.at, about, detail)
+        if effect.deed is not Deed.LAND:
+            bench.look(Rule.MODE)
+        elif (asked := _asked(bench, Rule.MODE, effect, mission)) is not None:
+            decided, terms = asked
+            level, targets = _risk(effect, mission), _targets(mission)
+            needed = terms.asks_a_person(level, effect.where, targets)
+            if needed and not _approved(effect, mission, decided.at):
+                detail = f"R{level} landed without the approval that its mode asks for"
+                bench.broken(Rule.MODE, effect.at, about, detail)
 
 
-def _wants_approval(bench: Bench, effect: Effect, mission: Opened) -> bool:
-    decided = _decided_at(effect, mission)
-    terms = bench.log.terms(mission.swarm, decided)
-    if terms is None or _risk(effect, mission) < terms.asks_from:
-        return False
-    return not _approved(effect, mission, decided)
-
-
-def _decided_at(effect: Effect, mission: Opened) -> datetime:
+def _asked(
+    bench: Bench, rule: Rule, effect: Effect, mission: Opened
+) -> tuple[Decided, Terms] | None:
+    """The decision behind a landing and what its policy allowed; None where nobody can say."""
     decided = mission.decided(effect.key, effect.asked)
-    return effect.at if decided is None else decided.at
+    terms = None if decided is None else bench.log.terms(mission.swarm, decided.policy)
+    if decided is None or terms is None:
+        bench.cannot_judge(rule)
+        return None
+    bench.look(rule)
+    return decided, terms
 
 
 def risk(bench: Bench) -> None:
@@ -161,13 +177,12 @@ def risk(bench: Bench) -> None:
         mission = bench.log.missions.get(effect.mission)
         if effect.deed is not Deed.LAND or mission is None or _risk(effect, mission) < _R3:
             continue
-        decided = _decided_at(effect, mission)
-        terms = bench.log.terms(mission.swarm, decided)
-        if terms is None:
+        asked = _asked(bench, Rule.RISK, effect, mission)
+        if asked is None:
             continue
-        bench.look(Rule.RISK)
+        decided, terms = asked
         touched = {effect.where, *_targets(mission)}
-        if not touched <= terms.r3_allowed and not _approved(effect, mission, decided):
+        if not touched <= terms.r3_allowed and not _approved(effect, mission, decided.at):
             outside = ", ".join(sorted(touched - terms.r3_allowed))
             detail = f"R3 landed by itself, and {outside} is not on the list"
             bench.broken(Rule.RISK, effect.at, (effect.mission, effect.key), detail)

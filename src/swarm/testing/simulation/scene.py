@@ -6,14 +6,11 @@ import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from swarm.contract.choices import Mode
 from swarm.contract.swarm import SwarmSpec
-from swarm.core.history.journal import Terms
 from swarm.core.ids import SwarmId, swarm_id
-from swarm.core.nouns import Risk
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.store import Binding, BudgetTerms
@@ -22,7 +19,6 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 CLASSES = ("tidy", "docs", "deps")
 SOURCES = ("linter", "tracker")
 AGENT_COST = 100
-NOBODY = 4  #: above every risk class: nobody is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +50,6 @@ class Scene:
             bound = Binding(installation=self.installation, policy_hash=digest, budget=self.budget)
             known = self._known[id(spec)] = (spec, bound)
         return known[1]
-
-    def terms(self, spec: SwarmSpec, at: datetime) -> Terms:
-        """What the document lets a spec do by itself (MODE-2, 3, 5, 6), told a second time."""
-        bound = self.installation
-        r3 = bound.r3_allowed
-        if not spec.delivery.required_checks:
-            return Terms(at, self.swarm, 0, r3)
-        watched = self.target in spec.delivery.deployment_targets and self.repo in bound.attests
-        lights_out = spec.mode is Mode.LIGHTS_OUT and watched
-        asks_from = NOBODY if lights_out else int(Risk.R2)
-        if bound.auto_execute is not None:
-            asks_from = min(asks_from, *(set(Risk) - bound.auto_execute), NOBODY)
-        return Terms(at, self.swarm, int(asks_from), r3)
 
 
 def _plain(installation: Installation) -> list[object]:

@@ -15,7 +15,7 @@ from typing import Any
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.history.check import check
 from swarm.core.history.finding import Judgement
-from swarm.core.history.journal import Entry, History, Terms
+from swarm.core.history.journal import Entry, History
 from swarm.core.ids import SwarmId
 from swarm.ports.store import Binding
 from swarm.testing.simulation import cast as casts
@@ -139,8 +139,6 @@ class Simulation:
         self.store.on_claim.append(self._interfere)
         self._replicas: dict[int, Replica] = {}
         self._lives: Counter[int] = Counter()
-        self._terms: list[Terms] = []
-        self._policies: dict[SwarmId, str] = {}
         self._hash, self._trace = hashlib.blake2b(digest_size=16), list[str]()
         self.story: list[str] = []
         self.faults: list[str] = []
@@ -250,12 +248,7 @@ class Simulation:
         self._replicas[number] = replica
 
     def _bind(self, swarm: SwarmId, spec: SwarmSpec) -> Binding:
-        scene = self._scenes[swarm]
-        bound = scene.binding(spec)
-        if self._policies.get(swarm) != bound.policy_hash:
-            self._policies[swarm] = bound.policy_hash
-            self._terms.append(scene.terms(spec, self.now()))
-        return bound
+        return self._scenes[swarm].binding(spec)
 
     def _kill(self, number: int, name: str) -> None:
         replica = self._replicas[number]
@@ -382,7 +375,6 @@ class Simulation:
             grips=tuple(self.store.grips),
             movements=tuple(sorted(movements, key=lambda move: move.at)),
             caps=caps,
-            terms=tuple(self._terms),
         )
 
 

@@ -402,7 +402,7 @@ async def test_an_order_of_the_swarm_itself_is_settled_into_its_own_trail(world,
     count, fault = await trails.verify(world.swarm)
     assert fault is None
     kinds = [row["kind"] for row in await trails.since(world.swarm, chain=world.swarm)]
-    assert kinds == ["swarm.applied", "order.issued", "evidence.seen"]
+    assert kinds == ["swarm.applied", "policy.bound", "order.issued", "evidence.seen"]
     assert count == 3
 
 

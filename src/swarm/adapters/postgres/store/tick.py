@@ -21,6 +21,7 @@ from swarm.core.decision import (
     Settle,
     UseApproval,
 )
+from swarm.core.history import terms
 from swarm.core.ids import SwarmId
 from swarm.core.trail import EventKind
 from swarm.ports.store import Agenda, Binding, BindingOf, Decide, StatusOf, Tick
@@ -86,6 +87,8 @@ class PostgresTicks:
             binding = binding_of(row.id, row.spec)
             chains = Chains(row.id, row.now, controller)
             chains.know(row.id, row.trail_seq, row.trail_hash)
+            if row.policy_hash != binding.policy_hash:
+                chains.add(row.id, EventKind.POLICY_BOUND, _policy(row, binding))
             async with connection.pipeline():
                 lapsing = await _lapse(connection, row, binding)
                 asked = await self._snapshots.ask(connection, row, binding)
@@ -142,6 +145,11 @@ class PostgresTicks:
 
 def _pondering(plan: Plan) -> tuple[object, ...]:
     return (plan.idle_reason, plan.selected)
+
+
+def _policy(row: SwarmRow, binding: Binding) -> dict[str, Any]:
+    budget = binding.budget is not None
+    return terms.told(binding.policy_hash, row.spec, binding.installation, budget=budget)
 
 
 async def _lapse(
