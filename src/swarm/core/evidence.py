@@ -13,7 +13,7 @@ from typing import Literal
 
 from swarm.core.ids import EvidenceId, RunId
 from swarm.core.nouns import Change
-from swarm.core.rollout.counts import Look
+from swarm.core.rollout.counts import Look, Reading
 
 
 class RunResult(StrEnum):
@@ -114,13 +114,18 @@ class Landed(_Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced(_Fact):
-    """The target runs `revision` beside the stable one; or it never became healthy."""
+    """The target runs `revision` beside the stable one; or it never became healthy.
+
+    before: the stable version's counters, oldest first, over a span in which it carried all
+            traffic; empty where nobody could read them.
+    """
 
     target: str
     revision: str
     healthy: bool
     stable: str
     detail: str = ""
+    before: tuple[Reading, ...] = ()
     kind: Literal["synced"] = "synced"
 
 

@@ -171,19 +171,25 @@ class Exposure:
         detail = f"no verdict at {self.steps[step].set_weight} %: {verdict.detail}"
         if self.view.snapshot.spec.mode is not Mode.ASSISTED:
             return self._back(Reason.CANARY_UNDECIDED, detail)
-        channel = self.view.snapshot.spec.owner.channel
-        event = f"undecided-{self.name}-{self.revision}-{step}"
-        tell = self.orders.notify(channel, event, f"{self.mission.title}: {detail}")
         return replace(
             look,
             reason=Reason.CANARY_UNDECIDED,
             detail=detail,
             next_action="`swarmctl mission promote` or `swarmctl mission rollback`",
-            orders=(*look.orders, tell),
+            orders=(*look.orders, self._tell("undecided", step, detail)),
         )
 
+    def _tell(self, what: str, step: int, detail: str) -> Order:
+        """Something about a step, said to the owner once."""
+        event = f"{what}-{self.name}-{self.revision}-{step}"
+        channel = self.view.snapshot.spec.owner.channel
+        return self.orders.notify(channel, event, f"{self.mission.title}: {detail}")
+
     def _expose(self, number: int) -> Saying:
-        """The next share of traffic; under a freeze the present one is only watched."""
+        """The next share of traffic; under a freeze the present one is only watched.
+
+        Where the planner says that the step cannot be decided in time, the owner hears it before.
+        """
         hold = self.view.freeze_over(self.mission)
         if hold is not None:
             return self._watch_frozen(number - 1, frozen(ROOM, hold))
@@ -191,13 +197,24 @@ class Exposure:
         before = self.target.traffic.get(number)
         again = before.at + EXPOSE_EVERY if before is not None else self.view.now
         order = self.orders.set_traffic(self.name, self.revision, number, percent, self.found)
-        return Saying(
+        detail = f"giving {percent} % of {self.name} to {self.revision[:8]}"
+        saying = Saying(
             room=ROOM,
             reason=Reason.CANARY_PENDING,
-            detail=f"giving {percent} % of {self.name} to {self.revision[:8]}",
+            detail=detail,
             next_action="the split is in force",
             orders=(order,) if self.view.now >= again else (),
             look_again=again,
+        )
+        limits = progressive_rollout.thresholds(self.view.snapshot.installation, self.risk)
+        outlook = progressive_rollout.outlook(self.target, percent, limits)
+        if not outlook:
+            return saying
+        warning = f"{detail}, which may end without a verdict: {outlook}"
+        return replace(
+            saying,
+            detail=warning,
+            orders=(*saying.orders, self._tell("undecidable", number, warning)),
         )
 
     def _promote(self, verdict: Verdict) -> Saying:

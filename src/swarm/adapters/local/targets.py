@@ -17,7 +17,7 @@ from pydantic import Field
 from swarm.adapters.local.git.errors import CheckoutTaken
 from swarm.adapters.local.git.forge import LocalForge
 from swarm.adapters.local.service import state
-from swarm.adapters.local.service.errors import NoStable
+from swarm.adapters.local.service.errors import BadQuery, MetricsUnreadable, NoStable, ProxyDown
 from swarm.adapters.local.service.observing import LiveState
 from swarm.adapters.local.service.queries import PrometheusReader, PrometheusSettings
 from swarm.adapters.local.service.service import LocalService
@@ -25,12 +25,13 @@ from swarm.adapters.local.service.settings import ServiceSettings
 from swarm.core.decision import Abort, Promote, SeeLive, SetTraffic, Sync, TakeLook
 from swarm.core.evidence import Aborted, LiveSeen, LookTaken, Promoted, Synced, TrafficSet
 from swarm.core.ids import evidence_id
-from swarm.core.rollout.counts import Look
+from swarm.core.rollout.counts import Look, Reading
 from swarm.ports.reply import Done, Later, No, Reply
 
 SOURCE = "local-service"
 CHECKOUTS_KEPT = 5  #: stable, canary and the way back are three; two more for a late repeat
 _SOON = timedelta(seconds=2)
+_PRECEDING = timedelta(minutes=10)  #: long beside the pause between two scrapes
 
 
 class TargetSettings(ServiceSettings):
@@ -67,6 +68,7 @@ class LocalTargets:
         if service is None:
             return _unbound(order.target)
         checkout = await self._checkout(order.target, order.revision)
+        before = await self._before(order.target, service, _PRECEDING)
         try:
             found = await service.start_canary(order.revision, checkout, order.key)
         except NoStable as error:
@@ -82,6 +84,7 @@ class LocalTargets:
                 healthy=found.healthy,
                 stable=found.stable,
                 detail=found.detail,
+                before=(*before, *await self._before(order.target, service)),
             )
         )
 
@@ -181,6 +184,24 @@ class LocalTargets:
                 look=look,
             )
         )
+
+    async def _before(
+        self, target: str, service: LocalService, ago: timedelta = timedelta(0)
+    ) -> tuple[Reading, ...]:
+        """What the stable version counted before it shares its traffic; () if nobody can tell.
+
+        ago: how long before now, for a target whose counters are kept by a Prometheus.
+        """
+        settings = self._settings[target].prometheus
+        try:
+            if settings is None:
+                look = await service.read_look()
+            else:
+                stable, at = (await service.live()).stable_revision, datetime.now(UTC) - ago
+                look = await PrometheusReader(settings).look(stable, None, 0, at)
+        except (BadQuery, MetricsUnreadable, ProxyDown):
+            return ()  # the looks of the rollout meet the same, and are waited for
+        return (look.serving(),) if look.traffic_percent == 0 else ()
 
     async def _read(self, target: str, service: LocalService) -> Look:
         """From the target's Prometheus where it has one; the split is always the proxy's."""

@@ -9,15 +9,16 @@ from swarm.core.findings import TargetFindings
 from swarm.core.nouns import Risk
 from swarm.core.policy import regime_limits
 from swarm.core.reasons import Reason
-from swarm.core.rollout.counts import ArmCounts, Look
+from swarm.core.rollout.counts import ArmCounts, Look, Reading
 from swarm.core.rollout.errors import BadLooks
 from swarm.core.rollout.judgement import CanaryJudgement, CanaryReason
-from swarm.core.rollout.planner import plan_step
+from swarm.core.rollout.planner import plan_step, traffic
 from swarm.core.rollout.remembered import RememberedJudge
 from swarm.core.rollout.thresholds import CanaryThresholds
 from swarm.core.snapshot import Installation
 
 NAME = "progressive_rollout"
+_WHOLE = 100  #: percent
 
 # A cache and nothing more: the answer is that of a fold over all looks, each folded once.
 _JUDGE = RememberedJudge()
@@ -65,6 +66,24 @@ def judge(
         look_again=judged.look_again,
     )
     return regime_limits.over(verdict, here, word_lasts)
+
+
+def outlook(target: TargetFindings, percent: int, limits: CanaryThresholds) -> str:
+    """Of a step that has not begun: what the planner says where it cannot be decided in time.
+
+    Asked of the traffic of the newest step, or of the stable version's before the first. "" where
+    it can be decided, where nothing is compared, and where nobody read the traffic.
+    """
+    weight = target.looks[-1].look.traffic_percent if target.looks else 0
+    looks = [taken.look for taken in target.looks if taken.look.traffic_percent == weight]
+    readings = [Reading(observed_at=look.observed_at, counts=look.stable) for look in looks]
+    carried = traffic(readings, stable_percent=_WHOLE - weight)
+    if carried is None and target.synced is not None:
+        carried = traffic(target.synced.before, stable_percent=_WHOLE)
+    if carried is None or not 0 < percent < _WHOLE:
+        return ""
+    plan = plan_step(carried.requests_per_second, carried.error_share, percent, limits)
+    return "" if plan.decidable else f"with {carried}, {plan.detail}"
 
 
 def _forecast(judged: CanaryJudgement, looks: list[Look], limits: CanaryThresholds) -> str:

@@ -8,14 +8,17 @@ tolerated absolute rise `abs`, about `(ln(1/alpha) + slack) / abs` of them. The 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from swarm.core.rollout.counts import ArmCounts, Reading, increase
 from swarm.core.rollout.errors import BadThresholds
 from swarm.core.rollout.sequential import Margin
 from swarm.core.rollout.thresholds import CanaryThresholds
 
 _Z_LOW, _Z_HIGH, _Z_ALPHA = 2.5, 3.2, 0.05  # from simulation, at alpha 0.05
+_Z_ONE_SIDED, _NONE_SEEN = 1.645, 3.0  # of a Poisson count, 95 %: see `traffic`
 # What the mixture and the halved weight of the direct test cost, in nats; from simulation.
 _DIRECT_SLACK = 2.0
 
@@ -39,6 +42,49 @@ class StepPlan:
     expected_requests: float
     time_needed: timedelta | None
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What a target was asked in some span.
+
+    requests_per_second: of all its versions, at most: the upper end of a 95 % interval, so that a
+                         span that is too short to tell raises no false alarm.
+    error_share:         the stable version's bad share in it, 0..1.
+    """
+
+    requests_per_second: float
+    error_share: float
+
+    def __str__(self) -> str:
+        """As people read it."""
+        return f"at most {self.requests_per_second:.2g} requests a second"
+
+
+def traffic(readings: Sequence[Reading], *, stable_percent: int) -> Traffic | None:
+    """The traffic between the first and the last of these readings of the stable version.
+
+    stable_percent: the share of the requests that went to it meanwhile, above 0.
+    None: without two readings that counted, or where its counters began again in between.
+    Source: n + 1.645 sqrt(n) + 3 lies above the 95 % Poisson bound, and is exact at n = 0.
+    """
+    counted = [
+        (one.observed_at, replace(one.counts, latency=None))
+        for one in readings
+        if isinstance(one.counts, ArmCounts)
+    ]
+    if not counted or stable_percent <= 0:
+        return None
+    (since, before), (until, after) = counted[0], counted[-1]
+    grown, seconds = increase(before, after), (until - since).total_seconds()
+    if grown.restarted or seconds <= 0:
+        return None
+    requests, bad = grown.counts.total, grown.counts.bad
+    most = requests + _Z_ONE_SIDED * math.sqrt(requests) + _NONE_SEEN
+    return Traffic(
+        requests_per_second=most / seconds * 100.0 / stable_percent,
+        error_share=bad / requests if requests else 0.0,
+    )
 
 
 def plan_step(

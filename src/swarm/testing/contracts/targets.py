@@ -98,7 +98,9 @@ async def _serves(world: TargetsWorld, *revisions: str) -> bool:
 
 
 def _same(one: Fact, other: Fact) -> bool:
-    """The same fact, whenever it was seen."""
+    """The same fact, whenever it was seen and whatever was counted by then."""
+    if isinstance(one, Synced) and isinstance(other, Synced):
+        one = replace(one, before=other.before)
     return replace(one, at=other.at) == other
 
 

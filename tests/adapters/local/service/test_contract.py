@@ -11,8 +11,11 @@ import pytest
 from swarm.adapters.local.git.forge import LocalForge
 from swarm.adapters.local.git.settings import RepositorySettings
 from swarm.adapters.local.service import detached
+from swarm.adapters.local.service.queries import PrometheusSettings
 from swarm.adapters.local.service.versions import free_port
 from swarm.adapters.local.targets import LocalTargets, TargetSettings
+from swarm.core.decision import Sync
+from swarm.testing.contracts.asking import fact
 from swarm.testing.contracts.targets import TargetsContract
 from swarm.testing.repository import ScratchRepository
 
@@ -50,6 +53,14 @@ class ServiceWorld:
         return len(detached.marked(f"{self._folder / 'services' / 'orders' / 'service'}#"))
 
 
+async def synced(world):
+    order = Sync(
+        key="m-1/sync/1", mission="m-1", mission_class="tidy", policy_hash="p", target="orders",
+        repo="app", revision=world.new,
+    )  # fmt: skip
+    return await fact(world.port().sync, order)
+
+
 @pytest.mark.fast(
     "test_an_arm_that_does_not_run_is_absent_and_never_zero",
     "test_a_target_that_nobody_bound_is_refused_for_good",
@@ -59,6 +70,29 @@ class TestLocalTargets(TargetsContract):
     async def test_a_sick_revision_is_a_fact_and_takes_no_traffic(self, world):
         """It is waited for as long as a start may take."""
         await super().test_a_sick_revision_is_a_fact_and_takes_no_traffic(world)
+
+    @pytest.mark.slow
+    @pytest.mark.req("GATE-5")
+    async def test_a_start_tells_what_the_stable_version_carried_meanwhile(self, world):
+        """So that the first step can be planned before it begins."""
+        asked, up = 0, asyncio.create_task(synced(world))
+        while not up.done():
+            asked += len(await asyncio.gather(*(world._get(world.settings.port) for _ in "1234")))
+        first, last = (await up).before
+        assert first.observed_at < last.observed_at
+        assert 0 < last.counts.total - first.counts.total <= asked
+        assert last.counts.bad == 0
+
+    @pytest.mark.slow
+    async def test_a_start_needs_nobody_who_counts(self, world):
+        nowhere = PrometheusSettings(
+            url=f"http://127.0.0.1:{free_port()}",
+            total='t{v="{revision}"}',
+            bad='b{v="{revision}"}',
+        )
+        world.settings = world.settings.model_copy(update={"prometheus": nowhere})
+        seen = await synced(world)
+        assert (seen.healthy, seen.before) == (True, ())
 
     @pytest.fixture
     async def world(self, tmp_path, get_from):

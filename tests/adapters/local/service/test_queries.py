@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
@@ -96,6 +97,14 @@ async def test_a_look_reads_both_arms_at_one_time(server):
     assert {path for path, _, _ in server.asked} == {"/api/v1/query"}
     assert len({form["time"] for _, _, form in server.asked}) == 1
     assert sum(OLD in form["query"] for _, _, form in server.asked) == 2
+
+
+async def test_a_look_at_an_earlier_time_asks_for_that_time(server):
+    answers = {"total": vector(({}, "1000")), "bad": vector(({}, "10"))}
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    look = await server.reader(answers).look(OLD, None, 0, at)
+    assert (look.observed_at, look.serving().counts.total) == (at, 1000)
+    assert {form["time"] for _, _, form in server.asked} == {"1772366400.000"}
 
 
 @pytest.mark.parametrize(

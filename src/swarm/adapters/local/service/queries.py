@@ -90,14 +90,16 @@ class PrometheusReader:
     def __init__(self, settings: PrometheusSettings) -> None:
         self._settings = settings
 
-    async def look(self, stable: str, canary: str | None, percent: int) -> Look:
-        """Both arms' counters now.
+    async def look(
+        self, stable: str, canary: str | None, percent: int, at: datetime | None = None
+    ) -> Look:
+        """Both arms' counters, now or `at` an earlier time.
 
         stable, canary: the revisions of the arms; percent: the split in force.
         Raises MetricsUnreadable when the server cannot be asked, BadQuery when it refuses the
         query or the query gives more than one number.
         """
-        at = datetime.now(UTC)
+        at = at or datetime.now(UTC)
         async with self._client() as client:
             arms = await asyncio.gather(
                 self._arm(client, stable, at),
