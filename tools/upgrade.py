@@ -76,7 +76,7 @@ def read_snapshot(text: str) -> Snapshot:
     domains, as the store makes them.
     """
     told: dict[str, Any] = json.loads(text)
-    if "held_to" not in told:
+    if "held_to" in {field.name for field in dataclasses.fields(Snapshot)} - told.keys():
         held_to = profile_of(told["spec"].get("domains", []), {}).thresholds
         told["held_to"] = dataclasses.asdict(held_to)
     return _snapshot_adapter().validate_json(json.dumps(told))
