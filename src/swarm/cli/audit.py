@@ -89,8 +89,8 @@ def _tell_fault(fault: Fault) -> None:
     where = f"{fault.chain} at seq {fault.seq}: {fault.kind}: {fault.detail}"
     emit(f"{'unproven' if unknown else 'broken'}: {line(where)}")
     if unknown:
-        complain("fix:  If an installation of yours made them, name its .swarm/seals/seal.key.pub")
-        complain("      under `keys` of [seals] in swarm.toml. If none did, others wrote them.")
+        complain("fix:  If another of yours made them, name its .swarm/seals/seal.key.pub under")
+        complain("      `keys` of [seals] in swarm.toml. If none did, somebody else wrote them.")
 
 
 def _held(held: Audit) -> dict[str, Any]:
