@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from swarm.contract.profiles import Thresholds, profile_of
+from swarm.contract.profiles import Thresholds
 from swarm.contract.swarm import SwarmSpec
 from swarm.contract.verdict import Verdict
 from swarm.core.decision import Standing
@@ -178,7 +178,7 @@ class Snapshot:
     settled:   missions that ended lately, oldest first, enough for freeze counting.
     denied:    (target, revision) pairs that were rolled back.
     policy_hash: over spec and installation; stored with each verdict and order.
-    held_to:   the thresholds of the Swarm's profile; those of everyone where nobody says.
+    held_to:   the thresholds of the Swarm's profile.
     """
 
     now: datetime
@@ -187,7 +187,7 @@ class Snapshot:
     spec: SwarmSpec
     installation: Installation
     policy_hash: str
-    held_to: Thresholds = field(default_factory=lambda: profile_of((), {}).thresholds)
+    held_to: Thresholds
     shadow: bool = False
     needs: tuple[Need, ...] = ()
     queued_needs: int = 0

@@ -403,7 +403,7 @@ async def test_an_order_of_the_swarm_itself_is_settled_into_its_own_trail(world,
     assert fault is None
     kinds = [row["kind"] for row in await trails.since(world.swarm, chain=world.swarm)]
     assert kinds == ["swarm.applied", "policy.bound", "order.issued", "evidence.seen"]
-    assert count == 3
+    assert count == 4
 
 
 async def test_a_standing_is_kept_and_only_written_when_it_changed(world, make):
