@@ -8,12 +8,17 @@ Peers in the same run: river's ADWIN, and the Rust package `changepoint` where i
 after 500 clean ticks, every threshold set so that 39.3 % of streams without a change alarm within
 2,500 ticks, which is one false alarm in 5,000. The oracle is a CUSUM that knows both laws.
 
-These are R3, R4 and R5. R4 is missed at changes of half a deviation and of volatility by 1.5, by a
-fifth and a tenth. The first cannot be met by one who is not told what will change: `any_of_many`,
-which knows the law before to the digit and each law that may come, is beyond it as well. The
-second could be, by a narrower prior: kappa 2 in place of .1 takes it from 1.73 to 1.59, and the
-half deviation from 1.71 to 1.62 (300 streams). But then two deviations take 1.44 in place of 1.25,
-which is a miss as well, so the broad one stayed.
+These are R3, R4 and R5. One of R4 is missed: a shift of half a deviation takes 1.62 times the
+oracle's delay in place of 1.35 (65.6 ticks to 40.5; other streams gave 1.57 to 1.64). Who is told
+more misses it too: the exact likelihood ratio, which knows the variance, takes 1.40, and who knows
+each law that may come, 1.47. A prototype was reported at 1.28 with a prior of kappa .1, alpha 2 and
+beta 2, which takes 1.63 to 1.77 here. That could not be reproduced: not by thresholds from the
+first 2,500 ticks, of which the score is masked for 400 (1.57 to 1.74), nor by no transform, nor by
+a score of 200 or 300 ticks; and river's ADWIN, reported beside it at 53.8 ticks, takes 60 here. A
+prior of kappa 1 and alpha 4 takes 1.43 to 1.52, and then two deviations or volatility by 3 miss.
+
+Beta 3 is what meets 1.6 at volatility by 1.5: 1.42 to 1.57 in place of 1.50 to 1.73. For it a fall
+to half the volatility is seen later, in 40 ticks in place of 34, which is late to dare more.
 """
 
 import argparse
@@ -21,6 +26,7 @@ import importlib.util
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from river.drift import ADWIN
@@ -33,7 +39,7 @@ from swarm.regime.changepoint.params import prepare as prepare_runs
 from swarm.regime.drift import window
 from swarm.regime.drift.detector import prepare as prepare_windows
 from swarm.regime.transform import lookup
-from swarm.regime.transform.reference import fit_reference
+from swarm.regime.transform.reference import Reference, fit_reference
 
 CLEAN, WATCHED = 500, 2_500
 MEANS = (-2.0, -1.4, -1.0, -0.7, -0.5, 0.0, 0.5, 0.7, 1.0, 1.4, 2.0)
@@ -236,11 +242,15 @@ def first_after(crossed: Array, start: int) -> Array:
     return np.where(watched.any(axis=0), watched.argmax(axis=0) + 1, len(watched))
 
 
-def delay(null: Array, changed: Array) -> float:
-    """The mean delay of a statistic at the threshold that the clean streams set."""
-    threshold = np.quantile(null[CLEAN : CLEAN + WATCHED].max(axis=0), 1 - ALARMED)
-    clean = ~(changed[:CLEAN] > threshold).any(axis=0)
-    return float(first_after(changed > threshold, CLEAN)[clean].mean())
+def threshold(null: Array) -> float:
+    """What the statistic of clean streams crosses as often as wanted."""
+    return float(np.quantile(null[CLEAN : CLEAN + WATCHED].max(axis=0), 1 - ALARMED))
+
+
+def delay(crossed: Array) -> float:
+    """The mean ticks from the change to the alarm, of streams that were silent before it."""
+    silent = ~crossed[:CLEAN].any(axis=0)
+    return float(first_after(crossed, CLEAN)[silent].mean())
 
 
 def ours_alarms(u: Array, delta: float) -> Array:
@@ -262,16 +272,14 @@ def rivers_alarms(u: Array, delta: float) -> Array:
     return found
 
 
-def window_delay(alarms: Callable[[Array, float], Array], null: Array, changed: Array) -> float:
-    """The mean delay of ADWIN at the delta at which the clean streams alarm as often as wanted."""
+def delta_of(alarms: Callable[[Array, float], Array], null: Array) -> float:
+    """The delta at which ADWIN alarms on clean streams as often as wanted."""
     low, high = 0.01, 0.999
     for _ in range(7):
         delta = 0.5 * (low + high)
         share = alarms(null, delta)[CLEAN : CLEAN + WATCHED].any(axis=0).mean()
         low, high = (delta, high) if share < ALARMED else (low, delta)
-    found = alarms(changed, 0.5 * (low + high))
-    clean = ~found[:CLEAN].any(axis=0)
-    return float(first_after(found, CLEAN)[clean].mean())
+    return 0.5 * (low + high)
 
 
 GOALS = {
@@ -282,58 +290,93 @@ GOALS = {
     "vol 2": 1.6,
     "vol 3": 1.6,
 }
-MISSED = ", missed: see the next row, and the head of this file"
+MISSED = ", missed: see the head of this file"
 FAT_GOALS = {"t4-mean 1": 16.0, "t4-vol 2": 33.0}
 WINDOWS = {"mean 1": 0.92, "mean 2": 0.85}
 
 
+def ranked(x: Array, reference: Reference) -> tuple[Array, Array]:
+    """Ranks and normal scores of every tick of streams that share a reference, (T, S)."""
+    usual = lookup.prepare([reference] * x.shape[1])
+    pairs = [lookup.scores(tick, usual) for tick in x]
+    return np.array([u for u, _ in pairs]), np.array([z for _, z in pairs])
+
+
 def delays(rng: np.random.Generator, *, quick: bool) -> None:
+    """Thresholds come from four times the streams, once: they are what makes figures uncertain."""
     streams = 150 if quick else 400
-    for name in (*GOALS, *FAT_GOALS):
-        before, after, changed = design(name, rng, (CLEAN + 1_000, streams))
-        base = stats.t(4) if name.startswith("t4") else stats.norm()
-        null = base.rvs(size=(CLEAN + WATCHED, streams), random_state=rng)
-        usual = lookup.prepare([fit_reference(base.rvs(size=5_000, random_state=rng))] * streams)
-        ranks = [[lookup.scores(tick, usual) for tick in x] for x in (null, changed)]
-        u, z = ([np.array([one[i] for one in part]) for part in ranks] for i in (0, 1))
-        oracle = delay(cusum(before, after, null), cusum(before, after, changed))
-        found = delay(run_scores(z[0]), run_scores(z[1]))
-        goal = FAT_GOALS.get(name) or GOALS[name] * oracle
-        row(
-            f"R4: delay, {name}: BOCPD on normal scores",
-            f"{goal:.1f}",
-            f"{found:.1f}",
-            f"oracle {oracle:.1f}, {found / oracle:.2f}x{MISSED * (found > goal)}",
+    for base, goals in ((stats.norm(), GOALS), (stats.t(4), FAT_GOALS)):
+        null = base.rvs(size=(CLEAN + WATCHED, 4 * streams), random_state=rng)
+        reference = fit_reference(base.rvs(size=5_000, random_state=rng))
+        u, z = ranked(null, reference)
+        at = threshold(run_scores(z))
+        others = Others.of(null, u) if goals is GOALS else None
+        for name in goals:
+            before, after, changed = design(name, rng, (CLEAN + 1_000, streams))
+            oracle = delay(cusum(before, after, changed) > threshold(cusum(before, after, null)))
+            u, z = ranked(changed, reference)
+            found = delay(run_scores(z) > at)
+            goal = goals[name] * (1.0 if others is None else oracle)
+            row(
+                f"R4: delay, {name}: BOCPD on normal scores",
+                f"{goal:.1f}",
+                f"{found:.1f}",
+                f"oracle {oracle:.1f}, {found / oracle:.2f}x{MISSED * (found > goal)}",
+            )
+            if others:
+                others.show(name, oracle, changed, u)
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What else watches the same streams, set to as many false alarms."""
+
+    many: float
+    exact: float
+    deltas: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, null: Array, u: Array) -> "Others":
+        watched = {"mean": u, "vol": drift.spread(u)}
+        return cls(
+            many=threshold(any_of_many(null)),
+            exact=threshold(likelihood_ratio(null)),
+            deltas={
+                kind: (delta_of(ours_alarms, ranks), delta_of(rivers_alarms, ranks))
+                for kind, ranks in watched.items()
+            },
         )
-        if name in GOALS:
-            least = delay(any_of_many(null), any_of_many(changed))
-            what = "told all laws, not which: the least on average"
-            row(what, f"{goal:.1f}", f"{least:.1f}", f"{least / oracle:.2f}x")
-        if name.startswith("mean"):
-            exact = delay(likelihood_ratio(null), likelihood_ratio(changed))
+
+    def show(self, name: str, oracle: float, changed: Array, u: Array) -> None:
+        kind = name.split(maxsplit=1)[0]
+        least = delay(any_of_many(changed) > self.many)
+        what = "told all laws, not which: the least on average"
+        row(what, "", f"{least:.1f}", f"{least / oracle:.2f}x")
+        if kind == "mean":
+            exact = delay(likelihood_ratio(changed) > self.exact)
             what = "likelihood ratio, variance known"
             row(f"peer: {what}", "", f"{exact:.1f}", f"{exact / oracle:.2f}x")
-        if name in WINDOWS:
-            ours, theirs = (
-                window_delay(alarms, u[0], u[1]) for alarms in (ours_alarms, rivers_alarms)
-            )
-            row(
-                f"R5: delay, {name}: ADWIN clock 1, river {theirs:.1f}",
-                f"{WINDOWS[name]:.2f}x",
-                f"{ours / theirs:.2f}x",
-                f"{ours:.1f}",
-            )
+        watched = u if kind == "mean" else drift.spread(u)
+        ours, theirs = (
+            delay(alarms(watched, delta))
+            for alarms, delta in zip((ours_alarms, rivers_alarms), self.deltas[kind], strict=True)
+        )
+        row(
+            f"R5: delay, {name}: ADWIN clock 1, river {theirs:.1f}",
+            f"{WINDOWS[name]:.2f}x" if name in WINDOWS else "",
+            f"{ours / theirs:.2f}x",
+            f"{ours:.1f}",
+        )
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true")
     quick = arguments.parse_args().quick
-    rng = np.random.default_rng(2_024)
     head("The regime detectors: cost")
-    costs(rng, quick=quick)
+    costs(np.random.default_rng(2_023), quick=quick)
     head("The regime detectors: delay at one false alarm in 5,000")
-    delays(rng, quick=quick)
+    delays(np.random.default_rng(2_024), quick=quick)
 
 
 if __name__ == "__main__":

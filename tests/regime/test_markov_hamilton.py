@@ -103,11 +103,27 @@ def freed(numbers):
 
 
 def drawn(rng, output):
+    """A start that knows the spread of the series, and that recessions are deep, rare and short."""
+    means = output.mean() + output.std() * np.array([-rng.uniform(0.5, 1.5), rng.uniform(0.1, 0.7)])
+    p = rng.uniform(0.4, 0.95), rng.uniform(0.02, 0.4)
+    phi = rng.uniform(-0.3, 0.3, LAGS)
+    return np.concatenate([p, means, [output.var() * rng.uniform(0.3, 1.0)], phi])
+
+
+def drawn_blindly(rng, output):
     """A start that knows nothing but the spread of the series."""
     means = np.sort(rng.normal(output.mean(), output.std(), 2))
     p = rng.uniform(0.05, 0.95, 2)
     phi = rng.uniform(-0.3, 0.3, LAGS)
     return np.concatenate([p, means, [output.var() * rng.uniform(0.3, 1.0)], phi])
+
+
+def refits(output, draw):
+    """Where each of 20 random starts ends: the place and its log-likelihood."""
+    found = objective(output)
+    starts = [freed(draw(np.random.default_rng(seed), output)) for seed in range(20)]
+    ends = [minimise(found, start) for start in starts]
+    return [place for place, _ in ends], np.array([-value for _, value in ends])
 
 
 def test_the_published_likelihood(output):
@@ -140,26 +156,21 @@ def test_the_gradient_is_that_of_differences(output):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_nearly_every_fit_from_random_starts_reaches_the_maximum(output):
-    """At least 19 of 20 fits of ten random starts each; statsmodels with 20 starts: -182.499.
-
-    One random start alone reaches it in 8 to 15 of 20, which is why ten is the least we begin from.
-    """
-    found = objective(output)
-    reached = []
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        tried = [minimise(found, freed(drawn(rng, output)), rounds=25) for _ in range(10)]
-        tried.sort(key=lambda one: one[1])
-        reached.append(min((minimise(found, one) for one, _ in tried[:3]), key=lambda one: one[1]))
-    logliks = np.array([-value for _, value in reached])
+def test_nearly_every_random_start_reaches_the_maximum(output):
+    """A refit from at least 19 of 20; the best of twenty of statsmodels ended at -182.499."""
+    places, logliks = refits(output, drawn)
     assert (np.abs(logliks - LOGLIK) <= 1e-3).sum() >= 19
-    best = min(reached, key=lambda one: one[1])[0]
+    best = places[logliks.argmax()]
     stay = 1 / (1 + np.exp(-best[:2]))
-    order = np.argsort(best[2:4])
-    p_recession, p_growth = (stay[0], 1 - stay[1]) if order[0] == 0 else (1 - stay[1], stay[0])
     # Hamilton 1989, table I.
-    assert (p_growth, p_recession) == pytest.approx((0.9049, 0.7550), abs=0.002)
-    assert best[2:4][order] == pytest.approx((-0.3577, 1.1643), abs=0.002)
+    assert (1 - stay[1], stay[0]) == pytest.approx((0.9049, 0.7550), abs=0.002)
+    assert best[2:4] == pytest.approx((-0.3577, 1.1643), abs=0.002)
     assert np.exp(best[4] / 2) == pytest.approx(0.769, abs=0.002)
+
+
+@pytest.mark.slow
+def test_of_blind_starts_half_reach_it_so_that_ten_miss_it_once_in_a_thousand(output):
+    """Some two thirds do; the others end at -183.669 or -182.499. So a fit makes ten at least."""
+    _, logliks = refits(output, drawn_blindly)
+    assert (np.abs(logliks - LOGLIK) <= 1e-3).sum() >= 10
+    assert logliks.max() <= LOGLIK + 1e-3
