@@ -75,7 +75,7 @@ class HeldBack(Refused):
     """Policy lets no mission begin for this need now."""
 
     code = "SWM711"
-    remedy = "It begins by itself once that has passed; `swarmctl why NEED` shows how it ranks."
+    remedy = "Once nothing stands in its way it begins by itself; `swarmctl why NEED` says more."
     exit_code = EXIT_REFUSED
 
 

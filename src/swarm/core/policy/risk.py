@@ -42,6 +42,12 @@ class RiskFinding:
 
 def of_paths(base: Risk, paths: Sequence[str], rules: Sequence[RiskRule]) -> RiskFinding:
     """The risk of touching `paths`, at least `base`."""
+    return _of_paths(base, tuple(paths), tuple(rules))
+
+
+@lru_cache(maxsize=1_024)
+def _of_paths(base: Risk, paths: tuple[str, ...], rules: tuple[RiskRule, ...]) -> RiskFinding:
+    # Remembered: a change is asked about at every look at its mission, and its paths stay.
     risk, why = base, []
     for rule in (*BUILT_IN, *rules):
         if rule.risk <= base:
