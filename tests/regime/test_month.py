@@ -84,9 +84,16 @@ async def test_a_month_goes_as_the_contract_says(tmp_path, seed):
     lost = [s for s in steps(month) if s[5] == "worse-than-baseline"]
     assert [(name, after) for _, _, name, _, after, _ in lost] == [("carry", 0)]
     assert lost[0][0] >= FADES_AT_DAY
-    # The venue drops out: told, nothing is sent blind, and the books agree when it is back.
+    # The venue drops out in the middle of trading: told, what is wanted meanwhile is refused for
+    # prices that are too old, and the books agree when it is back.
     gone, back, compared = told(month, "venue")
     assert (gone.day, back.day) == (OUT_DAY, OUT_DAY)
+    out = month.days[OUT_DAY]
+    assert out.accepted
+    assert out.refused, "nobody wanted to trade while it was out"
+    (first,) = (one for one in told(month, "refused") if one.day == OUT_DAY)
+    assert gone.bar <= first.bar < back.bar
+    assert "too old" in first.text
     assert "0 differences" in compared.text
     assert not month.path.state.ledger.breaks
     assert await month.path.agree() == (), "what it says it holds is what the venue says"

@@ -47,7 +47,7 @@ from swarm.runtime.trading.path import OrderPath
 from swarm.runtime.trading.state import TradingState
 
 MICRO_EQUITY = 1_000_000 * 1_000_000
-OUT_DAY, OUT_FROM, OUT_BARS = 9, 20, 12  #: the venue does not answer
+OUT_DAY, OUT_FROM, OUT_BARS = 15, 20, 12  #: the venue does not answer, on a day of many orders
 THIN_DAY = 4  #: first day of so few offers that each trade costs too much; they end with the day
 #: on which a limit broke, because when somebody begins to trade its climb decides.
 FREEZE_LEAST_NS = DAY_NS
