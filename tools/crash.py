@@ -246,6 +246,7 @@ def report(
         print(f"{tally.quiet} times it was killed again before an order was claimed")
     print(f"examined: { ({str(rule): count for rule, count in judgement.examined.items()}) }")
     print(f"not examined: {', '.join(judgement.unexamined) or 'none'}")
+    print(f"not judged: { ({str(rule): count for rule, count in judgement.unjudged.items()}) }")
     for violation in judgement.violations:
         print(f"broken: {violation}")
     for rule in lost:

@@ -139,7 +139,6 @@ def _seen(row: Mapping[str, Any], gates: list[dict[str, Any]]) -> Seen:
     strip = gates_of(
         gates,
         ended=row["outcome"] != "open",
-        has_need=row["kind"] == "deliver",
         reason=row["reason"] or "",
     )
     return Seen(

@@ -79,7 +79,7 @@ class Gate:
 
 
 def gates_of(
-    verdicts: Iterable[Mapping[str, Any]], *, ended: bool, has_need: bool, reason: str = ""
+    verdicts: Iterable[Mapping[str, Any]], *, ended: bool, reason: str = ""
 ) -> tuple[Gate, ...]:
     """The strip of one mission.
 
@@ -98,8 +98,6 @@ def gates_of(
             strip.append(
                 Gate(name=name, state=state, reason=row["reason"], detail=row["detail"] or "")
             )
-        elif name == "discovery_quality" and has_need:
-            strip.append(Gate(name=name, state=GateState.PASSED, reason="EnoughEvidence"))
         else:
             state = GateState.SKIPPED if ended else GateState.AHEAD
             strip.append(Gate(name=name, state=state))

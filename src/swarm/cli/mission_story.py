@@ -20,7 +20,6 @@ def strip_of(story: Mapping[str, Any]) -> tuple[Gate, ...]:
     return gates_of(
         story["verdicts"],
         ended=story["outcome"] is not None,
-        has_need=story["kind"] == "deliver",
         reason=standing.get("reason", ""),
     )
 

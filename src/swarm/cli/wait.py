@@ -95,7 +95,7 @@ def verdict(row: Mapping[str, Any], gates: Sequence[Mapping[str, Any]], wanted: 
     if wanted == "held" and not ended:
         return EXIT_DONE if row["reason"] in HELD else None
     if wanted.startswith("gate="):
-        strip = gates_of(gates, ended=ended, has_need=bool(row["need"]))
+        strip = gates_of(gates, ended=ended)
         state = next(gate.state for gate in strip if gate.name == wanted.removeprefix("gate="))
         if state is GateState.PASSED:
             return EXIT_DONE

@@ -67,7 +67,8 @@ def decide(snapshot: Snapshot) -> Plan:
     selection = select.choose(known, holds.occupied, open_missions)
     records.extend(selection.rejected)
     for opening, gate in zip(selection.opened, selection.founded, strict=True):
-        records.extend(learn.recommended(opening, known) if known.shadow else (opening, gate))
+        records.extend(learn.recommended(opening, known) if known.shadow else (opening,))
+        records.append(gate)
     held_back = _held_back(orders, known.freezes[len(snapshot.freezes) :])
     changed = any(isinstance(record, _CHANGES_THE_NEXT_SNAPSHOT) for record in records)
     return Plan(

@@ -141,11 +141,14 @@ def test_a_regression_after_full_exposure_freezes_the_class_at_once():
 @pytest.mark.req("VAL-4")
 def test_shadow_mode_writes_a_recommendation_down_and_reserves_nothing():
     snap = snapshot(needs=(need(1),), shadow=True)
-    opened, settled = decide(snap).records
+    opened, settled, gate = decide(snap).records
     assert isinstance(opened, OpenMission)
     assert opened.reserve == 0
     assert settled.outcome.kind is OutcomeKind.RECOMMENDED
     assert settled.retry_need_at == NOON + snap.installation.need_cooldown
+    assert (gate.mission, gate.gate, gate.verdict.reason) == (
+        opened.id, "discovery_quality", "EnoughEvidence",
+    )  # fmt: skip
     assert decide(snap).orders == ()
 
 
