@@ -77,6 +77,13 @@ def test_what_a_port_or_a_person_refused_is_no_violation():
         assert opened(ending(OutcomeKind.REFUSED, reason, counts=False)) == []
 
 
+def test_an_ending_that_is_none_freezes_nothing_behind_one_that_was():
+    """What froze once and was lifted is not frozen again by whatever comes next."""
+    row = before("ChangeRefused", outcome=OutcomeKind.REFUSED, counts_as_failure=False)
+    nothing = ending(OutcomeKind.FAILED, "RunProducedNothing", counts=False)
+    assert opened(nothing, row) == []
+
+
 def test_a_profile_that_allows_more_counts_them_in_a_row():
     two = replace(profile("quant").thresholds, policy_violations=2)
     assert opened(HOSTILE, held_to=two) == []
@@ -140,18 +147,22 @@ def test_where_the_profile_asks_for_none_a_window_that_is_set_binds_nobody():
     bound = installation(resume_window=AFTERNOON)
     snap = snapshot(now=NOON + HOUR, installation=bound, freezes=(hold(),))
     assert [type(record) for record in lifting.records(snap)] == [LiftFreeze]
+    told = [item.text for item in freeze.checklist(hold(), NOON, ResumeRule(window=AFTERNOON))]
+    assert not any("resume window" in text for text in told)
 
 
 def test_it_is_looked_at_again_when_the_window_opens():
     bound = installation(resume_window=AFTERNOON)
 
-    def again(now):
+    def again(now, **over):
         return lifting.look_again(
-            snapshot(now=now, spec=TRADES, installation=bound, freezes=(hold(),))
+            snapshot(now=now, spec=TRADES, installation=bound, freezes=(hold(**over),))
         )
 
     assert again(NOON + HOUR) == OPENS
     assert again(CLOSES) == OPENS + 24 * HOUR
+    assert again(CLOSES, until=None) is None, "a person ends it"
+    assert again(CLOSES, needs_token=True) is None, "a person must give the token first"
     none_set = snapshot(now=CLOSES, spec=TRADES, freezes=(hold(),))
     assert lifting.look_again(none_set) is None
 
