@@ -456,6 +456,11 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             id="another-policy-while-it-was-landing",
         ),
         pytest.param(
+            "another policy came in the very instant of the opening, and asked again",
+            lambda t: t.verdict(1, GOOD, "discovery_quality", "citations", policy=STRICTER),
+            id="two-policies-in-one-instant",
+        ),
+        pytest.param(
             "no need stands behind a repair",
             lambda t: [
                 t.drop("verdict.given", GOOD, gate="discovery_quality"),

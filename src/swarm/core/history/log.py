@@ -69,11 +69,16 @@ class Opened:
         place = bisect_right(times, at, key=lambda one: one.at)
         return times[place - 1] if place else None
 
-    def verdict(self, gate: str, subject: str, at: datetime) -> Given | None:
-        """The gate's answer about the subject that stood at that time; None without one."""
+    def verdict(self, gate: str, subject: str, decided: Decided) -> Given | None:
+        """The gate's answer about the subject that stood in a decision; None without one.
+
+        Two decisions may share an instant, under two policies: each has its own answer.
+        """
         given = self.verdicts.get((gate, subject), [])
-        place = bisect_right(given, at, key=lambda one: one.at)
-        return given[place - 1] if place else None
+        place = bisect_right(given, decided.at, key=lambda one: one.at)
+        begin = bisect_left(given, decided.at, hi=place, key=lambda one: one.at)
+        own = (one for one in reversed(given[begin:place]) if one.policy == decided.policy)
+        return next(own, given[place - 1] if place else None)
 
     def passed(self, gate: str, start: str, decided: Decided) -> bool:
         """Whether the gate passed any subject that begins so, and none of them stood failed.
@@ -81,7 +86,7 @@ class Opened:
         It counts when it was asked in the decision itself, under the policy of that decision.
         """
         given = [
-            self.verdict(gate, subject, decided.at)
+            self.verdict(gate, subject, decided)
             for _, subject in self.verdicts
             if subject.startswith(start)
         ]

@@ -61,8 +61,8 @@ def _unfounded(mission: Opened, decided: Decided, *, again: bool) -> str:
     if mission.body.get("kind", MissionKind.DELIVER) != MissionKind.DELIVER:
         return ""
     opening = mission.opening
-    first = mission.verdict(DISCOVERY, CITATIONS, opening.at)
-    last = mission.verdict(DISCOVERY, CITATIONS, decided.at)
+    first = mission.verdict(DISCOVERY, CITATIONS, opening)
+    last = mission.verdict(DISCOVERY, CITATIONS, decided)
     return _not_passed(DISCOVERY, CITATIONS, first, opening) or _not_passed(
         DISCOVERY, CITATIONS, last, decided if again else None
     )
@@ -83,7 +83,7 @@ def _red(effect: Effect, mission: Opened, decided: Decided) -> str:
 
 def _not_ready(mission: Opened, commit: str, landing: Decided) -> str:
     told = (
-        _not_passed(gate, commit, mission.verdict(gate, commit, landing.at), landing)
+        _not_passed(gate, commit, mission.verdict(gate, commit, landing), landing)
         for gate in BEFORE_MAIN
     )
     return next((missing for missing in told if missing), "")
