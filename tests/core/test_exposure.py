@@ -9,15 +9,17 @@ from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decide import decide
 from swarm.core.decision import GiveVerdict, Settle
 from swarm.core.evidence import LookTaken, Promoted, Synced, TrafficSet
-from swarm.core.ids import EvidenceId
+from swarm.core.exposure import OVERDUE
+from swarm.core.ids import EvidenceId, OrderKey
 from swarm.core.nouns import Risk
 from swarm.core.rollout.counts import ArmCounts, Look
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
+from swarm.core.snapshot import OpenOrder
 from swarm.testing.builders import NOON, TARGET, installation, spec
 from swarm.testing.paper import said
 from swarm.testing.states import HEAD, State, build
 
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
 def rollout(word, **over):
@@ -108,6 +110,49 @@ def test_full_exposure_without_a_verdict_goes_back_at_its_longest_hold(risk, pro
     bound = PROMOTES if promotes else installation()
     now = NOON - 20 * MINUTE + SloThresholds().max_hold + after
     assert moves(rollout("slo-watching", risk=risk, installation=bound, now=now)) == [move]
+
+
+LAST_LOOK = NOON - MINUTE  #: of a step that passed
+DARK = LAST_LOOK + 30 * SECOND + OVERDUE  #: half a minute from look to look
+
+
+def asked(snap, step, number, at):
+    """The same, with that look ordered and nobody able to read."""
+    (me,) = snap.missions
+    key = f"{me.id}/look/{TARGET}/{HEAD}/{step}.{number}"
+    order = OpenOrder(key=OrderKey(key), kind="take-look", issued_at=at, begun=True)
+    return replace(snap, missions=(replace(me, orders=(*me.orders, order)),))
+
+
+@pytest.mark.req("FAIL-6", "GATE-5", "GATE-6")
+@pytest.mark.parametrize(
+    ("word", "step", "move"),
+    [
+        pytest.param("passed", 0, ("set-traffic", 1), id="a-step"),
+        pytest.param("slo-held", 2, ("promote", None), id="full-exposure"),
+    ],
+)
+def test_a_pass_from_before_the_metrics_went_dark_takes_nothing_further(word, step, move):
+    """Eight readings were good; of the hours since then there is none. What slept reads first."""
+    assert moves(rollout(word, now=DARK)) == [move]
+    for now in (DARK + SECOND, NOON + 8 * HOUR):
+        late = rollout(word, now=now)
+        assert moves(late) == [("take-look", step)]
+        (verdict,) = [v for v in verdicts(late) if v.reason.endswith("Pending")]
+        assert verdict.answer is Answer.WAIT
+        assert verdict.detail.startswith("no reading since 11:59:00 UTC; ")
+
+
+@pytest.mark.req("FAIL-6", "MODE-3")
+@pytest.mark.parametrize(("word", "step", "number"), [("passed", 0, 8), ("slo-held", 2, 8)])
+def test_what_nobody_can_read_for_the_longest_hold_is_undecided(word, step, number):
+    """Counted from when the reading was asked for."""
+    hold = (SloThresholds() if step else CanaryThresholds()).max_hold
+    night = NOON + 8 * HOUR
+    for waited, move in ((hold - SECOND, ("take-look", step)), (hold, ("abort", None))):
+        snap = asked(rollout(word, now=night), step, number, at=night - waited)
+        assert moves(snap) == [move]
+        assert ("CanaryUndecided" in standing(snap).detail) == (waited == hold)
 
 
 @pytest.mark.req("MODE-2")

@@ -57,6 +57,7 @@ from swarm.testing.paper import said
 from swarm.testing.states import State, build
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+MOMENT = 3 * SECOND  #: so short that readings which lie a dozen of them back are not old
 HEAD, BASE = "head0001", "main0001"
 DELIVERY = {
     "repoAllowlist": [REPO], "requiredChecks": ["lint"], "deploymentTargets": [TARGET],
@@ -1154,6 +1155,7 @@ def test_a_step_that_is_proven_early_lasts_as_long_as_its_pause_all_the_same():
     begun = NOON - 2 * MINUTE
     proven = rolling(at=begun).looked(look(begun + 30 * SECOND))
     proven.looked(look(begun + MINUTE, 50_000.0), number=1)
+    proven.looked(look(begun + 9 * MINUTE, 90_000.0), number=2)
     early = proven.snapshot(**slow, now=begun + 10 * MINUTE - SECOND)
     assert {r.verdict.answer for r in records(early, GiveVerdict)} == {Answer.PASS}
     assert orders(early, SetTraffic) == []
@@ -1185,10 +1187,10 @@ def steps_of(*weights):
 @pytest.mark.req("GATE-5", "MODE-6")
 def test_what_was_proven_before_a_step_got_another_weight_is_no_proof_of_it():
     """Proven at 10 and 30 %; then policy makes the second step 50 %."""
-    proven = rolling(at=NOON - 9 * MINUTE).looked(look(NOON - 8 * MINUTE))
-    proven.looked(look(NOON - 7 * MINUTE, 50_000.0), number=1).exposed(1, 30, at=NOON - 6 * MINUTE)
-    proven.looked(look(NOON - 5 * MINUTE, 50_000.0, percent=30), step=1)
-    proven.looked(look(NOON - 4 * MINUTE, 99_000.0, percent=30), step=1, number=1)
+    proven = rolling(at=NOON - 9 * MOMENT).looked(look(NOON - 8 * MOMENT))
+    proven.looked(look(NOON - 7 * MOMENT, 50_000.0), number=1).exposed(1, 30, at=NOON - 6 * MOMENT)
+    proven.looked(look(NOON - 5 * MOMENT, 50_000.0, percent=30), step=1)
+    proven.looked(look(NOON - 4 * MOMENT, 99_000.0, percent=30), step=1, number=1)
     (order,) = orders(proven.snapshot(**steps_of(10, 50, 100)), SetTraffic)
     assert (order.step, order.percent) == (1, 50)
     snap = proven.exposed(1, 50, at=NOON - SECOND).snapshot(**steps_of(10, 50, 100))
@@ -1235,13 +1237,13 @@ def test_a_target_that_trades_goes_no_further_without_a_word_on_its_limits():
 @pytest.mark.req("GATE-5", "MODE-6")
 def test_a_smaller_step_that_is_looked_at_again_keeps_the_looks_in_their_order():
     """At 100 % already when policy puts a step before it: its looks are older than the next."""
-    full = rolling(at=NOON - 19 * MINUTE).looked(look(NOON - 18 * MINUTE))
-    full.looked(look(NOON - 17 * MINUTE, 50_000.0), number=1).exposed(1, 100, at=NOON - 16 * MINUTE)
-    full.looked(look(NOON - 15 * MINUTE, 60_000.0, percent=100), step=1)
-    full.looked(look(NOON - 5 * MINUTE, 70_000.0), number=2)  # the smaller step, once more
-    full.exposed(1, 50, at=NOON - 4 * MINUTE)
+    full = rolling(at=NOON - 19 * MOMENT).looked(look(NOON - 18 * MOMENT))
+    full.looked(look(NOON - 17 * MOMENT, 50_000.0), number=1).exposed(1, 100, at=NOON - 16 * MOMENT)
+    full.looked(look(NOON - 15 * MOMENT, 60_000.0, percent=100), step=1)
+    full.looked(look(NOON - 5 * MOMENT, 70_000.0), number=2)  # the smaller step, once more
+    full.exposed(1, 50, at=NOON - 4 * MOMENT)
     for number, total in enumerate((80_000.0, 160_000.0), 1):
-        even = replace(look(NOON - (4 - number) * MINUTE, total, percent=50), stable=arm(total))
+        even = replace(look(NOON - (4 - number) * MOMENT, total, percent=50), stable=arm(total))
         full.looked(even, step=1, number=number)
     snap = full.snapshot(**steps_of(10, 50, 100))
     (verdict,) = (r.verdict for r in records(snap, GiveVerdict) if r.subject.endswith("#50"))

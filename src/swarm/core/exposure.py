@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from swarm.contract.choices import Mode
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core import saga
-from swarm.core.decision import GiveVerdict, Order
+from swarm.core.decision import GiveVerdict, Order, TakeLook
 from swarm.core.evidence import TrafficSet
 from swarm.core.findings import Findings, TargetFindings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
@@ -16,12 +16,16 @@ from swarm.core.nouns import Risk
 from swarm.core.orders import Orders
 from swarm.core.policy import risk
 from swarm.core.reasons import Reason
+from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.saying import Content, Saying, View, Word, frozen, soonest, verdict_record
 from swarm.core.snapshot import Mission
 
 ROOM = "protect"
 #: Pause before a target whose split is not the wanted one is asked again.
 EXPOSE_EVERY = timedelta(seconds=15)
+#: How long a reading may be overdue before the last one is too old to go on by; a look that was
+#: ordered in time is back by then.
+OVERDUE = timedelta(minutes=1)
 _SHORTEST_ID = 7  #: digits of an abbreviated commit that a process may call itself
 
 
@@ -122,10 +126,10 @@ class Exposure:
         verdict = progressive_rollout.judge(
             self.target, number, limits, exposed.at, self.word_lasts
         )
+        verdict, until = self._still(verdict, number, exposed.at, limits)
         kept = self._kept(progressive_rollout.NAME, number, verdict)
         if verdict.answer is Answer.FAIL:
             return self._back(why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(kept)
-        until = exposed.at + limits.max_hold
         again = verdict.look_again
         look = self._look(number, limits.look_every, verdict.detail, again, until)
         if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
@@ -144,10 +148,10 @@ class Exposure:
             return self._expose(self.last)
         limits = self.view.snapshot.installation.slo
         verdict = post_deploy_slo.judge(self.target, self.last, limits, exposed.at, self.word_lasts)
+        verdict, until = self._still(verdict, self.last, exposed.at, limits)
         kept = self._kept(post_deploy_slo.NAME, self.last, verdict)
         if verdict.answer is Answer.FAIL:
             return self._back(why(verdict, Reason.SLO_REGRESSED), verdict.detail).recording(kept)
-        until = exposed.at + limits.max_hold
         again = verdict.look_again
         look = self._look(self.last, limits.look_every, verdict.detail, again, until)
         if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
@@ -155,6 +159,30 @@ class Exposure:
         elif self.view.now >= until:
             look = self._undecided(self.last, verdict, look)
         return look.recording(kept)
+
+    def _still(
+        self,
+        verdict: Verdict,
+        step: int,
+        since: datetime,
+        limits: CanaryThresholds | SloThresholds,
+    ) -> tuple[Verdict, datetime]:
+        """The verdict as it counts by now, and until when it may stay open.
+
+        Where the next reading is long overdue, nobody sees how the new version does: a pass from
+        before is none (FAIL-6). The longest hold then counts from when that reading was asked for,
+        so that what only slept goes on with the first reading after it.
+        """
+        until, due = since + limits.max_hold, verdict.look_again
+        late = max(limits.look_every, OVERDUE)
+        if verdict.answer is not Answer.PASS or due is None or self.view.now <= due + late:
+            return verdict, until
+        reason = Reason.SLO_PENDING if step == self.last else Reason.CANARY_PENDING
+        detail = f"no reading since {due - limits.look_every:%H:%M:%S} UTC; {verdict.detail}"
+        open_look = self.found.is_open(self._next_look(step).key)
+        asked = self.view.now if open_look is None else open_look.issued_at
+        outdated = replace(verdict, answer=Answer.WAIT, reason=reason, detail=detail)
+        return outdated, max(until, asked + limits.max_hold)
 
     def _goes_on(self, verdict: Verdict, since: datetime, *, expired: bool) -> bool:
         """A pass, a person's promote for this very step, or the operator's choice for R0/R1."""
@@ -243,18 +271,20 @@ class Exposure:
         """
         last = self.target.last_look.get(step)
         due = last.at + every if last else self.view.now
-        number = last.number + 1 if last else 0
-        order: tuple[Order, ...] = ()
-        if self.view.now >= due:
-            order = (self.orders.take_look(self.name, self.revision, step, number),)
+        look = self._next_look(step)
         return Saying(
             room=ROOM,
             reason=Reason.SLO_PENDING if step == self.last else Reason.CANARY_PENDING,
             detail=f"{self.steps[step].set_weight} % of {self.name}: {detail}",
-            next_action=f"look {number + 1} at {self.steps[step].set_weight} %",
-            orders=order,
+            next_action=f"look {look.number + 1} at {self.steps[step].set_weight} %",
+            orders=(look,) if self.view.now >= due else (),
             look_again=soonest(self.view.now, due, *until),
         )
+
+    def _next_look(self, step: int) -> TakeLook:
+        last = self.target.last_look.get(step)
+        number = last.number + 1 if last else 0
+        return self.orders.take_look(self.name, self.revision, step, number)
 
     def _kept(self, gate: str, step: int, verdict: Verdict) -> GiveVerdict:
         # Each step is judged for itself: its verdict is kept under target, commit and weight.

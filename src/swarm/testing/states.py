@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -273,13 +273,18 @@ class _Evidence:
         if word == "reverted":
             self.add(Reverted, repo=REPO, undone=HEAD, commit="revert1", reverted=True)
 
+    def _begun(self, step: int) -> datetime:
+        """When a step began, 20 minutes before the next: its last look is a minute old at noon."""
+        newest = {"passed": 0, "failing": 0, "last": 1}.get(self.state.rollout, 2)
+        return NOON - timedelta(minutes=20 * (newest - step + 1))
+
     def _expose(self, step: int, percent: int, *, just_now: bool = False) -> None:
-        begun = NOON - timedelta(minutes=1 if just_now else 60 - 20 * step)
+        begun = NOON - timedelta(minutes=1) if just_now else self._begun(step)
         self.add(TrafficSet, target=TARGET, step=step, percent=percent, at=begun)
 
     def _looks(self, step: int, percent: int, *, bad: bool = False) -> None:
         """Looks at one step, enough good or bad ones to settle it."""
-        begun = NOON - timedelta(minutes=60 - 20 * step)
+        begun = self._begun(step)
         for number in range(_LOOKS):
             seconds = number * 19 * 60 / (_LOOKS - 1)
             total = (20 * 60 * step + seconds) * _REQUESTS_PER_SECOND
