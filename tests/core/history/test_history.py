@@ -640,6 +640,11 @@ ALLOWED_AND_NOT = [
     ]),
     ("nobody-noted-the-terms-of-an-undecided-canary", {Rule.GATES}, lambda t: [
         t.drop("verdict.given", GOOD, gate="progressive_rollout"), t.drop("policy.bound"),
+        t.bound(0, OTHER),
+    ]),
+    ("opened-by-a-release-that-wrote-no-policies-down", set(), lambda t: [
+        t.drop("verdict.given", GOOD, gate="discovery_quality"), t.drop("policy.bound"),
+        t.bound(2),
     ]),
     ("another-swarms-terms", {Rule.GATES}, lambda t: [
         t.drop("verdict.given", GOOD, gate="progressive_rollout"),
@@ -940,11 +945,12 @@ def test_a_policy_that_says_nothing_allows_nothing():
 
 @pytest.mark.req("VAL-6")
 def test_what_the_log_does_not_say_is_counted_as_not_judged():
-    """Three landings, one of them R3: whether somebody had to be asked, nobody can say."""
+    """18 steps, three of them landings, one of them R3: whether each gate was asked, and somebody
+    who had to be, nobody can say."""
     tale = clean()
     tale.drop("policy.bound")
     judged = check(tale.history())
     assert judged.violations == ()
-    assert (judged.unjudged, judged.examined[Rule.MODE]) == ({Rule.MODE: 3, Rule.RISK: 1}, 13)
-    assert judged.unexamined == (Rule.RISK,)
+    assert judged.unjudged == {Rule.GATES: 18, Rule.MODE: 3, Rule.RISK: 1}
+    assert (judged.examined[Rule.MODE], judged.unexamined) == (13, (Rule.GATES, Rule.RISK))
     assert check(clean().history()).unjudged == {}

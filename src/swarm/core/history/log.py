@@ -155,6 +155,7 @@ class Log:
         self._open: dict[tuple[str, str], list[Span]] = defaultdict(list)  #: by swarm and freeze
         self._watched: dict[str, list[Span]] = defaultdict(list)
         self._terms: dict[tuple[str, str], Terms] = {}  #: by swarm and policy
+        self._told_from: dict[str, datetime] = {}  #: swarm -> when its first policy was told
         for entry in entries:
             self._take(entry)
         for (swarm, _), spans in self._open.items():
@@ -181,6 +182,11 @@ class Log:
         """What that policy allowed; None where the log does not tell."""
         return self._terms.get((swarm, policy))
 
+    def tells_gates(self, mission: Opened) -> bool:
+        """Whether the log tells what each step of this mission rested on."""
+        begun = self._told_from.get(mission.swarm)
+        return begun is not None and begun <= mission.at
+
     def _take(self, entry: Entry) -> None:
         if entry.kind == EventKind.MISSION_OPENED:
             if entry.chain in self.missions:
@@ -194,6 +200,7 @@ class Log:
         elif entry.kind == EventKind.POLICY_BOUND:
             policy = str(entry.body.get("policy_hash", ""))
             self._terms[entry.swarm, policy] = terms_of(entry.body)
+            self._told_from.setdefault(entry.swarm, entry.at)
         elif entry.kind == EventKind.SHADOW_SET:
             self._shadow(entry)
         elif (mission := self.missions.get(entry.chain)) is not None:

@@ -25,11 +25,15 @@ def gates(bench: Bench) -> None:
     """Every write had an order, and each of the six gates had passed when it was decided.
 
     No pass is older than the decision that rests on it: the gate was asked in that very decision,
-    about that commit and under that policy.
+    about that commit and under that policy. A release that did not write that down yet opened its
+    missions before any policy was told to the log: of those it cannot be judged.
     """
     for effect in bench.history.effects:
         mission = bench.log.missions.get(effect.mission)
         about = (effect.mission, effect.key)
+        if mission is not None and not bench.log.tells_gates(mission):
+            bench.cannot_judge(Rule.GATES)
+            continue
         bench.look(Rule.GATES)
         if mission is None:
             bench.broken(Rule.GATES, effect.at, about, "no such mission was ever opened")
