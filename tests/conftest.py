@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import tempfile
 import time
 from contextlib import closing, suppress
@@ -33,6 +34,9 @@ settings.register_profile("fast", settings.get_profile("slow"), max_examples=25)
 def pytest_configure(config):
     """Before any test is imported: that is when `@given` takes its settings."""
     settings.load_profile("fast" if "not slow" in config.option.markexpr else "slow")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A run in the background ignores it, and so would each program that a test ends with it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

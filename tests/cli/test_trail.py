@@ -239,7 +239,7 @@ def test_the_seals_of_a_shop_are_verified_with_its_trail(delivered):
     assert strange.code == EXIT_BAD_OUTCOME
     assert "unproven: seals of" in strange.out
     assert "broken" not in strange.out
-    assert "seal.key.pub\n" in strange.err
+    assert ".swarm/seals/seal.key.pub" in strange.err
     with delivered.home.file.open("a") as settings:
         settings.write('\n[seals]\nkeys = ["known.pub"]\n')
     assert delivered("audit", "verify").code == 0

@@ -33,10 +33,10 @@ def stop(process):
     process.wait()
 
 
-async def issue(world, make, missions, orders):
+async def issue(world, make, missions, orders, named="n"):
     ids = []
     for number in range(missions):
-        need = await world.need(f"n-{number}")
+        need = await world.need(f"{named}-{number}")
         record = make.opening(need)
         await world.tick(make.nothing(records=(record,)))
         ids.append(record.id)
@@ -101,6 +101,8 @@ async def test_replicas_that_are_killed_and_frozen_lose_and_double_nothing(
     kills = stalls = 0
     try:
         while await world.one("select count(*) from decision where settled_at is null"):
+            if kills + stalls < 10 and not (kills + stalls) % 3:  # there is always work to lose
+                keys |= await issue(world, make, 4, 60, f"after-{kills + stalls}-{len(keys)}")
             await asyncio.sleep(rng.uniform(0.05, 0.2))
             place = rng.randrange(3)
             if rng.random() < 0.5:
