@@ -33,15 +33,16 @@ class Workshop(World):
     """Checks take a while here.
 
     worked: how long each was worked on, in seconds.    shut: until when nobody can be reached.
-    away: what is raised till then.
+    away: what is raised till then.                     fences: under which each was asked for.
     """
 
     def __init__(self, now):
         super().__init__(now)
-        self.worked, self.shut, self.away = [], now(), Unavailable
+        self.worked, self.shut, self.away, self.fences = [], now(), Unavailable, []
 
     async def check(self, order):
         began = self.now()
+        self.fences.append(order.fence)
         if began < self.shut:
             raise self.away("no route to the workshop")
         try:
@@ -165,6 +166,7 @@ def test_whoever_lost_an_order_stops_working_on_it():
         for task in keeping:
             task.cancel()
         assert heirs_shop.worked == [pytest.approx(7_200)]
+        assert 0 < shop.fences[0] < heirs_shop.fences[0], "whoever comes late can be told apart"
         assert len((await shown(place, mission)).facts) == 1
 
     in_virtual_time(story)

@@ -32,6 +32,8 @@ class _Order:
 
     forward:     True when it begins or promotes something: a freeze holds it back.
     policy_hash: the policy it was decided under; another policy voids a forward order.
+    fence:       of the claim that carries it out; 0 before it is claimed. A target takes no step
+                 forward under an older one than it has seen.
     """
 
     key: OrderKey
@@ -39,6 +41,7 @@ class _Order:
     mission_class: str
     policy_hash: str
     forward: bool = True
+    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,11 @@ class Attestations(Protocol):
 
 
 class Targets(Protocol):
-    """Where changes run: sync, stepwise traffic, proof. Needed by: deliver, protect."""
+    """Where changes run: sync, stepwise traffic, proof. Needed by: deliver, protect.
+
+    A sync, a split or a promotion under an older fence than one that was carried out at the target
+    changes nothing and is asked for again; an abort is never too late.
+    """
 
     async def sync(self, order: Sync) -> Reply:
         """Bring the revision up beside the stable one; Done(Synced), healthy or not."""

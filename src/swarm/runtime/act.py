@@ -187,14 +187,15 @@ def backoff(tries: int) -> timedelta:
 
 
 def _allowed(claim: Claim) -> Order:
-    """The order, as far as the present policy lets it go.
+    """The order under the fence of its claim, as far as the present policy lets it go.
 
     A landing that another policy decided passes no gate of this one: main is swapped from the
     change to the change, which moves nothing and says whether it had landed (MODE-6).
     """
-    if claim.lapsed and isinstance(claim.order, Land):
-        return replace(claim.order, base=claim.order.head)
-    return claim.order
+    order = replace(claim.order, fence=claim.fence)
+    if claim.lapsed and isinstance(order, Land):
+        return replace(order, base=order.head)
+    return order
 
 
 def _fields(claim: Claim) -> dict[str, object]:

@@ -54,7 +54,7 @@ from swarm.core.evidence import (
 from swarm.core.ids import OrderKey, RunId, evidence_id
 from swarm.core.nouns import Change
 from swarm.core.rollout.counts import ArmCounts, LatencyHistogram, Look
-from swarm.ports.reply import Done, Reply
+from swarm.ports.reply import Done, Later, Reply
 
 
 class World:
@@ -65,6 +65,7 @@ class World:
     journal:    how often each order's effect really happened (1, whatever was repeated).
     asked:      how often each order was asked for.
     facts:      what came of each order, by its key.
+    fences:     the newest that each target has seen.
     """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -77,6 +78,7 @@ class World:
         self.journal: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.facts: dict[str, Fact] = {}
+        self.fences: dict[str, int] = {}
         self._exposed: dict[str, tuple[int, datetime]] = {}
         self._born = now()
 
@@ -210,8 +212,20 @@ class World:
             ),
         )
 
+    def overtaken(self, order: Sync | SetTraffic | Promote) -> Later | None:
+        """Later where the target has seen an order that was claimed after this one."""
+        if order.key in self.facts or order.fence >= self.fences.get(order.target, 0):
+            return None
+        return Later(delay=timedelta(seconds=2), reason="TargetLocked", capacity=True)
+
+    def _saw(self, order: Sync | SetTraffic | Promote | Abort) -> None:
+        self.fences[order.target] = max(order.fence, self.fences.get(order.target, 0))
+
     async def sync(self, order: Sync) -> Reply:
         """A new version is healthy at once."""
+        if (later := self.overtaken(order)) is not None:
+            return later
+        self._saw(order)
         stable = self.stable.setdefault(order.target, "main0000")
         return await self._once(
             order,
@@ -226,6 +240,9 @@ class World:
 
     async def set_traffic(self, order: SetTraffic) -> Reply:
         """The split is in force at once."""
+        if (later := self.overtaken(order)) is not None:
+            return later
+        self._saw(order)
         self._exposed[order.target] = (order.percent, self.now())
         return await self._once(
             order,
@@ -236,6 +253,9 @@ class World:
 
     async def promote(self, order: Promote) -> Reply:
         """The new version is the only one."""
+        if (later := self.overtaken(order)) is not None:
+            return later
+        self._saw(order)
         self.stable[order.target] = order.revision
         return await self._once(
             order,
@@ -244,6 +264,7 @@ class World:
 
     async def abort(self, order: Abort) -> Reply:
         """The stable version answers, also where another one was promoted meanwhile."""
+        self._saw(order)
         self._exposed.pop(order.target, None)
         if order.stable:
             self.stable[order.target] = order.stable

@@ -149,6 +149,12 @@ def begin(tale, minutes, mission, risk=1):
         tale.verdict(minutes + 10, mission, gate, f"{mission}-head")
 
 
+def instead(tale, minutes, gate, answer):
+    """This gate said something else of the good change."""
+    tale.drop("verdict.given", GOOD, gate=gate)
+    tale.verdict(minutes, GOOD, gate, f"{GOOD}-head", answer)
+
+
 def land(tale, minutes, mission, risk=1):
     head = f"{mission}-head"
     for gate in BEFORE_MAIN:
@@ -244,9 +250,9 @@ DOCTORED = [
      lambda t: t.drop("verdict.given", GOOD, gate="merge_policy")),
     ("landed-unsigned", Rule.GATES, lambda t: t.drop("verdict.given", GOOD, gate="supply_chain")),
     ("landed-on-a-red-check", Rule.GATES,
-     lambda t: t.verdict(20, GOOD, "code_quality", HEAD, Answer.FAIL)),
+     lambda t: instead(t, 20, "code_quality", Answer.FAIL)),
     ("landed-while-signing-was-waited-for", Rule.GATES,
-     lambda t: t.verdict(20, GOOD, "supply_chain", HEAD, Answer.WAIT)),
+     lambda t: instead(t, 20, "supply_chain", Answer.WAIT)),
     ("verdict-is-about-another-commit", Rule.GATES,
      lambda t: move(t, GOOD, Deed.LAND, subject="other-head")),
     ("passed-only-after-it-was-decided", Rule.GATES, lambda t: [

@@ -70,7 +70,7 @@ class LocalTargets:
         checkout = await self._checkout(order.target, order.revision)
         before = await self._before(order.target, service, _PRECEDING)
         try:
-            found = await service.start_canary(order.revision, checkout, order.key)
+            found = await service.start_canary(order.revision, checkout, order.key, order.fence)
         except NoStable as error:
             # Nothing serves yet: `ensure` brings main up first, and then there is a baseline.
             return Later(delay=_SOON, reason="NoStable", detail=error.message, capacity=True)
@@ -93,7 +93,7 @@ class LocalTargets:
         service = self._services.get(order.target)
         if service is None:
             return _unbound(order.target)
-        percent = await service.set_traffic(order.percent, order.key, order.revision)
+        percent = await service.set_traffic(order.percent, order.key, order.revision, order.fence)
         if percent != order.percent:
             detail = f"{percent} % are in force, {order.percent} % were asked"
             return Later(delay=_SOON, reason="SplitNotInForce", detail=detail)
@@ -113,7 +113,7 @@ class LocalTargets:
         service = self._services.get(order.target)
         if service is None:
             return _unbound(order.target)
-        serving = await service.promote(order.key, order.revision)
+        serving = await service.promote(order.key, order.revision, order.fence)
         if serving != order.revision:
             detail = f"{serving or 'nobody'} answers, {order.revision} should"
             return Later(delay=_SOON, reason="NotServingYet", detail=detail)
@@ -133,7 +133,7 @@ class LocalTargets:
         service = self._services.get(order.target)
         if service is None:
             return _unbound(order.target)
-        proof = await service.abort(order.key, order.revision, order.stable or None)
+        proof = await service.abort(order.key, order.revision, order.stable or None, order.fence)
         if not proof.proven:
             return Later(delay=_SOON, reason="RollbackUnproven", detail=proof.detail)
         return Done(

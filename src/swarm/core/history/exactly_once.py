@@ -48,7 +48,8 @@ def _lives(bench: Bench) -> None:
 def fence(bench: Bench) -> None:
     """Each claim's fence is above all earlier ones; nothing is accepted under an older one.
 
-    A fence is the time of its claim, so it may be compared between the orders of one target.
+    A fence is the time of its claim, so it may be compared between the orders of one target. A way
+    back is never too late there.
     """
     newest: dict[str, int] = {}
     for grip in bench.history.grips:
@@ -67,7 +68,7 @@ def fence(bench: Bench) -> None:
             continue
         bench.look(Rule.FENCE)
         place = effect.where if effect.deed in _AT_A_TARGET else effect.key
-        if effect.fence < seen.get(place, -1):
+        if effect.deed is not Deed.ABORT and effect.fence < seen.get(place, -1):
             detail = f"{place} took fence {effect.fence} after {seen[place]}"
             bench.broken(Rule.FENCE, effect.at, (effect.mission, effect.key), detail)
         seen[place] = max(seen.get(place, -1), effect.fence)

@@ -72,13 +72,17 @@ class Opened:
     def verdict(self, gate: str, subject: str, decided: Decided) -> Given | None:
         """The gate's answer about the subject that stood in a decision; None without one.
 
-        Two decisions may share an instant, under two policies: each has its own answer.
+        Two decisions may share an instant, and so may their answers: the pass is then that of the
+        one which went on.
         """
         given = self.verdicts.get((gate, subject), [])
         place = bisect_right(given, decided.at, key=lambda one: one.at)
         begin = bisect_left(given, decided.at, hi=place, key=lambda one: one.at)
-        own = (one for one in reversed(given[begin:place]) if one.policy == decided.policy)
-        return next(own, given[place - 1] if place else None)
+        own = [one for one in given[begin:place] if one.policy == decided.policy]
+        passed = Given(decided.at, Answer.PASS, decided.policy)
+        if passed in own:
+            return passed
+        return own[-1] if own else (given[place - 1] if place else None)
 
     def passed(self, gate: str, start: str, decided: Decided) -> bool:
         """Whether the gate passed any subject that begins so, and none of them stood failed.

@@ -3,11 +3,13 @@
 # ruff: noqa: S101 - a suite asserts
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
+from swarm.contract.errors import Unavailable
 from swarm.core.decision import Abort, Promote, SeeLive, SetTraffic, Sync, TakeLook
 from swarm.core.evidence import (
     Aborted,
@@ -21,10 +23,11 @@ from swarm.core.evidence import (
 from swarm.core.ids import MissionId, evidence_id, order_key
 from swarm.core.rollout.counts import Absent
 from swarm.ports.hands import Metrics, Targets
-from swarm.ports.reply import No
+from swarm.ports.reply import Later, No, Reply
 from swarm.testing.contracts.asking import PAPER, WITHIN, answer, fact
 
 HALF, WHOLE = 50, 100
+Asked = TypeVar("Asked")
 
 
 class Port(Targets, Metrics, Protocol):
@@ -71,23 +74,27 @@ class _Orders:
             "target": self._world.target,
         }
 
-    def sync(self) -> Sync:
-        return Sync(**self._about("sync"), repo=self._world.repo, revision=self._revision)
+    def sync(self, fence: int = 0) -> Sync:
+        return Sync(
+            **self._about("sync"), fence=fence, repo=self._world.repo, revision=self._revision
+        )
 
-    def split(self, percent: int) -> SetTraffic:
+    def split(self, percent: int, fence: int = 0) -> SetTraffic:
         about = self._about("traffic", str(percent))
-        return SetTraffic(**about, revision=self._revision, step=0, percent=percent)
+        return SetTraffic(**about, fence=fence, revision=self._revision, step=0, percent=percent)
 
     def look(self, number: int = 0) -> TakeLook:
         about = self._about("look", str(number))
         return TakeLook(**about, revision=self._revision, step=0, number=number)
 
-    def promote(self) -> Promote:
-        return Promote(**self._about("promote"), revision=self._revision)
+    def promote(self, fence: int = 0) -> Promote:
+        return Promote(**self._about("promote"), fence=fence, revision=self._revision)
 
-    def abort(self) -> Abort:
+    def abort(self, fence: int = 0) -> Abort:
         stable, repo = self._world.old, self._world.repo
-        return Abort(**self._about("abort"), repo=repo, revision=self._revision, stable=stable)
+        return Abort(
+            **self._about("abort"), fence=fence, repo=repo, revision=self._revision, stable=stable
+        )
 
     def live(self, name: str = "") -> SeeLive:
         return SeeLive(**self._about("live", name))
@@ -95,6 +102,14 @@ class _Orders:
 
 async def _serves(world: TargetsWorld, *revisions: str) -> bool:
     return not world.real or await world.served() == set(revisions)
+
+
+async def _is_late(ask: Callable[[Asked], Awaitable[Reply]], order: Asked) -> bool:
+    """Whether it is to be asked again, under a newer claim."""
+    try:
+        return isinstance(await ask(order), Later)
+    except Unavailable:
+        return True
 
 
 def _same(one: Fact, other: Fact) -> bool:
@@ -170,6 +185,23 @@ class TargetsContract:
         assert _same(await fact(world.port().promote, orders.promote()), promoted)
         assert world.processes() == alive
         assert await _serves(world, world.new)
+
+    @pytest.mark.req("OWN-4")
+    async def test_no_step_forward_comes_after_one_that_was_claimed_later(
+        self, world: TargetsWorld
+    ) -> None:
+        """Whoever sent it stood still in between. Claimed anew, it is; a way back always is."""
+        orders = _Orders(world, world.new)
+        await fact(world.port().sync, orders.sync(fence=3))
+        await fact(world.port().set_traffic, orders.split(HALF, fence=5))
+        assert await _is_late(world.port().promote, orders.promote(fence=4))
+        assert await _is_late(world.port().set_traffic, orders.split(WHOLE, fence=4))
+        assert await _serves(world, world.old, world.new)
+        await fact(world.port().set_traffic, orders.split(WHOLE, fence=6))
+        said = await fact(world.port().abort, orders.abort(fence=2))
+        assert isinstance(said, Aborted)
+        assert said.proven
+        assert await _serves(world, world.old)
 
     @pytest.mark.req("FAIL-2")
     async def test_an_abort_proves_that_the_stable_revision_answers(

@@ -290,7 +290,7 @@ class Ground(World):
 
     async def sync(self, order: Sync) -> Reply:
         """The revision beside the stable one, without traffic."""
-        if self._known(order):
+        if self._known(order) or self.overtaken(order) is not None:
             return await super().sync(order)
         if (no := self._refused(order)) is not None:
             return no
@@ -311,7 +311,7 @@ class Ground(World):
 
     async def set_traffic(self, order: SetTraffic) -> Reply:
         """The split, if this revision is what is being tried."""
-        if self._known(order):
+        if self._known(order) or self.overtaken(order) is not None:
             return await super().set_traffic(order)
         place = self.place(order.target)
         if place.canary != order.revision:
@@ -323,7 +323,7 @@ class Ground(World):
 
     async def promote(self, order: Promote) -> Reply:
         """The revision as the only one, if it is what is being tried."""
-        if self._known(order):
+        if self._known(order) or self.overtaken(order) is not None:
             return await super().promote(order)
         place = self.place(order.target)
         if place.canary != order.revision:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from swarm.adapters.local.service import state
 from swarm.adapters.local.service.asking import is_revision
-from swarm.adapters.local.service.errors import NoCanary, NothingToGoBackTo
+from swarm.adapters.local.service.errors import NoCanary, NothingToGoBackTo, TargetLocked
 from swarm.adapters.local.service.front import Front
 from swarm.adapters.local.service.settings import ServiceSettings
 from swarm.adapters.local.service.state import Target, Version
@@ -42,6 +42,16 @@ class Moves:
     def save(self, target: Target) -> None:
         """Make this the state."""
         self.target = state.write(self._parts.folder, target)
+
+    def admit(self, fence: int) -> None:
+        """Let no step forward come late. Raises TargetLocked after one that was claimed later.
+
+        0 is whoever claims nothing: the first version, and tools.
+        """
+        if 0 < fence < self.target.fence:
+            raise TargetLocked(
+                f"{self._parts.settings.name} has carried out an order that was claimed later"
+            )
 
     async def in_force(self) -> int:
         """Wait until a running proxy splits as the state says; returns the share in force."""
@@ -83,17 +93,17 @@ class Moves:
         self._put(slot, None)
         return health
 
-    async def promote(self, key: str, revision: str | None) -> None:
+    async def promote(self, key: str, revision: str | None, fence: int) -> None:
         """Make the canary the stable version and keep the old one on record."""
         target = self.target
         if target.canary is None and target.stable and target.stable.revision == revision:
-            self.save(target.remembering(key, revision))
+            self.save(target.remembering(key, revision, fence))
             return
         canary = self.canary(revision)
         if not await self._parts.versions.is_healthy(canary):
             raise NoCanary(f"the canary {canary.revision} does not answer its health check")
         target = replace(target, stable=canary, canary=None, previous=target.stable, percent=0)
-        self.save(target.remembering(key, canary.revision))
+        self.save(target.remembering(key, canary.revision, fence))
 
     async def take_off(self, revision: str | None, stable: str | None) -> None:
         """Take a revision off. Its traffic is cut before anything else is tried.

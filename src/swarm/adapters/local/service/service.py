@@ -69,9 +69,12 @@ class LocalService:
                 moves, key, Deployed(revision=revision, stable="", **asdict(health))
             )
 
-    async def start_canary(self, revision: str, checkout: Path, key: str) -> Deployed:
+    async def start_canary(
+        self, revision: str, checkout: Path, key: str, fence: int = 0
+    ) -> Deployed:
         """Start a revision beside the stable one, without traffic, and wait for its health.
 
+        fence: of the claim, here and below; a late order under an older one raises TargetLocked.
         A version that does not become healthy is ended; the answer says why. Raises TargetHeld
         when another canary is there, NoStable before the first version, BadTarget for a
         revision, checkout or command that cannot be used.
@@ -79,6 +82,7 @@ class LocalService:
         async with self._changing() as moves:
             if (known := moves.target.outcome(key)) is not None:
                 return Deployed(**json.loads(known))
+            moves.admit(fence)
             name, target = self._parts.settings.name, moves.target
             if target.stable is None or not target.stable.ready:
                 raise NoStable(f"{name} has no stable version that serves yet")
@@ -90,9 +94,11 @@ class LocalService:
             else:
                 health = await moves.bring_up("canary", revision, checkout)
                 done = Deployed(revision=revision, stable=stable, **asdict(health))
-            return await _remember(moves, key, done)
+            return await _remember(moves, key, done, fence)
 
-    async def set_traffic(self, percent: int, key: str, revision: str | None = None) -> int:
+    async def set_traffic(
+        self, percent: int, key: str, revision: str | None = None, fence: int = 0
+    ) -> int:
         """Give the canary so much of the traffic; returns the share in force.
 
         revision: the canary that is meant; an order for another one is refused (NoCanary).
@@ -101,19 +107,21 @@ class LocalService:
             raise BadTarget(f"percent is {percent}; it lies in 0..100")
         async with self._changing() as moves:
             if moves.target.outcome(key) is None:
+                moves.admit(fence)
                 moves.canary(revision)
                 changed = replace(moves.target, percent=percent)
-                moves.save(changed.remembering(key, str(percent)))
+                moves.save(changed.remembering(key, str(percent), fence))
             return await moves.in_force()
 
-    async def promote(self, key: str, revision: str | None = None) -> str:
+    async def promote(self, key: str, revision: str | None = None, fence: int = 0) -> str:
         """Make the canary the only version, end the old one, return what its process says.
 
         Raises NoCanary when there is none, or it is another revision, or it is not healthy.
         """
         async with self._changing() as moves:
             if moves.target.outcome(key) is None:
-                await moves.promote(key, revision)
+                moves.admit(fence)
+                await moves.promote(key, revision, fence)
             await moves.in_force()
             if moves.target.previous is not None:
                 await moves.retire(moves.target.previous)
@@ -121,13 +129,15 @@ class LocalService:
             return await observing.named(self._parts, stable) if stable else ""
 
     async def abort(
-        self, key: str, revision: str | None = None, stable: str | None = None
+        self, key: str, revision: str | None = None, stable: str | None = None, fence: int = 0
     ) -> Proof:
         """Take a revision off the target, and prove through the proxy that the old one serves.
 
         revision: what to take off: the canary, or the stable one if it was promoted already.
                   None: whatever the canary is.
         stable:   what must serve afterwards; None: the stable version on record.
+        fence:    a way back is never too late, and no step forward that was claimed before it
+                  comes after it.
         Raises NothingToGoBackTo when no good version is left. An abort without proof is not
         remembered, so that repeating it tries again.
         """
@@ -142,7 +152,7 @@ class LocalService:
                 detail = f"{proof.serving} serves, and {stable} should"
                 proof = replace(proof, proven=False, detail=detail)
             if proof.proven:
-                moves.save(moves.target.remembering(key, json.dumps(asdict(proof))))
+                moves.save(moves.target.remembering(key, json.dumps(asdict(proof)), fence))
             return proof
 
     async def heal(self) -> LiveState:
@@ -192,7 +202,7 @@ class LocalService:
             yield Moves(self._parts)
 
 
-async def _remember(moves: Moves, key: str, done: Deployed) -> Deployed:
-    moves.save(moves.target.remembering(key, json.dumps(asdict(done))))
+async def _remember(moves: Moves, key: str, done: Deployed, fence: int = 0) -> Deployed:
+    moves.save(moves.target.remembering(key, json.dumps(asdict(done)), fence))
     await moves.in_force()
     return done

@@ -46,6 +46,7 @@ class Target:
     previous:   the version before the stable one, for a way back after promotion.
     percent:    the canary's share of traffic, 0..100.
     done:       (order key, outcome) of carried-out orders, oldest first.
+    fence:      the newest under which one was carried out.
     """
 
     generation: int = 0
@@ -54,14 +55,16 @@ class Target:
     previous: Version | None = None
     percent: int = 0
     done: tuple[tuple[str, str], ...] = ()
+    fence: int = 0
 
     def outcome(self, key: str) -> str | None:
         """What the order with this key came to; None when it was not carried out."""
         return dict(self.done).get(key)
 
-    def remembering(self, key: str, outcome: str) -> Target:
+    def remembering(self, key: str, outcome: str, fence: int = 0) -> Target:
         """The same state, with this order carried out."""
-        return replace(self, done=(*self.done, (key, outcome))[-_KEYS_KEPT:])
+        done = (*self.done, (key, outcome))[-_KEYS_KEPT:]
+        return replace(self, done=done, fence=max(self.fence, fence))
 
     def versions(self) -> tuple[Version, ...]:
         """The versions that should run now."""
@@ -88,6 +91,7 @@ def read(folder: Path) -> Target:
             previous=_version(data["previous"]),
             percent=int(data["percent"]),
             done=tuple((str(key), str(outcome)) for key, outcome in data["done"]),
+            fence=int(data.get("fence", 0)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadTarget(f"{path} is damaged: {error!r}") from error
