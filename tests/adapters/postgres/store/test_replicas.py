@@ -45,6 +45,7 @@ async def issue(world, make, missions, orders, named="n"):
     return {order.key for order in plan}
 
 
+OPEN = "select count(*) from decision where settled_at is null"
 CONNECTIONS = "select count(*) from pg_stat_activity where datname = current_database()"
 
 
@@ -58,7 +59,7 @@ async def connected(world, wanted, patience=60):
 
 async def all_settled(world, patience=60):
     deadline = asyncio.get_running_loop().time() + patience
-    while await world.one("select count(*) from decision where settled_at is null"):
+    while await world.one(OPEN):
         assert asyncio.get_running_loop().time() < deadline, "the work stopped"
         await asyncio.sleep(0.05)
 
@@ -100,9 +101,9 @@ async def test_replicas_that_are_killed_and_frozen_lose_and_double_nothing(
     replicas = [start(database_dsn, tmp_path, next(names)) for _ in range(3)]
     kills = stalls = 0
     try:
-        while await world.one("select count(*) from decision where settled_at is null"):
-            if kills + stalls < 10 and not (kills + stalls) % 3:  # there is always work to lose
-                keys |= await issue(world, make, 4, 60, f"after-{kills + stalls}-{len(keys)}")
+        while kills + stalls < 6 or await world.one(OPEN):
+            if kills + stalls < 6:  # there is always work to lose
+                keys |= await issue(world, make, 4, 30, f"more-{kills + stalls}")
             await asyncio.sleep(rng.uniform(0.05, 0.2))
             place = rng.randrange(3)
             if rng.random() < 0.5:
@@ -119,7 +120,6 @@ async def test_replicas_that_are_killed_and_frozen_lose_and_double_nothing(
     finally:
         for replica in replicas:
             stop(replica)
-    assert kills + stalls >= 5
     made = {path.name for path in tmp_path.iterdir() if path.name.startswith("m-")}
     assert made == {key.replace("/", "_") for key in keys}
     assert await world.one("select count(*) from evidence") == len(keys)
