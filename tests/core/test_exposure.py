@@ -138,9 +138,25 @@ def test_a_pass_from_before_the_metrics_went_dark_takes_nothing_further(word, st
     for now in (DARK + SECOND, NOON + 8 * HOUR):
         late = rollout(word, now=now)
         assert moves(late) == [("take-look", step)]
-        (verdict,) = [v for v in verdicts(late) if v.reason.endswith("Pending")]
+        reason = "SloPending" if step else "CanaryPending"
+        (verdict,) = [v for v in verdicts(late) if v.reason == reason]
         assert verdict.answer is Answer.WAIT
         assert verdict.detail.startswith("no reading since 11:59:00 UTC; ")
+
+
+@pytest.mark.req("FAIL-6", "GATE-5")
+def test_what_had_not_passed_before_it_went_dark_is_held_no_longer_than_without():
+    """One reading, and nobody able to read since: the hold counts from the exposure."""
+    exposed = NOON - 60 * MINUTE
+    snap = rollout("undecided", now=exposed + CanaryThresholds().max_hold)
+    seen = Look(
+        observed_at=exposed + MINUTE, traffic_percent=10, canary=ArmCounts(total=9, bad=0.0),
+        stable=ArmCounts(total=90, bad=0.0),
+    )  # fmt: skip
+    first = LookTaken(
+        id=EvidenceId("e-first"), at=seen.observed_at, target=TARGET, step=0, number=0, look=seen
+    )
+    assert moves(with_facts(snap, first)) == [("abort", None)]
 
 
 @pytest.mark.req("FAIL-6", "MODE-3")

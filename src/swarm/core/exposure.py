@@ -173,9 +173,9 @@ class Exposure:
         before is none (FAIL-6). The longest hold then counts from when that reading was asked for,
         so that what only slept goes on with the first reading after it.
         """
-        until, due = since + limits.max_hold, verdict.look_again
+        until, due = since + limits.max_hold, verdict.look_again or self.view.now
         late = max(limits.look_every, OVERDUE)
-        if verdict.answer is not Answer.PASS or due is None or self.view.now <= due + late:
+        if verdict.answer is not Answer.PASS or self.view.now <= due + late:
             return verdict, until
         reason = Reason.SLO_PENDING if step == self.last else Reason.CANARY_PENDING
         detail = f"no reading since {due - limits.look_every:%H:%M:%S} UTC; {verdict.detail}"

@@ -81,6 +81,7 @@ NOT_READ = Reading(observed_at=NOON, counts=Absent(why=AbsentWhy.NOT_REPORTED))
 def test_what_nobody_can_tell_is_no_traffic_and_no_alarm(readings):
     assert traffic(readings, stable_percent=100) is None
     assert outlook(TargetFindings(synced=synced(*readings)), 10, LIMITS) == ""
+    assert outlook(TargetFindings(), 10, LIMITS) == ""
 
 
 @pytest.mark.req("GATE-5")
@@ -91,6 +92,8 @@ def test_what_nobody_can_tell_is_no_traffic_and_no_alarm(readings):
         pytest.param(20, 10, True, id="too-few"),
         pytest.param(20, 50, False, id="enough-at-a-larger-share"),
         pytest.param(40, 10, False, id="enough"),
+        pytest.param(20, 1, True, id="the-smallest-share"),
+        pytest.param(20, 0, False, id="nothing-is-exposed"),
         pytest.param(20, 100, False, id="nothing-is-compared-at-the-end"),
     ],
 )

@@ -74,10 +74,12 @@ def outlook(target: TargetFindings, percent: int, limits: CanaryThresholds) -> s
     Asked of the traffic of the newest step, or of the stable version's before the first. "" where
     it can be decided, where nothing is compared, and where nobody read the traffic.
     """
-    weight = target.looks[-1].look.traffic_percent if target.looks else 0
-    looks = [taken.look for taken in target.looks if taken.look.traffic_percent == weight]
-    readings = [Reading(observed_at=look.observed_at, counts=look.stable) for look in looks]
-    carried = traffic(readings, stable_percent=_WHOLE - weight)
+    carried = None
+    if target.looks:
+        weight = target.looks[-1].look.traffic_percent
+        looks = [taken.look for taken in target.looks if taken.look.traffic_percent == weight]
+        readings = [Reading(observed_at=look.observed_at, counts=look.stable) for look in looks]
+        carried = traffic(readings, stable_percent=_WHOLE - weight)
     if carried is None and target.synced is not None:
         carried = traffic(target.synced.before, stable_percent=_WHOLE)
     if carried is None or not 0 < percent < _WHOLE:
