@@ -191,6 +191,14 @@ def test_every_condition_says_its_word(kind, over, figures, status, reason):
     assert (str(found.status), found.reason) == (status, reason)
 
 
+@pytest.mark.parametrize(
+    ("sources", "message"), [(FED, "no source was read yet"), ({}, "the spec names no source")]
+)
+def test_what_was_never_read_is_told_from_what_nobody_asked_for(sources, message):
+    snap = snapshot(spec=spec(discovery=sources), sources=())
+    assert condition(ConditionType.DISCOVERY_HEALTHY, snap).message == message
+
+
 @pytest.mark.req("FRZ-4")
 def test_a_freeze_says_why_until_when_and_what_would_lift_it():
     status = report(snapshot(freezes=(frozen("tidy"), frozen(id="f-2", reason="Person"))))

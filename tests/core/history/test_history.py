@@ -269,6 +269,10 @@ DOCTORED = [
      lambda t: t.under(STRICTER, "mission.opened", GOOD)),
     ("r3-begun-on-citations-that-were-not-read-again", Rule.GATES,
      lambda t: t.do(225, BIG, Deed.RUN, "run/1", REPO, f"{BIG}-run-1")),
+    ("r2-begun-on-citations-that-were-not-read-again", Rule.GATES, lambda t: [
+        opened_as(t, GOOD, risk=2), t.log(19, "approval.used", GOOD, commit=HEAD),
+        t.do(5, GOOD, Deed.RUN, "run/1", REPO, f"{GOOD}-run-1"),
+    ]),
     *((f"landed-on-a-pass-of-{gate}-that-is-400-days-old", Rule.GATES,
        lambda t, gate=gate: t.earlier(GOOD, gate)) for gate in BEFORE_MAIN),
     ("went-on-on-a-pass-that-is-400-days-old", Rule.GATES,
@@ -467,6 +471,18 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             id="two-policies-in-one-instant",
         ),
         pytest.param(
+            "in the instant of the step another look was judged, and settled nothing",
+            lambda t: t.verdict(
+                40, GOOD, "progressive_rollout", f"{TARGET}@{HEAD}#10", Answer.INCONCLUSIVE
+            ),
+            id="two-answers-in-one-instant",
+        ),
+        pytest.param(
+            "a way back is never too late",
+            lambda t: move(t, BAD, Deed.ABORT, fence=1),
+            id="an-abort-under-an-old-fence",
+        ),
+        pytest.param(
             "no need stands behind a repair",
             lambda t: [
                 t.drop("verdict.given", GOOD, gate="discovery_quality"),
@@ -647,6 +663,10 @@ ALLOWED_AND_NOT = [
     ("nobody-noted-the-terms-of-an-undecided-canary", {Rule.GATES}, lambda t: [
         t.drop("verdict.given", GOOD, gate="progressive_rollout"), t.drop("policy.bound"),
         t.bound(0, OTHER),
+    ]),
+    ("opened-in-the-instant-of-the-first-policy", {Rule.GATES}, lambda t: [
+        t.drop("verdict.given", GOOD, gate="discovery_quality"), t.drop("policy.bound"),
+        t.bound(1),
     ]),
     ("opened-by-a-release-that-wrote-no-policies-down", set(), lambda t: [
         t.drop("verdict.given", GOOD, gate="discovery_quality"), t.drop("policy.bound"),
@@ -906,6 +926,23 @@ def test_a_freeze_holds_its_class_between_its_two_instants(minutes, mission_clas
 def test_a_freeze_that_began_or_was_open_meanwhile_is_seen(mission_class, begin, end, froze):
     assert frozen().froze(SWARM, mission_class, at(begin), at(end)) is froze
     assert not frozen().froze("s-2", mission_class, at(begin), at(end))
+
+
+def test_a_long_freeze_holds_on_after_a_short_one_that_began_later():
+    found = log(
+        (10, "freeze.opened", "", {"freeze": "long", "class": "tidy"}),
+        (20, "freeze.opened", "", {"freeze": "short", "class": "tidy"}),
+        (30, "freeze.lifted", "", {"freeze": "short"}),
+        (90, "freeze.lifted", "", {"freeze": "long"}),
+        (95, "freeze.opened", "", {"freeze": "last", "class": "tidy"}),
+        (97, "freeze.lifted", "", {"freeze": "last"}),
+    )
+    holds = [found.hold(SWARM, "tidy", at(n)) for n in (25, 50, 91, 96)]
+    assert [hold and hold.id for hold in holds] == ["long", "long", None, "last"]
+    asked = [(35, 40), (91, 92), (91, 95), (96, 99), (98, 99)]
+    assert [found.froze(SWARM, "tidy", at(a), at(b)) for a, b in asked] == [
+        True, False, True, True, False,
+    ]  # fmt: skip
 
 
 def test_shadow_is_on_from_its_first_word_to_the_first_that_ends_it():

@@ -159,6 +159,21 @@ def test_when_nothing_at_all_may_begin_the_swarm_says_why_it_idles(over, reason)
     assert decide(snap).idle_reason.startswith(reason)
 
 
+@pytest.mark.req("FAIL-5")
+def test_an_overdrawn_window_begins_not_even_what_costs_nothing():
+    free = installation(agents=(AgentBinding(name="tidy", cost=0),))
+    snap = snapshot(needs=(need(1),), installation=free, budget=window(spent=1_001))
+    assert opened(snap) == []
+    assert decide(snap).idle_reason == "BudgetExhausted: the window is overdrawn"
+
+
+@pytest.mark.parametrize(("rule", "told"), [("F401", ", rule 'F401'"), ("", "")])
+def test_a_need_that_no_agent_takes_is_told_by_class_and_by_its_rule_if_it_has_one(rule, told):
+    one = need(1, rule=rule)
+    said = decide(snapshot(needs=(one,), installation=installation(agents=()))).idle_reason
+    assert said.endswith(f"no agent takes class {one.mission_class!r}{told}")
+
+
 @pytest.mark.req("LOOP-5")
 def test_an_empty_backlog_is_told_too():
     assert decide(snapshot()).idle_reason.startswith("NothingToDo")

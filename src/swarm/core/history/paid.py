@@ -31,7 +31,7 @@ def budget(bench: Bench) -> None:
             _apply(bench, windows[move.window], held, move)
             move = next(moves)
         mission = bench.log.missions.get(effect.mission)
-        promised = int(mission.body.get("reserve", 0)) if mission is not None else 0
+        promised = mission is not None and bool(mission.body.get("reserve"))
         if promised and bench.history.movements:
             bench.look(Rule.BUDGET)
             if effect.mission not in held:

@@ -97,7 +97,7 @@ def _unproven(bench: Bench, effect: Effect, mission: Opened, decided: Decided) -
     """What Gates 5 and 6 had to say before more than the first step was exposed."""
     if effect.deed is Deed.PROMOTE:
         gate = OBJECTIVES
-    elif effect.deed is Deed.TRAFFIC and effect.step > 0:
+    elif effect.step > 0:  # of traffic, which alone comes in steps
         gate = CANARY
     else:
         return ""
