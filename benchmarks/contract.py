@@ -35,15 +35,12 @@ IMPORTS = {
 
 
 def fresh(program: str) -> float:
-    """Milliseconds of processor time that a new interpreter spends on the program, least of 7.
-
-    The least, because everything that disturbs a short run makes it longer and nothing shorter.
-    """
+    """Milliseconds of processor time that a new interpreter spends on the program, median of 7."""
     timed = (
         f"import time; a = time.process_time(); {program}; print((time.process_time() - a) * 1e3)"
     )
     command = [sys.executable, "-c", timed]
-    return min(float(subprocess.check_output(command)) for _ in range(7))
+    return statistics.median(float(subprocess.check_output(command)) for _ in range(7))
 
 
 def median(work: Callable[[], object], rounds: int = ROUNDS) -> float:
