@@ -23,9 +23,9 @@ from swarm.core.snapshot import Mission
 ROOM = "protect"
 #: Pause before a target whose split is not the wanted one is asked again.
 EXPOSE_EVERY = timedelta(seconds=15)
-#: How long a reading may be overdue before the last one is too old to go on by; a look that was
-#: ordered in time is back by then.
-OVERDUE = timedelta(minutes=1)
+#: How long a reading may be overdue before the last one is too old to go on by. Readings are dated
+#: by the machine that took them, and decisions by the database: their clocks may differ so far.
+OVERDUE = timedelta(minutes=5)
 _SHORTEST_ID = 7  #: digits of an abbreviated commit that a process may call itself
 
 
