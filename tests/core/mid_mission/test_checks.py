@@ -1,0 +1,61 @@
+"""What checks say while a mission waits for them."""
+
+from dataclasses import replace
+
+import pytest
+
+from swarm.core.decision import Land, RunCheck, StartRun
+from swarm.core.evidence import CheckResult, RunResult
+from swarm.core.nouns import OutcomeKind
+from swarm.testing.builders import installation, spec
+from swarm.testing.half_way import DELIVERY, HEAD, Evidence, orders, outcome, standing
+
+
+@pytest.mark.req("GATE-2")
+def test_a_check_that_was_bound_later_is_asked_once_more_per_policy():
+    unbound = (
+        Evidence()
+        .ran()
+        .checked(CheckResult.NOT_CONFIGURED)
+        .snapshot(installation=installation(checks=frozenset()))
+    )
+    assert standing(unbound).reason == "CheckNotConfigured"
+    assert orders(unbound, RunCheck) == []
+    bound = replace(unbound, installation=installation(), policy_hash="policy-2")
+    (again,) = orders(bound, RunCheck)
+    assert again.key != f"m-1/check/{HEAD}/lint"
+    (other,) = orders(replace(bound, policy_hash="policy-3"), RunCheck)
+    assert len({again.key, other.key, *(o.key for o in orders(bound, RunCheck))}) == 2
+
+
+@pytest.mark.req("MODE-6")
+def test_a_check_that_policy_adds_binds_a_mission_in_flight():
+    more = {**DELIVERY, "requiredChecks": ["lint", "unit-tests"]}
+    snap = Evidence().green().snapshot(spec=spec(delivery=more))
+    (order,) = orders(snap, RunCheck)
+    assert order.check == "unit-tests"
+    assert orders(snap, Land) == []
+
+
+@pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        pytest.param(RunResult.REFUSED, (OutcomeKind.REFUSED, "ChangeRefused", True), id="hostile"),
+        pytest.param(
+            RunResult.NOTHING, (OutcomeKind.FAILED, "RunProducedNothing", False), id="there-already"
+        ),
+    ],
+)
+def test_after_a_conflict_the_next_runs_own_result_counts(result, expected):
+    assert outcome(Evidence().green().restaged().ran(result).snapshot()) == expected
+
+
+@pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize("result", [None, RunResult.FAILED])
+def test_after_a_conflict_every_attempt_starts_from_the_main_that_moved(result):
+    evidence = Evidence().green().restaged()
+    if result is not None:
+        evidence.ran(result)
+    (order,) = orders(evidence.snapshot(), StartRun)
+    assert (order.base, order.attempt) == ("main0002", len(evidence.facts) - 3)
