@@ -19,18 +19,15 @@ _EVERYONE = "control-plane"
 class Thresholds:
     """Limits of a profile. None means that the profile sets no such limit.
 
-    error_rate_increase:       share; a canary's error rate must rise by less, against baseline.
-    p95_latency_increase:      share; a canary's p95 latency must rise by less, against baseline.
-    consecutive_failed_checks: failed canary checks in a row that roll back.
-    intraday_drawdown:         negative share of equity; at or below it, freeze at once.
-    policy_violations:         consecutive missions whose work broke a rule that freeze.
-    failed_missions:           consecutive failed missions that freeze.
-    resume_window_required:    whether a freeze lifts only inside an explicit resume window.
+    What a canary may do is no profile's: the document's delivery thresholds are the defaults of
+    `[canary]` in the installation file, for every Swarm.
+
+    intraday_drawdown:      negative share of equity; at or below it, freeze at once.
+    policy_violations:      consecutive missions whose work broke a rule that freeze.
+    failed_missions:        consecutive failed missions that freeze.
+    resume_window_required: whether a freeze lifts only inside an explicit resume window.
     """
 
-    error_rate_increase: float
-    p95_latency_increase: float
-    consecutive_failed_checks: int
     intraday_drawdown: float | None = None
     policy_violations: int | None = None
     failed_missions: int | None = None
