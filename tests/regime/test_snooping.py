@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -184,6 +185,64 @@ def test_a_trial_that_does_not_vary_is_refused_and_nothing_is_divided_by():
 # --- the three tests -----------------------------------------------------------------------------
 
 
+class EveryDraw:
+    """Not chance but all there is: one after the other, every choice of `blocks` starts of n."""
+
+    def __init__(self, n, blocks):
+        self.left = np.array(list(itertools.product(range(n), repeat=blocks)))
+
+    def below(self, _bound, count):
+        rows = count // self.left.shape[1]
+        taken, self.left = self.left[:rows], self.left[rows:]
+        return taken.ravel()
+
+
+@pytest.mark.req("REG-9")
+@pytest.mark.parametrize(
+    ("n", "block"),
+    [
+        pytest.param(5, 1, id="single-rows"),
+        pytest.param(8, 2, id="pairs"),
+        pytest.param(10, 3, id="not-a-divisor"),
+    ],
+)
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_the_p_values_are_those_of_every_resample_there_is(n, block, seed):
+    """Nothing left to chance: Hansen's three and Romano and Wolf's steps as they define them."""
+    rng = np.random.default_rng(seed)
+    excess = rng.standard_t(4, (n, 4)) + rng.choice([0.0, 0.9, -2.0], 4)
+    size, blocks = n ** (n // block), n // block
+    centred = excess - excess.mean(axis=0)
+    around = (np.arange(n)[:, None] + np.arange(block)) % n
+    sums = centred[around].sum(axis=1)
+    t = math.sqrt(n) * excess.mean(axis=0)
+    t /= np.sqrt((sums**2).mean(axis=0) / block / (1 - block / n))
+    chosen = sums[np.array(list(itertools.product(range(n), repeat=blocks)))]
+    totals, spread = chosen.sum(axis=1), np.sqrt(blocks * chosen.var(axis=1, ddof=1))
+    # The same block again and again has no spread: as great as its sign says.
+    z = np.divide(totals, spread, out=np.sign(totals) * 1e99, where=spread > 1e-9)
+    poor = np.where(t < -math.sqrt(2 * math.log(math.log(n))), t, 0.0)
+
+    def p_of(shift):
+        greatest = np.maximum((z + shift).max(axis=1), 0.0)
+        return (1 + (greatest >= max(t.max(), 0.0)).sum()) / (size + 1)
+
+    found = studentise(excess, block, size, EveryDraw(n, blocks))
+    assert found.t == pytest.approx(t, rel=1e-12)
+    expected = p_of(np.minimum(t, 0.0)), p_of(poor), p_of(0.0)
+    assert superior_predictive_ability(found, n) == pytest.approx(expected, abs=1e-12)
+    for alpha in (0.05, 0.2, 0.5):
+        held = []
+        while len(held) < 4:
+            rest = [k for k in range(4) if k not in held]
+            greatest = np.sort((z + poor)[:, rest].max(axis=1))
+            bar = max(greatest[math.ceil((1 - alpha) * (size + 1)) - 1], 0.0)
+            if not (more := [k for k in rest if t[k] > bar]):
+                break
+            held += more
+        assert list(np.flatnonzero(better_than_baseline(found, n, alpha))) == sorted(held)
+
+
 @pytest.mark.slow
 def test_the_p_values_are_in_order_and_a_poor_best_has_one_of_one():
     found = studentise(noise(8) - 1.0, 3, 300, Draws("x"))
@@ -312,6 +371,16 @@ def test_what_cannot_be_tested_is_insufficient_before_it_is_anything_else(candid
     assert found.verdict == SnoopingVerdict.INSUFFICIENT
     assert why in found.why
     assert found.p is None
+
+
+@pytest.mark.req("REG-9")
+@pytest.mark.parametrize("n", range(1, 10))
+def test_a_look_at_hardly_anything_is_insufficient_and_not_an_error(n):
+    """Whoever registers a look at tick 3 must be able to take it."""
+    rule = SnoopingRule(looks=(n,))
+    found = judge("0001", trials_of(noise(17, n, 3)), rule)
+    assert found.verdict == SnoopingVerdict.INSUFFICIENT
+    assert f"{n} blocks of 1" in found.why
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def block_length(series: FloatArray) -> BlockLength:
     n = len(series)
     centred = series - series.mean()
     most = max(_LEAST_LAG, math.ceil(math.sqrt(math.log10(n))))
-    lags = math.ceil(math.sqrt(n)) + most
+    lags = min(math.ceil(math.sqrt(n)) + most, n - 1)  # a lag leaves at least one pair
     covariance = np.array([centred[: n - lag] @ centred[lag:] for lag in range(lags + 1)]) / n
     if covariance[0] <= 0.0:
         return BlockLength(1.0, 1.0)
@@ -87,4 +87,4 @@ def _significant_lag(correlations: FloatArray, n: int, run: int) -> int:
         if quiet[lag : lag + run].all():
             return lag + 1
     loud = np.flatnonzero(~quiet)
-    return int(loud[-1]) + 1
+    return int(loud[-1]) + 1 if len(loud) else 1

@@ -36,7 +36,8 @@ LIMITS_SEEN = "regime-limits"
 """The kind of control evidence that says whether a strategy kept the limits of its regime."""
 SPREAD_LEAST = 20  #: observations that a standard deviation needs
 SENTENCES = {
-    LadderReason.TOO_FEW_OBSERVATIONS: "observations at this rung in the regime that is active",
+    LadderReason.TOO_FEW_OBSERVATIONS: "observations at this rung in the regime that is active, "
+    "since a bet was last lost in shadow",
     LadderReason.LIMITS_NOT_CLEAN: "a fresh word that no limit of the regime is breached",
     LadderReason.NOT_TESTED: "a registered look since the last step, with a verdict",
     LadderReason.TEST_REJECTED: "a look that finds it better than its baseline, all trials counted",
@@ -222,15 +223,20 @@ def newest_trial(universe: Sequence[Tried], strategy: str) -> Tried | None:
 def foothold(
     rung: Rung, trial: Tried | None, regime: Regime, *, since: int, tested: int
 ) -> Foothold:
-    """Where a strategy stands, counted from what its trial showed behind that tick."""
-    seen, worse = [0] * len(HIDDEN), Wealth()
+    """Where a strategy stands, counted from what its trial showed behind that tick.
+
+    Who loses the bet in shadow begins again with nothing, as `move` has it.
+    """
+    seen, worse = 0, Wealth()
     before: list[float] = []
     for tick, excess in observed(trial.excess if trial else ()):
         if tick > since:
-            seen[HIDDEN.index(regime)] += 1
-            worse = _bet(worse, excess, before)
+            seen, worse = seen + 1, _bet(worse, excess, before)
+            if rung is Rung.SHADOW and worse.reached(LadderRule().alpha):
+                seen, worse = 0, Wealth()
         before.append(excess)
-    return Foothold(rung=rung, seen=tuple(seen), worse=worse, tested=tested)
+    counted = tuple(seen if one is regime else 0 for one in HIDDEN)
+    return Foothold(rung=rung, seen=counted, worse=worse, tested=tested)
 
 
 def _bet(worse: Wealth, excess: float, before: list[float]) -> Wealth:
