@@ -65,7 +65,7 @@ def rows(embedded, place):
     return home, dsn
 
 
-@pytest.mark.fast("swarms", "needs")
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 async def test_both_ways_of_reading_give_the_same_rows(rows, kind):
     """The socket gives JSON, the driver gives Python: instants, fractions and arrays must agree."""

@@ -166,6 +166,7 @@ def test_wait_ends_by_outcome(delivered, wanted, code):
     assert said.code == code
 
 
+@pytest.mark.slow
 def test_wait_gives_up_in_time_and_says_what_it_stands_at(shop):
     with shop.working():
         shop.need("a dangerous thing", risk="R2")

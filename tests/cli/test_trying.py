@@ -118,7 +118,7 @@ def test_an_agent_works_on_a_scratch_clone_and_nothing_is_kept(workshop):
     assert record["patch"].startswith("diff --git a/a.py")
 
 
-@pytest.mark.fast("changes-nothing")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "result", "named"),
     [

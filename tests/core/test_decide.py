@@ -318,6 +318,7 @@ print(told.hexdigest())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-4")
 def test_two_replicas_decide_the_same_whatever_their_hash_seed():
     told = {

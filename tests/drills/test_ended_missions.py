@@ -80,6 +80,7 @@ async def test_the_others_work_goes_on(installation):
     assert (installation.started("slow"), installation.started("quick")) == (1, 1)
 
 
+@pytest.mark.slow
 async def test_the_work_of_a_deleted_swarm_is_ended(installation):
     installation.agent("slow", ENDLESS)
     installation.check("tests", "true")

@@ -107,6 +107,7 @@ def test_what_a_program_remembers_is_found_so_that_it_can_be_forgotten(file):
     assert remembered_from({"other.py"}) == []
 
 
+@pytest.mark.slow
 def test_a_child_that_runs_away_has_noticed_and_the_parent_goes_on():
     def for_ever():
         tool._limit(0.1)

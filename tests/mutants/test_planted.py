@@ -52,6 +52,7 @@ def test_a_bug_is_planted_in_a_copy_and_nowhere_else():
     assert not place.exists()
 
 
+@pytest.mark.slow
 def test_the_test_that_fails_is_named_whatever_pytest_is_told_to_print(tmp_path):
     """Else no bug is found any more, and each reads as never asked."""
     shutil.copy2(ROOT / "pyproject.toml", tmp_path)

@@ -299,6 +299,7 @@ async def test_that_the_store_answers_again_is_told_before_the_next_poll(databas
     assert told() == [Event.STORE_LOST, Event.STORE_FOUND]
 
 
+@pytest.mark.slow
 @pytest.mark.req("LOOP-11")
 async def test_who_finds_a_swarm_held_by_another_waits_for_it(database_dsn):
     """It does not ask again and again; and it ticks at last, though nobody rings any more."""

@@ -34,6 +34,7 @@ def sum_of(trial):
     )
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_and_counts_every_seed_once(tmp_path):
     def stopped(trial):
         if trial.seed == 2:

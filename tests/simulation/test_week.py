@@ -96,6 +96,7 @@ def lights_out_was_limited(owner, result):
     assert result.what() == ()
 
 
+@pytest.mark.slow
 @pytest.mark.req("VAL-4", "VAL-5")
 @pytest.mark.parametrize(
     ("profile", "days"),

@@ -182,6 +182,7 @@ async def test_every_session_is_told_its_limits(database):
         assert await fetch(database, f"select current_setting('{name}')") == [(value,)], name
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-6")
 async def test_a_killed_embedded_server_is_brought_back_within_the_same_call(data_folder):
     with EmbeddedServer(data_folder) as server:

@@ -43,6 +43,7 @@ def write_log_until_it_fails(dsn):
             return acknowledged
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-6")
 async def test_a_full_disk_is_a_typed_error_and_work_resumes_by_itself(public_folder, small_disk):
     async def grow(connection):

@@ -97,7 +97,7 @@ async def acknowledged_after_kill(mode, data_folder, start_program, kill, until,
     return last, [row[0] for row in rows], seconds
 
 
-@pytest.mark.fast("application")
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", SOME_FAST)
 async def test_acknowledged_commits_survive(mode, data_folder, start_program, kill, until):
     last, found, _ = await acknowledged_after_kill(

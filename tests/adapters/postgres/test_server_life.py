@@ -77,6 +77,7 @@ def test_a_cluster_of_the_time_without_a_password_is_given_one(data_folder):
             psycopg.connect(server.dsn.partition(" passfile")[0])
 
 
+@pytest.mark.slow
 def test_the_second_process_adopts_and_the_last_one_out_stops(data_folder, start_program):
     first = start_program("program_user.py", data_folder)
     started, launched = first.line().split()

@@ -252,6 +252,7 @@ async def test_a_credential_under_another_name_stops_the_start(world, monkeypatc
     assert world.effects("env") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")
 async def test_credential_files_of_the_user_cannot_be_read(world, monkeypatch):
     home = world.tmp / "user"
@@ -352,6 +353,7 @@ async def test_an_agent_that_tells_its_cost_is_ended_at_its_cap(world):
     assert ended.seconds < 20
 
 
+@pytest.mark.slow
 async def test_while_it_works_an_agent_says_what_it_spent_until_now(world):
     """So that ending its mission now is not free of charge."""
     step = json.dumps({"type": "step_finish", "part": {"cost": 0.4}})
@@ -496,6 +498,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.req("OWN-3", "LOOP-11")
 @pytest.mark.parametrize(
     "after",

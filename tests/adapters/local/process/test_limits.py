@@ -265,6 +265,7 @@ for dsn in (sys.argv[1], sys.argv[1].partition(" passfile")[0]):
 """
 
 
+@pytest.mark.slow
 @needs_landlock
 @pytest.mark.req("MODE-5")
 async def test_a_command_cannot_speak_to_the_database_that_keeps_the_approvals(

@@ -46,6 +46,7 @@ async def test_a_whole_rollout_to_promotion(target):
     assert len(target.processes()) == 2, "the proxy and the new version; the old one ended"
 
 
+@pytest.mark.slow
 @pytest.mark.req("FAIL-2")
 @pytest.mark.req("LOOP-9")
 async def test_an_abort_proves_that_the_old_version_serves(target):
