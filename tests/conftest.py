@@ -53,12 +53,14 @@ def pytest_collection():
 class _Together(LoadFileScheduling):
     """A file's tests stay in one worker, because they share what is dear to make: a database.
 
-    So do all of the regime runtime: in a fresh clone two workers would compile each kernel twice.
+    So do the fast ones of the regime runtime: in a fresh clone two workers would compile each
+    kernel twice. With the slow ones that is little against a quarter of an hour for one worker.
     """
 
     def _split_scope(self, nodeid):
         kernels = "tests/regime/"
-        return kernels if nodeid.startswith(kernels) else super()._split_scope(nodeid)
+        together = nodeid.startswith(kernels) and "not slow" in self.config.option.markexpr
+        return kernels if together else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
