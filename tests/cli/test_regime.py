@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import gzip
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -60,10 +62,37 @@ def desk(tmp_path_factory, sp500):
     return folder
 
 
+class Screen(io.StringIO):
+    """A terminal, as far as a program can tell."""
+
+    def isatty(self):
+        return True
+
+
 def replayed(verb, desk, *more, file="prices.csv"):
     said = verb("regime", "replay", desk / file, "--model", desk / "model.json", *more)
     assert said.code == 0, said.err
     return said
+
+
+@pytest.mark.parametrize(
+    ("more", "terminal", "told"),
+    [
+        pytest.param((), "xterm", "\rreplayed 0 of 899 ticks\rreplayed 899", id="drawn-anew"),
+        pytest.param(("--progress=plain",), "xterm", "ticks\nreplayed 899 of", id="asked-for"),
+        pytest.param((), "dumb", "ticks\nreplayed 899 of", id="dumb-terminal"),
+        pytest.param(("--quiet",), "xterm", "", id="quiet"),
+    ],
+)
+def test_progress_is_drawn_anew_where_that_may_be(desk, monkeypatch, more, terminal, told):
+    monkeypatch.setenv("TERM", terminal)
+    words = ["regime", "replay", str(desk / "prices.csv"), "-m", str(desk / "model.json"), *more]
+    with contextlib.redirect_stderr(Screen()) as screen, contextlib.redirect_stdout(Screen()):
+        assert run(words) == 0
+    said = screen.getvalue()
+    assert told in said
+    assert ("\r" in said) == (told[:1] == "\r")
+    assert bool(said) == bool(told)
 
 
 @pytest.mark.slow
@@ -346,7 +375,9 @@ BAD = {
     "too-late": (f"{HEAD}3000-01-01,1\n", "line 3: time is '3000-01-01'"),
     "an-empty-line": (f"{HEAD}\n2000-01-04,2\n", "line 3 is empty"),
     "columns-alike": ("time,Close,close\n1,2,3\n4,5,6\n", "columns Close, close; one of them"),
-    "semicolons": ("time;close\n2000-01-03;1\n", "no column named time"),
+    "semicolons": ("time;close\n2000-01-03;1\n", "parts its columns by ';'"),
+    "decimal-commas": ("time;close\n2000-01-03;1,5\n", "a point in numbers"),
+    "tabs": ("time\tclose\n2000-01-03\t1\n", r"parts its columns by '\t'"),
     "other-encoding": ("time,close\n2000-01-03,1\n".encode("utf-16"), "UTF-8 CSV is wanted"),
     "packed-and-torn": (TORN, "near line"),
     "a-word": (f"{HEAD}2000-01-04,dear\n", "line 3: close is 'dear'"),

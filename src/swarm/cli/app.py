@@ -163,7 +163,8 @@ def run(arguments: list[str]) -> int:
         complain(f"more: {program()} explain {error.code}")
         return error.exit_code
     except KeyboardInterrupt:
-        complain("interrupted")
+        # A terminal has shown ^C, perhaps behind a line that was being drawn.
+        complain("\ninterrupted" if sys.stderr.isatty() else "interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader left (`| head`): nothing is wrong, and nothing more can be said.

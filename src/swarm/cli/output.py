@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TextIO
 
 #: The shape of every JSON and YAML document; the same as of the Swarm object.
 API_VERSION = "swarm.proompteng.ai/v1alpha1"
@@ -82,9 +82,10 @@ class Manners:
 MANNERS = Manners()
 
 
-def interactive() -> bool:
+def interactive(stream: TextIO | None = None) -> bool:
     """True when a terminal that can move its cursor looks at stdout, and may be drawn on."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not MANNERS.plain
+    looked_at = stream or sys.stdout
+    return looked_at.isatty() and os.environ.get("TERM") != "dumb" and not MANNERS.plain
 
 
 def colours() -> bool:

@@ -11,7 +11,17 @@ from cyclopts import App, Parameter
 from swarm.cli.complete import streams
 from swarm.cli.errors import FileUnreadable, Usage
 from swarm.cli.options import WHOLE, Home, Limit, Output, limited, span_of
-from swarm.cli.output import Column, Form, emit, line, say, show, show_one
+from swarm.cli.output import (
+    MANNERS,
+    Column,
+    Form,
+    emit,
+    interactive,
+    line,
+    say,
+    show,
+    show_one,
+)
 
 if TYPE_CHECKING:
     from swarm.runtime.regime.model import Model
@@ -25,6 +35,7 @@ Prices = Annotated[
     Path, Parameter(help="CSV (also gzipped) or Parquet: time and close, or quotes and trades.")
 ]
 ModelFile = Annotated[Path, Parameter(name=["--model", "-m"], help="What `regime fit` wrote.")]
+PLAIN_EVERY = 250_000  #: ticks between two lines about progress; some five seconds
 CHANGES = (
     Column(title="TIME", field="time"),
     Column(title="TICK", field="tick"),
@@ -327,12 +338,17 @@ def _stamp(at: int) -> str:
 
 
 def _progress(done: int, ticks: int) -> None:
+    """For a person who looks: one line that is drawn anew or, where that may not be, a few."""
     import sys  # noqa: PLC0415
 
-    if sys.stderr.isatty():
-        end = "\n" if done == ticks else ""
-        sys.stderr.write(f"\rreplayed {done:,} of {ticks:,} ticks{end}")
+    if MANNERS.quiet or not sys.stderr.isatty():
+        return
+    told = f"replayed {done:,} of {ticks:,} ticks"
+    if interactive(sys.stderr):
+        sys.stderr.write(f"\r{told}" + "\n" * (done == ticks))
         sys.stderr.flush()
+    elif done % PLAIN_EVERY == 0 or done == ticks:
+        say(told)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -20,6 +20,7 @@ ROWS_MOST = 5_000_000
 CELL_MOST = 200  #: characters: longer is no number and no time
 COLUMNS_MOST = 1_000
 _BATCH = 65_536
+_OTHER_MARKS = set(";\t|")  #: what parts columns where the comma is in the numbers
 
 
 def rows_of(path: Path) -> Iterator[list[Any]]:
@@ -91,6 +92,9 @@ def _plain(column: Any, pa: Any) -> list[Any]:
 def header_of(rows: Iterator[list[Any]], path: Path) -> tuple[list[str], Iterator[list[Any]]]:
     """The names of the columns, and the rows below. Refuses a file without any row, and twins."""
     names = [str(name).strip() for name in next(rows, [])]
+    if len(names) == 1 and (parted := _OTHER_MARKS & set(names[0])):
+        right = "a comma between columns and a point in numbers are wanted"
+        raise TapeRefused(f"{path} parts its columns by {min(parted)!r}; {right}")
     first = next(rows, None)
     if first is None:
         raise TapeRefused(f"{path} has no row below its header; at least two prices are wanted")
