@@ -1,4 +1,8 @@
-"""Structured logs: one JSON line per event, ids as fields, secrets and control codes never."""
+"""Structured logs: one JSON line per event, ids as fields, secrets and control codes never.
+
+A log is worth less than the work that it tells of: it takes a bounded part of the disk, and where
+it cannot be written, the work goes on.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +22,30 @@ _SECRET_VALUE = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 LONGEST_FIELD = 2_000
+#: A mission writes about 10 KB: together the last six thousand, on 64 MB.
+LARGEST, OLDER_KEPT = 16 * 1024 * 1024, 3
 
 
-def configure(log_file: Path | None = None, *, level: int = logging.INFO) -> None:
-    """Send events as JSON lines to a file, or to stderr."""
+def configure(
+    log_file: Path | None = None, *, level: int = logging.INFO, largest: int = LARGEST
+) -> None:
+    """Send events as JSON lines to a file, or to stderr.
+
+    largest: bytes; a file that would grow beyond is moved to NAME.1, older ones to NAME.2 and
+             NAME.3, and what was NAME.3 is gone.
+    """
     # It warns of every connection that ended in use; StoreLost says that once, and with its reason.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    stream = sys.stderr if log_file is None else log_file.open("a", encoding="utf-8")
+    handler = (
+        logging.StreamHandler(sys.stderr)
+        if log_file is None
+        else RotatingFileHandler(
+            log_file, maxBytes=largest, backupCount=OLDER_KEPT, encoding="utf-8"
+        )
+    )
+    lines = logging.getLogger("swarm")
+    lines.handlers, lines.propagate = [handler], False
+    lines.setLevel(level)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -34,7 +56,7 @@ def configure(log_file: Path | None = None, *, level: int = logging.INFO) -> Non
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
 
