@@ -45,10 +45,12 @@ from swarm.core.evidence import (
     RunResult,
     Synced,
 )
+from swarm.core.history.finding import Violation
 from swarm.core.history.journal import Deed, Effect
 from swarm.core.nouns import Change, Risk
 from swarm.core.rollout.counts import Look
 from swarm.ports.reply import Done, Later, No, Reply
+from swarm.testing.simulation import truth
 from swarm.testing.simulation.cast import COST_MOST
 from swarm.testing.simulation.chance import Chance, Fault
 from swarm.testing.simulation.mix import Mix
@@ -71,7 +73,8 @@ class Asked:
 class Ground(World):
     """Every port's other end. keyed: targets know the keys of orders; off, to see it missed.
 
-    effects: the journal.    now: the clock of whoever asks.
+    effects: the journal.    lies: what landed although the world knew better.
+    now: the clock of whoever asks.
     cost_most: what one run costs at most, in micro-units.
     """
 
@@ -80,11 +83,12 @@ class Ground(World):
         self._true, self._chance, self._mix = now, chance, mix
         self.keyed, self.cost_most = True, COST_MOST
         self.effects: list[Effect] = []
+        self.lies: list[Violation] = []
         self.places: dict[str, Place] = {}
         self.weather = Weather()
         self.asked_by = Asked()
         self.finished: list[Callable[[str], None]] = []
-        self._bad: dict[str, int] = {}  #: heads that make their service worse, from what percent
+        self.bad: dict[str, int] = {}  #: heads that make their service worse, from what percent
         self._risks: dict[str, Risk] = {}  #: of heads, as their paths say
         self._ends: dict[str, datetime] = {}  #: when work under a key is done
         self._before: dict[str, str] = {}  #: where each main stood before its last move
@@ -189,7 +193,7 @@ class Ground(World):
         level = self._chance.choice(f"{order.key}/risk", (*[Risk.R0] * 6, Risk.R2, Risk.R3))
         self._risks[made.head] = level
         if self._happens(order, Fault.BAD_CHANGE):
-            self._bad[made.head] = self._chance.choice(f"{order.key}/errs", (1, 1, 100))
+            self.bad[made.head] = self._chance.choice(f"{order.key}/errs", (1, 1, 100))
         fact = replace(reply.fact, change=replace(made, risk=level), cost=cost)
         self.facts[order.key] = fact
         return Done(fact=fact)
@@ -258,8 +262,8 @@ class Ground(World):
         )
 
     def _inherit(self, old: Change, new: Change) -> None:
-        if old.head in self._bad:
-            self._bad[new.head] = self._bad[old.head]
+        if old.head in self.bad:
+            self.bad[new.head] = self.bad[old.head]
         self._risks[new.head] = self._risks.get(old.head, Risk.R0)
 
     async def land(self, order: Land) -> Reply:
@@ -270,6 +274,7 @@ class Ground(World):
             self._before[order.repo] = before
             risk = int(self._risks.get(order.head, Risk.R0))
             self._note(order, Deed.LAND, order.repo, order.head, risk=risk)
+            self.lies += truth.landed(self.effects[-1], self.facts.values())
         return reply
 
     async def revert(self, order: Revert) -> Reply:
@@ -298,7 +303,7 @@ class Ground(World):
         if place.canary not in {"", order.revision}:
             return No(reason="TargetHeld", detail=f"{order.target} tries {place.canary}")
         place.split(self._at(), order.revision, 0)
-        place.errs_from = self._bad.get(order.revision, NEVER)
+        place.errs_from = self.bad.get(order.revision, NEVER)
         self._note(order, Deed.SYNC, order.target, order.revision)
         healthy = not self._happens(order, Fault.BAD_START)
         return await self._once(

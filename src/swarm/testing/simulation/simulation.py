@@ -13,12 +13,12 @@ from functools import partial
 from typing import Any
 
 from swarm.contract.swarm import SwarmSpec
-from swarm.core.history.check import check
 from swarm.core.history.finding import Judgement
 from swarm.core.history.journal import Entry, History
 from swarm.core.ids import SwarmId
 from swarm.ports.store import Binding
 from swarm.testing.simulation import cast as casts
+from swarm.testing.simulation import truth
 from swarm.testing.simulation.cast import Cast
 from swarm.testing.simulation.chance import OCCASION, Chance, Fault
 from swarm.testing.simulation.clockwork import VirtualLoop
@@ -171,7 +171,7 @@ class Simulation:
         return Result(
             trial=self._trial,
             digest=self._hash.hexdigest(),
-            judgement=check(history),
+            judgement=truth.judged(history, self.ground.lies, self.ground.bad),
             history=history,
             injected=dict(self._chance.injected),
             about=dict(self._chance.about),
