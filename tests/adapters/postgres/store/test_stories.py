@@ -13,6 +13,7 @@ from swarm.adapters.postgres.store.desk.stories import Stories
 from swarm.adapters.postgres.store.desk.trails import Trails
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.retain import Retention, retain
+from swarm.adapters.postgres.store.statements import statements
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import GiveVerdict, Learn, RejectNeed, Settle
 from swarm.core.evidence import RunResult
@@ -244,6 +245,10 @@ async def test_followers_see_every_event_once_also_of_late_commits(world, make, 
 
 async def test_pages_join_where_the_number_of_a_transaction_gets_a_digit_more(world, trails):
     """As text 10 comes before 9: an export then told some events twice and others never."""
+    await world.sql(
+        "insert into swarm (id, namespace, name, uid, written, spec, spec_sha256)"
+        " values ('s-old', 'default', 'old', 'u', '{}', '{}', '')"
+    )
     for number, tx in enumerate(("8", "9", "10", "11", "99", "100", "101"), 1):
         await world.sql(
             "insert into trail (chain, seq, swarm, at, tx, kind, actor, body, hash)"
@@ -256,6 +261,31 @@ async def test_pages_join_where_the_number_of_a_transaction_gets_a_digit_more(wo
         after = part[-1]
         assert len(seen) <= 7
     assert [row["seq"] for row in seen] == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("of_one", [True, False], ids=["of-one-swarm", "of-all"])
+async def test_what_a_look_at_the_trail_costs_does_not_grow_with_the_trail(world, of_one):
+    """A follower looks twice a second, and an export reads a thousand parts: in any year alike."""
+    await world.sql(
+        "insert into trail (chain, seq, swarm, at, tx, kind, actor, body, hash)"
+        " select 'm-old', g, %s, now(), (3 + g / 100)::text::xid8, 'x', 'x', '{}', %s"
+        " from generate_series(1, 20000) g",
+        world.swarm, bytes(32),
+    )  # fmt: skip
+    asked = {"swarm": world.swarm if of_one else None, "limit": 50, "since": None, "until": None}
+    places = ("0", "", 0), ("100", "m-old", 9_750), ("203", "m-old", 20_000)
+    async with world.database.connection() as reader, reader.transaction():
+        for tx, chain, seq in places:
+            place = {"tx": tx, "after_chain": chain, "after_seq": seq}
+            await reader.execute(statements("story")["tail"], asked | place)
+        await reader.execute(statements("story")["newest"], asked)
+        found = await reader.execute(
+            "select seq_tup_read, idx_tup_fetch from pg_stat_xact_user_tables"
+            " where relid = 'trail'::regclass"
+        )
+        scanned, fetched = await found.fetchone()
+    assert scanned == 0
+    assert fetched < 4 * 300, "a few transactions around each place"
 
 
 @pytest.mark.slow

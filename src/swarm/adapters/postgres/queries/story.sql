@@ -111,24 +111,27 @@ where t.chain = %(chain)s order by t.seq
 
 -- name: tail
 -- Only transactions older than every running one: whoever follows misses nothing that was begun
--- early and committed late.
-select chain, seq, swarm, at, tx::text as tx, kind, actor, body
-from trail
-where (%(swarm)s::text is null or swarm = %(swarm)s)
-  and (%(chain)s::text is null or chain = %(chain)s)
-  and (tx, chain, seq) > (%(tx)s::xid8, %(after_chain)s, %(after_seq)s)
-  and tx < pg_snapshot_xmin(pg_current_snapshot())
-  and (%(since)s::timestamptz is null or at >= %(since)s)
-  and (%(until)s::timestamptz is null or at < %(until)s)
-order by trail.tx, chain, seq limit %(limit)s
+-- early and committed late. Swarm by swarm, because only the index on (swarm, tx) is in this order:
+-- read across all of them, every part of an export and every look of a follower sorts the whole trail.
+select t.chain, t.seq, t.swarm, t.at, t.tx::text as tx, t.kind, t.actor, t.body
+from swarm s cross join lateral (
+  select * from trail
+  where swarm = s.id and (tx, chain, seq) > (%(tx)s::xid8, %(after_chain)s, %(after_seq)s)
+    and tx < pg_snapshot_xmin(pg_current_snapshot())
+    and (%(since)s::timestamptz is null or at >= %(since)s)
+    and (%(until)s::timestamptz is null or at < %(until)s)
+  order by tx, chain, seq limit %(limit)s) t
+where %(swarm)s::text is null or s.id = %(swarm)s
+order by t.tx, t.chain, t.seq limit %(limit)s
 
 -- name: newest
 select chain, seq, swarm, at, tx::text as tx, kind, actor, body from (
-  select * from trail
-  where (%(swarm)s::text is null or swarm = %(swarm)s)
-    and (%(chain)s::text is null or chain = %(chain)s)
-    and tx < pg_snapshot_xmin(pg_current_snapshot())
-  order by tx desc, chain desc, seq desc limit %(limit)s) last
+  select t.* from swarm s cross join lateral (
+    select * from trail
+    where swarm = s.id and tx < pg_snapshot_xmin(pg_current_snapshot())
+    order by tx desc, chain desc, seq desc limit %(limit)s) t
+  where %(swarm)s::text is null or s.id = %(swarm)s
+  order by t.tx desc, t.chain desc, t.seq desc limit %(limit)s) last
 order by last.tx, chain, seq
 
 -- name: recommended

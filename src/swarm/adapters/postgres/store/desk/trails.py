@@ -34,17 +34,14 @@ class Trails:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def newest(
-        self, swarm: str | None = None, *, chain: str | None = None, limit: int = 100
-    ) -> list[Row]:
+    async def newest(self, swarm: str | None = None, *, limit: int = 100) -> list[Row]:
         """The last events, oldest first."""
-        return await self._read("newest", {"swarm": swarm, "chain": chain, "limit": limit})
+        return await self._read("newest", {"swarm": swarm, "limit": limit})
 
     async def since(
         self,
         swarm: str | None = None,
         *,
-        chain: str | None = None,
         after: Row | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -58,7 +55,7 @@ class Trails:
             (after["tx"], after["chain"], after["seq"]) if after else _BEGINNING
         )
         asked = {
-            "swarm": swarm, "chain": chain, "tx": tx, "after_chain": after_chain,
+            "swarm": swarm, "tx": tx, "after_chain": after_chain,
             "after_seq": after_seq, "since": since, "until": until, "limit": limit,
         }  # fmt: skip
         return await self._read("tail", asked)
