@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from swarm.adapters.local.attest import builder, sign
+from swarm.adapters.local.attest.envelope import load_public_key
 from swarm.adapters.local.attest.errors import KeyTaken
 from swarm.adapters.local.attest.settings import AttestationSettings
 from swarm.adapters.local.git.plumbing import Git
@@ -171,6 +173,23 @@ async def test_a_key_is_never_overwritten(place):
         sign.make_pem_key(place.keys / "builder.pem")
     with pytest.raises(KeyTaken):
         await sign.make_ssh_key(place.keys / "builder", "x")
+
+
+def test_a_key_that_a_full_disk_cut_off_is_not_left_behind(tmp_path):
+    """Half a key would be refused for ever, and nobody would make a new one over it."""
+    key = tmp_path / "seal.key"
+    largest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, largest[1]))
+    try:
+        with pytest.raises(OSError):  # noqa: PT011 - EFBIG here, ENOSPC on a full disk
+            sign.make_pem_key(key)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, largest)
+    assert list(tmp_path.iterdir()) == []
+    public = sign.make_pem_key(key)
+    assert load_public_key(public)
+    assert key.stat().st_mode & 0o077 == 0
+    assert sorted(tmp_path.iterdir()) == [key, public]
 
 
 async def test_a_made_key_is_private_and_its_line_is_trusted(place):

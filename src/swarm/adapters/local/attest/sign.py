@@ -41,7 +41,11 @@ async def make_ssh_key(key: Path, principal: str) -> str:
 
 
 def make_pem_key(key: Path) -> Path:
-    """Make an Ed25519 key at `key` (PKCS 8 PEM, mode 600); gives the path of its public half."""
+    """Make an Ed25519 key at `key` (PKCS 8 PEM, mode 600); gives the path of its public half.
+
+    Both are there whole or not at all: half a key, from a disk that was full, would be refused by
+    whoever reads it and be in the way of a new one, for ever.
+    """
     private = ed25519.Ed25519PrivateKey.generate()
     public = key.with_name(f"{key.name}.pub")
     if key.exists() or public.exists():
@@ -51,13 +55,19 @@ def make_pem_key(key: Path) -> Path:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-    public.write_bytes(
-        private.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=key.parent) as folder:
+        secret, told = Path(folder) / "secret", Path(folder) / "public"
+        with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        told.write_bytes(
+            private.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
         )
-    )
+        key.hardlink_to(secret)  # never over the key of somebody who was faster
+        told.replace(public)
     return public
 
 
