@@ -120,6 +120,17 @@ def test_a_repository_that_cannot_be_followed_is_found(sound, break_it, named):
     assert any(one.startswith("repository: acme/shop") and named in one for one in faults(sound))
 
 
+def test_what_is_followed_does_not_depend_on_the_git_settings_of_who_asks(
+    sound, tmp_path, monkeypatch
+):
+    """The controller follows a repository whatever its user's settings are; doctor says so too."""
+    (tmp_path / "strict").write_text(
+        '[protocol "file"]\nallow = never\n[transfer]\nhideRefs = refs/heads\n'
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "strict"))
+    assert faults(sound) == []
+
+
 def test_a_repository_without_a_commit_is_found(sound, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from swarm.runtime.settings import Settings
 
 PATIENCE = 30.0  #: seconds for one question to git
+#: What the controller follows depends on no git settings of an account or a machine.
+_AS_THE_CONTROLLER = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_ALLOW_PROTOCOL": "file",
+}
 _DETACHED = "Check a branch out, or set `branch` in [repositories.NAME] of swarm.toml."
 
 
@@ -97,7 +104,7 @@ def _read(name: str, path: Path, branch: str) -> Finding | None:
     if not path.is_dir():
         fix = f"Mend `path` in [repositories] of swarm.toml for {name}."
         return fault("repository", f"{name}: {path} is no folder", fix)
-    refs = _git(path, "ls-remote", "--symref", str(path))
+    refs = _git(path, "ls-remote", "--symref", str(path), environment=_AS_THE_CONTROLLER)
     if refs is None:
         return fault("repository", f"{name}: {path} cannot be read as a git repository",
                      "Name the top folder of a repository that this account may read.")  # fmt: skip
@@ -112,7 +119,7 @@ def _read(name: str, path: Path, branch: str) -> Finding | None:
     return None
 
 
-def _git(path: Path, *arguments: str) -> str | None:
+def _git(path: Path, *arguments: str, environment: Mapping[str, str] = {}) -> str | None:
     """What git says, or None when it refuses. No hook and no filter of theirs is run."""
     command = ("git", "-C", str(path), "-c", "safe.directory=*", "-c", "core.fsmonitor=false")
     try:
@@ -122,6 +129,7 @@ def _git(path: Path, *arguments: str) -> str | None:
             text=True,
             errors="replace",
             timeout=PATIENCE,
+            env={**os.environ, **environment},
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
