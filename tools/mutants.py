@@ -2,7 +2,8 @@
 
     python3 dev.py mutants                      all of tests/mutants/planted.toml
     python3 dev.py mutants NAME ...             these
-    python3 dev.py mutants --simulation 200     by the simulation alone, at most 200 seeds each
+    python3 dev.py mutants --simulation 200     those that the simulation alone must find in so many
+                                                seeds, by it alone; or those that are named
     python3 dev.py mutants --core               every small fault in the deciding code instead
 
 A bug is planted in a copy of the tree in a temporary folder, never in the working tree. It counts
@@ -41,12 +42,18 @@ SUITE = (
     ("tests/adapters/postgres/store",),
 )
 PATIENCE = 420  #: seconds for one run of tests; a bug that makes them hang is found
+SEED_PATIENCE = 120  #: seconds of one seed, of which one takes; what turns in a circle is found
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?::\S.*?)(?: - .*)?$", re.MULTILINE)
 _SEEDS = """\
-import sys
+import os, signal, sys
 from simulate import Trial, simulate
-first, most = int(sys.argv[1]), int(sys.argv[2])
+first, most, patience = map(int, sys.argv[1:])
+def hung(*_):
+    print(f"{seed}\\thung", flush=True)
+    os._exit(1)
+signal.signal(signal.SIGALRM, hung)
 for seed in range(first, first + most):
+    signal.alarm(patience)
     if (what := simulate(Trial(seed=seed)).what()):
         print(f"{seed}\\t{what[0]}")
         sys.exit(1)
@@ -68,6 +75,7 @@ class Bug:
     new: str
     by: str
     short: bool = False
+    simulated: bool = False
 
     def planted(self, text: str) -> str:
         """The text of the file with the bug in it. Raises Misplaced."""
@@ -125,10 +133,8 @@ class Tree:
 
     def broken_seed(self, first: int, most: int) -> tuple[int, str] | None:
         """The first seed that breaks a promise, and which; None if none of so many does."""
-        try:
-            ran = self._run([sys.executable, "-c", _SEEDS, str(first), str(most)], 60 + 30 * most)
-        except subprocess.TimeoutExpired:
-            return first, "hung"
+        asked = (first, most, SEED_PATIENCE)
+        ran = self._run([sys.executable, "-c", _SEEDS, *map(str, asked)], SEED_PATIENCE * most)
         if ran.returncode == 0:
             return None
         seed, _, what = ran.stdout.strip().partition("\t")
@@ -225,6 +231,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.short:
         chosen = [bug for bug in chosen if bug.short]
     alone = options.simulation is not None
+    if alone and not options.names:
+        chosen = [bug for bug in chosen if bug.simulated]
     seeds = options.simulation if alone else SEEDS
     with copied() as clean, ThreadPoolExecutor(options.workers) as pool:
         print(f"{'bug':44} {'breaks':7} {'seconds':>7}  found by")
