@@ -84,6 +84,20 @@ async def test_down_now_ends_everything_and_up_begins_it_anew_at_no_ones_cost(in
     assert mission["reason"] == "Delivered"
 
 
+async def test_down_now_ends_what_is_at_work_though_the_settings_are_broken(installation):
+    installation.agent("slow", WAITS.format(mark=installation.folder / "never"))
+    installation.check("tests", "true")
+    installation.say()
+    with up(installation):
+        await installation.wait_for(lambda: installation.started("slow") == 1, seconds=40)
+        installation.home.file.write_text("nonsense = [")
+        said = swarmctl(installation, "down", "--now")
+    assert "ended: agent m-" in said.stderr
+    assert not installation.alive()
+    assert "swarm.toml" in said.stderr, "the local services are not known, and it says so"
+    assert said.returncode == 1
+
+
 async def test_a_check_that_down_ended_runs_again(installation):
     mark = installation.folder / "go"
     installation.agent("quick", "echo 'VALUE = 2' > src/value.py")

@@ -36,10 +36,6 @@ def down(
     """
     place = home_of(home)
     stopped = stop(place)
-    if not keep_services:
-        from swarm.runtime.wiring import stop_local  # noqa: PLC0415 - imports the whole runtime
-
-        stop_local(place)
     from swarm.runtime.work_left import end_work, work_left  # noqa: PLC0415 - asyncio and all
 
     left = end_work(place.jobs) if now else work_left(place.jobs)
@@ -48,6 +44,11 @@ def down(
         say(_sentence(job, ended=now))
     if left and not now:
         say("`swarmctl down --now` ends what is still at work")
+    if not keep_services:
+        from swarm.runtime.wiring import stop_local  # noqa: PLC0415 - imports the whole runtime
+
+        # Last: which services there are stands in swarm.toml alone, which may be broken by now.
+        stop_local(place)
     say("everything is kept; `swarmctl up` goes on where it stood")
 
 
