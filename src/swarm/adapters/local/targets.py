@@ -22,6 +22,7 @@ from swarm.adapters.local.service.observing import LiveState
 from swarm.adapters.local.service.queries import PrometheusReader, PrometheusSettings
 from swarm.adapters.local.service.service import LocalService
 from swarm.adapters.local.service.settings import ServiceSettings
+from swarm.adapters.local.service.versions import log_of
 from swarm.core.decision import Abort, Promote, SeeLive, SetTraffic, Sync, TakeLook
 from swarm.core.evidence import Aborted, LiveSeen, LookTaken, Promoted, Synced, TrafficSet
 from swarm.core.ids import evidence_id
@@ -246,14 +247,16 @@ class LocalTargets:
         return into
 
     async def _forget_old_checkouts(self, target: str) -> None:
-        folder = self._folder / target / "checkouts"
-        found = state.read(self._folder / target / "service")
+        """Remove checkouts that nobody goes back to, and what the versions in them printed."""
+        folder, service = self._folder / target / "checkouts", self._folder / target / "service"
+        found = state.read(service)
         in_use = {one.checkout for one in (found.stable, found.canary, found.previous) if one}
         oldest_first = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in oldest_first[:-CHECKOUTS_KEPT]:
             if str(path) in in_use:
                 continue
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+            log_of(service, path.name).unlink(missing_ok=True)
 
 
 def _unbound(target: str) -> No:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,8 @@ from swarm.adapters.local.git.settings import RepositorySettings
 from swarm.adapters.local.service import detached
 from swarm.adapters.local.service.queries import PrometheusSettings
 from swarm.adapters.local.service.versions import free_port
-from swarm.adapters.local.targets import LocalTargets, TargetSettings
-from swarm.core.decision import Sync
+from swarm.adapters.local.targets import CHECKOUTS_KEPT, LocalTargets, TargetSettings
+from swarm.core.decision import Promote, Sync
 from swarm.testing.contracts.asking import fact
 from swarm.testing.contracts.targets import TargetsContract
 from swarm.testing.repository import ScratchRepository
@@ -93,6 +94,25 @@ class TestLocalTargets(TargetsContract):
         world.settings = world.settings.model_copy(update={"prometheus": nowhere})
         seen = await synced(world)
         assert (seen.healthy, seen.before) == (True, ())
+
+    @pytest.mark.slow
+    async def test_what_old_versions_printed_goes_with_their_checkouts(self, world):
+        """Ten megabytes for each release would fill a disk within a year."""
+        home = world._folder / "services" / "orders"
+        for age in range(10):
+            (home / "checkouts" / f"old{age}").mkdir()
+            os.utime(home / "checkouts" / f"old{age}", (age, age))
+            (home / "service" / f"old{age}.log").write_text("x")
+        await synced(world)
+        order = Promote(
+            key="m-1/promote/1", mission="m-1", mission_class="tidy", policy_hash="p",
+            target="orders", revision=world.new,
+        )  # fmt: skip
+        await fact(world.port().promote, order)
+        kept = {path.name for path in (home / "checkouts").iterdir()}
+        assert {world.old, world.new} < kept
+        assert len(kept) == CHECKOUTS_KEPT
+        assert {path.stem for path in (home / "service").glob("*.log")} - {"proxy"} == kept
 
     @pytest.fixture
     async def world(self, tmp_path, get_from):

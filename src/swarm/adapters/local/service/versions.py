@@ -45,7 +45,7 @@ class Versions:
 
     def log(self, revision: str) -> Path:
         """Where a version's output goes."""
-        return self._folder / f"{revision}.log"
+        return log_of(self._folder, revision)
 
     async def start(self, revision: str, checkout: Path) -> Version:
         """Start a version on a free port. What an interrupted start left behind is ended first.
@@ -158,6 +158,11 @@ class Versions:
         """End whatever carries a version's mark, recorded or not."""
         if await asyncio.to_thread(detached.marked, self.mark(revision)):
             await detached.end(Process(pid=0, started="", mark=self.mark(revision)), 1.0)
+
+
+def log_of(folder: Path, revision: str) -> Path:
+    """Where a version of the service in this folder prints."""
+    return folder / f"{revision}.log"
 
 
 def free_port() -> int:
