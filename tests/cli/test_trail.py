@@ -27,6 +27,16 @@ def delivered(shop):
     return shop
 
 
+def test_a_long_proof_says_how_far_it_is(place, monkeypatch):
+    """A year is a minute or two: that must not look like a proof that hangs."""
+    monkeypatch.setattr("swarm.cli.audit.CHAINS_A_WORD", 1)
+    place.apply()
+    said = place("audit", "verify")
+    assert said.code == 0
+    assert "1 of 1 chains" in said.err
+    assert "chains" not in place("audit", "verify", "--quiet").err
+
+
 @pytest.mark.slow
 @pytest.mark.req("VAL-6")
 def test_trace_goes_from_signal_to_outcome_and_proves_it(delivered):

@@ -13,7 +13,7 @@ from swarm.cli.complete import missions
 from swarm.cli.desk import ask, home_of, swarm_named
 from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage
 from swarm.cli.options import Home, Output, Swarm
-from swarm.cli.output import Form, as_json, complain, emit, line, show_one
+from swarm.cli.output import Form, as_json, complain, emit, line, say, show_one
 from swarm.contract.counted import counted
 from swarm.core.trail import FaultKind
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from swarm.runtime.outside import Audit
 
 app = App(name="audit", help="Verify the trail, or export decisions.")
+CHAINS_A_WORD = 1_000  #: a few seconds
 When = Annotated[datetime | None, Parameter(help="A time such as 2026-03-01T00:00:00+00:00.")]
 
 
@@ -42,6 +43,9 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
     owner's channel. A promise about which nothing was found reads "not examined", never "kept";
     what was found and could not be judged, because the trail does not tell its policy, is counted.
 
+    Reads everything that ever happened: a minute or two, and 800 MB of memory, for ten thousand
+    missions.
+
     Exit status: 0 proven and kept; 3 broken, or a seal or a journal cannot be judged; 5 no such
     Swarm.
 
@@ -57,7 +61,7 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
         from swarm.runtime.wiring import notary  # noqa: PLC0415 - imports the whole runtime
 
         id_ = await swarm_named(database, swarm)
-        found = await Trails(database).verify_all(id_)
+        found = await Trails(database).verify_all(id_, _progress)
         seals, broken = await PostgresSeals(database, notary(place, load(place.file))).verify(id_)
         known = {fault.chain for fault in found.faults}  # a broken chain is told once
         faults = [*found.faults, *(fault for fault in broken if fault.chain not in known)]
@@ -81,6 +85,14 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
         sizes = (found.chains, "chain"), (found.events, "event"), (seals, "seal")
         emit(", ".join(counted(*one) for one in (*sizes, (len(faults), "fault"))))
     return EXIT_BAD_OUTCOME if faults or held.judgement.violations or unread else EXIT_DONE
+
+
+def _progress(done: int, chains: int) -> None:
+    """A word now and then, so that a long proof does not look like one that hangs."""
+    if done % CHAINS_A_WORD == 0:
+        say(f"{done:,} of {chains:,} chains are computed again")
+    if done == chains >= CHAINS_A_WORD:
+        say("now all of them are held against the seals, and against what happened outside")
 
 
 def _tell_fault(fault: Fault) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -81,15 +81,21 @@ class Trails:
 
         return await self._database.run(tx)
 
-    async def verify_all(self, swarm: str) -> Verified:
-        """Verify every chain of a swarm, one short transaction each."""
+    async def verify_all(
+        self, swarm: str, told: Callable[[int, int], None] = lambda _done, _of: None
+    ) -> Verified:
+        """Verify every chain of a swarm, one short transaction each.
+
+        told: called after each chain with how many are done, and of how many.
+        """
         chains = [row["id"] for row in await self._read("chains", {"swarm": swarm})]
         events, faults = 0, []
-        for chain in chains:
+        for done, chain in enumerate(chains, 1):
             count, fault = await self.verify(chain)
             events += count
             if fault is not None:
                 faults.append(fault)
+            told(done, len(chains))
         return Verified(chains=len(chains), events=events, faults=tuple(faults))
 
     async def _read(self, name: str, asked: Row) -> list[Row]:
