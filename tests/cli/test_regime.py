@@ -317,12 +317,37 @@ def test_quotes_and_trades_are_read_and_their_stress_is_met_with_caution(verb, t
     assert made.code == 0, made.err
     assert load(model).params.quotes is not None
     told = verb("regime", "replay", file, "-m", model, "-o", "json").json
-    assert told["ticks"] == 399
+    assert told["ticks"] == 398, "what came of the last minute may not be all of it"
     assert told["last"]["posture"] == "defensive"
     prices = written(tmp_path / "prices.csv", np.linspace(100, 110, 50))
     refused = verb("regime", "replay", prices, "-m", model)
     assert refused.code == 1
     assert "this model wants quotes and trades" in refused.err
+    other = verb("regime", "replay", file, "-m", model, "--bar", "5m")
+    assert other.code == 1
+    assert "read in bars of 300s; this model wants --bar 60s" in other.err
+
+
+@pytest.mark.slow
+def test_bars_are_as_long_as_those_that_the_model_was_made_of(verb, tmp_path):
+    file, model = market(tmp_path / "market.csv"), tmp_path / "model.json"
+    made = verb("regime", "fit", file, "--out", model, "--states", "2", "--bar", "2m")
+    assert made.code == 0, made.err
+    assert verb("regime", "replay", file, "-m", model, "-o", "json").json["ticks"] == 199
+
+
+@pytest.mark.slow
+def test_a_file_that_ends_within_a_bar_loses_nothing_of_it(verb, tmp_path):
+    """Fourteen rows make a minute: what a file holds of its last one may be half of it."""
+    file, model = market(tmp_path / "market.csv"), tmp_path / "model.json"
+    assert verb("regime", "fit", file, "--out", model, "--states", "2").code == 0
+    part, state = tmp_path / "part.csv", tmp_path / "state.bin"
+    replay = ("regime", "replay", file, "-m", model)
+    whole = verb(*replay).lines[-1]
+    for rows in (2_401, 2_405, 2_414):
+        part.write_text("".join(file.read_text().splitlines(keepends=True)[:rows]))
+        assert verb("regime", "replay", part, *replay[3:], "--save", state).code == 0
+        assert verb(*replay, "--resume", state).lines[-1] == whole
 
 
 @pytest.mark.slow
@@ -396,7 +421,7 @@ BAD = {
     "nan-quote": (f"{QUOTES}2000-01-03,nan,1,10,1,,\n", "line 2: bid is 'nan'"),
     "nothing-in-a-row": (f"{QUOTES}2000-01-03,,,,,,\n", "line 2: row is []"),
     "quotes-without-sizes": ("time,bid,ask\n2000-01-03,9,10\n", "no column named bid_size"),
-    "one-bar": (f"{QUOTES}2000-01-03,9,1,10,1,,\n", "fewer than two bars"),
+    "one-bar": (f"{QUOTES}2000-01-03,9,1,10,1,,\n", "ends before its third bar"),
 }  # fmt: skip
 
 
@@ -428,6 +453,7 @@ def test_a_bad_tape_is_refused_by_line_and_nothing_is_written(verb, desk, tmp_pa
         pytest.param(("--price", "open"), 1, "no column 'open'", id="no-such-column"),
         pytest.param(("--instrument", "X"), 1, "names no instrument", id="no-such-instrument"),
         pytest.param(("--bar", "1 fortnight"), 2, "--bar", id="bar"),
+        pytest.param(("--bar", "0s"), 2, "more than nothing", id="no-bar"),
         pytest.param(("--picture", "x.gif"), 2, ".svg or .png", id="picture"),
         pytest.param(("--cycle", "c"), 2, "--store is wanted", id="cycle"),
         pytest.param(("--rungs", "m"), 2, "--picture is wanted", id="rungs-without-a-picture"),

@@ -55,13 +55,20 @@ class TapeOptions:
     time: Annotated[str, Parameter(help="Column of the time; default: time, date, ...")] = ""
     price: Annotated[str, Parameter(help="Column of the price; default: close or price.")] = ""
     instrument: Annotated[str, Parameter(help="Which one, where a file holds several.")] = ""
-    bar: Annotated[str, Parameter(help="How long quotes and trades make one tick.")] = "1m"
+    bar: Annotated[
+        str,
+        Parameter(help="How long quotes and trades make one tick; default: 1m, or as the model."),
+    ] = ""
 
-    def asked(self) -> Asked:
+    def asked(self, model: Model | None) -> Asked:
         """The same for the reader. Raises `Usage` for a span that is none."""
-        from swarm.runtime.regime.tape import Asked  # noqa: PLC0415
+        from swarm.runtime.regime.tape import MINUTE, Asked  # noqa: PLC0415
 
-        bar = int(span_of("--bar", self.bar).total_seconds() * 1_000_000_000)
+        bar = (model.training.bar if model else 0) or MINUTE
+        if self.bar:
+            bar = int(span_of("--bar", self.bar).total_seconds() * 1_000_000_000)
+            if not bar:
+                raise Usage(f"--bar is {self.bar}; more than nothing is wanted")
         return Asked(time=self.time, price=self.price, instrument=self.instrument, bar=bar)
 
 
@@ -102,7 +109,7 @@ def fit(
     if until:
         held = held.until(_time("--until", until))
     say(f"fitting {len(held):,} ticks ...")
-    made = models.make(held, states=states, bar=tape.asked().bar, seed=seed)
+    made = models.make(held, states=states, seed=seed)
     _write(out, made.to_json().encode())
     _show_model(made, output, str(out))
 
@@ -164,7 +171,8 @@ def score(
     from swarm.runtime.regime.model import load  # noqa: PLC0415
     from swarm.runtime.regime.score import score as judge  # noqa: PLC0415
 
-    found = judge(_read(file, tape), load(model))
+    made = load(model)
+    found = judge(_read(file, tape, made), made)
     if not output.for_people:
         show_one("RegimeScore", asdict(found), output)
         return
@@ -197,7 +205,8 @@ def explain(
     from swarm.runtime.regime.model import load  # noqa: PLC0415
     from swarm.runtime.regime.replay import begin, replay  # noqa: PLC0415
 
-    held, made = _read(file, tape), load(model)
+    made = load(model)
+    held = _read(file, tape, made)
     made.fitting(held)
     upto = held.until(_time("TIME", time) + 1)
     if len(upto) < 2:  # noqa: PLR2004 - a return needs two
@@ -313,10 +322,10 @@ def _show_model(made: Model, output: Form, name: str) -> None:
     )
 
 
-def _read(file: Path, tape: TapeOptions) -> Tape:
+def _read(file: Path, tape: TapeOptions, model: Model | None = None) -> Tape:
     from swarm.runtime.regime.tape import read  # noqa: PLC0415
 
-    return read(file, tape.asked())
+    return read(file, tape.asked(model))
 
 
 def _time(option: str, text: str) -> int:

@@ -89,7 +89,8 @@ def replay(
     from swarm.runtime.regime.replay import replay as run  # noqa: PLC0415
 
     keeping.checked()
-    made, held = load(model), _read(file, tape)
+    made = load(model)
+    held = _read(file, tape, made)
     made.fitting(held)
     track = _track(keeping.rungs, home) if keeping.rungs else None
     replayed = run(held, made, _point(keeping, made, home), _progress)

@@ -80,7 +80,7 @@ class Model:
         return json.dumps({**head, **self.fields()}, indent=1, allow_nan=False) + "\n"
 
     def fitting(self, tape: Tape) -> None:
-        """Refuse a tape of another instrument, or of another kind."""
+        """Refuse a tape of another instrument, of another kind, or of bars of another length."""
         mine, theirs = self.training.instrument, tape.instrument
         if mine and theirs and mine != theirs:
             raise ModelRefused(f"the model is of {mine!r}, the file of {theirs!r}; one is wanted")
@@ -88,6 +88,11 @@ class Model:
             kinds = ("prices alone", "quotes and trades")
             has, wants = kinds[bool(tape.readings)], kinds[bool(self.params.quotes)]
             raise ModelRefused(f"the file holds {has}; this model wants {wants}")
+        if tape.bar != self.training.bar:
+            has, wants = (f"{bar / 1e9:g}s" for bar in (tape.bar, self.training.bar))
+            raise ModelRefused(
+                f"the file was read in bars of {has}; this model wants --bar {wants}"
+            )
 
 
 def load(path: Path) -> Model:
@@ -132,7 +137,7 @@ def _params(held: Mapping[str, Any]) -> EngineParams:
     )
 
 
-def make(tape: Tape, *, states: int, bar: int, seed: int) -> Model:
+def make(tape: Tape, *, states: int, seed: int) -> Model:
     """Fit a model to a tape. states: 0 lets held-out ticks choose between 4 and 5.
 
     Raises `BadSeries` for a tape that is too short, or does not vary. Cost: some seconds.
@@ -158,7 +163,7 @@ def make(tape: Tape, *, states: int, bar: int, seed: int) -> Model:
         ticks=len(values),
         first=int(tape.at[0]),
         last=int(tape.at[-1]),
-        bar=bar if tape.readings else 0,
+        bar=tape.bar,
         held_out=len(held),
         score=float(held[~np.isnan(values[cut:])].mean()),
     )

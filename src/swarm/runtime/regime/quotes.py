@@ -30,7 +30,8 @@ def read_quotes(path: Path, names: list[str], rows: Iterator[list[Any]], asked: 
     """The tape of a file with columns bid, bid_size, ask, ask_size, price, size.
 
     A row has the first four, and is a quote, or the last two, and is a trade. Events of one moment
-    keep their order; a bar in which nothing came is no tick.
+    keep their order; a bar in which nothing came is no tick. Nor is the last one: the file may end
+    in the middle of it, and what comes later would be lost to whoever goes on from here.
     """
     time = column_of(names, asked.time, TIMES, path)
     places = [column_of(names, "", (name,), path) for name in _COLUMNS]
@@ -44,14 +45,15 @@ def read_quotes(path: Path, names: list[str], rows: Iterator[list[Any]], asked: 
     gathered = [
         _gathered(list(part), number * asked.bar, asked.bar)
         for number, part in groupby(events, key=lambda one: one.at // asked.bar)
-    ]
+    ][:-1]
     if len(gathered) < 2:  # noqa: PLR2004 - a return needs two
-        raise TapeRefused(f"{path} fills fewer than two bars; take a shorter --bar")
+        raise TapeRefused(f"{path} ends before its third bar; take a shorter --bar")
     return Tape(
         instrument=name,
         at=np.array([int(reading.at[0]) for _, reading in gathered]),
         price=np.array([mid for mid, _ in gathered]),
         readings=tuple(reading for _, reading in gathered),
+        bar=asked.bar,
     )
 
 

@@ -26,6 +26,7 @@ from swarm.runtime.regime.rows import header_of, rows_of
 
 PRICES = ("close", "adj close", "price")
 PERCENT = 100.0
+MINUTE = 60_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class Asked:
     time: str = ""
     price: str = ""
     instrument: str = ""
-    bar: int = 60_000_000_000
+    bar: int = MINUTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +48,14 @@ class Tape:
 
     at:       nanoseconds UTC, rising. price: NaN where the tick has none.
     readings: of quotes and trades, one for each tick; empty for a tape of bars.
+    bar:      nanoseconds of quotes and trades in a tick; 0 for a tape of bars.
     """
 
     instrument: str
     at: IntArray
     price: FloatArray
     readings: tuple[Reading, ...] = ()
+    bar: int = 0
 
     def __len__(self) -> int:
         return len(self.at)
@@ -71,6 +74,7 @@ class Tape:
             at=self.at[part],
             price=self.price[part],
             readings=self.readings[part],
+            bar=self.bar,
         )
 
 
