@@ -198,7 +198,8 @@ def _store_keeper(home: Home, database: Database, orders: PostgresOrders) -> Sto
         await retain(database)
         await orders.heal()
 
-    return StoreKeeper(server.look_after if server is not None else None, tidy)
+    look_after = server.look_after if server is not None else None
+    return StoreKeeper(look_after, tidy, orders.clock_set_back)
 
 
 class OverheardBell:

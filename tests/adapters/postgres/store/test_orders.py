@@ -276,3 +276,22 @@ async def test_nothing_is_taken_from_the_living_by_it(world, make):
     assert await world.orders.inherit(["controller-b", "", "controller"]) == 0
     assert await world.orders.inherit([]) == 0
     await world.orders.settle(claim, make.run_ended(claim.order))
+
+
+async def test_nothing_waits_for_the_time_by_which_a_clock_was_set_back(world, make):
+    """Else a canary that is looked at every half minute would go unwatched for an hour."""
+    await world.open_mission("n-1", make.start_run)
+    await world.open_mission("n-2", make.start_run)
+    waiting, held = await world.orders.claim("controller-a", 5, LEASE)
+    later = Later(delay=timedelta(seconds=30), reason="Canary", detail="the next look")
+    await world.orders.postpone(waiting, later)
+    await world.sql("update decision set due_at = due_at + interval '1 hour'")
+    await world.sql("update swarm set due_at = now() + interval '1 hour'")
+    assert await world.orders.claim("controller-b", 5, LEASE) == ()
+
+    await world.orders.clock_set_back()
+
+    (again,) = await world.orders.claim("controller-b", 5, LEASE)
+    assert again.order == waiting.order
+    assert (await world.ticks.agenda()).swarms
+    await world.orders.settle(held, make.run_ended(held.order))

@@ -254,6 +254,14 @@ update decision set due_at = now()
 where due_at > now() + make_interval(secs => %(longest)s) and owner <> ''
 returning key
 
+-- name: clock_set_back
+-- What waits got its time from a clock that was ahead: it is looked at now, and timed anew. An owned
+-- order is left alone: its holder extends the lease by the new clock, or `heal` ends it.
+with waiting as (
+  select key from decision where due_at > now() and owner = '' order by key for no key update),
+looked as (update decision d set due_at = now() from waiting w where d.key = w.key)
+update swarm set due_at = now() where due_at > now() returning id
+
 -- name: hasten
 -- A waiting order is worth asking about now; one that somebody works on is left alone.
 update decision set due_at = now()
