@@ -191,7 +191,7 @@ def clean():
     head = f"{BAD}-head"
     tale.verdict(130, BAD, "progressive_rollout", f"{TARGET}@{head}#10", Answer.FAIL)
     tale.do(131, BAD, Deed.ABORT, "abort/0", TARGET, head)
-    tale.do(135, BAD, Deed.REVERT, "revert", REPO, head)
+    tale.do(135, BAD, Deed.REVERT, f"revert/{head}", REPO, head)
     end(tale, 140, BAD, "rolled-back", "CanaryFailed")
     tale.log(141, "freeze.opened", freeze="f-1", until=None, **{"class": "tidy"})
     tale.log(200, "freeze.lifted", freeze="f-1", **{"class": "tidy"})
@@ -345,6 +345,10 @@ DOCTORED = [
         ]),
         t.drop("freeze.opened", freeze="f-1"),
         t.drop("freeze.lifted", freeze="f-1"),
+    ]),
+    ("rolled-back-and-main-keeps-it", Rule.ROLLBACK, lambda t: [
+        t.drop("order.issued", BAD, kind="revert"),
+        setattr(t, "effects", [e for e in t.effects if e.deed is not Deed.REVERT]),
     ]),
     # Rule 7
     ("four-fixes", Rule.RETRIES, lambda t: fixes(t, 4)),
@@ -721,6 +725,12 @@ ALLOWED_AND_NOT = [
     ("a-rollback-is-an-answer", set(), lambda t: t.drop("freeze.opened", freeze="f-1")),
     ("a-freeze-is-an-answer", set(), lambda t: setattr(
         t, "effects", [e for e in t.effects if e.deed not in {Deed.ABORT, Deed.REVERT}]
+    )),
+    ("main-was-asked-and-a-person-has-to", set(), lambda t: setattr(
+        t, "effects", [e for e in t.effects if e.deed is not Deed.REVERT]
+    )),
+    ("main-undid-what-nobody-is-known-to-have-asked", {Rule.GATES}, lambda t: t.drop(
+        "order.issued", BAD, kind="revert"
     )),
     ("a-red-check-needs-no-rollback", set(),
      lambda t: t.verdict(300, GOOD, "code_quality", "other", Answer.FAIL)),

@@ -10,6 +10,7 @@ from swarm.core.history.finding import Bench, Rule
 from swarm.core.history.journal import Deed, Effect
 from swarm.core.history.log import Opened
 from swarm.core.history.permitted import CANARY, OBJECTIVES
+from swarm.core.nouns import OutcomeKind
 from swarm.core.reasons import Reason
 
 #: Why a mission may have been taken back, where no gate's verdict says it.
@@ -56,7 +57,9 @@ def rollback(bench: Bench) -> None:
 def _watched(bench: Bench) -> None:
     """What is on main was landed by a mission that knew it, or was taken back.
 
-    A request that outlives its lease and its controller can land after its mission ended.
+    A request that outlives its lease and its controller can land after its mission ended. And what
+    came off its targets comes off main, else the next change brings it back: asked for at least,
+    since a conflict leaves it to a person.
     """
     effects = bench.history.effects
     reverted = {effect.subject for effect in effects if effect.deed is Deed.REVERT}
@@ -68,6 +71,11 @@ def _watched(bench: Bench) -> None:
         knew = mission.ended[-1].body.get("landed", effect.subject) is not None
         if not knew and effect.subject not in reverted:
             detail = f"{effect.subject} landed, but its mission ended without it: nobody watches it"
+            bench.broken(Rule.ROLLBACK, effect.at, (effect.mission, effect.key), detail)
+        back = mission.ended[-1].body.get("outcome") == OutcomeKind.ROLLED_BACK
+        asked = f"{mission.id}/{Deed.REVERT}/{effect.subject}" in mission.issued
+        if back and not asked and effect.subject not in reverted:
+            detail = f"{effect.subject} was rolled back, and nobody asked main to undo it"
             bench.broken(Rule.ROLLBACK, effect.at, (effect.mission, effect.key), detail)
 
 
