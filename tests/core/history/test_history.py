@@ -194,6 +194,7 @@ def clean():
     tale.do(135, BAD, Deed.REVERT, f"revert/{head}", REPO, head)
     end(tale, 140, BAD, "rolled-back", "CanaryFailed")
     tale.log(141, "freeze.opened", freeze="f-1", until=None, **{"class": "tidy"})
+    tale.log(199, "freeze.requalified", freeze="f-1", **{"class": "tidy"})
     tale.log(200, "freeze.lifted", freeze="f-1", **{"class": "tidy"})
     begin(tale, 220, BIG, risk=3)
     tale.log(235, "approval.used", BIG, approval="a-1", commit=f"{BIG}-head")
@@ -312,6 +313,14 @@ DOCTORED = [
     ]),
     ("promoted-in-a-freeze-that-never-ended", Rule.FREEZE,
      lambda t: t.drop("freeze.lifted", freeze="f-1")),
+    ("lifted-without-a-proof", Rule.FREEZE,
+     lambda t: t.drop("freeze.requalified", freeze="f-1")),
+    ("lifted-before-its-window-ended", Rule.FREEZE, lambda t: [
+        t.drop("freeze.opened", freeze="f-1"),
+        t.log(141, "freeze.opened", freeze="f-1", until=at(201).isoformat(), **{"class": "tidy"}),
+    ]),
+    ("lifted-by-a-proof-from-before-it-was-extended", Rule.FREEZE,
+     lambda t: t.log(199.5, "freeze.extended", freeze="f-1", until=None, **{"class": "tidy"})),
     # Rule 4
     ("reserved-above-the-cap", Rule.BUDGET,
      lambda t: t.movements.append(Movement(at(300), WINDOW, "m-x", "reserve", 9_000))),
@@ -603,7 +612,7 @@ def test_each_rule_says_how_much_it_looked_at():
     assert dict(judged.counts()) == {
         Rule.ONCE: 18 + 3,
         Rule.GATES: 18,
-        Rule.FREEZE: 16,  # all but the abort and the revert
+        Rule.FREEZE: 16 + 1,  # all but the abort and the revert
         Rule.BUDGET: 9 + 3,  # each movement, and each run
         Rule.FENCE: 3 * 18 + 18,
         Rule.ROLLBACK: 2 + 1 + 3,  # what went back, what failed, what landed
@@ -720,6 +729,10 @@ ALLOWED_AND_NOT = [
     ("r3-without-targets-needs-a-person", {Rule.MODE}, lambda t: [
         t.drop("approval.used", BIG), t.by(BIG, **LIGHTS_OUT, r3_allowed=[REPO]),
         opened_as(t, BIG, contract=None),
+    ]),
+    ("lifted-at-the-end-of-its-window", set(), lambda t: [
+        t.drop("freeze.opened", freeze="f-1"),
+        t.log(141, "freeze.opened", freeze="f-1", until=at(200).isoformat(), **{"class": "tidy"}),
     ]),
     # Rule 6
     ("a-rollback-is-an-answer", set(), lambda t: t.drop("freeze.opened", freeze="f-1")),

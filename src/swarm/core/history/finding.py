@@ -16,7 +16,7 @@ class Rule(StrEnum):
 
     ONCE = "once"  #: no effect happened twice, and every mission ended in one outcome
     GATES = "gates"  #: nothing landed or went on without its gates' pass for that very commit
-    FREEZE = "freeze"  #: nothing began or was promoted while a freeze held its class
+    FREEZE = "freeze"  #: nothing began while a freeze held its class, and none ended too early
     BUDGET = "budget"  #: reserved and spent never exceeded the window's cap
     FENCE = "fence"  #: whoever held an order before did not write after whoever held it later
     ROLLBACK = (

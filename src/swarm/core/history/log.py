@@ -104,6 +104,16 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Lift:
+    """The end of a freeze. until: of its window as it was told last; proven: after that."""
+
+    at: datetime
+    freeze: str
+    until: datetime | None
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """From `start`, exclusive, to `end`, exclusive; no end means that it still goes on."""
 
@@ -155,6 +165,8 @@ class Log:
         self.missions: dict[str, Opened] = {}
         self.doubled: list[Entry] = []
         self.unfounded: list[Entry] = []
+        self.lifts: list[Lift] = []
+        self._to_lift: dict[tuple[str, str], Lift] = {}  #: by swarm and freeze, as far as it is
         self._frozen: dict[tuple[str, str], list[Span]] = defaultdict(list)
         self._open: dict[tuple[str, str], list[Span]] = defaultdict(list)  #: by swarm and freeze
         self._watched: dict[str, list[Span]] = defaultdict(list)
@@ -214,12 +226,29 @@ class Log:
 
     def _freeze(self, entry: Entry) -> None:
         id_ = str(entry.body.get("freeze", ""))
+        self._may_lift(entry, id_)
         if entry.kind == EventKind.FREEZE_OPENED:
             span = Span(str(entry.body.get("class", EVERYTHING)), entry.at, None, id_)
             self._open[entry.swarm, id_].append(span)
         elif entry.kind == EventKind.FREEZE_LIFTED:
             for span in self._open.pop((entry.swarm, id_), ()):
                 self._frozen[entry.swarm, span.scope].append(replace(span, end=entry.at))
+
+    def _may_lift(self, entry: Entry, id_: str) -> None:
+        """Follow what a freeze waits for. One whose window was never told is not judged."""
+        about = (entry.swarm, id_)
+        if entry.kind in {EventKind.FREEZE_OPENED, EventKind.FREEZE_EXTENDED}:
+            self._to_lift.pop(about, None)
+            if "until" in entry.body:
+                until = entry.body["until"]
+                ends = None if until is None else datetime.fromisoformat(str(until))
+                self._to_lift[about] = Lift(entry.at, id_, ends)
+        elif (waits := self._to_lift.get(about)) is None:
+            return
+        elif entry.kind == EventKind.FREEZE_REQUALIFIED:
+            self._to_lift[about] = replace(waits, proven=True)
+        elif entry.kind == EventKind.FREEZE_LIFTED:
+            self.lifts.append(replace(self._to_lift.pop(about), at=entry.at))
 
     def _shadow(self, entry: Entry) -> None:
         spans = self._watched[entry.swarm]

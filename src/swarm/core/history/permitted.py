@@ -130,7 +130,14 @@ def _went_on(bench: Bench, gate: str, effect: Effect, mission: Opened, decided: 
 
 
 def freeze(bench: Bench) -> None:
-    """Between a freeze and its lift nothing of its class began or was promoted."""
+    """Under a freeze nothing of its class began, and none was lifted too early or unproven."""
+    for lift in bench.log.lifts:
+        bench.look(Rule.FREEZE)
+        early = lift.until is not None and lift.at < lift.until
+        if early or not lift.proven:
+            why = f"before its window ended at {lift.until}" if early else "without a proof"
+            detail = f"freeze {lift.freeze} was lifted {why}"
+            bench.broken(Rule.FREEZE, lift.at, ("", lift.freeze), detail)
     for effect in bench.history.effects:
         mission = bench.log.missions.get(effect.mission)
         if effect.deed not in FORWARD or mission is None:
