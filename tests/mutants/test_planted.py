@@ -19,6 +19,7 @@ def test_there_are_enough_of_them_and_each_has_its_name():
     assert len(BUGS) >= 25
     assert max(Counter(bug.name for bug in BUGS).values()) == 1
     assert 5 <= sum(bug.short for bug in BUGS) <= 8
+    assert sum(bug.simulated for bug in BUGS) >= 25
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

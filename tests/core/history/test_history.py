@@ -612,7 +612,7 @@ def test_each_rule_says_how_much_it_looked_at():
     assert dict(judged.counts()) == {
         Rule.ONCE: 18 + 3,
         Rule.GATES: 18,
-        Rule.FREEZE: 16 + 1,  # all but the abort and the revert
+        Rule.FREEZE: 16 + 1,  # all but the abort and the revert, and a lift
         Rule.BUDGET: 9 + 3,  # each movement, and each run
         Rule.FENCE: 3 * 18 + 18,
         Rule.ROLLBACK: 2 + 1 + 3,  # what went back, what failed, what landed
