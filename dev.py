@@ -59,7 +59,7 @@ def test(options: argparse.Namespace) -> int:
     command += ["-m", "not soak and not alone" if options.all else "not slow and not alone"]
     what = "all tests" if options.all else "the fast tests"
     if any(not word.startswith("-") for word in options.rest):
-        what += " you named"
+        what = "the tests you named"
     elif not options.all:  # how the tree is written: `check` reads it, and once is enough
         command.append("--ignore=tests/tidy")
     say(f"dev.py: {what}, {options.workers or 'one'} at a time")
