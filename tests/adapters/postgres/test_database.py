@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 import time
 from datetime import timedelta
 
@@ -270,3 +271,26 @@ async def test_a_waiting_listener_costs_nothing(database):
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+@pytest.mark.req("FAIL-6")
+async def test_who_waits_for_a_server_hears_of_his_own_wait_and_not_of_the_next_one():
+    """Lost again as it came back: who woke first begins the next revival before the other looks."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def revive():
+        if begun.is_set():
+            go_on.wait(10)
+        begun.set()
+
+    database = Database("postgresql://nobody@127.0.0.1:1/none", revive=revive)
+
+    async def twice():
+        await database._after_loss(5)
+        await database._after_loss(0.01)
+
+    try:
+        await asyncio.gather(twice(), database._after_loss(5))
+    finally:
+        go_on.set()
+        await database.close()

@@ -163,10 +163,12 @@ class Database:
             self._reviving = asyncio.create_task(asyncio.to_thread(self._revive))
             # Its error reaches those who wait for it; when nobody does any more, nobody must.
             self._reviving.add_done_callback(lambda task: task.cancelled() or task.exception())
-        # Shielded: recovery may take longer than this caller waits, and others wait for it too.
-        done, _ = await asyncio.wait({self._reviving}, timeout=remaining)
+        # Shielded: recovery may take longer than this caller waits, and others wait for it too. One
+        # who woke before this caller may have begun the next one by now: each asks his own.
+        reviving = self._reviving
+        done, _ = await asyncio.wait({reviving}, timeout=remaining)
         if done:
-            self._reviving.result()
+            reviving.result()
 
     def _gave_up(self, error: psycopg.Error, spent: float) -> Exception:
         translated = translate(error, f"{describe(self.dsn)}, tried for {spent:.1f} s")
