@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from swarm.adapters.postgres.connect import connect_sync
 from swarm.adapters.postgres.store import candidates
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.trails import Trails
@@ -699,6 +700,30 @@ async def test_a_freeze_is_requalified_and_lifted(world, make):
     assert (await world.tick(make.nothing(records=(lift,)))).applied == ()
     await world.tick(make.nothing(records=(OpenFreeze(freeze=held),)))
     assert (await world.snapshot()).freezes == (), "the same cause freezes the same scope once"
+
+
+@pytest.mark.req("FRZ-3")
+async def test_a_freeze_that_a_person_extends_while_a_tick_decides_is_not_lifted(world, make):
+    held = freeze(world.swarm)
+    mark = MarkRequalified(freeze=held.id, mission="m-9", at=now())
+    await world.tick(make.nothing(records=(OpenFreeze(freeze=held),)))
+    await world.tick(make.nothing(records=(mark,)))
+    lift = LiftFreeze(freeze=held.id, by="policy", at=now())
+
+    def decide(snapshot):
+        assert snapshot.freezes[0].requalified == "m-9"
+        with connect_sync(world.database.dsn) as person:
+            person.execute(
+                "update frozen set until = until + interval '1 hour', requalified = null,"
+                " requalified_at = null"
+            )
+        return make.nothing(records=(lift,))
+
+    assert (await world.tick(decide)).applied == ()
+    (kept,) = (await world.snapshot()).freezes
+    assert (kept.until, kept.requalified) == (held.until + HOUR, None)
+    kinds = [event["kind"] for event in await Trails(world.database).newest(world.swarm)]
+    assert "freeze.lifted" not in kinds
 
 
 # --- status --------------------------------------------------------------------------------------

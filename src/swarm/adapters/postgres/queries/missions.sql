@@ -202,8 +202,9 @@ set until = case when frozen.until is null or excluded.until is null then null
 returning id, until, xmax = 0 as fresh
 
 -- name: lift
+-- With its proof still there: whoever extends a freeze while a tick decides takes the proof away.
 update frozen set lifted_at = %(at)s, lifted_by = %(by)s
-where id = %(id)s and swarm = %(swarm)s and lifted_at is null
+where id = %(id)s and swarm = %(swarm)s and lifted_at is null and requalified is not null
 returning mission_class
 
 -- name: requalify
