@@ -149,8 +149,9 @@ create table need (
   anchored      boolean                                   -- one is ours or of a trusted tier
 ) with (fillfactor = 80);
 -- With the id behind the rank, equal ranks have one order, and cutting the list stays cheap; with
--- not_before beside it, needs that rest are left out without reading them.
-create index need_rank on need (swarm, mission_class, rank desc, id) include (not_before)
+-- what bars a need beside it, those that rest or that nobody takes are passed over without being read.
+create index need_rank on need (swarm, mission_class, rank desc, id)
+  include (not_before, repo, rule, risk)
   where state = 'open';
 create index need_rests on need (swarm, not_before) where state = 'open' and not_before is not null;
 

@@ -13,6 +13,7 @@ from swarm.adapters.postgres.store import candidates
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.trails import Trails
 from swarm.adapters.postgres.store.errors import StaleFence
+from swarm.adapters.postgres.store.statements import statements
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import (
     AskApproval,
@@ -170,8 +171,7 @@ async def test_a_class_from_which_nothing_can_be_taken_does_not_fill_the_list(
     assert len(shown) == 1 + 3 + 3, "some of the others are shown, so that it can be said why not"
 
 
-@pytest.mark.req("LOOP-5")
-@pytest.mark.parametrize(
+whatever_bars = pytest.mark.parametrize(
     "barred",
     [
         pytest.param("repo = 'acme/elsewhere'", id="a-repository-that-is-not-allowed"),
@@ -180,6 +180,16 @@ async def test_a_class_from_which_nothing_can_be_taken_does_not_fill_the_list(
         pytest.param("risk = 2", id="risky-while-a-source-is-dark"),
     ],
 )
+CHOOSY = Installation(
+    agents=(
+        AgentBinding(name="deps", classes=("deps",)),
+        AgentBinding(name="tidy", classes=("docs",), rules=("F401",)),
+    )
+)
+
+
+@pytest.mark.req("LOOP-5")
+@whatever_bars
 async def test_needs_that_cannot_be_taken_do_not_hide_one_that_can(world, make, short_list, barred):
     """However many of them there are, and of however much more worth, in the very same class."""
     await world.desk.apply(make.manifest(discovery={"sources": [{"name": "ruff"}]}))
@@ -188,13 +198,42 @@ async def test_needs_that_cannot_be_taken_do_not_hide_one_that_can(world, make, 
     await world.sql(f"update need set {barred}")
     await world.need("n-good", "docs", rank=1.0)
     await world.sql("update source set dark_since = now()")
-    agents = (
-        AgentBinding(name="deps", classes=("deps",)),
-        AgentBinding(name="tidy", classes=("docs",), rules=("F401",)),
-    )
-    world.script.installation = Installation(agents=agents)
+    world.script.installation = CHOOSY
     shown = [need.id for need in (await world.snapshot()).needs]
     assert shown == ["n-good", "n-00", "n-01", "n-02"]
+
+
+@pytest.mark.req("LOOP-5")
+@whatever_bars
+async def test_however_many_cannot_be_taken_their_rows_are_not_read(world, make, barred):
+    """A tick took a second where no agent took the rules of 200,000 needs, each tick anew."""
+    applied = make.manifest(discovery={"sources": [{"name": "ruff"}]})
+    await world.desk.apply(applied)
+    await world.need("n-0", "docs", rank=9.0, body="what was said of it" * 50)
+    await world.sql(f"update need set {barred}")
+    await world.need("n-good", "docs", rank=1.0)
+    await world.sql("update source set dark_since = now()")
+    rest = await world.one(
+        "select string_agg(column_name, ', ') from information_schema.columns"
+        " where table_schema = 'swarm' and table_name = 'need' and column_name <> 'id'"
+    )
+    best = statements("needs")["best"]
+    asked = candidates.takeable(world.swarm, applied.spec, CHOOSY)
+    async with world.database.connection() as connection:
+        async with connection.transaction():
+            # Else no page is known to be visible to all before its commit is written.
+            await connection.execute("set local synchronous_commit = on")
+            await connection.execute(
+                f"insert into need (id, {rest}) select 'n-' || i, {rest}"
+                " from need, generate_series(1, 5000) i where id = 'n-0'"
+            )
+        await connection.execute("vacuum analyze need")
+        found = await (await connection.execute(best, asked)).fetchall()
+        told = await connection.execute(f"explain (analyze, buffers, format json) {best}", asked)
+        plan = (await told.fetchone())[0][0]["Plan"]
+    assert [row[0] for row in found][:1] == ["n-good"]
+    assert len(found) == 1 + candidates.NEEDS_TOLD
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 250, "5,000 rows lie on more"
 
 
 async def test_of_the_candidates_only_those_that_changed_are_read_again(world):

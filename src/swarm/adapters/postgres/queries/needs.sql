@@ -6,7 +6,8 @@
 -- that a tick reads in full (`whole`) only what changed since its last one. What nothing in the need
 -- itself will change is left out here (as in core/loop/select.py): two hundred of a frozen class, of a
 -- repository that is not allowed, of a rule that no agent takes must not fill the list and starve the
--- rest. Of these some are read to say why, after all others.
+-- rest. Of these some are read to say why, after all others. What is asked of every candidate stands
+-- in the rank's index, so that only those that are chosen are read at all: for their version.
 with learned_bias as (
   select pair ->> 0 as mission_class,
          greatest(-%(most)s::float8, least(%(most)s::float8, (pair ->> 1)::float8)) as bias
@@ -34,10 +35,10 @@ waiting as (
     where a.classes is null or t.mission_class = any(a.classes)) k
   where t.swarm = %(swarm)s and t.open > 0),
 chosen as (
-  select n.id, n.version, n.barred, n.rank + w.bias as score
+  select n.id, n.barred, n.rank + w.bias as score
   from waiting w
   cross join lateral (
-    (select id, xmin as version, rank, false as barred from need n
+    (select id, rank, false as barred from need n
      where n.swarm = w.swarm and n.mission_class = w.mission_class and n.state = 'open'
        and (n.not_before is null or n.not_before <= now())
        and (%(repos)s::text[] is null or n.repo = any(%(repos)s::text[]))
@@ -46,8 +47,8 @@ chosen as (
      order by n.rank desc, n.id
      limit case when w.free then %(limit)s::int else 0 end)
     union all
-    (select id, version, rank, true
-     from (select id, xmin as version, rank, repo, rule, risk from need n
+    (select id, rank, true
+     from (select id, rank, repo, rule, risk from need n
            where n.swarm = w.swarm and n.mission_class = w.mission_class and n.state = 'open'
              and (n.not_before is null or n.not_before <= now())
            order by n.rank desc, n.id
@@ -58,7 +59,9 @@ chosen as (
        and (n.risk < 2 or not w.dark)))) n
   order by n.barred, score desc, n.id
   limit %(limit)s)
-select id, version::text from chosen order by barred, score desc, id
+select n.id, n.xmin::text
+from chosen c join need n on n.id = c.id
+order by c.barred, c.score desc, c.id
 
 -- name: whole
 -- With the version of what is read here, which may be newer than the one that was asked for.
