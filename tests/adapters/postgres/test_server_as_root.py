@@ -21,10 +21,12 @@ pytestmark = [
 
 @pytest.fixture
 def home(public_folder):
-    """A folder like /root: nobody else may walk through it."""
+    """A folder like /root, of a root whose umask keeps everybody out of what he makes."""
     folder = public_folder / "home"
     folder.mkdir(mode=0o700)
+    before = os.umask(0o077)
     yield folder
+    os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert folder.stat().st_uid == 0
 
@@ -86,6 +88,8 @@ def test_programs_below_a_private_home_are_copied_once(home, public_folder):
     shutil.copytree(wheel.folder.parent, package / inside.parent)
     libraries = f"{wheel.package.name}.libs"
     shutil.copytree(wheel.package.parent / libraries, package.parent / libraries)
+    for path in package.parent.rglob("*"):
+        path.chmod(path.stat().st_mode & 0o700)
     hidden = Binaries(wheel.supplier, package / inside, wheel.version, package)
     system = public_folder / "system"
     for name in ("one", "two"):

@@ -7,6 +7,7 @@ not keep its locks.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -42,10 +43,34 @@ _SERVER = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
+    "datestyle": "ISO",  # the driver reads no other
     # One plan for each statement. Left to choose, the server makes a new one at each call wherever
     # it counts the elements of an array, at up to four times the cost of the work.
     "plan_cache_mode": "force_generic_plan",
     "search_path": "swarm",
+}
+
+#: Variables that libpq makes session settings of, behind everything that a connection string says.
+_BENT_BY = {"PGTZ": "timezone", "PGDATESTYLE": "datestyle"}
+_SET = "select set_config(%s, %s, false)"
+
+#: A string with these, as the embedded server's has them, says where to go and who we are.
+_WHOLE = {"host", "port", "user", "dbname", "requirepeer", "passfile"}
+
+#: The rest, for such a string: else libpq asks the environment, and somebody's PGPASSWORD for
+#: another database would be our password, his PGHOSTADDR our server.
+_PRIVATE = {
+    "password": "",
+    "hostaddr": "",
+    "require_auth": "password,none",  # none: a cluster of the time before the password
+    "channel_binding": "disable",
+    "gssencmode": "disable",
+    "sslmode": "disable",
+    "sslcertmode": "disable",
+    "sslrootcert": "",
+    "sslnegotiation": "postgres",
+    "target_session_attrs": "any",
+    "load_balance_hosts": "disable",
 }
 
 
@@ -64,7 +89,8 @@ def connection_parameters(dsn: str, settings: Mapping[str, str] | None = None) -
     )
     theirs = given.pop("options", None)
     options = f"{told} {theirs}" if theirs else told  # theirs last: the later one wins
-    return {**_CLIENT, **given, "options": options}
+    rest = _PRIVATE if given.keys() >= _WHOLE else {}
+    return {**rest, **_CLIENT, **given, "options": options}
 
 
 def connect_sync(dsn: str, settings: Mapping[str, str] | None = None) -> psycopg.Connection[Any]:
@@ -79,7 +105,9 @@ def connect_sync(dsn: str, settings: Mapping[str, str] | None = None) -> psycopg
         raise translate(error, f"connecting to {describe(dsn)}") from error
     try:
         _check_version(connection.info.server_version)
-    except ServerTooOld:
+        for name, value in _bent():
+            connection.execute(_SET, [name, value])
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -96,10 +124,17 @@ async def connect_async(
     connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
     try:
         _check_version(connection.info.server_version)
-    except ServerTooOld:
+        for name, value in _bent():
+            await connection.execute(_SET, [name, value])
+    except BaseException:
         await connection.close()
         raise
     return connection
+
+
+def _bent() -> list[tuple[str, str]]:
+    """The session settings that the environment of this process has changed, as they shall be."""
+    return [(name, _SERVER[name]) for variable, name in _BENT_BY.items() if variable in os.environ]
 
 
 def describe(dsn: str) -> str:

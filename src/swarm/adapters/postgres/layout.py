@@ -95,14 +95,14 @@ class Layout:
         # requirepeer: the kernel says who listens, so nobody can stand in for our server.
         return (
             f"host={_quoted(self.sockets)} port={PORT} user={DATABASE_USER} "
-            f"dbname={DATABASE_NAME} requirepeer={self.account.name} "
+            f"dbname={DATABASE_NAME} requirepeer={_quoted(self.account.name)} "
             f"passfile={_quoted(self.secret)}"
         )
 
 
-def _quoted(path: Path) -> str:
-    """A path as a value of a connection string."""
-    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+def _quoted(value: Path | str) -> str:
+    """A path, or an account such as `FIRM\\ann`, as a value of a connection string."""
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def lay_out(data_dir: Path, system_state: Path = SYSTEM_STATE) -> Layout:
@@ -177,10 +177,9 @@ def _socket_folder(data: Path, account: ServerAccount) -> Path:
         return near
     # The short folder's name is derived, so that every process finds it;
     # it is 0700 and owned by the server's account, which make_private insists on.
+    # Not below /run/user: that is gone once its user has logged out, and the controller is not.
     name = f"swarm-{account.uid}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
-    own_runtime = Path(f"/run/user/{account.uid}")
-    parent = own_runtime if own_runtime.is_dir() and not account.switched else Path("/tmp")  # noqa: S108
-    return parent / name
+    return Path("/tmp") / name  # noqa: S108
 
 
 def make_private(folder: Path, account: ServerAccount) -> None:

@@ -116,7 +116,9 @@ def reachable_binaries(binaries: Binaries, account: ServerAccount, system_state:
 def make_passage(system_state: Path) -> None:
     """Make the system state directory; 0711: the account walks through, but cannot list it."""
     try:
-        system_state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if not system_state.is_dir():
+            system_state.mkdir(parents=True, exist_ok=True)
+            system_state.chmod(0o711)  # mkdir's own mode would pass through root's umask, often 027
     except OSError as error:
         raise DataDirectoryUnusable(f"{system_state}: {error.strerror or error}") from error
 
@@ -136,8 +138,11 @@ def _copy_programs(binaries: Binaries, package: Path, target: Path) -> None:
         for libraries in (package.parent / f"{package.name}.libs", package / ".dylibs"):
             if libraries.is_dir():
                 shutil.copytree(libraries, made / libraries.relative_to(package.parent))
-        for folder, _, _ in os.walk(made):
+        for folder, _, files in os.walk(made):
             Path(folder).chmod(0o755)
+            for path in (Path(folder, name) for name in files):
+                if not path.is_symlink():  # they were installed under somebody's umask, too
+                    path.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
         try:
             made.rename(target)
         except OSError:
