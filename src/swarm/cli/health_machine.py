@@ -25,7 +25,7 @@ def machine(place: Path, *, needs_signing: bool) -> Iterator[Finding]:
     yield _git()
     yield _keygen(needed=needs_signing)
     yield _disk(place)
-    yield from _orphans()
+    yield from _orphans(place)
 
 
 def _git() -> Finding:
@@ -65,11 +65,12 @@ def _disk(place: Path) -> Finding:
 _ROOM = "Free space on that disk, or move the folder of the installation."
 
 
-def _orphans() -> Iterator[Finding]:
+def _orphans(place: Path) -> Iterator[Finding]:
     """Data that root's embedded servers left behind when the folder of its installation went."""
     from swarm.adapters.postgres.reach import orphans  # noqa: PLC0415
+    from swarm.runtime.home import Home  # noqa: PLC0415
 
-    if found := orphans():
+    if found := orphans(own=Home(place).database):
         files = (one.lstat() for data in found for one in data.rglob("*"))
         size = sum(one.st_blocks for one in files) * 512 // MIB  # st_blocks counts in 512 bytes
         left = counted(len(found), "database")

@@ -41,6 +41,14 @@ def test_data_of_a_folder_that_was_made_anew_is_one(kept):
     assert orphans(stand_in.parent) == [stand_in]
 
 
+def test_data_of_a_folder_that_was_moved_is_none_to_its_owner_and_then_to_nobody(kept):
+    asked, stand_in = kept
+    moved = asked.parent.rename(asked.parent.with_name("moved")) / asked.name
+    assert orphans(stand_in.parent, own=moved) == []
+    sign_stand_in(moved, stand_in)  # as the next start does
+    assert orphans(stand_in.parent) == []
+
+
 def test_data_that_a_server_works_on_is_none(kept):
     """The folder was deleted under a running installation."""
     asked, stand_in = kept

@@ -68,14 +68,17 @@ def claim_stand_in(asked: Path, stand_in: Path) -> None:
 def sign_stand_in(asked: Path, stand_in: Path) -> None:
     """Say inside `stand_in` whose data it holds, for whoever wonders what may be deleted."""
     sign = stand_in / ASKED_AT
-    if not sign.exists():
+    if not sign.exists() or sign.read_text(encoding="utf-8") != f"{asked}\n":  # it was moved
         sign.write_text(f"{asked}\n", encoding="utf-8")
 
 
-def orphans(system_state: Path = SYSTEM_STATE, below: Path = Path("/")) -> list[Path]:
+def orphans(
+    system_state: Path = SYSTEM_STATE, below: Path = Path("/"), own: Path | None = None
+) -> list[Path]:
     """Stand-ins for data folders that are gone, or were made anew; those in use are left out.
 
     below: only for folders that lay in this one.
+    own: the data folder of who asks, which may have been moved since its server last ran.
 
     Reads only. Whoever may not list the system state directory, which is all but root, has none.
     """
@@ -84,13 +87,17 @@ def orphans(system_state: Path = SYSTEM_STATE, below: Path = Path("/")) -> list[
         stand_in, asked = sign.parent, Path(sign.read_text(encoding="utf-8").strip())
         if not asked.is_relative_to(below):
             continue
-        try:
-            noted = (asked / _NOTE).read_text(encoding="utf-8").strip()
-        except (FileNotFoundError, NotADirectoryError):
-            noted = ""
-        if noted != str(stand_in) and not (stand_in / "cluster" / "postmaster.pid").exists():
+        noted = {_noted(asked), _noted(own) if own else ""}
+        if str(stand_in) not in noted and not (stand_in / "cluster" / "postmaster.pid").exists():
             found.append(stand_in)
     return found
+
+
+def _noted(asked: Path) -> str:
+    try:
+        return (asked / _NOTE).read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
 
 
 def reachable_binaries(binaries: Binaries, account: ServerAccount, system_state: Path) -> Binaries:

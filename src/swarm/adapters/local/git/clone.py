@@ -36,6 +36,7 @@ from swarm.adapters.local.git.errors import (
     MainDiverged,
     MainUnborn,
     PushRefused,
+    RepositoryPartial,
     RepositoryUnreadable,
 )
 from swarm.adapters.local.git.join import join
@@ -123,8 +124,11 @@ class PrivateClone:
         here = await self.git.run(*asked, ok=(0, 1, 128))
         if here.code == 0:
             return True
-        there = await Git().run("-C", str(self._source), *asked, ok=(0, 1, 128))
-        return there.code == 0
+        return await self._lies_there(commit)
+
+    async def _lies_there(self, commit: str) -> bool:
+        asked = ("-C", str(self._source), "cat-file", "-e", f"{commit}^{{commit}}")
+        return (await Git().run(*asked, ok=(0, 1, 128))).code == 0
 
     async def read(self, ref: str) -> str:
         """The full id a ref points at, or "" when there is no such ref."""
@@ -173,15 +177,23 @@ class PrivateClone:
             if there != known:
                 raise PushRefused(f"{branch!r} in {self._source} is {there or 'gone'}, not ours")
             sender = self.git.with_environment(GIT_ALLOW_PROTOCOL="file").patient(FETCH_TIMEOUT)
-            await sender.run(
-                "push",
-                "--quiet",
-                "--no-verify",
-                f"--force-with-lease={target}:{known}",
-                f"--receive-pack={_THEIR_SIDE}receive-pack",
-                str(self._source),
-                f"{new}:{target}",
-            )
+            try:
+                await sender.run(
+                    "push",
+                    "--quiet",
+                    "--no-verify",
+                    f"--force-with-lease={target}:{known}",
+                    f"--receive-pack={_THEIR_SIDE}receive-pack",
+                    str(self._source),
+                    f"{new}:{target}",
+                )
+            except GitFailed as error:
+                if "currently checked out" not in error.message:
+                    raise
+                raise PushRefused(
+                    f"{branch!r} is checked out in {self._source}",
+                    remedy="Check another branch out there; it is pushed by itself then.",
+                ) from error
         await self.move(PUSHED + branch, new, known)
 
     async def tidy(self, loose: int = 6700) -> None:
@@ -228,7 +240,7 @@ class PrivateClone:
     async def _check(self) -> None:
         source = (await self.git.run("config", "--get", "swarm.source", ok=(0, 1))).text
         if source != str(self._source):
-            raise CloneForeign(f"{self.folder} was made from {source!r}, not from {self._source}")
+            await self._move_along(source)
         main = f"refs/heads/{self.settings.branch}"
         if not self.settings.branch:
             main = (await self.git.run("symbolic-ref", "HEAD")).text
@@ -238,10 +250,37 @@ class PrivateClone:
         await asyncio.to_thread(scratch.sweep, self.folder, scratch.PREFIX)
         if not await self.read(main):
             try:
+                await self._take_new_name(main)
                 await self.follow()
             except BaseException:
                 self._main = ""
                 raise
+
+    async def _move_along(self, source: str) -> None:
+        """Go on with a repository that now has another path. Raises CloneForeign for another one.
+
+        It is the same when its old path leads to it, or to nothing and it has what we saw last.
+        """
+        before = Path(source)
+        if before.exists():
+            same = self._source.exists() and before.samefile(self._source)
+        else:
+            seen = await self.read(ADOPTED)
+            same = self._source.is_dir() and (not seen or await self._lies_there(seen))
+        if not same:
+            raise CloneForeign(f"{self.folder} was made from {source!r}, not from {self._source}")
+        async with self.writing() as git:
+            await git.run("config", "swarm.source", str(self._source))
+
+    async def _take_new_name(self, main: str) -> None:
+        """Where the user renamed his branch, rename ours: what landed stays on main."""
+        before = (await self.git.run("symbolic-ref", "HEAD")).text
+        if before == main or before in await self._ask(before):
+            return
+        async with self.writing(before, main) as git:
+            if await self.read(before):
+                names = (ref.removeprefix("refs/heads/") for ref in (before, main))
+                await git.run("branch", "--move", *names)
 
     async def _their_tip(self, branch: str = "") -> str:
         ref = f"refs/heads/{branch}" if branch else self._main
@@ -282,18 +321,23 @@ class PrivateClone:
             return commit
         async with self.writing(INCOMING) as git:
             fetcher = git.with_environment(GIT_ALLOW_PROTOCOL="file").patient(FETCH_TIMEOUT)
-            await fetcher.run(
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-auto-maintenance",
-                "--no-recurse-submodules",
-                "--update-shallow",
-                f"--upload-pack={_THEIR_SIDE}upload-pack",
-                str(self._source),
-                f"+{self._main}:{INCOMING}",
-            )
+            try:
+                await fetcher.run(
+                    "fetch",
+                    "--quiet",
+                    "--no-tags",
+                    "--no-write-fetch-head",
+                    "--no-auto-maintenance",
+                    "--no-recurse-submodules",
+                    "--update-shallow",
+                    f"--upload-pack={_THEIR_SIDE}upload-pack",
+                    str(self._source),
+                    f"+{self._main}:{INCOMING}",
+                )
+            except GitFailed as error:
+                if "promisor remote" not in error.message:
+                    raise
+                raise RepositoryPartial(f"{self._source} is a partial clone") from error
         return await self.read(INCOMING)
 
     async def _complete(self, commit: str) -> bool:

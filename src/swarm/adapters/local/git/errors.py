@@ -81,7 +81,7 @@ class MainUnborn(Unavailable):
 
     ask_within = _WHILE_MENDED
     code = "SWM449"
-    remedy = "Make a first commit on that branch; the work goes on by itself."
+    remedy = "Make a first commit on that branch, or name the one to protect as `branch`."
 
 
 class BranchNameTaken(Refused):
@@ -121,7 +121,7 @@ class CheckoutTaken(Refused):
 
 
 class PushRefused(Refused):
-    """The branch to push was changed by somebody else since we last pushed it."""
+    """The branch to push was changed by somebody else since we last pushed it, or he is on it."""
 
     code = "SWM455"
     remedy = "Rename or delete that branch in your repository; Swarm never overwrites it."
@@ -139,3 +139,14 @@ class LandingHeld(Unavailable):
 
     code = "SWM457"
     remedy = "Nothing was moved; it lands by itself once what holds it is lifted."
+
+
+class RepositoryPartial(Unavailable):
+    """The repository is a partial clone: what it left at its remote cannot be read here."""
+
+    ask_within = _WHILE_MENDED
+    code = "SWM458"
+    remedy = (
+        "Bring the rest, in that repository: `git config --unset remote.origin.partialclonefilter`,"
+        " then `git fetch --refetch --no-filter`."
+    )
