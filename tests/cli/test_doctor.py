@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -107,10 +108,10 @@ def test_a_bad_manifest_is_found(sound):
 @pytest.mark.parametrize(
     ("break_it", "named"),
     [
-        pytest.param(lambda path: git(path, "checkout", "-q", "--detach"), "HEAD is on no branch",
+        pytest.param(lambda path: git(path, "checkout", "-q", "--detach"), "is on no branch",
                      id="detached"),
         pytest.param(lambda path: (path / ".git").rename(path / "gone"),
-                     "cannot be read as a git repository", id="no-repository"),
+                     "not appear to be a git repository", id="no-repository"),
         pytest.param(lambda path: path.rename(path.with_name("moved")), "is no folder",
                      id="moved-away"),
     ],
@@ -128,6 +129,57 @@ def test_what_is_followed_does_not_depend_on_the_git_settings_of_who_asks(
         '[protocol "file"]\nallow = never\n[transfer]\nhideRefs = refs/heads\n'
     )
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "strict"))
+    assert faults(sound) == []
+
+
+@pytest.fixture
+def touched(sound, tmp_path):
+    """A repository whose files git would compare by a command of its settings; gives its trace."""
+    ran = tmp_path / "ran"
+    (sound.repository / ".gitattributes").write_text("*.py filter=own\n")
+    git(sound.repository, "add", ".")
+    git(sound.repository, "commit", "-q", "-m", "attributes")
+    git(sound.repository, "config", "filter.own.clean", f"touch '{ran}'; cat")
+    os.utime(sound.repository / "a.py", (1, 1))
+    return ran
+
+
+@pytest.mark.usefixtures("touched")
+def test_doctor_leaves_the_index_of_a_repository_as_it_is(sound):
+    index = sound.repository / ".git" / "index"
+    before = index.stat()
+    assert faults(sound) == []
+    assert (index.stat().st_ino, index.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="shows what root does")
+def test_root_follows_a_repository_of_another_account_and_runs_nothing_of_its(sound, touched):
+    """Whoever writes a repository's settings would else have root run a command of his."""
+    for path in (sound.repository, *sound.repository.rglob("*")):
+        os.chown(path, 65534, -1)
+    assert faults(sound) == []
+    assert not touched.exists()
+    assert (sound.repository / ".git" / "index").stat().st_uid == 65534
+
+
+def test_doctor_looks_at_the_bound_repository_also_in_a_hook_of_another(
+    sound, tmp_path, monkeypatch
+):
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    (other / "b.py").write_text("y = 1\n")
+    git(other, "add", ".")
+    git(other, "commit", "-q", "-m", "first")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
+    assert not [one for one in findings(sound)[1] if "has changes" in one["message"]]
+
+
+def test_a_detached_head_is_no_fault_once_a_branch_is_followed(sound):
+    """As it is while its user bisects or rebases."""
+    assert not faults(sound, "--main")  # makes the private clone
+    git(sound.repository, "checkout", "-q", "--detach")
     assert faults(sound) == []
 
 

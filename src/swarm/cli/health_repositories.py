@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
     from swarm.runtime.settings import Settings
 
 PATIENCE = 30.0  #: seconds for one question to git
-#: What the controller follows depends on no git settings of an account or a machine.
-_AS_THE_CONTROLLER = {
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_SYSTEM": os.devnull,
-    "GIT_ALLOW_PROTOCOL": "file",
-}
-_DETACHED = "Check a branch out, or set `branch` in [repositories.NAME] of swarm.toml."
 
 
 def repositories(settings: Settings, place: Home) -> Iterator[Finding]:
@@ -35,27 +28,32 @@ def repositories(settings: Settings, place: Home) -> Iterator[Finding]:
     forge = private_clones(settings, place)
     for name, repository in settings.repositories.items():
         path = repository.path.expanduser().absolute()
-        found = _read(name, path, repository.branch)
         clone = forge.clone(name)
-        if found is None and (clone.folder / "HEAD").exists():
-            try:
+        try:
+            if (clone.folder / "HEAD").exists():
                 tip, lacking = asyncio.run(clone.compared())
-            except SwarmError as error:
-                found = fault("repository", f"{name}: {error.message}", error.fix)
-            else:
                 found = _compared(f"{name}: {path}, main at {tip[:12]}", lacking, clone.pulling)
-        yield found or ok("repository", f"{name}: {path}, not cloned yet")
-        if _git(path, "status", "--porcelain", "--untracked-files=no"):
+            else:
+                asyncio.run(clone.theirs())
+                found = ok("repository", f"{name}: {path}, not cloned yet")
+        except SwarmError as error:
+            found = fault("repository", f"{name}: {error.message}", error.fix)
+        yield found
+        if _changed(path):
             said = f"{name}: the working copy has changes; Swarm sees commits alone"
             yield note("repository", said, "Commit them when missions shall build on them.")
 
 
-def broken(settings: Settings) -> Iterator[Finding]:
-    """What keeps bound repositories from being followed; looks at no clone, so it is quick."""
-    for name, repository in settings.repositories.items():
-        found = _read(name, repository.path.expanduser().absolute(), repository.branch)
-        if found is not None:
-            yield found
+def broken(settings: Settings, place: Home) -> Iterator[Finding]:
+    """What keeps bound repositories from being followed; fetches nothing, so it is quick."""
+    from swarm.runtime.wiring import private_clones  # noqa: PLC0415 - imports every adapter
+
+    forge = private_clones(settings, place)
+    for name in settings.repositories:
+        try:
+            asyncio.run(forge.clone(name).theirs())
+        except SwarmError as error:
+            yield fault("repository", f"{name}: {error.message}", error.fix)
 
 
 def mains(
@@ -99,39 +97,23 @@ def _red(repo: str, fact: CheckEnded) -> Finding:
     return fault("main", told, "Mend main first: no change can be told from what is red already.")
 
 
-def _read(name: str, path: Path, branch: str) -> Finding | None:
-    """What is wrong with the repository itself; None when it can be followed."""
-    if not path.is_dir():
-        fix = f"Mend `path` in [repositories] of swarm.toml for {name}."
-        return fault("repository", f"{name}: {path} is no folder", fix)
-    refs = _git(path, "ls-remote", "--symref", str(path), environment=_AS_THE_CONTROLLER)
-    if refs is None:
-        return fault("repository", f"{name}: {path} cannot be read as a git repository",
-                     "Name the top folder of a repository that this account may read.")  # fmt: skip
-    heads = [ref.partition("\t")[2] for ref in refs.splitlines() if not ref.startswith("ref: ")]
-    if not heads:
-        return fault("repository", f"{name}: {path} has no commit yet", "Make a first commit.")
-    if branch and f"refs/heads/{branch}" not in heads:
-        return fault("repository", f"{name}: there is no branch {branch!r}",
-                     "Name a branch that exists, or make it.")  # fmt: skip
-    if not branch and "ref: refs/heads/" not in refs:
-        return fault("repository", f"{name}: HEAD is on no branch", _DETACHED)
-    return None
+def _changed(path: Path) -> bool:
+    """Whether files of the working copy are not as committed; False where git does not say.
 
-
-def _git(path: Path, *arguments: str, environment: Mapping[str, str] = {}) -> str | None:
-    """What git says, or None when it refuses. No hook and no filter of theirs is run."""
-    command = ("git", "-C", str(path), "-c", "safe.directory=*", "-c", "core.fsmonitor=false")
+    Git reads no repository of another account, and so it shall be: to compare files it runs what
+    the repository's own settings call a filter, and root would run it for whoever wrote those.
+    Nor does it write its index, which would then be root's, or look where a hook of git points us.
+    """
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     try:
         done = subprocess.run(
-            (*command, *arguments),
+            ("git", "-C", str(path), "-c", "core.fsmonitor=false",
+             "status", "--porcelain", "--untracked-files=no"),
             capture_output=True,
-            text=True,
-            errors="replace",
             timeout=PATIENCE,
-            env={**os.environ, **environment},
+            env=environment | {"GIT_OPTIONAL_LOCKS": "0"},
             check=False,
-        )
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+        return False
+    return done.returncode == 0 and bool(done.stdout)

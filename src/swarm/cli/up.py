@@ -71,9 +71,9 @@ def up(
 
 def _tell_what_stands_still(place: Place) -> None:
     """A controller that works is no use to a repository that it cannot follow; say so now."""
-    from swarm.cli.health_repositories import broken  # noqa: PLC0415 - git, on this path alone
+    from swarm.cli.health_repositories import broken  # noqa: PLC0415 - on this path alone
     from swarm.runtime.settings import load  # noqa: PLC0415
 
-    for finding in broken(load(place.file)):
+    for finding in broken(load(place.file), place):
         complain(f"but it cannot follow {finding.message}")
         complain(f"fix:  {finding.fix}")

@@ -101,7 +101,7 @@ class Layout:
 
 
 def _quoted(value: Path | str) -> str:
-    """A path, or an account such as `FIRM\\ann`, as a value of a connection string."""
+    """A path, or the account of a domain with its backslash, as a value of a connection string."""
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

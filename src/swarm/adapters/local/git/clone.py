@@ -207,14 +207,30 @@ class PrivateClone:
                 "-c", f"gc.auto={loose}", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet"
             )
 
-    async def _create(self) -> None:
-        heads = await self._ask("HEAD")
-        branch = self.settings.branch or heads.get("HEAD->", "")
+    async def theirs(self) -> tuple[str, str]:
+        """The user's branch that main follows, and its tip; asks his repository, changes nothing.
+
+        Raises RepositoryUnreadable, HeadDetached or MainUnborn.
+        """
+        branch = self.settings.branch
+        if not branch and (self.folder / "HEAD").exists():
+            branch = await self._head()
         if not branch:
+            heads = await self._ask("HEAD")
             if "HEAD" not in heads:
                 raise MainUnborn(f"{self._source} has no commit yet")
-            raise HeadDetached(f"HEAD of {self._source} is on no branch, and `branch` is not set")
-        tip = await self._their_tip(branch)
+            if "HEAD->" not in heads:
+                told = f"HEAD of {self._source} is on no branch, and `branch` is not set"
+                raise HeadDetached(told)
+            branch = heads["HEAD->"]
+        return branch, await self._their_tip(branch)
+
+    async def _head(self) -> str:
+        """The branch that the clone was made for."""
+        return (await self.git.run("symbolic-ref", "HEAD")).text.removeprefix("refs/heads/")
+
+    async def _create(self) -> None:
+        branch, tip = await self.theirs()
         self.folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(scratch.sweep, self.folder.parent, ".new-")
         fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder.parent))
@@ -241,9 +257,7 @@ class PrivateClone:
         source = (await self.git.run("config", "--get", "swarm.source", ok=(0, 1))).text
         if source != str(self._source):
             await self._move_along(source)
-        main = f"refs/heads/{self.settings.branch}"
-        if not self.settings.branch:
-            main = (await self.git.run("symbolic-ref", "HEAD")).text
+        main = f"refs/heads/{self.settings.branch or await self._head()}"
         if f"{main}/".startswith("refs/heads/swarm/"):
             raise BranchNameTaken(f"{main.removeprefix('refs/heads/')!r} cannot be protected")
         self._main = main
@@ -261,12 +275,10 @@ class PrivateClone:
 
         It is the same when its old path leads to it, or to nothing and it has what we saw last.
         """
-        before = Path(source)
-        if before.exists():
-            same = self._source.exists() and before.samefile(self._source)
-        else:
+        same = _leads_to(Path(source), self._source)
+        if same is None:
             seen = await self.read(ADOPTED)
-            same = self._source.is_dir() and (not seen or await self._lies_there(seen))
+            same = not seen or await self._lies_there(seen)
         if not same:
             raise CloneForeign(f"{self.folder} was made from {source!r}, not from {self._source}")
         async with self.writing() as git:
@@ -274,7 +286,7 @@ class PrivateClone:
 
     async def _take_new_name(self, main: str) -> None:
         """Where the user renamed his branch, rename ours: what landed stays on main."""
-        before = (await self.git.run("symbolic-ref", "HEAD")).text
+        before = f"refs/heads/{await self._head()}"
         if before == main or before in await self._ask(before):
             return
         async with self.writing(before, main) as git:
@@ -363,6 +375,13 @@ class PrivateClone:
             f"each has commits that the other lacks, and {why}",
             remedy=f"In {printable(str(self._source))}: {self.pulling}",
         )
+
+
+def _leads_to(path: Path, folder: Path) -> bool | None:
+    """Whether both are one folder; None where the path leads nowhere any more."""
+    if not path.exists():
+        return None
+    return folder.exists() and path.samefile(folder)
 
 
 def _file_name(name: str) -> str:
