@@ -132,6 +132,16 @@ def test_what_is_followed_does_not_depend_on_the_git_settings_of_who_asks(
     assert faults(sound) == []
 
 
+def test_a_folder_that_no_check_can_work_in_is_found(sound, tmp_path):
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    for file in (sound.home.file, sound.home.manifest):
+        file.rename(folder / file.name)
+    said = sound("doctor", "--home", str(folder), "-o", "json")
+    assert said.code == 1
+    assert [one["check"] for one in said.json["findings"] if one["level"] == "fault"] == ["folder"]
+
+
 @pytest.fixture
 def touched(sound, tmp_path):
     """A repository whose files git would compare by a command of its settings; gives its trace."""

@@ -24,6 +24,9 @@ def machine(place: Path, *, needs_signing: bool) -> Iterator[Finding]:
     yield ok("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield _git()
     yield _keygen(needed=needs_signing)
+    if os.pathsep in str(place):
+        told = f"{place} holds a `{os.pathsep}`: a check's git could not be kept inside"
+        yield fault("folder", told, "Move the installation to a path without one.")
     yield _disk(place)
     yield from _orphans(place)
 

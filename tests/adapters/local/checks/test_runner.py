@@ -77,6 +77,16 @@ async def test_the_deadline_of_the_order_binds_too(world):
 
 @pytest.mark.slow
 @pytest.mark.req("FAIL-1")
+async def test_no_check_starts_where_git_would_look_into_the_repository_around_it(world, tmp_path):
+    """What lints the files that git lists would find none of its own there, and end green."""
+    port = world.port()
+    port.jobs.folder = tmp_path / "a:b" / "checks"
+    said = await port.check(world.order("green"))
+    assert isinstance(said, Later)
+    assert "move the installation to another path" in said.detail
+    assert world.log.read_text() == ""
+
+
 async def test_a_missing_program_is_capacity_and_counts_for_nothing(world):
     clock = [datetime(2026, 3, 1, tzinfo=UTC)]
     world.checks["gone"] = CheckSettings(run=("no-such-tool", "--all"))

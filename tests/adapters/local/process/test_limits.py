@@ -186,6 +186,18 @@ def group():
     return made
 
 
+def test_a_mount_whose_name_is_in_another_encoding_ends_no_supervisor(tmp_path, monkeypatch):
+    plain = cgroup.make(os.getpid(), 1.0)
+    odd = b"99 1 0:9 / /mnt/gr\xf6\xdfe rw - tmpfs none rw\n"
+    (tmp_path / "mounts").write_bytes(odd + cgroup.MOUNTS.read_bytes())
+    monkeypatch.setattr(cgroup, "MOUNTS", tmp_path / "mounts")
+    made = cgroup.make(os.getpid(), 2.0)
+    assert (made is None) == (plain is None)
+    for one in (plain, made):
+        if one is not None:
+            cgroup.remove(one)
+
+
 HIDES = """
 import os, time
 if os.fork():

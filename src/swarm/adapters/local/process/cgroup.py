@@ -10,9 +10,11 @@ Source: Documentation/admin-guide/cgroup-v2.rst of the kernel, `cgroup.kill` (Li
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 
+MOUNTS, GROUPS = Path("/proc/self/mountinfo"), Path("/proc/self/cgroup")
 _PREFIX = "swarm-job-"
 _OLD = 3600.0  #: seconds; an empty group this old is one whose supervisor was killed
 
@@ -40,8 +42,8 @@ def make(pid: int, at: float) -> Path | None:
 def _own() -> Path | None:
     """The folder of this process's own group in the version 2 hierarchy."""
     try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-        groups = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        # Names of mounts are bytes: one in another encoding is nothing to end a supervisor for.
+        mounts, groups = (os.fsdecode(path.read_bytes()).splitlines() for path in (MOUNTS, GROUPS))
     except OSError:
         return None
     roots = [line.split()[4] for line in mounts if " - cgroup2 " in line]

@@ -36,6 +36,9 @@ def missing(
         return f"{program!r} is not a program on PATH; install it, or set `path` to its folder"
     if leaked := environment.leaked_values(env, own_credentials):
         return f"{', '.join(leaked)} holds a credential; take it out of `env`"
+    if os.pathsep in str(folder):  # cuts GIT_CEILING_DIRECTORIES in two, and neither is a folder
+        apart = "git could not be kept from the repository around it"
+        return f"{folder} holds a `{os.pathsep}`: {apart}; move the installation to another path"
     if network is Network.NONE and not can_cut():
         return f"{CANNOT_CUT}, and `network` is 'none'"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
