@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -78,6 +79,7 @@ _EVERYWHERE = (
     "(draws nothing anew)."
 )
 _FIRST_STEPS = "Start with `swarmctl demo`; then `cd your-repository && swarmctl init`."
+_ROOM = "Free space on the disk that is written to, or write to another."
 VERBS = tuple(verb for verbs in _TREE.values() for verb in verbs)
 
 
@@ -205,7 +207,9 @@ def _run(arguments: list[str]) -> int:
     except (SwarmError, KeyboardInterrupt, BrokenPipeError):
         raise
     except OSError as error:
-        raise FileUnreadable(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+        where = error.filename or "a file"
+        remedy = _ROOM if error.errno in {errno.ENOSPC, errno.EDQUOT} else None
+        raise FileUnreadable(f"{where}: {error.strerror or error}", remedy=remedy) from error
     except Exception as error:
         if os.environ.get("SWARM_DEBUG"):
             raise

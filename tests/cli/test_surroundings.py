@@ -1,0 +1,35 @@
+"""What a shell, a service manager or an old locale puts around a verb changes no answer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("closed", [(1,), (0, 1, 2)])
+def test_a_verb_works_with_its_standard_streams_closed(start, closed):
+    def close():
+        for number in closed:
+            os.close(number)
+
+    ran = start("version", preexec_fn=close)
+    assert ran.communicate() == (b"", b"")
+    assert ran.returncode == 0
+
+
+def test_a_full_disk_is_named_with_what_mends_it(start):
+    with Path("/dev/full").open("wb") as full:
+        ran = start("version", preexec_fn=lambda: os.dup2(full.fileno(), 1))
+        _, err = ran.communicate()
+    assert ran.returncode == 1
+    assert b"No space left on device\nfix:  Free space" in err
+
+
+def test_names_are_utf8_in_a_locale_of_another_encoding(start):
+    """As git has them; else every file with an umlaut looks as if an agent had touched it."""
+    old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ran = start("explain", "größe".encode(), env=old)
+    _, err = ran.communicate()
+    assert "there is no field, code or reason 'größe'" in err.decode()
