@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -405,7 +406,8 @@ async def test_a_killed_supervisor_burns_no_attempt_and_its_work_is_kept(world):
 
 
 @pytest.mark.slow
-async def test_work_of_a_failed_run_is_kept_as_a_patch(world):
+async def test_work_of_a_failed_run_is_kept_as_a_patch_also_without_a_tmp(world, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
     ended = await fact(world.port().run, world.order("fail"))
     assert ended.result is RunResult.FAILED
     assert "sorry" in ended.detail

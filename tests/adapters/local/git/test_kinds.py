@@ -62,6 +62,19 @@ async def test_a_branch_that_does_not_exist_is_named(repo, make_world):
         await make_world(repo, branch="relese").forge.clone("app").open()
 
 
+@pytest.mark.slow
+async def test_a_commit_of_the_year_55840_is_followed_and_undone_on(repo, make_world, monkeypatch):
+    """Its tool took milliseconds for seconds."""
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "@1700000000000 +0000")
+    repo.commit({"a.py": "A = 1\n"})
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    world = make_world(repo)
+    ours = await land(world, {"b.py": "B = 1\n"})
+    repo.commit({"c.py": "C = 1\n"})
+    await seen(world)
+    assert (await world.forge.revert(world.revert(ours))).fact.reverted
+
+
 @pytest.mark.parametrize("branch", ["swarm", "swarm/main"])
 async def test_our_own_branch_names_cannot_be_protected(repo, make_world, branch):
     repo("branch", branch)

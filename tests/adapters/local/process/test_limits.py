@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -227,6 +228,22 @@ async def test_what_hid_from_its_supervisor_is_found_by_its_group(
         await asyncio.sleep(0.02)
     assert "27182" not in _commands()
     assert cgroup.count(Path(record["group"])) == 0
+
+
+def test_a_mount_whose_server_is_gone_closes_nothing_beside_it(tmp_path, monkeypatch):
+    """A share that dropped out of a home folder would else take every tool in it along."""
+    for name in ("tools", "share", ".ssh"):
+        (tmp_path / name).mkdir()
+    looked = Path.is_symlink
+
+    def gone(path):
+        if path.name == "share":
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        return looked(path)
+
+    monkeypatch.setattr(Path, "is_symlink", gone)
+    kept = confine.readable_complement([tmp_path / ".ssh"], ())
+    assert {path for path in kept if path.parent == tmp_path} == {tmp_path / "tools"}
 
 
 needs_landlock = pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")

@@ -26,7 +26,8 @@ async def store_patch(clone: Path, base: str, folder: Path, into: Path) -> bool:
     """
     if not await asyncio.to_thread(folder.is_dir):
         return True
-    with tempfile.TemporaryDirectory(prefix="swarm-rescue-") as scratch:
+    # Beside the patch and not in /tmp, which may be small, in memory, or not writable.
+    with tempfile.TemporaryDirectory(prefix="swarm-rescue-", dir=into.parent) as scratch:
         objects = Path(scratch) / "objects"
         objects.mkdir()
         git = Git(clone, timeout=_PATIENCE).with_environment(

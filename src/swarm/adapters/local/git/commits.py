@@ -19,6 +19,9 @@ REVERTS = "Swarm-Reverts"
 #: The longest title that most tools show in one line.
 TITLE_LENGTH = 72
 
+#: The last day that a datetime holds, in seconds since the epoch.
+_LATEST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -100,7 +103,8 @@ async def read_commit(git: Git, commit: str) -> Commit:
         id=commit,
         tree=tree,
         parents=tuple(parents.split()),
-        at=datetime.fromtimestamp(int(seconds), UTC),
+        # Some tools date their commits in milliseconds, and git takes any number.
+        at=datetime.fromtimestamp(min(int(seconds), _LATEST), UTC),
         trailers=tuple((key, value) for key, _, value in pairs),
         message=text,
     )

@@ -9,6 +9,7 @@ Source: landlock(7) and linux/landlock.h; the ABI numbers below are those of the
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import struct
@@ -76,12 +77,17 @@ def readable_complement(hidden: Iterable[Path], kept: Sequence[Path]) -> list[Pa
         if not any(folder in target.parents for target in targets):
             allowed.append(folder)
             continue
-        try:
-            # A link grants nothing by itself, and a rule on it would open what it points to.
-            front += [path for path in folder.iterdir() if not path.is_symlink()]
-        except OSError:
-            continue
+        with contextlib.suppress(OSError):
+            front += [path for path in folder.iterdir() if not _leads_elsewhere(path)]
     return allowed
+
+
+def _leads_elsewhere(path: Path) -> bool:
+    """A link grants nothing by itself, and a rule on it would open what it points to."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return True  # a mount whose server is gone: it alone stays closed, not all beside it
 
 
 def restrict(own: Sequence[Path], writable: Sequence[Path], hidden: Sequence[Path]) -> str:
