@@ -21,6 +21,7 @@ import httpcore
 from swarm.adapters.local.errors import WebhookFailed
 
 _FINE = range(200, 300)
+_MOST_ADDRESSES = 4  #: tried one after the other; more only take the time of the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Resolve, check every answer, connect to the first."""
+        """Resolve, check every answer, connect to the first that takes the connection."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
@@ -79,9 +80,19 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         for address in addresses:
             if why := _refused(address, loopback=self._loopback):
                 raise httpcore.ConnectError(f"{host} is {address}, which {why}")
-        return await self._real.connect_tcp(
-            addresses[0], port, timeout, local_address, socket_options
-        )
+        # `localhost` has two, of which a server mostly listens on one; so have many hosts, one of
+        # which this network may not reach.
+        addresses = addresses[:_MOST_ADDRESSES]
+        share = None if timeout is None else timeout / len(addresses)
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                return await self._real.connect_tcp(
+                    address, port, share, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
 
     async def connect_unix_socket(
         self,

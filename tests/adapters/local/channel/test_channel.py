@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -217,6 +218,20 @@ async def test_addresses_that_are_no_webhook_are_never_connected_to(world, url, 
     said = await world.port().notify(world.order("bound"))
     assert isinstance(said, Later)
     assert words in said.detail
+
+
+async def test_every_address_of_a_host_is_tried(world, target, monkeypatch):
+    """`localhost` is ::1 as well on most machines, and most servers listen on 127.0.0.1 alone."""
+    port = target.server.server_port
+    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+               for address in ("127.0.0.2", "127.0.0.1")]  # fmt: skip
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_words, **_more: answers)
+    url = f"http://two-addresses.test:{port}/hook"
+    world.settings["team"] = ChannelSettings(
+        webhook=url, secret_env="HOOK_SECRET", allow_loopback=True, timeout="2s"
+    )
+    await fact(world.port().notify, world.order("bound"))
+    assert len(target.got) == 1
 
 
 @pytest.mark.slow
