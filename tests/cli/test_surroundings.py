@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,12 @@ def test_names_are_utf8_in_a_locale_of_another_encoding(start):
     ran = start("explain", "größe".encode(), env=old)
     _, err = ran.communicate()
     assert "there is no field, code or reason 'größe'" in err.decode()
+
+
+def test_the_exit_codes_of_others_are_heard_where_the_caller_ignored_those_of_its_children(
+    start, tmp_path
+):
+    """Else every git call ends with 255, and every one that refuses with 0."""
+    ran = start("init", tmp_path, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    _, err = ran.communicate()
+    assert "is not inside a git repository" in err.decode()

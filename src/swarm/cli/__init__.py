@@ -13,6 +13,8 @@ def main(arguments: list[str] | None = None) -> None:
     if answered:  # by us once we can; until then Ctrl-C ends us without a traceback
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _open_what_is_closed()
+    # A caller that ignores the ends of its own children leaves us so: no exit code would be told.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if arguments is None and sys.getfilesystemencoding() != "utf-8":
         _begin_in_utf8()
     from swarm.cli.app import run  # noqa: PLC0415 - keeps `import swarm.cli` free
