@@ -100,6 +100,18 @@ def test_sources_and_targets_that_the_spec_names_must_be_bound(sound):
     assert any("delivery.deploymentTargets names 'orders'" in one for one in found)
 
 
+def test_a_controller_that_an_upgrade_left_at_work_is_a_note(sound):
+    """What it imports only now comes from the new release, beside what it has of the old one."""
+    sound.home.make()
+    sound.home.write_note({"dsn": sound.dsn})
+    newest = "version = (select max(version) from migration)"
+    ((known,),) = sound.sql(f"delete from migration where {newest} returning version")
+    code, found = findings(sound)
+    assert code == 0
+    (told,) = [one["message"] for one in found if f"schema {known - 1}, and" in one["message"]]
+    assert told.endswith(f"this release has {known}: a controller of an older one is at work")
+
+
 def test_a_bad_manifest_is_found(sound):
     sound.home.manifest.write_text(sound.manifest(mode="wild"))
     assert any(one.startswith("manifest: ") and "spec.mode" in one for one in faults(sound))

@@ -76,6 +76,9 @@ def _schema(found: Stored) -> Finding:
     if (found["version"] or 0) > known:
         said = f"{at}, newer than this release, which knows {known}"
         return note("database", said, "Upgrade this swarmctl when you can; it still fits.")
+    if (found["version"] or 0) < known:
+        said = f"{at}, and this release has {known}: a controller of an older one is at work"
+        return note("database", said, "Have it begin anew: swarmctl down && swarmctl up")
     return ok("database", at)
 
 
