@@ -262,6 +262,18 @@ async def test_a_command_writes_only_in_its_own_folders(jobs, tmp_path, ended):
     assert list(outside.iterdir()) == []
 
 
+async def test_a_command_may_have_a_socket_in_its_tmpdir_however_deep_that_lies(tmp_path, ended):
+    """Python's multiprocessing has one, whose path is cut off at 107 bytes."""
+    jobs = Jobs(tmp_path / ("deep/" * 20) / "jobs")
+    code = "import multiprocessing as m; print(m.get_context('fork').Manager().list([1]))"
+    state = await ended(jobs, "k", sys.executable, "-c", code)
+    assert (state.folder / "stdout").read_text() == "[1]\n", (state.folder / "stderr").read_text()
+    way = json.loads((state.folder / "spec.json").read_text())["env"]["TMPDIR"]
+    assert len(way) < 40
+    with pytest.raises(FileNotFoundError):  # it is gone with its command
+        os.lstat(way)
+
+
 @needs_landlock
 async def test_a_command_cannot_rewrite_its_own_result(jobs, ended):
     line = "echo '{}' > ../result.json; echo x > ../spec.json; echo x > ../../outcome.json; exit 5"

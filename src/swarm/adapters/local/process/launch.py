@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import swarm
@@ -35,7 +38,7 @@ def start(generation: Path, spec: JobSpec, slot: int | None) -> None:
         if alive is None:
             raise JobNotStarted(f"{generation} is held by a supervisor that is still alive")
         env = dict(spec.env)
-        env["HOME"], env["TMPDIR"] = str(generation / "home"), str(generation / "tmp")
+        env["HOME"], env["TMPDIR"] = str(generation / "home"), str(_short_way(generation / "tmp"))
         # A job without a repository of its own has none: git must not find the one around us.
         env["GIT_CEILING_DIRECTORIES"] = str(generation)
         env[orphans.MARK] = orphans.mark(generation)
@@ -47,6 +50,22 @@ def start(generation: Path, spec: JobSpec, slot: int | None) -> None:
     finally:
         for handle in handles:
             os.close(handle)
+
+
+def _short_way(folder: Path) -> Path:
+    """A link to a job's TMPDIR: the path of a socket has 107 bytes, of which ours takes 100.
+
+    Python's own multiprocessing puts one there. The supervisor removes the link at the end; where
+    none can be made, the folder itself has to do.
+    """
+    name = f"swarm-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    with suppress(OSError):
+        link = Path(tempfile.gettempdir()) / name
+        if not link.is_symlink():
+            link.symlink_to(folder)
+        if link.lstat().st_uid == os.geteuid() and link.readlink() == folder:
+            return link
+    return folder
 
 
 def _launch(generation: Path, handles: list[int], mark: str) -> None:

@@ -8,6 +8,7 @@ It is a child subreaper, so what a command daemonises falls back to it and is ki
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -224,6 +225,10 @@ class Supervision:
                 time.sleep(0.01)
         for capture in self.captures:
             capture.close()
+        way = Path(self.spec["env"]["TMPDIR"])
+        with contextlib.suppress(OSError):
+            if way.is_symlink():
+                way.unlink()
         write_json(self.folder / "result.json", self._result(leftover))
 
     def _result(self, leftover: int) -> dict[str, Any]:
