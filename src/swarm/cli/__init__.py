@@ -28,8 +28,9 @@ def _open_what_is_closed() -> None:
     """A standard stream that the caller closed leads nowhere; else the next file would be it."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
             mode = "w" if number else "r"
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))
 
 
 def _begin_in_utf8() -> None:

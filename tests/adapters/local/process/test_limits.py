@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from datetime import timedelta
@@ -247,6 +248,25 @@ def test_a_mount_whose_server_is_gone_closes_nothing_beside_it(tmp_path, monkeyp
 
 
 needs_landlock = pytest.mark.skipif(confine.abi() == 0, reason="this kernel has no Landlock")
+
+
+IN_A_CONTAINER = """
+import resource
+from swarm.adapters.local.process import child
+before = resource.getrlimit(resource.RLIMIT_NPROC)
+child._limit({"file_bytes": None, "address_space": None, "processes": 5, "niceness": 0})
+assert resource.getrlimit(resource.RLIMIT_NPROC) == before
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a container here")
+def test_what_others_of_this_user_run_in_other_containers_is_not_counted():
+    """The kernel counts them, and no command could start a process beside a busy neighbour."""
+    apart = ("unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", IN_A_CONTAINER)
+    ran = subprocess.run(apart, capture_output=True, text=True, check=False)
+    if "unshare failed" in ran.stderr:
+        pytest.skip("no container may be made here")
+    assert ran.returncode == 0, ran.stderr
 
 
 @needs_landlock

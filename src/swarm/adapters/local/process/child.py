@@ -17,8 +17,19 @@ def _open_stdin(path: str | None) -> int:
     return os.open(path or os.devnull, os.O_RDONLY)
 
 
+def _most_threads(processes: int) -> int | None:
+    """RLIMIT_NPROC counts the threads of a user, not of a job; None where they cannot be seen.
+
+    In a container the kernel counts those of all containers in which this user id is at work, and
+    a neighbour's would take all that a command may have. Source: PROC_PID_INIT_INO, proc_ns.h.
+    """
+    with contextlib.suppress(OSError):  # a kernel without such namespaces
+        if (kernel.PROC / "self/ns/pid").readlink() != Path("pid:[4026531836]"):
+            return None
+    return _threads_of_this_user() + 4 * processes
+
+
 def _threads_of_this_user() -> int:
-    """RLIMIT_NPROC counts the threads of a user, not of a job."""
     total = 0
     for pid in kernel.all_pids() if kernel.LINUX else []:
         folder = kernel.PROC / str(pid)
@@ -35,7 +46,7 @@ def _limit(limits: Mapping[str, Any]) -> None:
         resource.RLIMIT_AS: limits["address_space"],
         # A second wall behind the supervisor's count, wide enough for commands with threads, and
         # no wider: each process of a bomb takes time from who ends it. Root is exempt.
-        resource.RLIMIT_NPROC: _threads_of_this_user() + 4 * limits["processes"],
+        resource.RLIMIT_NPROC: _most_threads(limits["processes"]),
     }
     for kind, value in wanted.items():
         if value is not None:
