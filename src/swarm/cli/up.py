@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from swarm.cli.desk import home_of
 from swarm.cli.errors import Usage
+from swarm.cli.first_process import be_apart_from_it
 from swarm.cli.options import Home
 from swarm.cli.output import complain, emit, say
 from swarm.runtime.background import start
@@ -56,6 +57,7 @@ def up(
     if seat != FIRST and not foreground:
         raise Usage("--seat works with --foreground alone")
     if foreground:
+        be_apart_from_it()
         from swarm.runtime.supervise import main  # noqa: PLC0415 - imports the whole runtime
 
         say(f"at work for {place.folder}; Ctrl-C ends it cleanly")

@@ -31,6 +31,7 @@ def test_the_cluster_is_made_as_the_store_needs_it(public_folder):
         "data_checksums": "on",
         "listen_addresses": "",
         "jit": "off",
+        "huge_pages": "off",
         "fsync": "on",
         "synchronous_commit": "on",
         "full_page_writes": "on",
@@ -42,6 +43,7 @@ def test_the_cluster_is_made_as_the_store_needs_it(public_folder):
         "wal_compression": "off",
     }
     with EmbeddedServer(public_folder / "data") as server:
+        made = (server.layout.cluster / "postgresql.conf").read_text()
         found = {name: query(server, f"select current_setting('{name}')") for name in wanted}
         provider = query(
             server,
@@ -49,6 +51,7 @@ def test_the_cluster_is_made_as_the_store_needs_it(public_folder):
             " from pg_database where datname = current_database()",
         )
     assert found == wanted
+    assert "\nhuge_pages = off" in made, "initdb runs servers of its own"
     assert provider == "b C.UTF-8"
 
 

@@ -29,7 +29,7 @@ _MARKER = "swarm-made-this"
 _UNFINISHED = "cluster.unfinished"
 _FOR_INITDB = "password.unfinished"
 _BUILTIN_LOCALES_SINCE = 17
-_SCRAM_ITERATIONS_SINCE = 16
+_SETTINGS_SINCE = 16
 
 
 def ensure_cluster(binaries: Binaries, layout: Layout, lock: FileLock) -> None:
@@ -145,9 +145,9 @@ def _run_initdb(binaries: Binaries, layout: Layout, target: Path, lock: FileLock
         "--auth-local=password", "--auth-host=reject", "--no-instructions", *locale,
         f"--pwfile={layout.data / _FOR_INITDB}",
     ]  # fmt: skip
-    if binaries.major >= _SCRAM_ITERATIONS_SINCE:
+    if binaries.major >= _SETTINGS_SINCE:
         # 256 random bits need no stretching, and each connection would pay for it.
-        command += ["-c", "scram_iterations=1"]
+        command += ["-c", "scram_iterations=1", "-c", "huge_pages=off"]
     done = run_as(layout.account, command, keep=lock.fd)
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip()[-2000:]

@@ -28,6 +28,8 @@ def server_arguments(binaries: Binaries, layout: Layout, extra: Mapping[str, str
         "port": str(PORT),
         "max_connections": "40",  # four replicas of at most 8 + 1 connections, and people
         "shared_buffers": f"{shared_buffers_mb(memory_bytes())}MB",
+        # A container may be offered the node's huge pages and not be allowed one: a bus error.
+        "huge_pages": "off",
         "jit": "off",  # our statements are short: compiling them costs more than running them
         # A storm of texts touches a page per index entry, and each is logged whole after a
         # checkpoint: compressing them (pglz is all these builds have) took nine tenths of the time.

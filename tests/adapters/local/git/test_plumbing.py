@@ -26,3 +26,11 @@ async def test_a_machine_with_nothing_left_is_waited_for(repo):
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert (await git.run("rev-parse", "HEAD")).code == 0
+
+
+async def test_refs_are_files_whatever_git_would_choose(tmp_path):
+    """Git 3 makes tables, and a lock that a killed git left on those would stay."""
+    fake = tmp_path / "git"
+    fake.write_text("#!/bin/sh\necho $1 $GIT_DEFAULT_REF_FORMAT\n")
+    fake.chmod(0o755)
+    assert (await Git(program=str(fake)).run("init")).text == "init files"

@@ -80,6 +80,8 @@ def _environment() -> dict[str, str]:
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
+        # From version 3 on git would choose tables, and what a kill leaves of those nobody removes.
+        "GIT_DEFAULT_REF_FORMAT": "files",
         # A list that names no protocol that exists: no call reaches another repository.
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_CONFIG_COUNT": str(len(_CONFIG)),
