@@ -133,6 +133,18 @@ def test_a_short_position_loses_when_the_price_rises():
     assert story.metrics().drawdown_ppm == 2_000
 
 
+def test_a_clock_that_is_set_back_forgets_no_loss():
+    """Set back by a day and put right again, with a loss before and one in between."""
+    story = bought(Story(), 100, 10_000).mark(10_000)
+    assert story.metrics().drawdown_ppm == 0
+    story.mark(9_500)
+    lost = story.metrics().drawdown_ppm
+    assert lost > 0
+    assert story.metrics(at_ns=NOON - DAY).drawdown_ppm == lost
+    assert story.metrics().drawdown_ppm == lost
+    assert story.metrics(at_ns=NOON + DAY).drawdown_ppm == 0, "a new day"
+
+
 def test_a_restart_forgets_no_loss_of_today():
     """Records are replayed without prices; what the day opened with is told, or the capital is."""
     for given in ({}, {"day": NOON // DAY, "opening": CAPITAL}):

@@ -2,14 +2,16 @@
 
 import pytest
 
+from swarm.adapters.paper.exchange import PaperExchange
 from swarm.adapters.paper.rules import PaperRules
+from swarm.adapters.paper.venue import PaperVenue
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.store.errors import ChainBroken, RecordRefused, StaleFence
 from swarm.adapters.postgres.store.trading.chain import GateChain
 from swarm.contract.errors import Unavailable
 from swarm.ports.gate_records import Decided
-from swarm.ports.venue import Unreachable
+from swarm.ports.venue import ReportKind, Unreachable
 from swarm.regime.controls import events as happened
 from swarm.regime.controls.books import FIRM
 from swarm.regime.controls.decision import Control, Ruling
@@ -159,6 +161,96 @@ async def test_an_order_that_got_no_answer_is_in_doubt_until_the_venue_speaks(de
     assert path.state.ledger.doubts == {}
     assert bool(path.state.ledger.working) is (rules.unheard_ppm > 0)
     assert (await path.submit(trade_order("o-3"))).ruling is Ruling.ACCEPT
+
+
+async def test_that_there_was_nothing_to_cancel_does_not_say_that_an_order_is_known(desk):
+    """It may still be on its way: until its time is over, it is in doubt, and no break after."""
+    path = await desk.opened()
+    desk.exchange.rules = PaperRules(lost_ppm=10**6)
+    await path.submit(trade_order())
+    desk.exchange.rules = PaperRules()
+    desk.exchange._report(ReportKind.CANCEL_REJECTED, trade_order(), 0, desk.now)
+    await path.follow()
+    assert path.state.ledger.doubts == {"paper": ("o-1",)}
+    desk.now += 6 * SECOND
+    assert await path.agree() == ()
+    assert (path.state.ledger.working, path.state.ledger.breaks) == ({}, {})
+
+
+class Slow:
+    """A venue where something else happens while it is asked."""
+
+    def __init__(self, venue, asked, meanwhile):
+        self._venue, self._asked, self._meanwhile = venue, asked, [meanwhile]
+
+    def __getattr__(self, name):
+        return getattr(self._venue, name)
+
+    async def _turn(self, what, *given):
+        said = await getattr(self._venue, what)(*given)
+        if what == self._asked and self._meanwhile:
+            await self._meanwhile.pop()()
+        return said
+
+    async def books(self):
+        return await self._turn("books")
+
+    async def cancel(self, orders):
+        return await self._turn("cancel", orders)
+
+
+async def test_what_falls_into_doubt_while_doubts_are_settled_stays_in_doubt(desk):
+    path = await desk.opened()
+    desk.exchange.rules = PaperRules(lost_ppm=10**6)
+    await path.submit(trade_order())
+    desk.exchange.rules = PaperRules()
+
+    async def another():
+        desk.exchange.rules = PaperRules(lost_ppm=10**6)
+        path.state.see(happened.Doubted(venue="paper", orders=(), at_ns=desk.now))
+        desk.market(path)
+        await path.submit(trade_order("o-2"))
+
+    path.state.venues["paper"] = Slow(path.state.venues["paper"], "cancel", another)
+    desk.now += 6 * SECOND
+    assert await path.agree() == ()
+    assert path.state.ledger.doubts == {"paper": ("o-2",)}
+
+
+async def test_books_of_before_an_order_say_nothing_of_it_however_old_they_grow(desk):
+    """They were asked for, the order was sent and not heard of, and then another venue hung."""
+    path = await desk.opened()
+
+    async def sent_meanwhile():
+        desk.exchange.rules = PaperRules(unheard_ppm=10**6)
+        await path.submit(trade_order())
+        desk.exchange.rules = PaperRules()
+        desk.now += 6 * SECOND
+
+    path.state.venues["paper"] = Slow(path.state.venues["paper"], "books", sent_meanwhile)
+    assert await path.agree() == ()
+    assert path.state.ledger.doubts == {"paper": ("o-1",)}
+    assert list(path.state.ledger.working) == ["o-1"]
+    assert await path.agree() == ()
+    assert path.state.ledger.doubts == {}
+    assert list(path.state.ledger.working) == ["o-1"]
+
+
+async def test_books_that_reports_overtook_while_another_venue_was_asked_are_no_break(desk):
+    """As when somebody confirms a kill while books are compared."""
+    other = PaperVenue("quiet", PaperExchange([]), desk.clock)
+    paper = PaperVenue("paper", desk.exchange, desk.clock)
+
+    async def traded():
+        desk.exchange.quote("ACME", Side.SELL, 10_000, 4, desk.now)
+        await path.follow()
+
+    path = await desk.opened(venues={"paper": paper, "quiet": other})
+    await path.submit(trade_order())
+    await path.follow()
+    path.state.venues["quiet"] = Slow(other, "books", traded)
+    assert await path.agree() == ()
+    assert path.state.ledger.accounts.cell("main", "ACME").held == 4
 
 
 async def test_a_venue_that_is_away_stops_growth_and_is_named(desk):

@@ -131,11 +131,15 @@ class Measures:
         equity = self.equity(limits)
         if equity is None:
             return None
-        if now_ns // DAY != self.day:
+        today = now_ns // DAY
+        if today > self.day:
             # Whoever does not know what today opened with may have lost already: no less than
             # the capital counts.
             self.opening = max(equity, self.capital) if self.day < 0 else equity
-            self.day = now_ns // DAY
+            self.day = today
+        elif today < self.day:
+            # A clock that was set back opens no day: what was lost stays lost.
+            self.opening = max(equity, self.opening)
         if self.opening <= 0:
             return PPM
         return max(0, self.opening - equity) * PPM // self.opening

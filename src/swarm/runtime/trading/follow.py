@@ -57,7 +57,9 @@ def _take_in(state: TradingState, venue: str, report: Report) -> None:
         )  # fmt: skip
     elif report.kind in _CLOSED:
         event = Closed(order=report.order, reason=_CLOSED[report.kind], at_ns=report.at_ns)
-    _known_again(state, venue, report.order)
+    # That there was nothing to cancel does not say that the order will not come yet.
+    if report.kind is not ReportKind.CANCEL_REJECTED:
+        _known_again(state, venue, report.order)
     if event is None or _seen(state, event):
         return
     try:
@@ -103,52 +105,60 @@ async def differences(state: TradingState) -> list[tuple[str, Difference]]:
     """
     books = await _books(state)
     found: list[tuple[str, Difference]] = []
-    for name, said in books.items():
-        if said is None:
-            continue
+    gone: dict[str, list[str]] = {}
+    # Nothing is waited for until all is compared: what is sent or reported meanwhile is in no book.
+    for name, (since, said) in books.items():
         working = {one.order: one.remaining for one in said.working}
-        await _settle_doubts(state, name, working)
-        differing = reconcile.orders(state.ledger, name, working, _in_flight(state, name))
+        gone[name] = _settle_doubts(state, name, working, since)
+        differing = reconcile.orders(state.ledger, name, working, _in_flight(state, name, since))
         found += [(name, one) for one in differing]
-    answered = [said for said in books.values() if said is not None]
-    if len(answered) == len(state.venues):
+    if len(books) == len(state.venues):
+        answered = [said for _, said in books.values()]
         held = reconcile.positions(state.ledger, _positions(answered))
         found += [(WHOLE, one) for one in held]
+    for name, orders in gone.items():
+        if orders:
+            await state.venues[name].cancel(orders)
     return found
 
 
-async def _books(state: TradingState) -> dict[str, VenueBooks | None]:
-    """Books that fit the reports taken in; None where a venue does not answer or stand still."""
-    books: dict[str, VenueBooks | None] = dict.fromkeys(state.venues)
+async def _books(state: TradingState) -> dict[str, tuple[int, VenueBooks]]:
+    """Books that fit the reports taken in, by venue; none of one that is silent, or never still.
+
+    With each the time (ns): what was sent before it had arrived when the books were asked for.
+    """
+    books: dict[str, tuple[int, VenueBooks]] = {}
+
+    def fits(name: str) -> bool:
+        return name in books and books[name][1].seq == state.cursors.get(name, 0)
+
     for _ in range(_TRIES):
         for name, venue in state.venues.items():
-            if (held := books[name]) is not None and held.seq == state.cursors.get(name, 0):
+            if fits(name) or not await _follow(state, venue):
                 continue
-            books[name] = None
-            if not await _follow(state, venue):
-                continue
-            seen = state.cursors.get(name, 0)
+            seen, since = state.cursors.get(name, 0), state.clock() - state.horizon_ns
             said = await venue.books()
             if isinstance(said, Unreachable):
                 continue
             if said.seq < seen:
                 state.break_books(name, f"it has {said.seq} reports, and told us {seen}")
-            books[name] = said if said.seq == state.cursors.get(name, 0) else None
-        if all(said is not None for said in books.values()):
+            books[name] = since, said
+        if all(map(fits, state.venues)):
             break
-    return books
+    return {name: held for name, held in books.items() if fits(name)}
 
 
-def _in_flight(state: TradingState, venue: str) -> set[str]:
-    """Orders that may still be on their way to this venue."""
-    since = state.clock() - state.horizon_ns
+def _in_flight(state: TradingState, venue: str, since: int) -> set[str]:
+    """Orders that may have been on their way to this venue."""
     young = {id_ for id_, at_ns in state.sent_ns.items() if at_ns > since}
     return young | set(state.ledger.doubts.get(venue, ()))
 
 
-async def _settle_doubts(state: TradingState, venue: str, working: dict[str, int]) -> None:
-    since = state.clock() - state.horizon_ns
-    left = []
+def _settle_doubts(
+    state: TradingState, venue: str, working: dict[str, int], since: int
+) -> list[str]:
+    """What is known again; gives the orders that never came, to be cancelled all the same."""
+    left, gone = [], []
     for order in state.ledger.doubts.get(venue, ()):
         if order in working or state.ledger.orders[order].closed:
             continue
@@ -156,12 +166,12 @@ async def _settle_doubts(state: TradingState, venue: str, working: dict[str, int
             left.append(order)
             continue
         # It cannot come any more. Should it do so all the same, its report is a break.
-        now = state.clock()
-        state.hold(Closed(order=order, reason="never-arrived", at_ns=now))
+        state.hold(Closed(order=order, reason="never-arrived", at_ns=state.clock()))
         state.sent_ns.pop(order, None)
-        await state.venues[venue].cancel([order])
+        gone.append(order)
     if venue in state.ledger.doubts:
         state.see(Doubted(venue=venue, orders=tuple(left), at_ns=state.clock()))
+    return gone
 
 
 def _positions(books: list[VenueBooks]) -> dict[tuple[str, str], int]:
