@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -9,9 +13,26 @@ from scipy.optimize import minimize
 from swarm.regime.errors import BadSeries
 from swarm.regime.markov import polish
 from swarm.regime.markov.ascent import minimise
-from swarm.regime.markov.emission import Emission, Shape, log_density
-from swarm.regime.markov.fit import CANDIDATES, choose, fit, log_scores, standardised
+from swarm.regime.markov.chain import ergodic
+from swarm.regime.markov.emission import (
+    NU_TRIED,
+    Draft,
+    Emission,
+    Shape,
+    improved,
+    log_density,
+    with_best_nu,
+)
+from swarm.regime.markov.fit import (
+    CANDIDATES,
+    _regression,
+    choose,
+    fit,
+    log_scores,
+    standardised,
+)
 from swarm.regime.markov.labels import signatures
+from swarm.regime.markov.passes import smooth_series
 from swarm.regime.markov.starts import guess, uniform
 from swarm.regime.markov.streams import MarkovState, step_many
 from swarm.regime.nouns import Regime
@@ -251,6 +272,79 @@ def test_the_chosen_model_is_not_caught_where_the_older_part_was():
     assert found.loglik == pytest.approx(fit(x, shape, starts=40).loglik, abs=0.01)
 
 
+# --- one step of EM -------------------------------------------------------------------------------
+
+
+def logs_of(x, back, draft, k):
+    """log f(x | state k), from the formula."""
+    at, variance, nu = draft.coefficients[k], draft.variance[k], draft.nu[k]
+    square = (x - at[0] - at[1:] @ back) ** 2 / variance
+    if np.isinf(nu):
+        return -0.5 * (math.log(2 * math.pi * variance) + square)
+    ratio = math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2)
+    return ratio - 0.5 * math.log(nu * math.pi * variance) - (nu + 1) / 2 * math.log1p(square / nu)
+
+
+def by_paths(values, draft):
+    """(log-likelihood, shares (K, T), pairs (K, K)) of every path of states there is."""
+    lags, count = draft.coefficients.shape[1] - 1, len(draft.nu)
+    ticks = len(values) - lags
+    density = np.zeros((ticks, count))
+    for t, k in product(range(ticks), range(count)):
+        x, back = values[t + lags], values[t : t + lags][::-1]
+        if not np.isnan([x, *back]).any():
+            density[t, k] = logs_of(x, back, draft, k)
+    start, shares, pairs, total = ergodic(draft.transition), np.zeros((count, ticks)), 0.0, 0.0
+    for path in product(range(count), repeat=ticks):
+        moves = np.zeros((count, count))
+        np.add.at(moves, (path[:-1], path[1:]), 1)
+        weight = start[path[0]] * np.prod(draft.transition**moves)
+        weight *= math.exp(sum(density[t, k] for t, k in enumerate(path)))
+        total, pairs = total + weight, pairs + weight * moves
+        shares[path, range(ticks)] += weight
+    return math.log(total), shares / total, pairs / total
+
+
+@pytest.mark.fast("1-student-common1")
+@pytest.mark.parametrize("common", [frozenset(), frozenset({"scale", "nu"})])
+@pytest.mark.parametrize("emission", list(Emission))
+@pytest.mark.parametrize("lags", [0, 1])
+def test_a_step_of_em_is_that_of_every_path_and_lifts_what_it_should(lags, emission, common):
+    """Six ticks, one missing: shares, pairs, and the expected log-density of the complete data."""
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal(6 + lags).round(1)
+    values[lags + 4] = np.nan
+    shape = Shape(states=2, lags=lags, emission=emission, common=common)
+    nu = np.full(2, 4.0 if emission is Emission.STUDENT else np.inf)
+    at = rng.standard_normal((2, 1 + lags))
+    draft = Draft(np.array([[0.7, 0.3], [0.4, 0.6]]), at, np.array([1.5, 1.5]), nu)
+    loglik, shares, pairs = by_paths(values, draft)
+    series = _regression(values, lags)
+    found = smooth_series(log_density(series, draft), draft.transition, ergodic(draft.transition))
+    assert found.loglik == pytest.approx(loglik, abs=1e-12)
+    assert found.smoothed == pytest.approx(shares, abs=1e-12)
+    assert found.pairs == pytest.approx(pairs, abs=1e-12)
+
+    def expected(one):
+        ticks = [t for t in range(6) if series.seen[t]]
+        return sum(
+            shares[k, t] * logs_of(values[t + lags], values[t : t + lags][::-1], one, k)
+            for t, k in product(ticks, range(2))
+        )
+
+    better = improved(series, draft, shares, shape)
+    assert expected(better) > expected(draft)
+    scales = [replace(better, variance=better.variance * share) for share in (0.98, 1.02)]
+    if emission is Emission.GAUSSIAN:
+        assert all(expected(one) < expected(better) for one in scales), "the maximum, not a step"
+        return
+    assert ("scale" in common) == (better.variance[0] == better.variance[1])
+    chosen = with_best_nu(series, better, shares, shape)
+    tried = product(NU_TRIED, repeat=1 if "nu" in common else 2)
+    most = max(expected(replace(better, nu=np.resize(one, 2))) for one in tried)
+    assert expected(chosen) == pytest.approx(most, abs=1e-12)
+
+
 # --- starts and ascent ---------------------------------------------------------------------------
 
 
@@ -350,12 +444,16 @@ def test_a_state_without_memory_is_a_trend_only_if_it_drifts():
 NOISE = np.random.default_rng(0).standard_normal(500)
 
 
+LAGLESS = np.where(np.arange(500) % 2, NOISE, np.nan)
+
+
 @pytest.mark.parametrize(
     ("series", "shape", "wrong"),
     [
         pytest.param(np.array([]), GAUSSIAN, "0 ticks", id="empty"),
         pytest.param(np.full(500, np.nan), GAUSSIAN, "0 ticks", id="all-missing"),
         pytest.param(NOISE[:10], GAUSSIAN, "10 ticks", id="too-short"),
+        pytest.param(LAGLESS, Shape(states=2, lags=1), "has 0 ticks", id="no-tick-has-its-lag"),
         pytest.param(np.full(500, 1e-300), GAUSSIAN, "constant", id="constant"),
         pytest.param(np.zeros(500), GAUSSIAN, "constant", id="zero"),
         pytest.param(np.append(NOISE, np.inf), GAUSSIAN, "infinity", id="infinite"),

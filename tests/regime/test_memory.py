@@ -174,6 +174,30 @@ def test_the_longest_stretch_without_a_gap_is_examined_and_too_little_tempers():
         assert examine(volatility(nothing)).verdict is MemoryVerdict.INSUFFICIENT
 
 
+def test_the_split_is_that_of_its_matrices():
+    """Shimotsu 2006, written out: A d, A Omega A', and the correction for few frequencies."""
+    series = fractional_noise(1_000, 0.3, np.random.default_rng(2))
+    found = sample_split(series)
+    m = bandwidth(1_000)
+    apart = np.hstack([np.ones((4, 1)), -np.eye(4)])
+    omega = np.block([[np.ones((1, 1)), np.ones((1, 4))], [np.ones((4, 1)), 4 * np.eye(4)]])
+    d = np.array([local_whittle(spectrum(series, m)).d, *found.parts])
+    logs = np.log(np.arange(1, m // 4 + 1))
+    few = ((logs - logs.mean()) ** 2).sum() / (m // 4)
+    inverse = np.linalg.pinv(apart @ omega @ apart.T)
+    assert found.wald == pytest.approx(4 * m * few * (apart @ d) @ inverse @ (apart @ d), rel=1e-9)
+
+
+def test_a_halt_of_a_quarter_leaves_the_rest_to_be_examined():
+    """A part that stands still has no d, so there is nothing to compare; d and W are known."""
+    noise = np.random.default_rng(6).standard_normal(2_000)
+    noise[:500] = 0.0
+    found = examine(volatility(noise))
+    assert found.split is None
+    assert (found.d, found.w) != (None, None)
+    assert found.verdict is MemoryVerdict.SWITCHING
+
+
 @pytest.mark.parametrize(
     "series",
     [

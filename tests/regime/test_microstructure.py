@@ -1,6 +1,7 @@
 """Costs of trades, measures of a bar, percentiles by time of day, stress, and what trips."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -170,6 +171,27 @@ def test_a_bar_that_cannot_be_is_refused(changes):
     whole = bar([(1, 99.0, 101.0, 1)], [(1, 100.0, 1), (2, 100.0, 1)])
     with pytest.raises(BadObservation):
         dataclasses.replace(whole, **changes)
+
+
+@pytest.mark.parametrize("gone", [(20, math.nan, 100.05, 10), (20, 100.1, 100.0, 10)])
+def test_a_quote_stands_until_the_next_whole_or_not(gone):
+    """A bid that is withdrawn, or crosses: nobody can trade at what stood before."""
+    quotes = [(0, 99.95, 100.05, 10), gone, (50, 99.9, 100.1, 30)]
+    found = measure(bar(quotes, [(10, 100.05, 1), (30, 99.0, 1)]), horizon=15 * SECOND)
+    assert found.spread == pytest.approx((20 * 0.001 + 10 * 0.002) / 30)
+    assert found.touch == pytest.approx((20 * 10 * 99.95 + 10 * 30 * 99.9) / 30)
+    assert found.costs.side.tolist() == [1.0, 0.0]
+    assert np.isnan(found.costs.realised).all()
+    assert found.flow == 1.0
+
+
+def test_the_median_variance_is_that_of_its_formula():
+    mids = [100.0, 100.2, 99.9, 99.9, 101.0, 100.5]
+    found = measure(bar([(at, mid - 0.1, mid + 0.1, 1) for at, mid in enumerate(mids)]))
+    r = [abs(math.log(b / a)) for a, b in itertools.pairwise(mids)]
+    squares = sum(sorted(r[i : i + 3])[1] ** 2 for i in range(3))
+    scale = math.pi / (6 - 4 * math.sqrt(3) + math.pi) * 5 / 3
+    assert found.median == pytest.approx(scale * squares, rel=1e-12)
 
 
 # --- the histogram -------------------------------------------------------------------------------

@@ -159,15 +159,22 @@ def standardised(values: FloatArray, shape: Shape) -> tuple[Series, Unit]:
         raise BadSeries("series", "has an infinity", "finite values, NaN where a tick is missing")
     seen = raw[~np.isnan(raw)]
     free = shape.states * (shape.states + shape.lags + 1) + 1
-    if len(seen) < TICKS_PER_PARAMETER * free:
-        right = f"at least {TICKS_PER_PARAMETER * free} for this shape"
-        raise BadSeries("series", f"has {len(seen)} ticks that are there", right)
+    _enough(len(seen), free)
     largest = float(np.abs(seen).max())
     spread = float((seen / largest).std()) * largest if largest > 0 else 0.0
     if not spread > 1e-13 * largest:
         raise BadSeries("series", "is constant", "a series that varies")
     unit = Unit(float((seen / largest).mean()) * largest, spread)
-    return _regression((raw - unit.centre) / unit.spread, shape.lags), unit
+    series = _regression((raw - unit.centre) / unit.spread, shape.lags)
+    # A tick whose lags are missing says nothing: between gaps there may be none that does.
+    _enough(int(series.seen.sum()), free)
+    return series, unit
+
+
+def _enough(ticks: int, free: int) -> None:
+    if ticks < TICKS_PER_PARAMETER * free:
+        right = f"at least {TICKS_PER_PARAMETER * free} for this shape"
+        raise BadSeries("series", f"has {ticks} ticks that are there", right)
 
 
 def _regression(values: FloatArray, lags: int) -> Series:

@@ -40,7 +40,8 @@ class MemoryFinding:
     d, se:  local Whittle estimate and its standard error.
     d_line: the same by log periodogram, as a check.
     w:      Qu's statistic; `critical` is its critical value at `level`.
-    split:  Shimotsu's Wald statistic with four parts, chi-squared with 3 degrees of freedom.
+    split:  Shimotsu's Wald statistic with four parts, chi-squared with 3 degrees of freedom; None
+            too where one of them stands still.
     """
 
     n: int
@@ -108,7 +109,7 @@ def examine(
         return MemoryFinding(n=n, verdict=verdict, critical=critical, level=level)
     found = spectrum(series, bandwidth(n))
     memory = local_whittle(found)
-    w = qu(found, trim)
+    w, split = qu(found, trim), sample_split(series)
     return MemoryFinding(
         n=n,
         m=len(found.power),
@@ -118,7 +119,7 @@ def examine(
         w=w,
         critical=critical,
         level=level,
-        split=sample_split(series).wald,
+        split=None if split is None else split.wald,
         verdict=_verdict(w > critical, memory.d),
     )
 

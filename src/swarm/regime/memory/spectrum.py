@@ -57,14 +57,19 @@ def spectrum(series: NDArray[np.float64], m: int) -> Spectrum:
         raise BadSeries("bandwidth", f"is {m} for {n} observations", right)
     if not np.isfinite(values).all():
         raise BadSeries("series", "has a gap or an infinity", "a stretch without gaps")
-    largest = float(np.abs(values).max())
-    if largest == 0 or np.ptp(values / largest) == 0:
+    if not varies(values):
         raise BadSeries("series", "is constant", "a series that varies")
     # Scaled first, because squares of what is near the ends of a double are not doubles.
-    scaled = values / largest
+    scaled = values / np.abs(values).max()
     wave = np.fft.rfft(scaled - scaled.mean())[1 : m + 1]
     power = (wave.real**2 + wave.imag**2) / (2 * np.pi * n)
     return Spectrum(np.log(2 * np.pi * np.arange(1, m + 1) / n), power)
+
+
+def varies(values: NDArray[np.float64]) -> bool:
+    """Whether a series without gaps, in units of its largest, has more than one value."""
+    largest = float(np.abs(values).max())
+    return largest > 0 and bool(np.ptp(values / largest) > 0)
 
 
 def whitened(found: Spectrum, d: float) -> NDArray[np.float64]:

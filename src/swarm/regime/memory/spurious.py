@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarm.regime.errors import BadSeries
-from swarm.regime.memory.spectrum import Spectrum, bandwidth, local_whittle, spectrum, whitened
+from swarm.regime.memory.spectrum import (
+    Spectrum,
+    bandwidth,
+    local_whittle,
+    spectrum,
+    varies,
+    whitened,
+)
 
 #: Critical values of W at 10, 5 and 1 % by the share of frequencies that is left out.
 #: Source: Qu 2011, table 1.
@@ -57,8 +64,10 @@ def qu(found: Spectrum, trim: float = 0.02) -> float:
     return float(np.abs(strays[first - 1 :]).max() / np.sqrt((centred * centred).sum()))
 
 
-def sample_split(series: NDArray[np.float64], parts: int = PARTS) -> Split:
+def sample_split(series: NDArray[np.float64], parts: int = PARTS) -> Split | None:
     """Shimotsu's Wald statistic: is d of the whole the d of each of its parts?
+
+    None where a part stands still, as in a halt or at a peg: it has no d.
 
     Source: Shimotsu 2006 (Queen's Economics Department working paper 1101), W_c with its
     correction for few frequencies. The covariance of the differences is singular by construction
@@ -68,10 +77,10 @@ def sample_split(series: NDArray[np.float64], parts: int = PARTS) -> Split:
     m = bandwidth(n)
     size, few = n // parts, m // parts
     whole = local_whittle(spectrum(series, m)).d
-    found = [
-        local_whittle(spectrum(series[part * size : (part + 1) * size], few)).d
-        for part in range(parts)
-    ]
+    pieces = [series[part * size : (part + 1) * size] for part in range(parts)]
+    if not all(map(varies, pieces)):
+        return None
+    found = [local_whittle(spectrum(piece, few)).d for piece in pieces]
     apart = whole - np.array(found)
     covariance = parts * np.eye(parts) - np.ones((parts, parts))
     logs = np.log(np.arange(1, few + 1))

@@ -15,7 +15,7 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 _HALF_PI = 1.5707963267948966
-_MEDIAN = 1.4193574066333037  # pi / (6 - 4 sqrt(3) + pi)
+_MEDIAN = 1.4193583020224412  # pi / (6 - 4 sqrt(3) + pi)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +90,18 @@ class Measures:
 def measure(bar: Bar, within: float = 0.001, horizon: int = 60_000_000_000) -> Measures:
     """The measures of a bar. within: of the mid, for `depth`; horizon: ns, for realised spreads.
 
-    Quotes that lack a side, or are crossed or locked, have no mid and are left out of all but
-    `crossed`. A trade whose horizon lies beyond the bar has no realised spread yet.
+    Quotes that lack a side, or are crossed or locked, have no mid: they end what stood before, and
+    while they stand nothing does. A trade whose horizon lies beyond the bar has no realised spread
+    yet.
     """
     bid, ask = bar.bids[:, 0], bar.asks[:, 0]
     whole = np.isfinite(bid) & np.isfinite(ask) & (bid > 0.0) & (bid < ask)
-    at, mid = bar.quoted_at[whole], 0.5 * (bid[whole] + ask[whole])
-    stood = np.diff(at, append=bar.ends).astype(np.float64)
-    paid = costs(bar.prices, _at(at, mid, bar.traded_at, bar.ends), _later(at, mid, bar, horizon))
+    mid = 0.5 * (bid[whole] + ask[whole])
+    stood = np.diff(bar.quoted_at, append=bar.ends)[whole].astype(np.float64)
+    standing = np.full(bid.size, np.nan)
+    standing[whole] = mid
+    later = _at(standing, bar, bar.traded_at + horizon)
+    paid = costs(bar.prices, _at(standing, bar, bar.traded_at), later)
     near = [
         _depth(bar.bids[whole], bar.bid_sizes[whole], mid, within),
         _depth(bar.asks[whole], bar.ask_sizes[whole], mid, within),
@@ -123,15 +127,11 @@ def measure(bar: Bar, within: float = 0.001, horizon: int = 60_000_000_000) -> M
     )
 
 
-def _at(quoted_at: Integers, mid: Array, asked_at: Integers, ends: int) -> Array:
-    """The mid that stands at each moment; NaN before the first quote and from `ends` on."""
-    place = prevailing(quoted_at, asked_at)
-    known = (place >= 0) & (asked_at < ends)
+def _at(mid: Array, bar: Bar, asked_at: Integers) -> Array:
+    """The mid that stands at each moment; NaN before the first quote and from the bar's end on."""
+    place = prevailing(bar.quoted_at, asked_at)
+    known = (place >= 0) & (asked_at < bar.ends)
     return np.where(known, mid[place], np.nan) if mid.size else np.full(asked_at.size, np.nan)
-
-
-def _later(quoted_at: Integers, mid: Array, bar: Bar, horizon: int) -> Array:
-    return _at(quoted_at, mid, bar.traded_at + horizon, bar.ends)
 
 
 def _depth(prices: Array, sizes: Array, mid: Array, within: float) -> tuple[Array, Array]:
