@@ -1,5 +1,7 @@
 """From the gate to the venue and back: all recorded, nothing twice, and the venue is right."""
 
+import asyncio
+
 import pytest
 
 from swarm.adapters.paper.exchange import PaperExchange
@@ -102,6 +104,37 @@ async def test_without_the_database_nothing_is_sent(desk):
     assert path.state.ledger.working == {}
     records.down = False
     assert (await path.submit(trade_order())).ruling is Ruling.ACCEPT
+
+
+async def test_an_order_that_was_being_written_while_the_path_closed_is_not_sent(desk):
+    """Whoever closes cancels what works, and nobody watches what would come behind it."""
+    written, free = asyncio.Event(), asyncio.Event()
+
+    class Held(Down):
+        async def append(self, records):
+            written.set()
+            await free.wait()
+            await super().append(records)
+
+    free.set()
+    path = await desk.opened(records=Held(desk.chain()))
+    free.clear()
+    written.clear()
+    asked = [asyncio.create_task(path.submit(trade_order(id_))) for id_ in ("o-1", "o-2")]
+    await written.wait()
+    closing = asyncio.create_task(path.close())
+    await asyncio.sleep(0)
+    free.set()
+    first, second = await asyncio.gather(*asked, return_exceptions=True)
+    assert first.ruling is Ruling.ACCEPT, "it counts"
+    assert isinstance(second, NotOpen)
+    assert await closing
+    assert desk.exchange.reports == []
+    again = await desk.opened()
+    assert list(again.state.ledger.working) == ["o-1"]
+    desk.now += 6 * SECOND
+    assert await again.agree() == ()
+    assert (again.state.ledger.working, again.state.ledger.breaks) == ({}, {})
 
 
 async def test_an_order_id_is_sent_once_however_often_it_is_asked(desk):

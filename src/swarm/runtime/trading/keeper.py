@@ -142,7 +142,7 @@ class TradingKeeper:
             told_to_stop = True
             raise
         finally:
-            self._door.path = None
+            self._door.path, state.opened = None, False  # nothing goes out behind what is cancelled
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)

@@ -43,9 +43,9 @@ class Submitting:
     async def submit(self, order: TradeOrder, exception: Override | None = None) -> GateDecision:
         """The gate's decision, carried out. An order that was not written down is not sent."""
         state = self._state
-        if not state.opened:
-            raise NotOpen("the order path is not open yet")
         async with self._turn:
+            if not state.opened:
+                raise NotOpen("the order path is not open")
             state.remember_kills()
             decision = pretrade(order, state.limits, state.ledger, state.clock(), exception)
             if decision.ruling is Ruling.REPEAT:
@@ -115,11 +115,12 @@ class Submitting:
 
     async def _send(self, order: TradeOrder) -> None:
         state = self._state
-        # While the decision was written, somebody may have pulled the switch. The order counts
-        # until the venue's books say that it never came.
+        # While the decision was written, somebody may have pulled the switch, or closed the path.
+        # The order counts until the venue's books say that it never came.
         state.remember_kills()
         venue = state.venues.get(order.venue)
-        if stop_checks.killed(order, state.ledger) is None and venue is not None:
+        stopped = not state.opened or stop_checks.killed(order, state.ledger) is not None
+        if venue is not None and not stopped:
             state.sent_ns[order.id] = state.clock()
             if not isinstance(await venue.submit(order), Unreachable):
                 return
