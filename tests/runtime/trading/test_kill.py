@@ -1,6 +1,7 @@
 """The kill switch: halt first, cancel everywhere, loud about what does not answer. Control 13."""
 
 import asyncio
+import resource
 
 import pytest
 
@@ -300,6 +301,19 @@ async def test_a_kill_that_no_disk_takes_still_holds_and_says_so(desk):
     assert (await path.submit(trade_order())).ruling is Ruling.REJECT
     with pytest.raises(KillFileUnwritable):
         path.state.kill_file.add(next(iter(path.state.ledger.kills.values())))
+
+
+def test_a_kill_of_which_the_disk_took_only_a_part_is_not_filed(tmp_path):
+    file = KillFile(tmp_path / "kills")
+    one = Killed(kill="k-1", scope="*", by="tom", reason="r", at_ns=1)
+    file.add(one)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "kills").stat().st_size + 20, hard))
+    try:
+        with pytest.raises(KillFileUnwritable, match="only a part"):
+            file.add(one)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_half_written_line_spoils_itself_alone(tmp_path):

@@ -215,6 +215,33 @@ async def test_what_the_monitor_cannot_know_is_loud(desk):
     for number in range(2):
         desk.exchange.submit(trade_order(f"o-{number}"), desk.now)
     del desk.exchange.reports[0]
-    assert [one.over for one in await monitor.look()] == []
+    # The order behind the missing report is heard, and nobody has told a price of it.
+    assert [one.alert.subject for one in await monitor.look()] == ["value:ACME"]
     assert monitor.standing["venue:paper"]
     assert desk.kill_file.read() == ()
+
+
+@pytest.mark.req("REG-10")
+async def test_what_a_venue_contradicted_once_hides_no_breach_behind_it(desk):
+    """A lost report, and a fill of an order that was never heard of: said, and gone on behind."""
+    from swarm.adapters.paper.venue import PaperVenue
+    from swarm.runtime.trading.monitor import Monitor
+
+    class Lossy(PaperVenue):
+        async def reports(self, after):
+            return tuple(one for one in await super().reports(after) if one.seq != 1)
+
+    monitor = Monitor(
+        limits=in_force(limit_set(firm=15 * 10_050 * CENT)), clock=desk.clock,
+        kill_file=desk.kill_file, measures=tuple,
+        venues={"paper": Lossy("paper", desk.exchange, desk.clock)},
+    )  # fmt: skip
+    desk.exchange.quote("ACME", Side.BUY, 9_999, 5, desk.now)
+    desk.exchange.quote("ACME", Side.SELL, 10_001, 500, desk.now)
+    desk.exchange.submit(trade_order("o-0", quantity=1, price=10_001), desk.now)
+    await monitor.look()
+    assert monitor.standing["venue:paper"].alert.detail == "report 1 is missing"
+    desk.exchange.submit(trade_order("too-much", quantity=90, price=10_001), desk.now)
+    assert "capital:firm" in {one.alert.subject for one in await monitor.look()}
+    assert monitor.standing["venue:paper"]
+    assert [one.by for one in desk.kill_file.read()] == ["monitor"]

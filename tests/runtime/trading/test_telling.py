@@ -90,7 +90,10 @@ async def test_measures_reach_gate_and_monitor_and_a_restart_knows_the_day(desk,
     assert (again.day, again.opening) == (desk.now // DAY, CAPITAL)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"day": "x", "opening": 1}', None])
+DAYS = ["", "{}", "[]", '{"day": "x", "opening": 1}', '{"day": 1, "opening": 1e999}', None]
+
+
+@pytest.mark.parametrize("text", DAYS)
 def test_a_day_that_nobody_knows_is_not_invented(tmp_path, text):
     place = TradingPlace(tmp_path)
     if text is not None:

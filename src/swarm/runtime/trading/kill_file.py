@@ -6,6 +6,7 @@ before its next order, whatever else hangs.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class KillFile:
             data = b"\n" + _LINES.dump_json(event) + b"\n"
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                os.write(handle, data)
+                if os.write(handle, data) < len(data):
+                    raise OSError(errno.ENOSPC, "only a part of it was written")
                 os.fsync(handle)
             finally:
                 os.close(handle)

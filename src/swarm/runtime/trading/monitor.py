@@ -68,6 +68,7 @@ class Monitor:
     ledger: Ledger = field(default_factory=Ledger)
     standing: dict[str, Raised] = field(default_factory=dict)
     _cursors: dict[str, int] = field(default_factory=dict)
+    _wrong: dict[str, str] = field(default_factory=dict)  # what a venue first contradicted
     _newest_ns: int = 0
 
     async def look(self) -> tuple[Raised, ...]:
@@ -110,7 +111,10 @@ class Monitor:
         return (*begun, *ended)
 
     async def _hear(self, venue: Venue) -> str | None:
-        """Take in a venue's news; why it could not be asked, or None."""
+        """Take in a venue's news; why it could not be asked, or not be believed, or None.
+
+        What is wrong once stays said, and hides nothing of what comes behind it.
+        """
         while True:
             after = self._cursors.get(venue.name, 0)
             reports = await venue.reports(after)
@@ -120,12 +124,13 @@ class Monitor:
                 break
             for report in reports:
                 if report.seq != after + 1:
-                    return f"report {after + 1} is missing"
-                after = report.seq
+                    missing = self._wrong.setdefault(venue.name, f"report {after + 1} is missing")
+                    if report.seq <= after:
+                        return missing  # asked again, it would say so again
+                after = self._cursors[venue.name] = report.seq
                 if (wrong := self._take_in(venue.name, report)) is not None:
-                    return wrong
-                self._cursors[venue.name] = after
-        return await self._prices(venue)
+                    self._wrong.setdefault(venue.name, wrong)
+        return await self._prices(venue) or self._wrong.get(venue.name)
 
     async def _prices(self, venue: Venue) -> str | None:
         market = await venue.market()

@@ -91,6 +91,6 @@ def measures(state: TradingState, place: TradingPlace) -> None:
 
 def resume_day(measures: Measures, place: TradingPlace) -> None:
     """What today is known to have opened with; when nobody knows, the capital counts."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError):
         held = json.loads(place.day.read_bytes())
         measures.day, measures.opening = int(held["day"]), int(held["opening"])
