@@ -35,7 +35,9 @@ from swarm.core.snapshot import Mission, Snapshot
 
 # What these change is judged in the next snapshot, at once.
 _CHANGES_THE_NEXT_SNAPSHOT = (OpenMission, Settle, OpenFreeze, MarkRequalified, LiftFreeze)
-ROOMS = (implement.say, verify.say, deliver.say, protect.say, requalify.say)
+ROOMS = (
+    deliver.begun, implement.say, verify.say, deliver.say, protect.say, requalify.say,
+)  # fmt: skip
 
 
 def decide(snapshot: Snapshot) -> Plan:

@@ -174,6 +174,40 @@ def test_a_cancel_waits_for_a_landing_that_was_begun():
     assert outcome(replace(snap, missions=(not_yet,)))[0] is OutcomeKind.REJECTED
 
 
+@pytest.mark.req("LOOP-11", "MODE-6")
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param({"policy_hash": "policy-2"}, id="another-policy-asks-for-an-approval"),
+        pytest.param(
+            {"spec": spec(delivery={**DELIVERY, "repoAllowlist": ["acme/docs"]})},
+            id="its-repository-is-not-allowed-any-more",
+        ),
+        pytest.param(
+            {"spec": spec(delivery={**DELIVERY, "requiredChecks": ["lint", "new"]})},
+            id="another-check-is-required",
+        ),
+    ],
+)
+def test_nothing_is_decided_beside_a_landing_that_was_begun(then):
+    """A person who was asked meanwhile said no; the change was on main, and nobody watched it."""
+    waiting = approved(Evidence().green())
+    begun = replace(waiting.missions[0], orders=(LANDING,))
+    plan = decide(replace(waiting, missions=(begun,), **then))
+    assert (plan.orders, plan.records) == ((), ())
+    (said,) = (standing for _, standing in plan.standings)
+    assert (said.room, said.reason) == ("deliver", "MergeAllowed")
+    taken_back = decide(replace(waiting, **then))
+    assert taken_back.orders or taken_back.records, "else it would not matter"
+
+
+@pytest.mark.req("LOOP-11")
+def test_a_no_to_what_may_have_landed_ends_nothing():
+    denied = approved(Evidence().green(), granted=False)
+    begun = replace(denied.missions[0], orders=(LANDING,))
+    assert records(replace(denied, missions=(begun,)), Settle) == []
+
+
 @pytest.mark.req("LOOP-11")
 def test_a_cancel_waits_for_no_other_order():
     checking = OpenOrder(

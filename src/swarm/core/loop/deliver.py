@@ -34,6 +34,28 @@ ROOM = "deliver"
 PLACE_KEPT = timedelta(minutes=15)
 
 
+def begun(mission: Mission, found: Findings, view: View) -> Word:
+    """Speak while nobody knows whether a landing that was begun has happened.
+
+    Until then nothing else is said of the mission: an end could lose a commit that is on main, and
+    nobody is asked to approve what may have landed. If it did not, all is decided anew.
+    """
+    orders = found.open_orders.values()
+    land = next((order for order in orders if order.kind == "land" and order.begun), None)
+    if land is None or found.landed is not None:
+        return Content()
+    if (hold := view.freeze_over(mission)) is not None:
+        return frozen(ROOM, hold)
+    why = land.waits_because or "whether it happened is being asked"
+    return Saying(
+        room=ROOM,
+        reason=Reason.MERGE_ALLOWED,
+        detail=f"a landing on {mission.repo} was begun: {why}",
+        next_action="is decided anew if it did not land, is watched or goes back if it did",
+        look_again=land.next_try,
+    ).holding(merge_queue(mission.repo), *target_resources(mission))
+
+
 def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak from the green head to the landed commit."""
     change = found.change

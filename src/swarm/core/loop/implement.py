@@ -8,7 +8,7 @@ from swarm.core.findings import Findings
 from swarm.core.ids import order_key
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Ending, Saying, View, Word, lane_of, merge_queue, settled
+from swarm.core.saying import Content, Ending, Saying, View, Word, lane_of, settled
 from swarm.core.snapshot import Mission
 
 ROOM = "implement"
@@ -18,7 +18,7 @@ _AGAINST = {"cancel", "reject", "rollback"}  #: what a person may say against a 
 def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak until the mission has a change; nothing to say once it has one."""
     if ended := _person_ended(mission, found, view) or _refused(mission, found, view):
-        return _landing(mission, found, ended.detail) or ended
+        return ended
     if mission.kind is MissionKind.REQUALIFY:
         return Content()
     if (waiting := _at_work(mission, found)) is not None:
@@ -116,15 +116,3 @@ def _person_ended(mission: Mission, found: Findings, view: View) -> Saying | Non
     detail = f"{person.by}: {person.reason}"
     ending = Ending(kind=OutcomeKind.REJECTED, reason=reason, detail=detail)
     return settled(ROOM, mission, found, view.now, ending)
-
-
-def _landing(mission: Mission, found: Findings, why: str) -> Saying | None:
-    """Landing was begun and nobody knows yet whether it happened: an end now could lose it."""
-    if not any(order.kind == "land" and order.begun for order in found.open_orders.values()):
-        return None
-    return Saying(
-        room=ROOM,
-        reason=Reason.CANCELLED,
-        detail=f"{why}; landing had begun",
-        next_action="ends if it did not land, goes back if it did",
-    ).holding(merge_queue(mission.repo))
