@@ -16,7 +16,8 @@ from swarm.ports.store import Binding
 from swarm.runtime.act import LEASE, Act
 from swarm.runtime.hands import Hands
 from swarm.testing.builders import spec
-from swarm.testing.contracts.store import opened, plan, run_check, shown
+from swarm.testing.contracts.store import opened, shown
+from swarm.testing.contracts.store_plans import plan, run_check
 from swarm.testing.simulation.chance import Chance
 from swarm.testing.simulation.clockwork import VirtualLoop
 from swarm.testing.simulation.line import Line, Peer

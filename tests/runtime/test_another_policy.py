@@ -16,7 +16,7 @@ from swarm.ports.store import Binding
 from swarm.runtime.act import Act
 from swarm.runtime.hands import Hands
 from swarm.testing.builders import spec
-from swarm.testing.contracts.store import plan
+from swarm.testing.contracts.store_plans import plan
 from swarm.testing.simulation.chance import Chance
 from swarm.testing.simulation.line import Line, Peer
 from swarm.testing.simulation.ports import StorePorts

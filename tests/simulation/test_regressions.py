@@ -91,7 +91,28 @@ async def test_a_drift_that_another_controller_told_late_is_taken_back():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "seed", [23, 47, 60, 100, 105, 107, 108, 125, 137, 1062, 1269, 2011, 2435, 2599, 2646, 3463]
+    "seed",
+    [
+        23,
+        47,
+        60,
+        100,
+        105,
+        107,
+        108,
+        125,
+        137,
+        1062,
+        1269,
+        2011,
+        2435,
+        2599,
+        2646,
+        3463,
+        11032,
+        12388,
+        24335,
+    ],
 )
 def test_a_seed_that_once_failed_fails_no_more(seed):
     """In the same installations; their days are others since points got names that stay."""

@@ -11,7 +11,8 @@ from swarm.core.nouns import Freeze
 from swarm.core.snapshot import Installation
 from swarm.ports.store import Binding
 from swarm.testing.builders import spec
-from swarm.testing.contracts.store import LEASE, StoreContract, run_check
+from swarm.testing.contracts.store import StoreContract
+from swarm.testing.contracts.store_plans import LEASE, run_check
 from swarm.testing.paper_rows import PaperOrder
 from swarm.testing.simulation.chance import Chance
 from swarm.testing.simulation.line import Line, Peer

@@ -152,6 +152,8 @@ class PaperRows:
     def apply(self, record: Record) -> str:  # noqa: C901 - one arm per kind of record
         """Write one record; why the state of the rows does not allow it, or an empty text."""
         match record:
+            case GiveVerdict() if record.mission not in self.missions:
+                return "NoSuchMission"
             case GiveVerdict():
                 known = self.missions[record.mission].verdicts
                 rest = tuple(v for v in known if v[:2] != (record.gate, record.subject))

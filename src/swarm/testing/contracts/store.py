@@ -4,43 +4,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import pytest
 
 from swarm.contract.errors import Refused
-from swarm.core.decision import OpenMission, Plan, RunCheck, Settle, SetTraffic, StartRun
+from swarm.contract.verdict import Answer, Verdict
+from swarm.core.decision import GiveVerdict, Plan, Settle
 from swarm.core.evidence import CheckEnded, CheckResult
-from swarm.core.ids import SwarmId, evidence_id, mission_id, order_key, run_id, signal_id
-from swarm.core.nouns import (
-    Brief,
-    MissionKind,
-    Outcome,
-    OutcomeKind,
-    Risk,
-    Settled,
-    Signal,
-    ValidationContract,
-)
+from swarm.core.ids import SwarmId, evidence_id, order_key, signal_id
+from swarm.core.nouns import MissionKind, Outcome, OutcomeKind, Settled, Signal
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
 from swarm.ports.reply import Later
 from swarm.ports.sources import Reading
 from swarm.ports.store import Claim, Intake, Orders, Tick
-
-LEASE, MOMENT = timedelta(minutes=1), timedelta(milliseconds=50)
-CLASS = "tidy"
-_CONTRACT = ValidationContract(
-    checks=("lint",),
-    targets=(),
-    allowed_paths=("src",),
-    error_increase=0.2,
-    latency_increase=0.15,
-    observe_for=timedelta(minutes=10),
-    evidence_wanted=(),
+from swarm.testing.contracts.store_plans import (
+    CLASS,
+    LEASE,
+    opening,
+    plan,
+    run_check,
+    set_traffic,
+    start_run,
 )
+
+MOMENT = timedelta(milliseconds=50)
 
 
 class StoreWorld(Protocol):
@@ -64,25 +54,10 @@ class StoreWorld(Protocol):
         """The store's clock."""
 
 
-def plan(*, orders: Sequence[object] = (), records: Sequence[object] = ()) -> Plan:
-    """A plan of these orders and records."""
-    return Plan(
-        orders=tuple(orders),  # type: ignore[arg-type]
-        records=tuple(records),  # type: ignore[arg-type]
-        standings=(),
-        look_again=None,
-        idle_reason="NothingToDo",
-    )
-
-
 async def opened(world: StoreWorld) -> str:
     """A mission that is open, for a need that one signal made."""
     report = await world.intake.ingest(world.swarm, "linter", reading(world))
-    record = OpenMission(
-        id=mission_id(report.opened[0], 0), need=report.opened[0], kind=MissionKind.DELIVER,
-        parent=None, depth=0, mission_class=CLASS, risk=Risk.R1, repo="acme/shop", title="Mend it",
-        agent="tidy", contract=_CONTRACT, reserve=0, rank_terms=(("value", 1.0),), at=world.now(),
-    )  # fmt: skip
+    record = opening(report.opened[0], world.now())
     ticked, _ = await world.tick(plan(records=[record]))
     assert ticked is not None
     assert ticked.applied == (record,)
@@ -99,34 +74,6 @@ def reading(world: StoreWorld, number: int = 1, cursor: str = "1") -> Reading:
         repo="acme/shop", paths=(f"src/a{number}.py",), rule=f"F{number}",
     )  # fmt: skip
     return Reading(signals=(signal,), cursor=cursor)
-
-
-def start_run(mission: str, policy: str) -> StartRun:
-    """A forward order."""
-    run = run_id(mission, 0)  # type: ignore[arg-type]
-    brief = Brief(run=run, goal="g", facts=(), allowed_paths=("src",), checks=(), rule="")
-    return StartRun(
-        key=order_key(mission, "run", "0"), mission=mission, mission_class=CLASS,  # type: ignore[arg-type]
-        policy_hash=policy, run=run, attempt=0, agent="tidy", repo="acme/shop", base="", onto="",
-        brief=brief, deadline=LEASE,
-    )  # fmt: skip
-
-
-def set_traffic(mission: str, policy: str) -> SetTraffic:
-    """A forward order that passes a gate."""
-    return SetTraffic(
-        key=order_key(mission, "traffic", "1"), mission=mission, mission_class=CLASS,  # type: ignore[arg-type]
-        policy_hash=policy, target="orders", revision="c1", step=1, percent=50,
-    )  # fmt: skip
-
-
-def run_check(mission: str, policy: str) -> RunCheck:
-    """An order that only observes."""
-    return RunCheck(
-        key=order_key(mission, "check", "c1", "lint"), mission=mission, mission_class=CLASS,  # type: ignore[arg-type]
-        policy_hash=policy, forward=False, check="lint", repo="acme/shop", commit="c1", base="b",
-        deadline=LEASE,
-    )  # fmt: skip
 
 
 async def issued(world: StoreWorld, *kinds: str) -> str:
@@ -188,6 +135,25 @@ class StoreContract:
         assert ticked.issued == ()
         assert snapshot is not None
         assert [fact.kind for fact in snapshot.missions[0].facts] == ["check-ended"]
+
+    @pytest.mark.req("LOOP-11")
+    async def test_what_hangs_on_a_refused_opening_is_refused_with_it(
+        self, world: StoreWorld
+    ) -> None:
+        """Its need was taken since, or the budget spent; the tick goes on."""
+        mission = await opened(world)
+        need = (await shown(world, mission)).need
+        assert need is not None
+        second = opening(need, world.now(), 1)
+        found = Verdict(answer=Answer.PASS, reason="EnoughEvidence", detail="")
+        verdict = GiveVerdict(
+            mission=second.id, gate="discovery_quality", subject="citations", verdict=found,
+            at=world.now(),
+        )  # fmt: skip
+        ticked, _ = await world.tick(plan(records=[second, verdict]))
+        assert ticked is not None
+        assert ticked.applied == ()
+        assert {record for record, _ in ticked.refused} == {second, verdict}
 
     @pytest.mark.req("OWN-4")
     async def test_an_order_has_one_holder_at_a_time(self, world: StoreWorld) -> None:
