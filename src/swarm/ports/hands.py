@@ -63,7 +63,8 @@ class Forge(Protocol):
     async def land(self, order: Land) -> Reply:
         """Compare-and-swap main from base to head; Done(Landed), landed False if main moved.
 
-        From head to head it moves nothing and only says whether it has landed.
+        From head to head it moves nothing and only says whether it has landed; from then on a
+        landing of that change under an older fence moves nothing either.
         """
 
     async def revert(self, order: Revert) -> Reply:

@@ -65,7 +65,7 @@ class World:
     journal:    how often each order's effect really happened (1, whatever was repeated).
     asked:      how often each order was asked for.
     facts:      what came of each order, by its key.
-    fences:     the newest that each target has seen.
+    fences:     the newest that each target has seen, and each landing that was asked after.
     """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -176,7 +176,11 @@ class World:
             tip = self.tip(order.repo)
             return Landed(**common, repo=order.repo, commit=order.head, landed=landed, main=tip)
 
+        closed = self.fences.get(order.key, 0)
+        if order.key not in self.facts and order.fence < closed:
+            return Later(delay=timedelta(seconds=2), reason="LandingHeld", capacity=True)
         if order.base == order.head and order.key not in self.facts:
+            self.fences[order.key] = order.fence
             asked = Landed(
                 id=evidence_id(order.key), at=self.now(), source="world", repo=order.repo,
                 commit=order.head, landed=False, main=self.tip(order.repo),

@@ -14,7 +14,7 @@ from swarm.core.evidence import Fact, Landed, MainSeen, Restaged, Reverted
 from swarm.core.ids import MissionId, evidence_id, order_key
 from swarm.core.nouns import Change
 from swarm.ports.hands import Forge
-from swarm.ports.reply import Done, No
+from swarm.ports.reply import Done, Later, No
 from swarm.testing.contracts.asking import PAPER, WITHIN, answer, fact
 
 Kind = TypeVar("Kind", bound=Fact)
@@ -120,6 +120,21 @@ class ForgeContract:
         landed = await _landed(world, change)
         assert landed.landed
         said = await fact(world.port().land, question)
+        assert isinstance(said, Landed)
+        assert (said.landed, world.moves()) == (True, 1)
+
+    @pytest.mark.req("OWN-4", "MODE-6")
+    async def test_what_was_asked_after_lands_under_no_older_fence(self, world: ForgeWorld) -> None:
+        """A request that was under way all the time comes too late; an order issued anew lands."""
+        change = await _made(world)
+        order = replace(_land(world, change), fence=2)
+        question = replace(order, base=order.head, fence=3)
+        said = await fact(world.port().land, question)
+        assert isinstance(said, Landed)
+        assert not said.landed
+        assert isinstance(await world.port().land(order), Later)
+        assert (world.main(), world.moves()) == (change.base, 0)
+        said = await fact(world.port().land, replace(order, fence=4))
         assert isinstance(said, Landed)
         assert (said.landed, world.moves()) == (True, 1)
 

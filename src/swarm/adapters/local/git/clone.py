@@ -26,7 +26,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from swarm.adapters.local.git import lock, scratch
+from swarm.adapters.local.git import asked, lock, scratch
 from swarm.adapters.local.git.commits import is_ancestor
 from swarm.adapters.local.git.errors import (
     BranchNameTaken,
@@ -140,20 +140,27 @@ class PrivateClone:
     async def move(self, ref: str, new: str, old: str) -> bool:
         """Compare-and-swap: `ref` becomes `new` if it still is `old` ("" means absent)."""
         async with self.writing(ref) as git:
-            zero = "0" * len(new)
-            said = await git.run("update-ref", "--no-deref", ref, new, old or zero, ok=(0, 1, 128))
-        now = await self.read(ref)
+            return await self._swap(git, ref, new, old)
+
+    async def _swap(self, git: Git, ref: str, new: str, old: str) -> bool:
+        zero = "0" * len(new)
+        said = await git.run("update-ref", "--no-deref", ref, new, old or zero, ok=(0, 1, 128))
         if said.code == 0:
             return True
-        if now == old:
+        if await self.read(ref) == old:
             # Not the comparison failed but the writing: a full disk, a name that is a folder.
             raise GitFailed(f"{ref} could not be written in {self.folder}")
         return False
 
-    async def move_main(self, new: str, old: str) -> bool:
-        """Compare-and-swap protected main."""
+    async def move_main(self, new: str, old: str, fence: int | None = None) -> bool:
+        """Compare-and-swap protected main; to a change under the fence of its claim.
+
+        Raises LandingHeld: that change was asked after under a newer one.
+        """
         await self.open()
-        return await self.move(self._main, new, old)
+        async with self.writing(self._main) as git:
+            await asked.admit(git, new, fence)
+            return await self._swap(git, self._main, new, old)
 
     @contextlib.asynccontextmanager
     async def writing(self, *refs: str) -> AsyncIterator[Git]:

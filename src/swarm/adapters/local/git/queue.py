@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from swarm.adapters.local.begin import MayBegin
+from swarm.adapters.local.git import asked
 from swarm.adapters.local.git.clone import PrivateClone
 from swarm.adapters.local.git.commits import (
     MISSION,
@@ -90,11 +91,14 @@ async def put_on_top(clone: PrivateClone, order: Restage) -> Put:
 async def land(clone: PrivateClone, order: Land, may_begin: MayBegin) -> Turn:
     """Move main from base to head; a head that main already contains has landed.
 
+    From head to head it is a question, and closes the landing to older claims; see `asked`.
     may_begin: asked with the order's key right before main moves.
     Raises CommitUnknown when head is not built on base: main would lose commits; LandingHeld.
     """
     head = await read_commit_opened(clone, order.head)
     base = await read_commit(clone.git, order.base)
+    if base.id == head.id:
+        await asked.after(clone, head.id, order.fence)
     if await is_ancestor(clone.git, head.id, await clone.tip()):
         return Turn(done=True, main=head.id)
     if not await is_ancestor(clone.git, base.id, head.id):
@@ -108,7 +112,7 @@ async def land(clone: PrivateClone, order: Land, may_begin: MayBegin) -> Turn:
         # Following a branch with much news takes seconds, and a freeze holds within one.
         if not await may_begin(order.key):
             raise LandingHeld(f"{head.id} was held back while main was looked at")
-        if await clone.move_main(head.id, base.id):
+        if await clone.move_main(head.id, base.id, order.fence):
             # The landing is done; that its tidying failed is no reason to say otherwise.
             with contextlib.suppress(SwarmError):
                 await clone.tidy()
