@@ -109,6 +109,7 @@ async def test_a_drift_that_another_controller_told_late_is_taken_back():
         2599,
         2646,
         3463,
+        10918,
         11032,
         12388,
         24335,

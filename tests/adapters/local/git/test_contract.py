@@ -33,6 +33,7 @@ class GitWorld:
     "test_landing_moves_main_from_base_to_head_once",
     "test_of_changes_that_land_at_once_one_lands",
     "test_a_main_that_moved_is_told_and_left_alone",
+    "test_what_was_asked_after_lands_under_no_older_fence",
     "test_a_revert_is_one_new_commit_on_main",
     "test_main_is_seen_where_it_stands",
 )
