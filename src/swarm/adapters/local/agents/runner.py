@@ -22,7 +22,7 @@ from swarm.adapters.local.begin import MayBegin, always
 from swarm.adapters.local.errors import BadCommand
 from swarm.adapters.local.git.errors import CommitUnknown, RepositoryUnknown
 from swarm.adapters.local.git.forge import LocalForge
-from swarm.adapters.local.process import environment, patience, preflight
+from swarm.adapters.local.process import editable, environment, patience, preflight
 from swarm.adapters.local.process.folder import JobFolder
 from swarm.adapters.local.process.jobs import Jobs
 from swarm.adapters.local.process.spec import Ended, JobSpec, JobState, Limits, Phase
@@ -187,11 +187,12 @@ class LocalRuns:
             raise _Held(Reason.UNAVAILABLE, error.message) from error
         if not may:
             raise _Held(Reason.FROZEN, "it was held back while its clone was made")
+        source = self._forge.clone(order.repo).settings.path.expanduser()
         return JobSpec(
             argv=argv,
             cwd=work,
             wall=min(settings.timeout, order.deadline),
-            env=env,
+            env=editable.led_to(work, source, env),
             stdin=told if settings.stdin is Stdin.PROMPT else None,
             limits=Limits(
                 output_bytes=settings.output_bytes,

@@ -21,7 +21,14 @@ from swarm.adapters.local.checks.trial import Next, Trial
 from swarm.adapters.local.git.commits import read_commit
 from swarm.adapters.local.git.errors import CommitUnknown, RepositoryUnknown
 from swarm.adapters.local.git.forge import LocalForge
-from swarm.adapters.local.process import command, environment, patience, preflight, redact
+from swarm.adapters.local.process import (
+    command,
+    editable,
+    environment,
+    patience,
+    preflight,
+    redact,
+)
 from swarm.adapters.local.process.folder import JobFolder
 from swarm.adapters.local.process.jobs import Jobs
 from swarm.adapters.local.process.spec import JobSpec, Limits, Phase
@@ -178,11 +185,12 @@ class LocalChecks:
             raise _NotThere(f"the folder {settings.directory!r} is not in {order.commit[:12]}")
         if settings.junit:
             junit.remove(folder, settings.junit)
+        source = self._forge.clone(order.repo).settings.path.expanduser()
         return JobSpec(
             argv=command.filled(settings.run, {}),
             cwd=folder,
             wall=min(settings.timeout, order.deadline),
-            env=env,
+            env=await asyncio.to_thread(editable.led_to, work, source, env),
             limits=Limits(processes=settings.processes),
             confine=settings.confine,
             network=settings.network,
