@@ -60,7 +60,8 @@ class LocalTargets:
     ) -> None:
         self._settings, self._forge, self._folder, self._now = settings, forge, folder, now
         self._services = {
-            name: LocalService(one, folder / name / "service") for name, one in settings.items()
+            name: LocalService(one, folder / name / "service", forge.working_copy(one.repo))
+            for name, one in settings.items()
         }
 
     async def sync(self, order: Sync) -> Reply:

@@ -187,12 +187,11 @@ class LocalRuns:
             raise _Held(Reason.UNAVAILABLE, error.message) from error
         if not may:
             raise _Held(Reason.FROZEN, "it was held back while its clone was made")
-        source = self._forge.clone(order.repo).settings.path.expanduser()
         return JobSpec(
             argv=argv,
             cwd=work,
             wall=min(settings.timeout, order.deadline),
-            env=editable.led_to(work, source, env),
+            env=editable.led_to(work, self._forge.working_copy(order.repo), env),
             stdin=told if settings.stdin is Stdin.PROMPT else None,
             limits=Limits(
                 output_bytes=settings.output_bytes,

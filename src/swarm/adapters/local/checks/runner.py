@@ -185,12 +185,12 @@ class LocalChecks:
             raise _NotThere(f"the folder {settings.directory!r} is not in {order.commit[:12]}")
         if settings.junit:
             junit.remove(folder, settings.junit)
-        source = self._forge.clone(order.repo).settings.path.expanduser()
+        theirs = self._forge.working_copy(order.repo)
         return JobSpec(
             argv=command.filled(settings.run, {}),
             cwd=folder,
             wall=min(settings.timeout, order.deadline),
-            env=await asyncio.to_thread(editable.led_to, work, source, env),
+            env=await asyncio.to_thread(editable.led_to, work, theirs, env),
             limits=Limits(processes=settings.processes),
             confine=settings.confine,
             network=settings.network,

@@ -70,6 +70,11 @@ class LocalForge:
             raise RepositoryUnknown(f"repository {repo!r} is not bound; bound are: {known}")
         return self._clones[repo]
 
+    def working_copy(self, repo: str) -> Path | None:
+        """The user's own repository of this name; None when it is not bound."""
+        clone = self._clones.get(repo)
+        return clone.settings.path.expanduser().absolute() if clone else None
+
     async def base(self, order: StartRun) -> str:
         """The commit a run starts from: what the order names, else main after a look at it.
 

@@ -19,14 +19,14 @@ _INSTALLED = ("lib/python3*/*-packages/*.pth", "lib/python3*/*-packages/__editab
 _QUOTED = re.compile(r"""(['"])(/[^'"\n]+)\1""")
 
 
-def led_to(checkout: Path, repository: Path, env: Mapping[str, str]) -> dict[str, str]:
+def led_to(checkout: Path, repository: Path | None, env: Mapping[str, str]) -> dict[str, str]:
     """The environment, with whatever it imports from `repository` imported from `checkout`.
 
     Looked for in every Python environment that is on PATH. Others stay as they are.
     """
-    tops = {repository, Path(os.path.realpath(repository))}
+    tops = {repository, Path(os.path.realpath(repository))} if repository else set()
     roots: dict[str, None] = {}
-    for named in _named(env["PATH"]):
+    for named in _named(env.get("PATH", os.defpath)):
         for top in tops:
             root = checkout / named.relative_to(top) if named.is_relative_to(top) else None
             if root is not None and ".." not in root.parts and root.is_dir():

@@ -39,14 +39,19 @@ class Deployed:
 
 
 class LocalService:
-    """One target. Holds no state of its own: any number of controllers may have one each."""
+    """One target. Holds no state of its own: any number of controllers may have one each.
 
-    def __init__(self, settings: ServiceSettings, folder: Path) -> None:
+    repository: what its checkouts are commits of; None where nobody holds them as well.
+    """
+
+    def __init__(
+        self, settings: ServiceSettings, folder: Path, repository: Path | None = None
+    ) -> None:
         silence = settings.request_timeout.total_seconds()
         self._parts = Parts(
             settings=settings,
             folder=folder,
-            versions=Versions(settings, folder),
+            versions=Versions(settings, folder, repository),
             front=Front(folder, settings.port, silence),
         )
 

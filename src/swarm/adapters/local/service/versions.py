@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from swarm.adapters.local.process.editable import led_to
 from swarm.adapters.local.service import detached, listener
 from swarm.adapters.local.service.asking import LOOPBACK, ask, is_revision, revision_in
 from swarm.adapters.local.service.detached import Process
@@ -35,9 +36,12 @@ class Health:
 class Versions:
     """The versions of one service on this machine."""
 
-    def __init__(self, settings: ServiceSettings, folder: Path) -> None:
+    def __init__(
+        self, settings: ServiceSettings, folder: Path, repository: Path | None = None
+    ) -> None:
         self._settings = settings
         self._folder = folder
+        self._repository = repository
 
     def mark(self, revision: str) -> str:
         """What every process of this version carries in its environment."""
@@ -72,7 +76,7 @@ class Versions:
                 detached.spawn,
                 [fill(part, values) for part in self._settings.run],
                 cwd=checkout,
-                env=self._environment(values),
+                env=led_to(checkout, self._repository, self._environment(values)),
                 log=self.log(revision),
                 mark=self.mark(revision),
             )
