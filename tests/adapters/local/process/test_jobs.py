@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -97,6 +98,27 @@ async def test_where_there_is_no_pidfd_a_poll_wakes_the_waiter(tmp_path, monkeyp
     assert (await jobs.ensure("k", prepare("sleep", "0.5"))).phase is Phase.RUNNING
     await asyncio.wait_for(woken.wait(), 10)
     jobs.close()
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        pytest.param(errno.ENOSYS, id="older-kernel"),
+        pytest.param(errno.EPERM, id="not-in-this-container"),
+    ],
+)
+async def test_where_the_kernel_or_its_container_has_no_pidfd_a_job_is_stopped_too(
+    jobs, monkeypatch, prepare, until_ended, why
+):
+    """Python has the call wherever it was built with it; that says nothing of where it runs."""
+
+    def refused(_pid):
+        raise OSError(why, os.strerror(why))
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    await jobs.ensure("k", prepare("sleep", "300"))
+    await jobs.stop("k")
+    assert (await until_ended(jobs, "k")).result.ended is Ended.STOPPED
 
 
 CONTROLLER = """

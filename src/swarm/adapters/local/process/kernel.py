@@ -119,12 +119,13 @@ def send(pid: int, number: signal.Signals) -> bool:
 
 def send_same(pid: int, started: str, number: signal.Signals) -> bool:
     """Send a signal to exactly the recorded process; a pid used again is left alone."""
-    if not hasattr(os, "pidfd_open"):
-        return is_same(pid, started) and send(pid, number)
     try:
         handle = os.pidfd_open(pid)
-    except OSError:
+    except ProcessLookupError:
         return False
+    except (OSError, AttributeError):
+        # No such call here: an older kernel, a container that lets only older ones through.
+        return is_same(pid, started) and send(pid, number)
     try:
         # The handle pins the process, so between this look and the signal nothing can change.
         if not is_same(pid, started):
