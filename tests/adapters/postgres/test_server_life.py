@@ -1,6 +1,9 @@
 """Starting, sharing and stopping the embedded server."""
 
+import re
 import stat
+import subprocess
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -32,6 +35,7 @@ def test_the_cluster_is_made_as_the_store_needs_it(public_folder):
         "listen_addresses": "",
         "jit": "off",
         "huge_pages": "off",
+        "dynamic_shared_memory_type": "mmap",
         "fsync": "on",
         "synchronous_commit": "on",
         "full_page_writes": "on",
@@ -126,6 +130,23 @@ def test_a_server_whose_users_were_all_killed_can_be_found_and_stopped(data_fold
     assert server.status().state is Answer.READY
     assert server.stop_abandoned()
     assert server.status().state is Answer.NOBODY
+
+
+@pytest.mark.slow
+def test_a_server_outlives_the_login_of_who_started_it(data_folder):
+    """With the last session of a user, systemd-logind removes whatever shared memory has a name."""
+    with EmbeddedServer(data_folder) as server:
+        processes = server_processes(server.layout)
+        maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in processes)
+        for named in set(re.findall(r"/dev/shm/PostgreSQL\.\d+", maps)):
+            Path(named).unlink()
+        for segment in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]:
+            fields = segment.split()
+            if int(fields[4]) in processes:  # who made it
+                subprocess.run(["ipcrm", "-m", fields[1]], check=True)
+        with psycopg.connect(server.dsn, options="-c debug_parallel_query=on") as connection:
+            (found,) = connection.execute("select count(*) from pg_stat_all_tables").fetchone()
+        assert found > 0
 
 
 @pytest.mark.slow

@@ -28,6 +28,9 @@ def server_arguments(binaries: Binaries, layout: Layout, extra: Mapping[str, str
         "port": str(PORT),
         "max_connections": "40",  # four replicas of at most 8 + 1 connections, and people
         "shared_buffers": f"{shared_buffers_mb(memory_bytes())}MB",
+        # Files of ours. What it would put into /dev/shm, systemd removes when the user who called
+        # `up` logs out (RemoveIPC), and then nobody can connect any more.
+        "dynamic_shared_memory_type": "mmap",
         # A container may be offered the node's huge pages and not be allowed one: a bus error.
         "huge_pages": "off",
         "jit": "off",  # our statements are short: compiling them costs more than running them
