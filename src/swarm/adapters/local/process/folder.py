@@ -2,7 +2,7 @@
 
 JOB/key            the key, as text          JOB/lock      held while it is started or judged
 JOB/outcome.json   kept after the rest       JOB/N/        one folder per start (generation)
-JOB/N/spec.json supervisor.json result.json stdout stderr alive home/ tmp/ work/
+JOB/N/spec.json supervisor.json result.json stdout stderr alive home/ work/
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from swarm.adapters.local.process.spec import JobResult, JobState, Phase
-from swarm.adapters.local.process.supervisor import write_json
+from swarm.adapters.local.process.supervisor import remove_room, write_json
 
 _PRIVATE = 0o700
 
@@ -106,8 +106,9 @@ class JobFolder:
         """An empty folder for a new start; leftovers of a start that never ran are removed."""
         folder = self.generation(number)
         if folder.exists():
+            remove_room(folder, read_json(folder / "spec.json") or {})
             shutil.rmtree(folder)
-        for name in ("", "home", "tmp"):
+        for name in ("", "home"):
             (folder / name).mkdir(mode=_PRIVATE)
         return folder
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import swarm
@@ -15,7 +13,7 @@ from swarm.adapters.local.errors import JobNotStarted
 from swarm.adapters.local.process import orphans
 from swarm.adapters.local.process.folder import lock_handle
 from swarm.adapters.local.process.spec import JobSpec
-from swarm.adapters.local.process.supervisor import place_json
+from swarm.adapters.local.process.supervisor import place_json, rooms
 
 # Isolated and without site: it starts in half the time and nothing in the environment, the
 # current folder or a user's site-packages can change what it does.
@@ -38,9 +36,10 @@ def start(generation: Path, spec: JobSpec, slot: int | None) -> None:
         if alive is None:
             raise JobNotStarted(f"{generation} is held by a supervisor that is still alive")
         env = dict(spec.env)
-        env["HOME"], env["TMPDIR"] = str(generation / "home"), str(_short_way(generation / "tmp"))
+        room = _room(generation)
+        env["HOME"], env["TMPDIR"] = str(generation / "home"), str(room)
         # A job without a repository of its own has none: git must not find the one around us.
-        env["GIT_CEILING_DIRECTORIES"] = str(generation)
+        env["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(map(str, (generation, room.parent)))
         env[orphans.MARK] = orphans.mark(generation)
         data = spec.to_json() | {"env": env}
         # An absolute number, because the supervisor itself may run before the controller.
@@ -52,20 +51,11 @@ def start(generation: Path, spec: JobSpec, slot: int | None) -> None:
             os.close(handle)
 
 
-def _short_way(folder: Path) -> Path:
-    """A link to a job's TMPDIR: the path of a socket has 107 bytes, of which ours takes 100.
-
-    Python's own multiprocessing puts one there. The supervisor removes the link at the end; where
-    none can be made, the folder itself has to do.
-    """
-    name = f"swarm-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
-    with suppress(OSError):
-        link = Path(tempfile.gettempdir()) / name
-        if not link.is_symlink():
-            link.symlink_to(folder)
-        if link.lstat().st_uid == os.geteuid() and link.readlink() == folder:
-            return link
-    return folder
+def _room(generation: Path) -> Path:
+    """A fresh TMPDIR; its supervisor removes it, or else whoever clears up after that one."""
+    beside = rooms(generation)
+    beside.mkdir(mode=0o700, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="", dir=beside))
 
 
 def _launch(generation: Path, handles: list[int], mark: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from swarm.adapters.local.process import cgroup, kernel
 from swarm.adapters.local.process.folder import read_json
+from swarm.adapters.local.process.supervisor import remove_room
 
 MARK = "SWARM_JOB"
 
@@ -93,4 +94,6 @@ def clear(generation: Path, patience: float = 10.0) -> int:
                 kernel.send_same(pid, started, number)
         killed.update(living)
         time.sleep(0.01)
+    if not kernel.is_same(*supervisor):
+        remove_room(generation, read_json(generation / "spec.json") or {})
     return len(killed)

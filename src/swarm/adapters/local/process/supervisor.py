@@ -8,7 +8,6 @@ It is a child subreaper, so what a command daemonises falls back to it and is ki
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -64,6 +63,24 @@ def used_bytes(folders: set[Path]) -> int:
         except OSError:
             continue
     return total
+
+
+def rooms(generation: Path) -> Path:
+    """Where the TMPDIR of each job is: not below the job, whose own path is too long for sockets.
+
+    Their paths have 107 bytes, of which the folder of a job takes 90, and Python's own
+    multiprocessing has one.
+    """
+    return generation.parents[2] / "t"
+
+
+def remove_room(generation: Path, spec: dict[str, Any]) -> None:
+    """Remove a job's TMPDIR with what is left in it."""
+    import shutil  # noqa: PLC0415 - nothing that a supervisor needs at its start
+
+    room = Path(spec.get("env", {}).get("TMPDIR", ""))
+    if room.parent == rooms(generation):
+        shutil.rmtree(room, ignore_errors=True)
 
 
 class Supervision:
@@ -207,7 +224,8 @@ class Supervision:
             return "", ""
         # Others write to this disk too, so what is missing is only a reason to measure.
         self.measure_at = now + MEASURE_EVERY
-        used = used_bytes({self.folder, Path(self.spec["cwd"])})
+        room = Path(self.spec["env"]["TMPDIR"])
+        used = used_bytes({self.folder, Path(self.spec["cwd"]), room})
         if used > self.limits["disk_bytes"]:
             most = self.limits["disk_bytes"]
             return "disk-limit", f"wrote {used} bytes to disk, {most} may be"
@@ -225,11 +243,8 @@ class Supervision:
                 time.sleep(0.01)
         for capture in self.captures:
             capture.close()
-        way = Path(self.spec["env"]["TMPDIR"])
-        with contextlib.suppress(OSError):
-            if way.is_symlink():
-                way.unlink()
         write_json(self.folder / "result.json", self._result(leftover))
+        remove_room(self.folder, self.spec)
 
     def _result(self, leftover: int) -> dict[str, Any]:
         code, number = None, None
