@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))
 from environment import ROOT, Trouble, prepare, require_machine, run, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 HERE = "python3 dev.py"
 USAGE, INTERRUPTED = 2, 130
@@ -146,28 +146,29 @@ def bench(options: argparse.Namespace) -> int:
 
 def simulate(options: argparse.Namespace) -> int:
     """Run the simulation, handing over every further argument; `--help` lists them."""
-    folder = prepare("run")
-    return run([str(folder / "bin" / "python"), "tools/simulate.py", *options.rest])
-
-
-def mutants(options: argparse.Namespace) -> int:
-    """Plant bugs, handing over every further argument; `--core`: every small fault of the core."""
-    folder = prepare("dev")
-    rest = [word for word in options.rest if word != "--core"]
-    tool = "tools/mutants.py" if rest == options.rest else "tools/core_mutants.py"
-    return run([str(folder / "bin" / "python"), tool, *rest])
+    return tool("run", "simulate", options.rest)
 
 
 def crash(options: argparse.Namespace) -> int:
     """Run the crash run, handing over every further argument; `--help` lists them."""
-    folder = prepare("run")
-    return run([str(folder / "bin" / "python"), "tools/crash.py", *options.rest])
+    return tool("run", "crash", options.rest)
+
+
+def mutants(options: argparse.Namespace) -> int:
+    """Plant bugs, handing over every further argument; `--core`: every small fault of the core."""
+    rest = [word for word in options.rest if word != "--core"]
+    return tool("dev", "mutants" if rest == options.rest else "core_mutants", rest)
 
 
 def upgrade(options: argparse.Namespace) -> int:
     """Compare with another release, handing over every further argument."""
-    folder = prepare("run")
-    return run([str(folder / "bin" / "python"), "tools/upgrade.py", *options.rest])
+    return tool("run", "upgrade", options.rest)
+
+
+def tool(level: str, name: str, rest: Sequence[str]) -> int:
+    """Run one file of `tools` in the environment of that level."""
+    folder = prepare(level)
+    return run([str(folder / "bin" / "python"), f"tools/{name}.py", *rest])
 
 
 # --- the command line ----------------------------------------------------------------------------
@@ -178,47 +179,33 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    verbs = top.add_subparsers(
-        required=True, metavar="{demo,test,check,bench,simulate,crash,mutants,upgrade}"
-    )
-    one = verbs.add_parser(
-        "demo", help="three real missions on this machine", description=demo.__doc__
-    )
-    one.set_defaults(verb=demo, forwards=True)
-    two = verbs.add_parser("test", help="run the tests", description=test.__doc__)
-    two.add_argument("--all", action="store_true", help="the slow tests too")
-    two.add_argument(
+    verbs = top.add_subparsers(required=True)
+
+    def add(
+        verb: Callable[..., int], words: str, *, add_help: bool = True
+    ) -> argparse.ArgumentParser:
+        made = verbs.add_parser(
+            verb.__name__, help=words, description=verb.__doc__, add_help=add_help
+        )
+        made.set_defaults(verb=verb)
+        return made
+
+    add(demo, "three real missions on this machine")
+    asked = add(test, "run the tests")
+    asked.add_argument("--all", action="store_true", help="the slow tests too")
+    asked.add_argument(
         "--workers", type=int, default=3, help="tests at a time; 0: in one process (default: 3)"
     )
-    two.set_defaults(verb=test, forwards=True)
-    three = verbs.add_parser(
-        "check", help="lint, types, contracts, tidy tests, pages", description=check.__doc__
-    )
-    three.add_argument("--fix", action="store_true", help="mend what can be mended without thought")
-    three.set_defaults(verb=check, forwards=False)
-    four = verbs.add_parser("bench", help="run the benchmarks", description=bench.__doc__)
-    four.add_argument("names", nargs="*", metavar="NAME", help="which; all when none is named")
-    four.add_argument("--list", action="store_true", help="print the names and end")
-    four.set_defaults(verb=bench, forwards=True)
-    five = verbs.add_parser(
-        "simulate", help="days of trouble in seconds", description=simulate.__doc__, add_help=False
-    )
-    five.set_defaults(verb=simulate, forwards=True)
-    six = verbs.add_parser(
-        "crash", help="kill -9, hundreds of times", description=crash.__doc__, add_help=False
-    )
-    six.set_defaults(verb=crash, forwards=True)
-    seven = verbs.add_parser(
-        "mutants",
-        help="plant bugs, see what finds them",
-        description=mutants.__doc__,
-        add_help=False,
-    )
-    seven.set_defaults(verb=mutants, forwards=True)
-    eight = verbs.add_parser(
-        "upgrade", help="compare with another release", description=upgrade.__doc__, add_help=False
-    )
-    eight.set_defaults(verb=upgrade, forwards=True)
+    asked = add(check, "lint, types, contracts, tidy tests, pages")
+    asked.add_argument("--fix", action="store_true", help="mend what can be mended without thought")
+    asked = add(bench, "run the benchmarks")
+    asked.add_argument("names", nargs="*", metavar="NAME", help="which; all when none is named")
+    asked.add_argument("--list", action="store_true", help="print the names and end")
+    add(simulate, "days of trouble in seconds", add_help=False)
+    add(crash, "kill -9, hundreds of times", add_help=False)
+    add(mutants, "plant bugs, see what finds them", add_help=False)
+    add(upgrade, "compare with another release", add_help=False)
+    verbs.metavar = f"{{{','.join(verbs.choices)}}}"
     return top
 
 
@@ -248,7 +235,7 @@ def call(arguments: Sequence[str]) -> int:
     """Run the verb that the arguments name; what we do not know goes to the tool behind it."""
     options, rest = parser().parse_known_args(arguments)
     options.rest = [word for word in rest if word != "--"]
-    if options.rest and not options.forwards:
+    if options.rest and options.verb is check:
         raise Trouble(f"unknown argument: {' '.join(options.rest)}.", f"see `{HERE} check --help`.")
     return int(options.verb(options))
 
