@@ -6,9 +6,6 @@
 Errors, events, reasons and settings are each defined in one place, with their sentence beside
 them. These pages are only another view of that place. A definition without its sentence ends the
 program: a page with a gap would be worse than none.
-
-A page whose module does not exist yet is left out and named; once the module exists, so must the
-page.
 """
 
 from __future__ import annotations
@@ -16,23 +13,18 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
-import importlib.util
-import inspect
-import pkgutil
 import sys
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import member_notes
 import settings_table
-import swarm
-from swarm.contract.errors import SwarmError
+from swarm.cli.explain import every_error, meaning
+from swarm.cli.sentences import sentences
+from swarm.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import ModuleType
+    from enum import StrEnum
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -52,32 +44,6 @@ ROOMS = {
 }
 
 
-def every_module() -> Iterator[ModuleType]:
-    """Every module of the package, imported, in the order of their names."""
-    yield swarm
-    for found in pkgutil.walk_packages(swarm.__path__, prefix="swarm."):
-        yield importlib.import_module(found.name)
-
-
-def every_error() -> list[type[SwarmError]]:
-    """Every error class of the package, the roots first, ordered by code and name."""
-    for _ in every_module():
-        pass
-    found: set[type[SwarmError]] = {SwarmError}
-    waiting = [SwarmError]
-    while waiting:
-        for kind in waiting.pop().__subclasses__():
-            home = sys.modules.get(kind.__module__)
-            # A test may derive its own; only what a module of ours holds is the product's.
-            ours = kind.__module__.startswith("swarm.") and kind is getattr(
-                home, kind.__name__, None
-            )
-            if kind not in found and ours:
-                found.add(kind)
-                waiting.append(kind)
-    return sorted(found, key=lambda kind: (kind.code, kind.__name__))
-
-
 def errors_page() -> str:
     """One section for each error: what happened, what to do, how the command ends."""
     lines = [
@@ -89,23 +55,12 @@ def errors_page() -> str:
     ]
     room = ""
     for kind in every_error():
-        title = next((name for prefix, name in ROOMS.items() if kind.code.startswith(prefix)), "")
-        if title != room:
+        if (title := ROOMS[kind.code[:4]]) != room:
             room = title
             lines += ["", f"## {title}"]
         lines += ["", f"### {kind.code}", "", f"`{kind.__name__}` (exit code {kind.exit_code})."]
-        lines += [text_of(kind), "", f"**Fix:** {kind.remedy}"]
+        lines += [meaning(kind), "", f"**Fix:** {kind.remedy}"]
     return "\n".join(lines) + "\n"
-
-
-def text_of(thing: type) -> str:
-    """The docstring of a class; ends the program where there is none of its own."""
-    text = thing.__dict__.get("__doc__")
-    if not text:
-        sys.exit(
-            f"{thing.__module__}.{thing.__name__} has no docstring; its page would have a gap."
-        )
-    return inspect.cleandoc(text)
 
 
 def enum_page(title: str, intro: str, **names: str) -> str:
@@ -114,13 +69,20 @@ def enum_page(title: str, intro: str, **names: str) -> str:
     lines = [MADE.format(source=sources), f"# {title}", "", *intro.splitlines()]
     for heading, name in names.items():
         module_name, _, class_name = name.rpartition(".")
-        kind: type[Enum] = getattr(importlib.import_module(module_name), class_name)
         if len(names) > 1:
             lines += ["", f"## {heading.replace('_', ' ')}"]
         lines += ["", "| name | meaning |", "| --- | --- |"]
-        notes = member_notes.read(kind)
-        lines += [f"| `{member.value}` | {notes[member.name]} |" for member in kind]
+        lines += rows(getattr(importlib.import_module(module_name), class_name))
     return "\n".join(lines) + "\n"
+
+
+def rows(kind: type[StrEnum]) -> Iterator[str]:
+    """One row for each member of an enum; a member without a sentence ends the program."""
+    told = sentences(kind)
+    for member in kind:
+        if not told.get(member):
+            sys.exit(f"{kind.__module__}.{member} has no `#:` sentence beside it.")
+        yield f"| `{member}` | {told[member]} |"
 
 
 def events_page() -> str:
@@ -148,35 +110,22 @@ def reasons_page() -> str:
 
 def settings_page() -> str:
     """Every setting of an installation, with type, default and meaning."""
-    module = importlib.import_module("swarm.runtime.settings")
-    head = [MADE.format(source="`swarm.runtime.settings`"), "# Settings", ""]
-    return "\n".join(head + settings_table.lines(module)) + "\n"
+    head = [MADE.format(source=f"`{Settings.__module__}`"), "# Settings", ""]
+    return "\n".join([*head, *settings_table.lines(Settings)]) + "\n"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """One generated page: where it goes, the module it views, and what writes it."""
-
-    name: str
-    module: str
-    text: Callable[[], str]
-
-
-PAGES = (
-    Page(name="ERRORS.md", module="swarm.contract.errors", text=errors_page),
-    Page(name="EVENTS.md", module="swarm.runtime.events", text=events_page),
-    Page(name="REASONS.md", module="swarm.core.reasons", text=reasons_page),
-    Page(name="SETTINGS.md", module="swarm.runtime.settings", text=settings_page),
-)
+PAGES: dict[str, Callable[[], str]] = {
+    "ERRORS.md": errors_page,
+    "EVENTS.md": events_page,
+    "REASONS.md": reasons_page,
+    "SETTINGS.md": settings_page,
+}
 
 
 def stale() -> Iterator[tuple[Path, str]]:
     """Each page that differs from the code, with the text it should have."""
-    for page in PAGES:
-        if importlib.util.find_spec(page.module) is None:
-            print(f"docs/{page.name} is left out: {page.module} does not exist.", file=sys.stderr)
-            continue
-        path, text = DOCS / page.name, page.text()
+    for name, made in PAGES.items():
+        path, text = DOCS / name, made()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             yield path, text
 

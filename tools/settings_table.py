@@ -14,15 +14,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
-from pydantic_settings import BaseSettings
 
 from swarm.contract.duration import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import ModuleType
+    from collections.abc import Iterator, Sequence
+
+    from pydantic_settings import BaseSettings
 
 ISO_DURATION = re.compile(r"-?P(?=[\dT])(\d+D)?(T[\d.HMS]+)?")
+DURATION_RULE = re.compile(r"must be a (duration from \S+ to \S+), such as .*")
 BOUNDS = {
     "minimum": "at least {}",
     "exclusiveMinimum": "more than {}",
@@ -33,28 +34,45 @@ BOUNDS = {
     "minItems": "at least {} entries",
     "maxItems": "at most {} entries",
 }
+SINGULAR = {"characters": "character", "entries": "entry"}
 
 
-def lines(module: ModuleType) -> list[str]:
-    """The body of the page: one section for each settings class, its blocks below it."""
-    kinds = [
-        kind
-        for _, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, BaseSettings) and kind.__module__.startswith(module.__name__)
+def lines(kind: type[BaseSettings]) -> Iterator[str]:
+    """The body of the page: how the file is read, then one section for each of its tables."""
+    yield from inspect.cleandoc(sys.modules[kind.__module__].__doc__ or "").splitlines()
+    prefix = kind.model_config["env_prefix"]
+    between = kind.model_config["env_nested_delimiter"]
+    yield (
+        f"A variable of the environment wins over the file: `{prefix}`, the table, `{between}`,"
+        f" the setting, such as `{prefix}LOOP{between}MAX_MISSIONS`."
+    )
+    schema = kind.model_json_schema()
+    for name, field in schema["properties"].items():
+        yield from section(name, field, schema["$defs"])
+
+
+def section(name: str, field: dict[str, Any], types: dict[str, Any]) -> Iterator[str]:
+    """One table of the file. Where it has kinds, what they share stands first, once."""
+    blocks = list(inner_blocks(field, types))
+    # Both stand in a heading: `name` is filled in from the table's, `kind` tells the table's kind.
+    headings = ("| `name` |", "| `kind` |")
+    tables = [
+        [row for row in rows(block, types, "") if not row.startswith(headings)]
+        for _, block in blocks
     ]
-    if not kinds:
-        sys.exit(f"{module.__name__} holds no settings class; its page would be empty.")
-    found: list[str] = [*inspect.cleandoc(module.__doc__ or "").splitlines()]
-    for kind in kinds:
-        schema = kind.model_json_schema()
-        found += ["", f"## {kind.__name__}", "", *inspect.cleandoc(kind.__doc__ or "").splitlines()]
-        prefix = kind.model_config.get("env_prefix", "")
-        if prefix:
-            nested = kind.model_config.get("env_nested_delimiter") or "__"
-            found += ["", f"In the environment: `{prefix}` and the name, `{nested}` for each dot."]
-        found += ["", "| setting | type | default | meaning |", "| --- | --- | --- | --- |"]
-        found += rows(schema, schema.get("$defs", {}), "")
-    return found
+    shared = [row for row in tables[0] if all(row in table for table in tables)]
+    yield from ("", f"## `[{name}{blocks[0][0]}]`", "", described(field, types))
+    yield from table(shared)
+    for (_, block), own in zip(blocks, tables, strict=True):
+        if rest := [row for row in own if row not in shared]:
+            which = block["properties"]["kind"]
+            yield from ("", f'### `kind = "{which["const"]}"`', "", which["description"])
+            yield from table(rest)
+
+
+def table(found: Sequence[str]) -> Iterator[str]:
+    """Rows below their headings."""
+    yield from ("", "| setting | type | default | meaning |", "| --- | --- | --- | --- |", *found)
 
 
 def rows(block: dict[str, Any], types: dict[str, Any], path: str) -> Iterator[str]:
@@ -110,11 +128,22 @@ def kind_of(field: dict[str, Any], types: dict[str, Any]) -> str:
     if word == "null":
         return "nothing"
     if word == "array":
-        word = f"list of {kind_of(field.get('items', {}), types)}"
+        item = kind_of(field.get("items", {}), types)
+        word = f"list of ({item})" if ", " in item else f"list of {item}"
     if word == "object":
         word = "block" if "properties" in field else "blocks by name"
-    bounds = [text.format(field[key]) for key, text in BOUNDS.items() if key in field]
-    return ", ".join([word, *bounds])
+    for rule in field.get("x-kubernetes-validations", ()):
+        if told := DURATION_RULE.fullmatch(rule["message"]):
+            return told[1]
+    return ", ".join([word, *(bound(key, field[key]) for key in BOUNDS if key in field)])
+
+
+def bound(key: str, value: float) -> str:
+    """One bound in words."""
+    before, number, unit = BOUNDS[key].partition("{}")
+    unit = unit.strip()
+    one = SINGULAR.get(unit, unit) if value == 1 else unit
+    return f"{before}{number.format(value)} {one}".rstrip()
 
 
 def shown(default: object) -> str:

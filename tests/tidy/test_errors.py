@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
+import sys
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
-import generate_docs
+import swarm
+from swarm.cli.explain import every_error
 from swarm.contract.errors import SwarmError
 
 #: Which room may hand out which codes.
@@ -47,13 +52,28 @@ def faults(kind: type[SwarmError]) -> list[str]:
     return [f"{kind.__module__}.{kind.__name__} {fault}" for fault in found]
 
 
+def below(kind: type[SwarmError]) -> Iterator[type[SwarmError]]:
+    """Every class that is derived from an error and stands in a module of the product."""
+    for derived in kind.__subclasses__():
+        if derived.__module__.startswith("swarm.") and derived.__module__ in sys.modules:
+            yield derived
+        yield from below(derived)
+
+
+def test_every_error_stands_where_explain_and_the_page_look_for_it():
+    """Only modules called `errors` are read, since all of them would take a second."""
+    for module in pkgutil.walk_packages(swarm.__path__, prefix="swarm."):
+        importlib.import_module(module.name)
+    assert {SwarmError, *below(SwarmError)} == set(every_error())
+
+
 def test_every_error_names_its_remedy():
-    found = [fault for kind in generate_docs.every_error() for fault in faults(kind)]
+    found = [fault for kind in every_error() for fault in faults(kind)]
     assert not found, "\n".join(found)
 
 
 def test_no_two_errors_share_a_code():
-    kinds = generate_docs.every_error()
+    kinds = every_error()
     counts = Counter(kind.code for kind in kinds)
     found = [
         f"{kind.code} {kind.__module__}.{kind.__name__}" for kind in kinds if counts[kind.code] > 1

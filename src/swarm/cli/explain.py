@@ -114,7 +114,7 @@ def _code(code: str, output: Form) -> None:
             about = {
                 "code": code,
                 "name": kind.__name__,
-                "means": (kind.__doc__ or "").strip().splitlines()[0],
+                "means": meaning(kind),
                 "fix": kind.remedy,
                 "exitCode": kind.exit_code,
             }
@@ -128,17 +128,18 @@ def _code(code: str, output: Form) -> None:
     raise NoSuchCode(f"no error has the code {code}")
 
 
+def meaning(kind: type[SwarmError]) -> str:
+    """What an error says happened: the first line of its docstring."""
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
 def every_error() -> list[type[SwarmError]]:
     """Every error that this program can end with, in the order of their codes."""
     import swarm  # noqa: PLC0415 - the walk needs the package itself
 
+    found: set[type[SwarmError]] = set()
     for module in pkgutil.walk_packages(swarm.__path__, prefix="swarm."):
         if module.name.endswith(".errors"):
-            importlib.import_module(module.name)
-    found, stack = set(), [SwarmError]
-    while stack:
-        kind = stack.pop()
-        if kind.__module__.startswith("swarm."):
-            found.add(kind)
-        stack.extend(kind.__subclasses__())
+            held = vars(importlib.import_module(module.name)).values()
+            found |= {it for it in held if isinstance(it, type) and issubclass(it, SwarmError)}
     return sorted(found, key=lambda kind: kind.code)
