@@ -26,7 +26,7 @@ def run(x, out):
         out[i, 2] = e.dlog1p(abs(x[i]))
         out[i, 3] = e.logistic(x[i])
         out[i, 4] = e.dlgamma(abs(x[i]) + 1e-3)
-    return e.lane_sum(x, x.size) + e.dlogsumexp(x, x.size)
+    return e.lane_sum(x, x.size)
 x = np.random.default_rng(5).normal(0, 1, 1500) * 10.0 ** np.linspace(-12, 2.8, 1500)
 out = np.zeros((x.size, 5))
 total = run(x, out)

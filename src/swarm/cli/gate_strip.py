@@ -104,12 +104,6 @@ def gates_of(
     return tuple(strip)
 
 
-def in_words(strip: Iterable[Gate]) -> str:
-    """The strip for a text without glyphs: what is reached, gate by gate."""
-    told = [f"{gate.label} {gate.state}" for gate in strip if gate.state is not GateState.AHEAD]
-    return ", ".join(told)
-
-
 def glyphs(strip: Iterable[Gate]) -> str:
     """The strip in six characters."""
     return " ".join(gate.glyph for gate in strip)

@@ -100,24 +100,18 @@ def deeds(story: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def facts(story: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    """The bodies of all facts of one kind, oldest first."""
-    bodies = [row["body"] for row in story["evidence"] if row["kind"] == kind]
+def facts(story: Mapping[str, Any], *kinds: str) -> list[dict[str, Any]]:
+    """The bodies of all facts of these kinds, oldest first."""
+    bodies = [row["body"] for row in story["evidence"] if row["kind"] in kinds]
     return [json.loads(body) if isinstance(body, str) else body for body in bodies]
 
 
 def change_lines(story: Mapping[str, Any]) -> list[str]:
     """The newest change: commits, size, paths."""
-    made = [
-        body["change"]
-        for row in story["evidence"]
-        if row["kind"] in {"run-ended", "restaged"}
-        for body in [json.loads(row["body"]) if isinstance(row["body"], str) else row["body"]]
-        if body.get("change")
-    ]
-    if not made:
+    bodies = facts(story, "run-ended", "restaged")
+    change = next((body["change"] for body in reversed(bodies) if body.get("change")), None)
+    if change is None:
         return []
-    change = made[-1]
     paths = ", ".join(line(path) for path in change["paths"][:PATHS_SHOWN])
     hidden = len(change["paths"]) - PATHS_SHOWN
     commits = f"{change['head'][:SHORT_COMMIT]} on {change['base'][:SHORT_COMMIT]}"

@@ -192,17 +192,3 @@ def lane_sum(values: Array, count: int) -> float:
     for i in range(whole, count):
         rest += values[i]
     return (((a + e) + (b + f)) + ((c + g) + (d + h))) + rest
-
-
-@inner
-def dlogsumexp(values: Array, count: int) -> float:
-    """Log of the sum of e to the first `count` values; -inf of none, or of all -inf."""
-    most = -np.inf
-    for i in range(count):
-        most = max(most, values[i])
-    if not abs(most) < np.inf:
-        return most
-    total = 0.0
-    for i in range(count):
-        total += dexp(values[i] - most)
-    return most + dlog(total)

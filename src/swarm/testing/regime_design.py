@@ -80,10 +80,6 @@ def judged(truth: IntArray, label: IntArray, said: IntArray, level: IntArray) ->
     )
 
 
-def _switches(regimes: IntArray) -> int:
-    return int(np.count_nonzero(np.diff(regimes, axis=0)))
-
-
 def run(streams: int, ticks: int, watch: Callable[[int, EngineState], None]) -> IntArray:
     """The true states, shape (T, S); `watch` sees the engine after each tick."""
     pairs = [simulate(100 + seed, ticks) for seed in range(streams)]

@@ -23,8 +23,6 @@ CRITICAL = {
     0.02: {0.10: 1.118, 0.05: 1.252, 0.01: 1.517},
     0.05: {0.10: 1.022, 0.05: 1.155, 0.01: 1.426},
 }
-#: The 95 % point of chi-squared with three degrees of freedom, for four parts.
-SPLIT_CRITICAL = 7.815
 PARTS = 4
 
 

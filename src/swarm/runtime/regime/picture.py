@@ -30,7 +30,6 @@ COLOURS: Final = {
 }
 POINTS_MOST = 3_000
 """More than a screen has columns; a thinned track keeps its peaks."""
-FORMATS = ("svg", "png")
 SHARES: Final = {0: 1.0, 1: 0.25}
 """The most of its capital that a posture leaves: normal, defensive."""
 _NAMED_LEAST = 0.08  #: share of the picture's time that a span needs to bear its name
