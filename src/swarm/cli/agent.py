@@ -90,7 +90,7 @@ def try_one(
     repo: Annotated[
         str, Parameter(help="A bound repository; the only one if left out.", completer=repositories)
     ] = "",
-    goal: Annotated[str, Parameter(help="What it is told to do.")] = GOAL,
+    goal: Annotated[str, Parameter(help="The task it is given.")] = GOAL,
     rule: Annotated[str, Parameter(help="What {rule} stands for, such as F401.")] = "",
     path: Annotated[list[str], Parameter(help="A path it may change; may be repeated.")] = [],  # noqa: B006 - cyclopts copies
     output: Output = Form.TABLE,

@@ -22,47 +22,50 @@ _TREE: dict[str, dict[str, tuple[str, str]]] = {
     "Start": {
         "demo": ("Create a sample repository and run three real missions on this machine", ""),
         "init": ("Write swarm.toml and swarm.yaml for this repository", ""),
-        "up": ("Start database and controller on this machine", ""),
-        "down": ("Stop them", ""),
-        "doctor": ("Check machine, settings and policies; every finding has a fix", ""),
+        "up": ("Start the database and the controller on this machine", ""),
+        "down": ("Stop the controller, and the database if nobody else uses it", ""),
+        "doctor": ("Check the machine, settings and policies; every finding has a fix", ""),
     },
     "Declare": {
-        "apply": ("Create or change Swarms", ""),
+        "apply": ("Create or update Swarms", ""),
         "diff": ("Show what apply would change", ""),
         "validate": ("Check a manifest offline", ""),
-        "delete": ("Stop and remove a Swarm; its history stays", ""),
-        "explain": ("Explain a spec field, an error code, a reason, or a whole manifest", ""),
+        "delete": ("Stop and remove a Swarm; its history is kept", ""),
+        "explain": ("Explain a spec field, an error code, a reason or a whole manifest", ""),
         "crd": ("Print the CRD", ""),
     },
     "See": {
         "get": ("List swarms, needs, missions, runs, gates, freezes, approvals, ...", ""),
-        "describe": ("Everything about one object, with what happens next", ""),
-        "watch": ("Live view of missions and gates", ""),
-        "events": ("The event log as lines or JSON lines", ""),
-        "logs": ("Agent and check output of a mission", ""),
-        "why": ("Why something was chosen, rejected, held or rolled back, or nothing is done", ""),
-        "trace": ("The chain of evidence of a commit, branch or mission", ""),
-        "wait": ("Block until a mission reaches a state; exit by outcome", ""),
+        "describe": ("Show everything about one object, and what happens next", ""),
+        "watch": ("Watch missions go through their gates", ""),
+        "events": ("Print the event log as lines or JSON lines", ""),
+        "logs": ("Print the output of a mission's agent and checks", ""),
+        "why": ("Explain why something was chosen, rejected, held or rolled back or left idle", ""),
+        "trace": ("Show the chain of evidence of a commit, branch or mission", ""),
+        "wait": ("Block until a mission reaches a state; the exit status tells which", ""),
     },
     "Decide": {
-        "approve": ("Let a waiting mission go on", ""),
-        "reject": ("Turn a waiting mission or a need down", ""),
+        "approve": ("Let a waiting mission proceed", ""),
+        "reject": ("Turn down a waiting mission or a need", ""),
         "freeze": ("Stop dispatch, merge and promotion now", ""),
-        "resume": ("Lift a freeze when its checklist is met", ""),
+        "resume": ("Lift a freeze once its checklist is met", ""),
         "mission": ("Act on one mission: start, cancel, retry, promote, rollback", "mission:app"),
-        "need": ("Feed or prune the backlog by hand: add, reject, reopen", "need:app"),
+        "need": ("Edit the backlog by hand: add, reject, reopen, done", "need:app"),
     },
     "Learn": {
-        "shadow": ("Recommend only, then compare with what people accepted", "shadow:app"),
+        "shadow": ("Only recommend, then compare with what people accepted", "shadow:app"),
         "drill": ("Break something on purpose, in a sandbox, and check the reaction", "drill:app"),
-        "budget": ("Spent, reserved, left, and who spends", "budget:app"),
-        "report": ("The daily review", ""),
+        "budget": ("Show what is spent, reserved and left, and what spends it", "budget:app"),
+        "report": ("Print the daily review", ""),
         "audit": ("Verify the trail, or export decisions", "audit:app"),
     },
     "Quant": {
-        "regime": ("Which regime a market is in: fit, replay, score, explain", "regime:app"),
-        "capital": ("The capital ladder: where each strategy stands, and one step", "capital:app"),
-        "trading": ("Limits, orders, kill, tokens and the yearly assessment", "trading:app"),
+        "regime": ("Tell which regime a market is in: fit, replay, score, explain", "regime:app"),
+        "capital": ("Show the capital ladder, or move a strategy one step", "capital:app"),
+        "trading": (
+            "Run the trading controls: limits, orders, kill, tokens, assessment",
+            "trading:app",
+        ),
     },
     "Extend": {
         "source": ("List sources, or read one once", "source:app"),
@@ -75,8 +78,8 @@ LINE_MOST = 1_000  #: characters of one line of an error
 _HELP = {"--help", "-h"}
 _QUIET, _PLAIN = "--quiet", "--progress=plain"
 _EVERYWHERE = (
-    f"Every verb also takes {_QUIET} (nothing but data, warnings and errors) and {_PLAIN} "
-    "(draws nothing anew)."
+    f"Every verb also takes {_QUIET} (print only data, warnings and errors) and {_PLAIN} "
+    "(never redraw the screen)."
 )
 _FIRST_STEPS = "Start with `swarmctl demo`; then `cd your-repository && swarmctl init`."
 _ROOM = "Free space on the disk that is written to, or write to another."

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def apply(
     *,
     file: File,
-    dry_run: Annotated[bool, Parameter(help="Only say what would change.")] = False,
+    dry_run: Annotated[bool, Parameter(help="Only show what would change.")] = False,
     home: Home = None,
 ) -> None:
-    """Create or change the Swarms of a manifest; policy gaps are told as warnings.
+    """Create or update the Swarms of a manifest; gaps in its policy are printed as warnings.
 
     An unchanged manifest changes nothing. A changed one binds missions in flight from their
-    next decision on. Starts no controller: that is `swarmctl up`.
+    next decision on. Starts no controller; `swarmctl up` does.
 
     Exit status: 0 applied, or would be; 1 refused; 2 wrong use.
 

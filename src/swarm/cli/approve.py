@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def approve(
     mission: Annotated[
         str,
-        Parameter(help="The mission, by any unique beginning of its id.", completer=asked_missions),
+        Parameter(help="The mission, by any unique prefix of its id.", completer=asked_missions),
     ],
     /,
     *,
@@ -32,12 +32,13 @@ def approve(
     ] = "",
     home: Home = None,
 ) -> None:
-    """Say yes to exactly one mission, commit and policy. Used at most once.
+    """Approve exactly one mission, commit and policy. An approval is used at most once.
 
-    A new commit, another policy or the expiry voids it. It does not merge by itself: every gate
-    is still asked. You must be an approver of the policy that the Swarm names.
+    A new commit, a changed policy or its expiry voids it. It merges nothing on its own: every
+    gate is still asked. You must be an approver of the policy that the Swarm names.
 
-    Exit status: 0 kept; 4 not allowed; 5 not found; 7 nothing is asked, or another commit is.
+    Exit status: 0 recorded; 4 not allowed; 5 not found; 7 nothing is asked, or about another
+    commit.
 
     Example: swarmctl approve m-41c0 --reason "read the diff"
     """

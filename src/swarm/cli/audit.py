@@ -145,9 +145,7 @@ def _promises(judgement: Judgement) -> dict[str, str]:
 def citations(
     mission: Annotated[
         str,
-        Parameter(
-            help="A mission, a run or a commit, by any unique beginning.", completer=missions
-        ),
+        Parameter(help="A mission, a run or a commit, by any unique prefix.", completer=missions),
     ],
     /,
     *,

@@ -35,7 +35,7 @@ SPENDERS = Kind(
 @app.command(name="show")
 def windows(
     *,
-    top: Annotated[int, WHOLE, Parameter(help="How many spenders to name.")] = 5,
+    top: Annotated[int, WHOLE, Parameter(help="How many missions to list.")] = 5,
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:

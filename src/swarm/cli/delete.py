@@ -24,10 +24,10 @@ def delete(
     reason: Reason = "deleted by hand",
     home: Home = None,
 ) -> None:
-    """Stop a Swarm: nothing more is dispatched, merged or promoted. Its history stays.
+    """Stop a Swarm: nothing more is dispatched, merged or promoted. Its history is kept.
 
-    Missions that are open end by rolling back what they exposed. Applying the manifest again
-    brings the Swarm back. Its controller goes on; `swarmctl down` stops that.
+    Open missions end by rolling back what they exposed. Applying the manifest again brings the
+    Swarm back. The controller keeps running; `swarmctl down` stops it.
 
     Exit status: 0 deleted; 2 wrong use; 5 not found.
 

@@ -35,18 +35,19 @@ def demo(
     *,
     fast: Annotated[bool, Parameter(help="Shorter pauses, for CI.")] = False,
     headless: Annotated[
-        bool, Parameter(help="Ask nobody; exit 3 unless every mission ends as promised.")
+        bool, Parameter(help="Do not prompt; exit 3 unless every mission ends as promised.")
     ] = False,
-    keep: Annotated[bool, Parameter(help="Leave it running at the end.")] = False,
+    keep: Annotated[bool, Parameter(help="Leave everything running at the end.")] = False,
     folder: Annotated[Path | None, Parameter(help="Where; default: a fresh private one.")] = None,
     clean: Annotated[bool, Parameter(help="Remove what earlier demos left, and stop.")] = False,
 ) -> int:
-    """Make a sample repository and run three real missions on this machine.
+    """Create a sample repository and run three real missions on this machine.
 
-    One is delivered; one is labelled as bad, passes its tests, is caught by the canary and taken
+    One is delivered; one is bad on purpose, passes its tests, is caught by the canary and rolled
     back; one waits for you. No key, no network, no root, no Docker: real git, real processes, a
     real Postgres, a real canary behind a real proxy. Load is 150 requests a second on loopback.
-    Exit status: 0 as promised, 3 it ended otherwise.
+
+    Exit status: 0 as promised; 3 it ended otherwise.
 
     Example: swarmctl demo
     """

@@ -42,8 +42,8 @@ def describe(
     name: Annotated[
         str,
         Parameter(
-            help="Its id or name, by any unique beginning. Swarm, freeze and budget may go"
-            " without.",
+            help="Its id or name, by any unique prefix. May be left out for a swarm, a freeze or"
+            " a budget.",
             completer=names,
         ),
     ] = "",
@@ -53,12 +53,12 @@ def describe(
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:
-    """Tell everything about one object, how it stands and what happens next.
+    """Show everything about one object, where it stands and what happens next.
 
     A Swarm: phase in words, conditions with remedies, sources, budget, why it is idle. A freeze:
     trigger, scope, end, and the resume checklist with what is left. A mission: gates, contract,
-    change, runs, checks, money, and what you can do. Reads the database, and for a resume window
-    swarm.toml.
+    change, runs, checks, money, and what you can do. Reads the database, and
+    swarm.toml for a resume window.
 
     Exit status: 0; 2 wrong use; 5 not found.
 

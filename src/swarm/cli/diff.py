@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def diff(*, file: File, output: Output = Form.TABLE, home: Home = None) -> int:
     """Compare a manifest with what is applied, after defaults. Changes nothing.
 
-    Compared is the meaning: `60m` and `1h`, or another order of keys, are no difference. What a
-    name in it stands for on this machine is not compared.
+    Meanings are compared: `60m` equals `1h`, and the order of keys does not matter. What a name
+    in it stands for on this machine is not compared.
 
     Exit status: 0 the same; 1 different, or the manifest is refused; 2 wrong use.
 

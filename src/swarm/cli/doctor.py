@@ -36,10 +36,10 @@ def doctor(
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> int:
-    """Look at machine, settings, names, repositories, database and loop; every finding has a fix.
+    """Check machine, settings, names, repositories, database and loop; every finding has a fix.
 
-    Mends nothing, starts no controller and changes no repository. A fault is something that will
-    not work until somebody mends it; a note is worth knowing and stops nothing.
+    Repairs nothing, starts no controller and changes no repository. A fault is something that
+    does not work until somebody fixes it; a note is worth knowing and stops nothing.
 
     Exit status: 0 no fault; 1 faults were found; 2 wrong use.
 

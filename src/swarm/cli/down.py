@@ -28,9 +28,11 @@ def down(
 ) -> None:
     """Stop the controller, local services, and the database if nobody else uses it.
 
-    Nothing new is begun. Agents and checks under way finish by themselves, within the time that
-    is told, and the next `swarmctl up` takes up what they came to. With --now they are ended;
-    that counts as nobody's failure. Nothing is lost either way. Exit status: 0 stopped.
+    Nothing new is begun. Agents and checks that are running finish on their own, within the time
+    that is printed, and the next `swarmctl up` picks up their results. With --now they are ended,
+    which counts as nobody's failure. Nothing is lost either way.
+
+    Exit status: 0 stopped.
 
     Example: swarmctl down --now
     """

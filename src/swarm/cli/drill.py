@@ -49,7 +49,9 @@ def run(
     name: Annotated[str, Parameter(help="Which drill; `all` runs one after the other.")],
     /,
     *,
-    yes: Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask first.")] = False,
+    yes: Annotated[
+        bool, Parameter(name=["--yes", "-y"], help="Do not ask for confirmation.")
+    ] = False,
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> int:

@@ -24,9 +24,9 @@ def events(
     swarm: SwarmName = "",
     /,
     *,
-    follow: Annotated[bool, Parameter(name=["--follow", "-f"], help="Go on as they happen.")] = (
-        False
-    ),
+    follow: Annotated[
+        bool, Parameter(name=["--follow", "-f"], help="Keep printing as they happen.")
+    ] = False,
     limit: Limit = 50,
     output: Output = Form.TABLE,
     home: Home = None,

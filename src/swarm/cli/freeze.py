@@ -27,7 +27,7 @@ def freeze(
         str, Parameter(name="--for", help="How long, such as 2h; default: until `resume`.")
     ] = "",
     token: Annotated[
-        bool, Parameter(name="--needs-token", help="Resuming will also ask for the token.")
+        bool, Parameter(name="--needs-token", help="Resuming also needs the reset token.")
     ] = False,
     home: Home = None,
 ) -> None:

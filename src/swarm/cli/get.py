@@ -36,7 +36,7 @@ def get(
 
     Kinds: swarms, needs, missions, runs, changes, gates, rollouts, freezes, approvals, budgets,
     sources, signals, orders, outcomes. Reads only; asks no source, no repository and no target.
-    Ids are shown short on a terminal; every verb takes any unique beginning of one.
+    Ids are shown short on a terminal; every verb takes any unique prefix of one.
 
     Exit status: 0, also when nothing is listed; 2 wrong use; 5 nothing of that name.
 

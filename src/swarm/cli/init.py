@@ -13,13 +13,14 @@ from swarm.cli.output import emit, say
 def init(
     folder: Annotated[Path, Parameter(help="A folder inside the repository.")] = Path(),
     *,
-    force: Annotated[bool, Parameter(help="Replace files that are there.")] = False,
+    force: Annotated[bool, Parameter(help="Overwrite existing files.")] = False,
 ) -> None:
     """Look at this repository and write swarm.toml and swarm.yaml. Starts nothing.
 
-    What is found (checks, linters, agents) is written down for you to read; agents that
-    cost money are left out until you say so. Your remote is never used.
-    Exit status: 0 written, 5 no repository here, 7 a file is there already.
+    What is found (checks, linters, agents) is written down for you to read; agents that cost
+    money are left out until you ask for them. Your remote is never used.
+
+    Exit status: 0 written; 5 no repository here; 7 a file already exists.
 
     Example: cd my-repository && swarmctl init && swarmctl up
     """

@@ -27,20 +27,20 @@ def logs(
     /,
     *,
     run: Annotated[
-        int | None, WHOLE, Parameter(help="This run alone: 0 implements, 1-3 fix.")
+        int | None, WHOLE, Parameter(help="Only this run: 0 implements, 1-3 fix.")
     ] = None,
     check: Annotated[str, Parameter(help="Only this check.")] = "",
-    follow: Annotated[bool, Parameter(name=["--follow", "-f"], help="Go on as it is printed.")] = (
-        False
-    ),
+    follow: Annotated[
+        bool, Parameter(name=["--follow", "-f"], help="Keep printing as it arrives.")
+    ] = False,
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:
     """Print what the agent and the checks of a mission printed, oldest first.
 
-    Output lies on the machine that ran them, for two weeks; after that the end of it is in the
-    evidence and shown from there. Control characters are made visible and secrets of known forms
-    are masked. While a command runs, only the first third of what may be kept shows at once.
+    The machine that ran them keeps the output for two weeks; after that, only the end of it is
+    shown, from the evidence. Control characters are made visible, and secrets of known forms are
+    masked. While a command runs, only the first third of what will be kept can be shown.
 
     Exit status: 0; 2 wrong use; 5 no such mission; 130 following was ended.
 

@@ -23,7 +23,7 @@ POLL_SECONDS = 0.2
 app = App(name="mission", help="Act on one mission; what follows is decided like everything else.")
 Open = Annotated[
     str,
-    Parameter(help="The mission, by any unique beginning of its id.", completer=open_missions),
+    Parameter(help="The mission, by any unique prefix of its id.", completer=open_missions),
 ]
 
 
@@ -33,15 +33,15 @@ def start(
     /,
     *,
     reason: Reason,
-    timeout: Annotated[str, Parameter(help="Wait at most so long for the answer.")] = "10s",
+    timeout: Annotated[str, Parameter(help="Longest wait for the answer.")] = "10s",
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:
-    """Ask for a mission for one need now. What rests or was rejected is opened again for it.
+    """Ask for a mission for one need now. A resting or rejected need is reopened for it.
 
     Nothing is forced: evidence, freezes, budget, free slots and rank decide as always, and what
-    stands in the way is told. Once that has passed, the mission begins by itself. Where one is
-    open for the need already, that one is shown and nothing is written.
+    stands in the way is printed. Once that has passed, the mission begins automatically. If one
+    is already open for the need, it is shown and nothing is written.
 
     Exit status: 0 a mission is open; 2 wrong use; 5 not found; 6 policy holds it back; 124 no
     controller answered.
@@ -112,11 +112,11 @@ def _held_by(story: Mapping[str, Any], choice: Mapping[str, Any]) -> str:
 
 @app.command
 def cancel(mission: Open, /, *, reason: Reason, home: Home = None) -> None:
-    """End a mission. What it exposed already is rolled back first.
+    """End a mission. What it has exposed is rolled back first.
 
-    Its agents and checks are ended within seconds, and nothing of them is taken.
+    Its agents and checks are ended within seconds, and their results are discarded.
 
-    Exit status: 0 noted; 5 not found; 7 it has ended.
+    Exit status: 0 recorded; 5 not found; 7 it has ended.
 
     Example: swarmctl mission cancel m-41c0 --reason "done by hand"
     """
@@ -125,13 +125,13 @@ def cancel(mission: Open, /, *, reason: Reason, home: Home = None) -> None:
 
 @app.command
 def retry(mission: Mission, /, *, reason: Reason, home: Home = None) -> None:
-    """Open the need of a mission that ended again, without waiting for its rest.
+    """Reopen the need of a mission that has ended, without waiting out its pause.
 
     An open mission whose rollback was refused tries that again. What is running is not touched.
 
-    Exit status: 0 noted; 5 not found; 7 another mission is open for the need.
+    Exit status: 0 recorded; 5 not found; 7 another mission is open for the need.
 
-    Example: swarmctl mission retry m-41c0 --reason "the flaky check is mended"
+    Example: swarmctl mission retry m-41c0 --reason "the flaky check is fixed"
     """
     _say(mission, "retry", reason, home)
 
@@ -140,9 +140,9 @@ def retry(mission: Mission, /, *, reason: Reason, home: Home = None) -> None:
 def promote(mission: Open, /, *, reason: Reason, home: Home = None) -> None:
     """Let a canary without a verdict go on to its next step. A failing one cannot be promoted.
 
-    Exit status: 0 noted; 5 not found; 7 it has ended.
+    Exit status: 0 recorded; 5 not found; 7 it has ended.
 
-    Example: swarmctl mission promote m-41c0 --reason "no traffic at night; looked at by hand"
+    Example: swarmctl mission promote m-41c0 --reason "no traffic at night; checked by hand"
     """
     _say(mission, "promote", reason, home)
 
@@ -153,7 +153,7 @@ def rollback(mission: Open, /, *, reason: Reason, home: Home = None) -> None:
 
     Only an open mission can be rolled back; undo a delivered one with a revert of its commit.
 
-    Exit status: 0 noted; 5 not found; 7 it has ended.
+    Exit status: 0 recorded; 5 not found; 7 it has ended.
 
     Example: swarmctl mission rollback m-41c0 --reason "customers complain"
     """

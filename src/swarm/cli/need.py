@@ -67,7 +67,7 @@ def add(
     are yours. Adding the same again changes nothing. No mission is forced: policy, budget and
     rank decide as always.
 
-    Exit status: 0 noted, or known already; 2 wrong use; 5 no such Swarm.
+    Exit status: 0 recorded, or known already; 2 wrong use; 5 no such Swarm.
 
     Example: swarmctl need add "drop Python 3.8" --repo acme/shop --cite setup.cfg:12
     """
@@ -183,9 +183,9 @@ def reject(
 ) -> None:
     """Keep a need out until another independent citation arrives.
 
-    A mission that is open for it goes on; `swarmctl mission cancel` ends that.
+    A mission that is open for it goes on; `swarmctl mission cancel` ends it.
 
-    Exit status: 0 noted; 5 not found; 7 it is not open.
+    Exit status: 0 recorded; 5 not found; 7 it is not open.
 
     Example: swarmctl need reject n-17ab --reason "works as intended"
     """
@@ -206,9 +206,9 @@ def reopen(
     reason: Reason,
     home: Home = None,
 ) -> None:
-    """Let a rejected or resting need be chosen again. Gate 1 is asked again as well.
+    """Let a rejected or resting need be chosen again. Gate 1 is asked again, too.
 
-    Exit status: 0 noted; 5 not found; 7 a mission is open for it.
+    Exit status: 0 recorded; 5 not found; 7 a mission is open for it.
 
     Example: swarmctl need reopen n-17ab --reason "it is real after all"
     """
@@ -229,12 +229,12 @@ def done(
     reason: Reason,
     home: Home = None,
 ) -> None:
-    """Say that people carried a need out, so that nothing does it again.
+    """Say that people have carried a need out, so that nothing does it again.
 
     In shadow mode this is how a recommendation is accepted; what nothing had recommended counts
     as missed. It says nothing about any gate, and changes no repository.
 
-    Exit status: 0 noted; 5 not found; 7 it is not open.
+    Exit status: 0 recorded; 5 not found; 7 it is not open.
 
     Example: swarmctl need done n-17ab --reason "did it this morning"
     """

@@ -27,7 +27,7 @@ def _whole(kind: object, tokens: Sequence[Token]) -> int:
 
 
 WHOLE = Parameter(converter=_whole)
-Output = Annotated[Form, Parameter(name=["--output", "-o"], help="Form of the output.")]
+Output = Annotated[Form, Parameter(name=["--output", "-o"], help="Output format.")]
 File = Annotated[
     str,
     Parameter(
@@ -38,27 +38,25 @@ File = Annotated[
 ]
 Home = Annotated[
     Path | None,
-    Parameter(name="--home", help="Folder of the installation; default: where swarm.toml is."),
+    Parameter(name="--home", help="Installation folder; default: the nearest with a swarm.toml."),
 ]
-Reason = Annotated[str, Parameter(name="--reason", help="Why; kept in the audit trail.")]
+Reason = Annotated[str, Parameter(name="--reason", help="Why; recorded in the audit trail.")]
 Swarm = Annotated[
     str,
     Parameter(
         name=["--swarm", "-s"],
-        help="Which Swarm; not needed when there is one.",
+        help="The Swarm; may be left out if there is only one.",
         completer=swarms,
     ),
 ]
 SwarmName = Annotated[
-    str, Parameter(help="Which Swarm; not needed when there is one.", completer=swarms)
+    str, Parameter(help="The Swarm; may be left out if there is only one.", completer=swarms)
 ]
-Limit = Annotated[int, WHOLE, Parameter(help="At most so many.")]
+Limit = Annotated[int, WHOLE, Parameter(help="How many at most.")]
 Mission = Annotated[
-    str, Parameter(help="The mission, by any unique beginning of its id.", completer=missions)
+    str, Parameter(help="The mission, by any unique prefix of its id.", completer=missions)
 ]
-Need = Annotated[
-    str, Parameter(help="The need, by any unique beginning of its id.", completer=needs)
-]
+Need = Annotated[str, Parameter(help="The need, by any unique prefix of its id.", completer=needs)]
 
 
 def span_of(option: str, text: str) -> timedelta:

@@ -54,7 +54,7 @@ class TapeOptions:
 
     time: Annotated[str, Parameter(help="Column of the time; default: time, date, ...")] = ""
     price: Annotated[str, Parameter(help="Column of the price; default: close or price.")] = ""
-    instrument: Annotated[str, Parameter(help="Which one, where a file holds several.")] = ""
+    instrument: Annotated[str, Parameter(help="Which instrument, if the file holds several.")] = ""
     bar: Annotated[
         str,
         Parameter(help="How long quotes and trades make one tick; default: 1m, or as the model."),
@@ -83,7 +83,7 @@ def fit(
     out: Annotated[Path, Parameter(help="Where the model goes; an existing file is kept.")],
     until: Annotated[str, Parameter(help="Fit on what came before this time only.")] = "",
     states: Annotated[int, WHOLE, Parameter(help="Hidden states, 2 to 8; 0: as the data say.")] = 0,
-    seed: Annotated[int, WHOLE, Parameter(help="Which starts; the same seed, the same model.")] = 1,
+    seed: Annotated[int, WHOLE, Parameter(help="The same seed gives the same model.")] = 1,
     tape: TapeOptions = USUAL,
     output: Output = Form.TABLE,
 ) -> None:

@@ -33,7 +33,7 @@ DAYS = (
 
 def month(
     *,
-    seed: Annotated[int, WHOLE, Parameter(help="Which month; the same seed, the same month.")] = 1,
+    seed: Annotated[int, WHOLE, Parameter(help="The same seed gives the same month.")] = 1,
     days: Annotated[int, WHOLE, Parameter(help="How many days of 78 five-minute bars.")] = 21,
     output: Output = Form.TABLE,
 ) -> None:

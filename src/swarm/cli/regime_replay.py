@@ -38,10 +38,12 @@ STATE_MOST = 64 * 2**20  #: bytes of a saved state; a real one has some 200 KB
 class Keeping:
     """Where a replay begins, and what is kept of it."""
 
-    picture: Annotated[Path | None, Parameter(help="Draw it: a name in .svg or .png.")] = None
+    picture: Annotated[Path | None, Parameter(help="Draw it to this .svg or .png file.")] = None
     rungs: Annotated[str, Parameter(help="Draw where this strategy stood, from the store.")] = ""
-    save: Annotated[Path | None, Parameter(help="Write the state after the last tick.")] = None
-    resume: Annotated[Path | None, Parameter(help="Go on from a state that --save wrote.")] = None
+    save: Annotated[Path | None, Parameter(help="Write the last state to this file.")] = None
+    resume: Annotated[Path | None, Parameter(help="Continue from a state that --save wrote.")] = (
+        None
+    )
     store: Annotated[
         str, Parameter(help="Keep the state in the store under this name.", completer=streams)
     ] = ""

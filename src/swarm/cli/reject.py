@@ -20,7 +20,7 @@ def reject(
     what: Annotated[
         str,
         Parameter(
-            help="A mission or a need, by any unique beginning of its id.",
+            help="A mission or a need, by any unique prefix of its id.",
             completer=missions_and_needs,
         ),
     ],
@@ -31,9 +31,9 @@ def reject(
 ) -> None:
     """Say no. A mission ends as rejected; a need stays out until new evidence arrives.
 
-    A mission must ask; one that does not is ended with `swarmctl mission cancel`.
+    Only a mission that asks can be rejected; `swarmctl mission cancel` ends any other.
 
-    Exit status: 0 kept; 4 not allowed; 5 not found; 7 nothing is asked, or it has ended.
+    Exit status: 0 recorded; 4 not allowed; 5 not found; 7 nothing is asked, or it has ended.
 
     Example: swarmctl reject m-41c0 --reason "we delete this module next week"
     """

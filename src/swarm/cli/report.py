@@ -29,9 +29,9 @@ def report(
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:
-    """Say what happened: what ended and how, what waits for you, what is frozen, what it cost.
+    """Report what ended and how, what waits for you, what is frozen, and what it cost.
 
-    Reads only; it is sent nowhere.
+    Reads only; nothing is sent anywhere.
 
     Exit status: 0; 2 wrong use; 5 no such Swarm.
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 def resume(
     what: Annotated[
         str,
-        Parameter(
-            help="A Swarm, or one freeze by any unique beginning of its id.", completer=freezes
-        ),
+        Parameter(help="A Swarm, or one freeze by any unique prefix of its id.", completer=freezes),
     ] = "",
     /,
     *,
@@ -43,11 +41,11 @@ def resume(
 ) -> None:
     """Lift freezes whose window has passed and whose scope requalified.
 
-    What is missing is printed; requalification begins by itself once the window has passed, and
+    Prints what is still missing. Requalification begins automatically once the window has passed;
     this verb does not shorten the window. A Swarm whose profile asks for a resume window is
     resumed only inside it.
 
-    Exit status: 0 lifted; 4 the token is not the one; 5 nothing is frozen; 6 not yet.
+    Exit status: 0 lifted; 4 wrong token; 5 nothing is frozen; 6 not yet.
 
     Example: swarmctl resume --reason "the fix is live"
     """

@@ -16,7 +16,7 @@ from swarm.cli.output import Form, emit, line, show_one
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
 
-app = App(name="shadow", help="Recommend only, then compare with what people accepted.")
+app = App(name="shadow", help="Only recommend, then compare with what people accepted.")
 
 
 @app.command

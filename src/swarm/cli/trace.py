@@ -22,7 +22,7 @@ def trace(
     what: Annotated[
         str,
         Parameter(
-            help="A commit, a branch, a run or a mission, by any unique beginning.",
+            help="A commit, a branch, a run or a mission, by any unique prefix.",
             completer=missions,
         ),
     ],
@@ -33,8 +33,8 @@ def trace(
 ) -> int:
     """Show everything from signal to outcome, in order, and check that nobody changed it.
 
-    `-o json` is the audit record. Reads the database alone: what a repository or a target says
-    now is not asked. The times are those of the database.
+    `-o json` is the audit record. Reads only the database: no repository and no target is asked.
+    The times are those of the database.
 
     Exit status: 0 whole; 3 the chain is broken; 5 not found.
 

@@ -29,7 +29,7 @@ NAME_MOST = 128
 @app.command
 def status(
     *,
-    wait: Annotated[str, Parameter(help="Look for so long until nothing is held back.")] = "0",
+    wait: Annotated[str, Parameter(help="How long to wait until nothing is held back.")] = "0",
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> int:
@@ -119,7 +119,7 @@ def kill(
     scope: Annotated[
         str, Parameter(help="`*`, or account:, strategy:, venue: or trader: with a name.")
     ] = "*",
-    wait: Annotated[str, Parameter(help="How long to look until nothing works.")] = "10s",
+    wait: Annotated[str, Parameter(help="How long to wait until no order works.")] = "10s",
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> int:

@@ -63,9 +63,7 @@ def add(
     /,
     *,
     reason: Reason,
-    failed: Annotated[
-        bool, Parameter(help="It did not pass; a later one that does counts.")
-    ] = False,
+    failed: Annotated[bool, Parameter(help="It did not pass; a later pass counts.")] = False,
     home: Home = None,
 ) -> None:
     """Note that a control was tried or reviewed, with what came of it. The assessment reads it.

@@ -30,24 +30,25 @@ def _seat(kind: object, name: str) -> None:
 def up(
     *,
     foreground: Annotated[
-        bool, Parameter(help="Stay here and work; Ctrl-C ends it cleanly.")
+        bool, Parameter(help="Work in the foreground; Ctrl-C stops it cleanly.")
     ] = False,
     seat: Annotated[
         str,
         Parameter(
             validator=_seat,
-            help="With --foreground: work beside the controller that `up` started, from this same"
-            " folder. Any name; each is taken once at a time.",
+            help="With --foreground: a name for one more controller of this folder, beside the one"
+            " that `up` started. Only one controller uses a name at a time.",
         ),
     ] = FIRST,
     home: Home = None,
 ) -> int:
     """Start the database and the controller, and apply swarm.yaml. Needs no root and no Docker.
 
-    Returns once the controller works; it goes on in the background until `swarmctl down`. Ctrl-C
-    before that starts nothing.
-    Your working copy and your remote are never touched. Controllers of one folder share its work.
-    Exit status: 0 it works, 1 it failed to start, 7 it runs already.
+    Returns once the controller is at work; it keeps running in the background until `swarmctl
+    down`. Ctrl-C before that starts nothing. Your working copy and your remote are never touched.
+    Controllers that are started from one folder share its work.
+
+    Exit status: 0 it is at work; 1 it failed to start; 7 it is already running.
 
     Example: swarmctl up && swarmctl watch
     """

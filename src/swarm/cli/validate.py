@@ -10,8 +10,8 @@ from swarm.cli.output import Form, emit, show
 def validate(*, file: File, output: Output = Form.TABLE) -> None:
     """Check schema, rules and names of a manifest, offline. Changes nothing.
 
-    Every problem is printed with its field, what is wrong and what would be right. Whether the
-    names in it are bound on this machine is what `swarmctl doctor` says.
+    Every problem is printed with its field, what is wrong and what would be right. Whether its
+    names are bound on this machine is for `swarmctl doctor` to say.
 
     Exit status: 0 valid; 1 refused; 2 wrong use.
 

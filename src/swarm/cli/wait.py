@@ -29,17 +29,16 @@ def wait(
     until: Annotated[
         str, Parameter(name="--for", help="delivered, failed, ended, held, gate=5 ...")
     ] = "ended",
-    timeout: Annotated[str, Parameter(help="At most so long, such as 10m.")] = "1h",
+    timeout: Annotated[str, Parameter(help="Longest wait, such as 10m.")] = "1h",
     home: Home = None,
 ) -> int:
-    """Wait for one state of one mission, and say meanwhile what it waits for.
+    """Wait until a mission reaches a state; meanwhile, say what it is waiting for.
 
-    `held` is waiting for a person or a freeze. `gate=5` or `gate=progressive_rollout` is that
-    gate's pass; a gate that nobody configured never passes. Changes nothing; Ctrl-C ends only
-    the waiting.
+    `held` means waiting for a person or a freeze. `gate=5` or `gate=progressive_rollout` means
+    that this gate has passed; a gate that nobody configured never passes. Changes nothing; Ctrl-C
+    ends only the waiting.
 
-    Exit status: 0 reached; 2 wrong use; 3 it ended in another state; 5 not found; 124 the time
-    is over.
+    Exit status: 0 reached; 2 wrong use; 3 it ended in another state; 5 not found; 124 timed out.
 
     Example: swarmctl wait m-41c0 --for delivered --timeout 10m
     """

@@ -24,7 +24,7 @@ def why(
     what: Annotated[
         str,
         Parameter(
-            help="A need, a mission, a run or a commit, by any unique beginning; or a Swarm's"
+            help="A need, a mission, a run or a commit, by any unique prefix; or a Swarm's"
             " name. Left out: the only Swarm.",
             completer=missions_and_needs,
         ),
