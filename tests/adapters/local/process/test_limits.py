@@ -282,15 +282,17 @@ async def test_a_command_writes_only_in_its_own_folders(jobs, tmp_path, ended):
     assert list(outside.iterdir()) == []
 
 
-async def test_a_command_may_have_a_socket_in_its_tmpdir(jobs, tmp_path, ended):
+async def test_a_command_may_have_a_socket_in_its_tmpdir(tmp_path_factory, ended):
     """Python's multiprocessing has one, and 107 bytes were too few behind a job's own folder."""
+    home = tmp_path_factory.mktemp("h")  # that of a test with a long name is too long by itself
     # Without a name for it, the manager goes as soon as its list is made.
     code = "import multiprocessing as m; k = m.get_context('fork').Manager(); print(k.list([1]))"
     code += "; import os, tempfile as t; os.chdir(t.gettempdir()); assert os.getcwd() == t.tempdir"
-    state = await ended(jobs, "m-0123456789abcdef0123/check/unit", sys.executable, "-c", code)
+    checking = "m-0123456789abcdef0123/check/unit"
+    state = await ended(Jobs(home / "jobs"), checking, sys.executable, "-c", code)
     assert (state.folder / "stdout").read_text() == "[1]\n", (state.folder / "stderr").read_text()
     room = Path(json.loads((state.folder / "spec.json").read_text())["env"]["TMPDIR"])
-    assert len(str(room)) < len(str(tmp_path)) + 12
+    assert len(str(room)) < len(str(home)) + 12
 
 
 @pytest.mark.parametrize("killed", [False, True])
