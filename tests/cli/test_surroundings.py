@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,38 @@ def test_the_exit_codes_of_others_are_heard_where_the_caller_ignored_those_of_it
     ran = start("init", tmp_path, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
     _, err = ran.communicate()
     assert "is not inside a git repository" in err.decode()
+
+
+def git(*arguments):
+    subprocess.run(("git", *arguments), check=True, capture_output=True)
+
+
+def committed(repo):
+    """A repository with one file and one commit."""
+    git("init", "-q", repo)
+    (repo / "a.py").write_text("A = 1\n")
+    git("-C", repo, "add", ".")
+    who = ("-c", "user.name=ann", "-c", "user.email=ann@localhost")
+    git("-C", repo, *who, "commit", "-qm", "first")
+    return repo
+
+
+def test_a_repository_is_looked_at_wherever_a_hook_of_another_points(start, tmp_path):
+    empty = tmp_path / "empty"
+    git("init", "-q", empty)
+    repo = committed(tmp_path / "repo")
+    ran = start("init", repo, env={"GIT_DIR": str(empty / ".git")})
+    _, err = ran.communicate()
+    assert ran.returncode == 0, err.decode()
+    assert (repo / "swarm.toml").is_file()
+
+
+def test_looking_at_a_repository_writes_nothing_of_it(start, tmp_path):
+    """Not its index either: by root, it would be root's from then on."""
+    repo = committed(tmp_path / "repo")
+    os.utime(repo / "a.py", (1, 1))
+    before = (repo / ".git" / "index").read_bytes()
+    ran = start("init", repo)
+    _, err = ran.communicate()
+    assert ran.returncode == 0, err.decode()
+    assert (repo / ".git" / "index").read_bytes() == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from swarm.cli.finding import Finding, fault, note, ok
 from swarm.cli.output import line
 from swarm.contract.errors import SwarmError
+from swarm.runtime.detect import outside_git
 
 if TYPE_CHECKING:
     from swarm.core.evidence import CheckEnded
@@ -102,16 +102,14 @@ def _changed(path: Path) -> bool:
 
     Git reads no repository of another account, and so it shall be: to compare files it runs what
     the repository's own settings call a filter, and root would run it for whoever wrote those.
-    Nor does it write its index, which would then be root's, or look where a hook of git points us.
     """
-    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     try:
         done = subprocess.run(
             ("git", "-C", str(path), "-c", "core.fsmonitor=false",
              "status", "--porcelain", "--untracked-files=no"),
             capture_output=True,
             timeout=PATIENCE,
-            env=environment | {"GIT_OPTIONAL_LOCKS": "0"},
+            env=outside_git(),
             check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):

@@ -116,8 +116,18 @@ def _ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         errors="replace",
         check=False,
-        env={**os.environ, "LC_ALL": "C"},  # its words are read
+        env=outside_git() | {"LC_ALL": "C"},  # its words are read
     )
+
+
+def outside_git() -> dict[str, str]:
+    """The environment for looking at somebody's repository.
+
+    A hook of git may have called us, whose variables point to another one; and git shall not write
+    an index that would then be ours.
+    """
+    rest = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return rest | {"GIT_OPTIONAL_LOCKS": "0"}
 
 
 def _name(folder: Path) -> str:

@@ -2,8 +2,8 @@
 
     python -m swarm.runtime.supervise HOME [SEAT]
 
-SIGTERM and SIGINT end it: orders are given back, agents and services go on, the embedded
-database is stopped if nobody else uses it. SIGKILL loses nothing; the next start gives
+SIGTERM, SIGINT and a closed terminal end it: orders are given back, agents and services go on, the
+embedded database is stopped if nobody else uses it. SIGKILL loses nothing; the next start gives
 back what was held and goes on at once.
 """
 
@@ -122,7 +122,10 @@ async def run(home: Home, seat: str = FIRST) -> None:
     """Serve until a signal says stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    ends = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # which is how nohup leaves it
+        ends.append(signal.SIGHUP)
+    for number in ends:
         loop.add_signal_handler(number, stop.set)
     await serve(home, stop, seat)
 
