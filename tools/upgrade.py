@@ -2,10 +2,11 @@
 
     python3 dev.py upgrade --from REV
 
-Takes the tree of REV out of git, lets its `decide` and this one's look at the stored snapshots of
-tests/upgrade/data, and prints where they differ; and lets its readers read this release's stored
-shapes, as they must while both run. A difference is not wrong: it is what an upgrade changes, shown
-before it happens. Exit status: 0 everything can be read; 3 something cannot; 2 wrong use.
+Takes the tree of REV out of git. Its `decide` and this one's look at the snapshots that either
+release stored in its tests/upgrade/data, and where they differ is printed. Each one's readers read
+the shapes that the other stored, as they must while both run, and as this one must for good. A
+difference is not wrong: it is what an upgrade changes, shown before it happens. Exit status: 0
+everything can be read; 3 something cannot; 2 wrong use.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +55,14 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 MAY_BE_UNKNOWN = {"fact", "order"}
 
 
-def snapshots() -> list[str]:
+def snapshots(data: Path = DATA) -> list[str]:
     """The stored snapshots, each as its JSON text."""
-    return gzip.decompress((DATA / "snapshots.jsonl.gz").read_bytes()).decode().splitlines()
+    return gzip.decompress((data / "snapshots.jsonl.gz").read_bytes()).decode().splitlines()
 
 
-def stored_shapes() -> dict[str, str]:
+def stored_shapes(data: Path = DATA) -> dict[str, str]:
     """The stored shapes by name, such as `fact/landed`, each as its JSON text."""
-    listed = json.loads((DATA / "shapes.json").read_text(encoding="utf-8"))
+    listed = json.loads((data / "shapes.json").read_text(encoding="utf-8"))
     return {name: json.dumps(value) for name, value in listed.items()}
 
 
@@ -106,16 +108,16 @@ def _about(record: object) -> str:
     return " ".join(str(one) for one in told_of if one is not None)
 
 
-def look() -> dict[str, Any]:
-    """What the release that is imported decides and reads, of everything that is stored."""
+def look(data: Path = DATA) -> dict[str, Any]:
+    """What the release that is imported decides and reads, of everything that is stored there."""
     decided: list[list[str] | str] = []
-    for text in snapshots():
+    for text in snapshots(data):
         try:
             decided.append(told(decide(read_snapshot(text))))
         except ValidationError as error:
             decided.append(f"unreadable: {_first(error)}")
     unread = {}
-    for name, text in stored_shapes().items():
+    for name, text in stored_shapes(data).items():
         try:
             read_shape(name, text)
         except ValidationError as error:
@@ -130,49 +132,96 @@ def _first(error: ValidationError) -> str:
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
-def look_with(revision: str) -> dict[str, Any]:
-    """The same by the release at a git revision, in a process of its own. Raises LookupError."""
-    archive = subprocess.run(
-        ["git", "archive", "--format=tar", revision, "src"],
-        cwd=ROOT,
+@contextmanager
+def taken_out(revision: str) -> Iterator[Path]:
+    """The tree of a git revision, as far as it is asked here. Raises LookupError."""
+    with tempfile.TemporaryDirectory(prefix="swarm-release-") as place:
+        for part in ("src", "tests/upgrade/data"):
+            command = ["git", "archive", "--format=tar", revision, part]
+            archive = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+            if archive.returncode == 0:
+                with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tree:
+                    tree.extractall(place, filter="data")
+            elif part == "src":  # releases before this comparison stored nothing
+                raise LookupError(f"{revision}: {archive.stderr.decode().strip()}")
+        yield Path(place)
+
+
+def look_with(tree: Path, data: Path) -> dict[str, Any]:
+    """The same by the release of that tree, in a process of its own. Raises LookupError."""
+    ran = subprocess.run(
+        [sys.executable, str(Path(__file__)), "--look", str(data)],
+        env={**os.environ, "PYTHONPATH": str(tree / "src")},
         capture_output=True,
+        text=True,
         check=False,
     )
-    if archive.returncode != 0:
-        raise LookupError(f"{revision}: {archive.stderr.decode().strip()}")
-    with tempfile.TemporaryDirectory(prefix="swarm-release-") as place:
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tree:
-            tree.extractall(place, filter="data")
-        ran = subprocess.run(
-            [sys.executable, str(Path(__file__)), "--look"],
-            env={**os.environ, "PYTHONPATH": str(Path(place) / "src")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
     if ran.returncode != 0:
-        raise LookupError(f"{revision} cannot look at what is stored: {ran.stderr[-2_000:]}")
+        raise LookupError(f"that release cannot look at what is stored: {ran.stderr[-2_000:]}")
     found: dict[str, Any] = json.loads(ran.stdout)
     return found
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Where two releases differ, and what the old one cannot read although it must."""
+    """Where two releases differ, and what the first cannot read although it must."""
     differences, unreadable = [], []
     for number, (was, now) in enumerate(zip(old["decided"], new["decided"], strict=True)):
         if isinstance(was, str):
             unreadable.append(f"snapshot {number}: {was}")
-            continue
-        lines = [f"  - {line}" for line in was if line not in now]
-        lines += [f"  + {line}" for line in now if line not in was]
-        if lines:
-            differences += [f"snapshot {number}:", *lines]
+        elif isinstance(now, list):
+            lines = [f"  - {line}" for line in was if line not in now]
+            lines += [f"  + {line}" for line in now if line not in was]
+            differences += [f"snapshot {number}:", *lines] if lines else []
     for name, why in old["unread"].items():
         if name.partition("/")[0] in MAY_BE_UNKNOWN and name not in old["kinds"]:
             differences.append(f"{name} is unknown there: left out")
         else:
             unreadable.append(f"{name}: {why}")
     return differences, unreadable
+
+
+def unread_of(seen: Mapping[str, Any]) -> Iterator[str]:
+    """All that a release could not read: of what it once stored itself, nothing may be unknown."""
+    for number, decided in enumerate(seen["decided"]):
+        if isinstance(decided, str):
+            yield f"snapshot {number}: {decided}"
+    yield from (f"{name}: {why}" for name, why in seen["unread"].items())
+
+
+def stored_alike(data: Path, other: Path) -> bool:
+    """Whether both releases stored the same shapes and snapshots."""
+    names = ("shapes.json", "snapshots.jsonl.gz")
+    return all((data / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+def told_of(revision: str) -> tuple[list[str], list[str]]:
+    """What to print of an upgrade from that release, and what one of the two cannot read.
+
+    Raises LookupError.
+    """
+    with taken_out(revision) as tree:
+        lines, unreadable = _told_of(DATA, "this release", revision, tree)
+        theirs = tree / "tests" / "upgrade" / "data"
+        if not theirs.is_dir():
+            lines.append(f"{revision} stored nothing to look at")
+        elif stored_alike(DATA, theirs):
+            lines.append(f"{revision} stored the same")
+        else:
+            more, unread = _told_of(theirs, revision, revision, tree)
+            lines, unreadable = lines + more, unreadable + unread
+    return lines, unreadable
+
+
+def _told_of(data: Path, whose: str, revision: str, tree: Path) -> tuple[list[str], list[str]]:
+    """The same of what one of them stored."""
+    old, new = look_with(tree, data), look(data)
+    differences, unread = compare(old, new)
+    count = f"{len(new['decided'])} snapshots decided, {len(stored_shapes(data))} shapes read"
+    return (
+        [f"stored by {whose}: {count}", *(differences or ["both decide the same everywhere."])],
+        [f"{revision} cannot read of {whose}: {line}" for line in unread]
+        + [f"this release cannot read of {whose}: {line}" for line in unread_of(new)],
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -184,22 +233,17 @@ def main(arguments: Sequence[str]) -> int:
     )
     which = top.add_mutually_exclusive_group(required=True)
     which.add_argument("--from", dest="revision", metavar="REV", help="a git revision or tag")
-    which.add_argument("--look", action="store_true", help=argparse.SUPPRESS)
+    which.add_argument("--look", type=Path, help=argparse.SUPPRESS)
     options = top.parse_args(arguments)
     if options.look:
-        print(json.dumps(look()))
+        print(json.dumps(look(options.look)))
         return 0
     try:
-        old = look_with(options.revision)
+        lines, unreadable = told_of(options.revision)
     except LookupError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
-    new = look()
-    differences, unreadable = compare(old, new)
-    print("\n".join(differences) if differences else "both decide the same everywhere.")
-    print(f"{len(new['decided'])} snapshots decided, {len(stored_shapes())} shapes read")
-    for line in unreadable:
-        print(f"unreadable at {options.revision}: {line}")
+    print("\n".join([*lines, *unreadable]))
     return UNREADABLE if unreadable else 0
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+from contextlib import nullcontext
 
 import pytest
 
+import upgrade as tool
 from swarm.adapters.postgres.store import shapes
 from swarm.core.decide import decide
 from upgrade import DATA, compare, look, read_shape, read_snapshot, snapshots, stored_shapes, told
@@ -139,3 +142,21 @@ def test_what_differs_is_printed_and_what_cannot_be_read_is_told_apart():
         "snapshot 1: unreadable: missions: Field required",
         "fact/landed: repo: Field required",
     ]
+
+
+@pytest.mark.slow
+def test_what_the_other_release_stored_is_read_as_well(tmp_path, monkeypatch, capsys):
+    """Its own files, as they lie in its tree: here one of them holds what nobody reads any more."""
+    theirs = tmp_path / "tests" / "upgrade" / "data"
+    shutil.copytree(DATA, theirs)
+    (tmp_path / "src").symlink_to(tool.ROOT / "src")
+    monkeypatch.setattr(tool, "taken_out", lambda _: nullcontext(tmp_path))
+    assert tool.main(["--from", "v0"]) == 0
+    assert "v0 stored the same" in capsys.readouterr().out
+    forgotten = {"kind": "forgotten", "id": "e-1", "at": "2026-03-02T00:00:00Z"}
+    (theirs / "shapes.json").write_text(json.dumps({"fact/forgotten": forgotten}))
+    assert tool.main(["--from", "v0"]) == tool.UNREADABLE
+    told_of = capsys.readouterr().out
+    assert "stored by v0: 44 snapshots decided, 1 shapes read" in told_of
+    assert "this release cannot read of v0: fact/forgotten: " in told_of
+    assert "v0 cannot read of v0" not in told_of, "it leaves out what it does not know"
