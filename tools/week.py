@@ -20,6 +20,8 @@ def tell(fortnight: Fortnight, result: Result) -> Iterator[str]:
     yield f"{name}, seed {result.trial.seed}: {faults} faults injected"
     for report in fortnight.reports:
         yield from ("", _heading(report), *_lines(report))
+        if report.kind == "shadow" and report.at == fortnight.acted_from:
+            yield from ("", _goes_on(fortnight, report))
     yield ""
     yield from _outside(fortnight, result)
 
@@ -30,6 +32,16 @@ def _heading(report: Report) -> str:
     if report.kind == "daily":
         return f"day {day} ({mode})  $ swarmctl report daily"
     return f"day {day} ({mode})  $ swarmctl shadow report --since {day * 24}h"
+
+
+def _goes_on(fortnight: Fortnight, report: Report) -> str:
+    """What changes after the first week, and how far it goes; whatever the report advised."""
+    scene = fortnight.scene
+    alone = sorted(scene.installation.auto_execute or ())
+    ready = "lights-out: yes" in judge(report.rows)["verdict"]
+    against = "" if ready else "; its report advises against it, and here it is tried all the same"
+    does = " and ".join(risk.name for risk in alone)
+    return f"now it acts by itself in {scene.repo}, {does}; what is riskier asks{against}"
 
 
 def _lines(report: Report) -> Iterator[str]:

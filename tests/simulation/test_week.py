@@ -152,6 +152,10 @@ def test_the_command_prints_both_reports_as_their_verbs_do(capsys):
     assert any("  R1  Pin the base image of worker" in line for line in lines)
     assert any(line.startswith("ready for limited lights-out: no, R") for line in lines)
     assert any("  delivered  " in line and "is live and proven" in line for line in lines)
+    says_no = "; its report advises against it, and here it is tried all the same"
+    goes_on = f"now it acts by itself in acme/jangar, R0 and R1; what is riskier asks{says_no}"
+    assert lines.index(goes_on) < lines.index("day 2 (lights-out)  $ swarmctl report daily")
+    assert not [line for line in lines if line.endswith(":")], "it says why each of them ended"
 
 
 @pytest.mark.slow

@@ -88,8 +88,11 @@ def digest(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _what(row: Mapping[str, Any]) -> str:
-    """What a mission was for, and why it ended so."""
-    return f"{line(row['title'])}: {line(row['detail']) or row['reason']}"
+    """What a mission was for, and why it ended so; a name that says no more gets the reason."""
+    why = line(row["detail"])
+    if why.endswith(":") or not why:
+        why = f"{row['reason']} {why.rstrip(':')}".rstrip()
+    return f"{line(row['title'])}: {why}"
 
 
 def _needs_you(found: Mapping[str, Any]) -> Iterator[str]:
