@@ -112,6 +112,20 @@ def test_a_finding_becomes_a_cited_need_and_a_merged_change(repository):
     assert "import os" not in git(clone, "show", "trunk:app/calc.py")
 
 
+@pytest.mark.req("FAIL-3")
+def test_a_finding_that_no_linter_can_repair_fails_nothing_and_freezes_nothing(repository):
+    """What a package hands on is unused in its `__init__`, and ruff leaves that alone."""
+    (repository / "app" / "calc.py").write_text(CLEAN)
+    (repository / "app" / "__init__.py").write_text("from app.calc import total\n")
+    commit(repository)
+    begin(repository)
+    (mission,) = until(
+        repository, "missions", lambda rows: [r for r in rows if r["outcome"] != "open"]
+    )
+    assert (mission["reason"], len(listed(repository, "runs"))) == ("RunProducedNothing", 1)
+    assert listed(repository, "freezes") == []
+
+
 def test_a_repository_without_findings_says_that_there_is_nothing_to_do(repository):
     (repository / "app" / "calc.py").write_text(CLEAN)
     commit(repository)

@@ -342,6 +342,28 @@ async def test_cost_is_the_providers_or_else_what_was_expected(world, printed, c
     assert (ended.result, ended.cost) == (RunResult.CHANGED, cost)
 
 
+@pytest.mark.req("FAIL-1")
+@pytest.mark.parametrize(
+    ("shell", "more", "result"),
+    [
+        pytest.param("exit 1", {}, RunResult.NOTHING, id="it-could-repair-nothing"),
+        pytest.param("echo V > src/value.py; exit 1", {}, RunResult.CHANGED, id="a-part-is-left"),
+        pytest.param("exit 2", {}, RunResult.FAILED, id="it-broke"),
+        pytest.param("exit 1", {"stdin": "prompt"}, RunResult.FAILED, id="it-is-told-what-failed"),
+        pytest.param("exit 1 # {prompt_file}", {}, RunResult.FAILED, id="it-is-told-in-a-file"),
+        pytest.param("exit 1", {"result": "aider"}, RunResult.FAILED, id="it-tells-its-errors"),
+        pytest.param("exit 1", {"ok_exit_codes": (0,)}, RunResult.FAILED, id="one-is-no-good-end"),
+        pytest.param("exit 5", {"ok_exit_codes": (0, 5)}, RunResult.NOTHING, id="five-is-one"),
+    ],
+)
+async def test_a_linter_that_cannot_repair_everything_has_not_failed(world, shell, more, result):
+    """Told nothing of a failure it would do the same four times, and twice that is a freeze."""
+    world.define("linter", shell, **more)
+    ended = await fact(world.port().run, world.order("linter"))
+    assert ended.result is result
+    assert f"exit code {shell.partition('exit ')[2][0]}" in ended.detail
+
+
 @pytest.mark.slow
 async def test_an_agent_that_tells_its_cost_is_ended_at_its_cap(world):
     step = json.dumps({"type": "step_finish", "part": {"cost": 0.4}})

@@ -52,7 +52,9 @@ def spent(job: JobFolder, settings: AgentSettings, *, running: int | None = None
 def _free(result: JobResult | None, told: Report, settings: AgentSettings) -> bool:
     if result is None or result.ended is Ended.NOT_STARTED:
         return result is not None
-    judged = verdict.judge(result, told, busy=settings.busy_exit_codes, own_program=True)
+    judged = verdict.judge(
+        result, told, fine=settings.fine, busy=settings.busy_exit_codes, own_program=True
+    )
     return judged.meaning is Meaning.AGAIN
 
 

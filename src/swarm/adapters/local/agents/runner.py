@@ -214,6 +214,7 @@ class LocalRuns:
         judged = verdict.judge(
             state.result,
             told,
+            fine=settings.fine,
             busy=settings.busy_exit_codes,
             own_program=preflight.is_of_the_repository(settings.run[0]),
         )

@@ -116,6 +116,14 @@ class AgentSettings(SettingsBlock):
     prices: Prices = Field(
         default=Prices(), description="Prices of its model, where it prints only tokens."
     )
+    ok_exit_codes: tuple[Annotated[int, Field(ge=0, le=255)], ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=20,
+        description="Exit codes with which what it changed is looked at. Unset: 0, and also 1 for a"
+        " command that is told no task and no cost, as most linters end with 1 when something is"
+        " left that they cannot repair.",
+    )
     busy_exit_codes: tuple[Annotated[int, Field(ge=1, le=255)], ...] = Field(
         default=(75,),
         max_length=20,
@@ -160,6 +168,18 @@ class AgentSettings(SettingsBlock):
         if found:
             raise ValueError("; ".join(found))
         return self
+
+    @property
+    def fine(self) -> tuple[int, ...]:
+        """The exit codes with which its folder is looked at.
+
+        A command that is told nothing of a failure does the same again: four runs of a linter
+        over what it cannot repair would be a failed mission, and two of those a freeze.
+        """
+        if self.ok_exit_codes is not None:
+            return self.ok_exit_codes
+        told = self.stdin is Stdin.PROMPT or any("{prompt_file}" in word for word in self.run)
+        return (0,) if told or self.result is not Format.NONE else (0, 1)
 
     @property
     def model_keys(self) -> tuple[str, ...]:

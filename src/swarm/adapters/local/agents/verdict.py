@@ -44,9 +44,17 @@ _BROKEN = {
 }
 
 
-def judge(result: JobResult, report: Report, *, busy: tuple[int, ...], own_program: bool) -> Judged:
+def judge(
+    result: JobResult,
+    report: Report,
+    *,
+    fine: tuple[int, ...],
+    busy: tuple[int, ...],
+    own_program: bool,
+) -> Judged:
     """What a run means.
 
+    fine:        exit codes with which its folder is looked at.
     busy:        exit codes that mean "ask me later".
     own_program: the program is a file of the repository, so a missing one is no capacity.
     """
@@ -67,7 +75,7 @@ def judge(result: JobResult, report: Report, *, busy: tuple[int, ...], own_progr
     if result.exit_code in busy or report.trouble is Trouble.CAPACITY:
         why = report.detail or f"exit code {result.exit_code}"
         return Judged(meaning=Meaning.AGAIN, detail=why)
-    if result.exit_code or report.trouble is not Trouble.NONE:
-        parts = [f"exit code {result.exit_code}"] if result.exit_code else []
-        return Judged(meaning=Meaning.FAILED, detail=": ".join([*parts, report.detail]).strip(": "))
-    return Judged(meaning=Meaning.TAKE)
+    said = f"exit code {result.exit_code}" if result.exit_code else ""
+    if result.exit_code not in fine or report.trouble is not Trouble.NONE:
+        return Judged(meaning=Meaning.FAILED, detail=f"{said}: {report.detail}".strip(": "))
+    return Judged(meaning=Meaning.TAKE, detail=said)
