@@ -72,7 +72,7 @@ BAD = [
     (("need", "add", "x" * 400, "--repo", "r", "--cite", "a"), 2, "a title has 1 to"),
     (("need", "add", "a\x1bb", "--repo", "r", "--cite", "a"), 2, "invisible characters"),
     (("need", "add", "x", "--repo", "r", "--cite", "a\u202eb"), 2, "invisible characters"),
-    (("need", "add", "x", "--repo", "r", "--cite", " "), 2, "--cite and --repo"),
+    (("need", "add", "x", "--repo", "r", "--cite", " "), 2, "--cite is empty"),
     (("need", "reject", "n-nothing", "--reason", "x"), 5, "n-nothing"),
     (("shadow", "start", "nowhere"), 5, "nowhere"),
     (("budget", "--top", "0"), 2, "--limit is 0"),

@@ -144,6 +144,22 @@ def test_a_person_is_one_origin_and_each_cited_site_one_more(shop):
     assert shop("get", "need", need, "-o", "json").json["citations"] == 2
 
 
+def test_the_only_repository_need_not_be_named_and_only_the_need_is_data(shop):
+    said = shop("need", "add", "mend it", "--cite", "a.py:1")
+    (need,) = said.lines
+    assert shop("get", "need", need, "-o", "json").json["repo"] == "acme/shop"
+    assert "next: `swarmctl get needs`" in said.err
+
+
+@pytest.mark.parametrize("allowed", [[], ["acme/shop", "acme/docs"]])
+def test_with_none_or_several_the_repository_must_be_named(shop, allowed):
+    shop.home.manifest.write_text(shop.manifest(delivery={"repoAllowlist": allowed}))
+    assert shop("apply", "-f", str(shop.home.manifest)).code == 0
+    said = shop("need", "add", "mend it", "--cite", "a.py:1")
+    assert said.code == 2
+    assert f"repoAllowlist names {', '.join(allowed) or 'none'}" in said.err
+
+
 def test_a_repository_that_is_not_allowed_is_warned_of(shop):
     said = shop("need", "add", "mend it", "--repo", "acme/other", "--cite", "a.py:1")
     assert said.code == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -15,9 +15,11 @@ from swarm.cli.complete import repositories
 from swarm.cli.desk import ask, me, swarm_named
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home, Need, Reason, Swarm
-from swarm.cli.output import complain, emit, visible
+from swarm.cli.output import complain, emit, say, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from swarm.adapters.postgres.database import Database
     from swarm.core.ids import SwarmId
     from swarm.core.nouns import Signal
@@ -50,12 +52,16 @@ def add(
     title: Annotated[str, Parameter(help="What should change, in one sentence.")],
     /,
     *,
-    repo: Annotated[
-        str, Parameter(help="Which repository, as in repoAllowlist.", completer=repositories)
-    ],
     cite: Annotated[
         list[str], Parameter(help="A URL or path:line that supports it; may be repeated.")
     ],
+    repo: Annotated[
+        str,
+        Parameter(
+            help="Which repository, as in repoAllowlist; may be left out if there is only one.",
+            completer=repositories,
+        ),
+    ] = "",
     path: Annotated[list[str], Parameter(help="A path it is about; may be repeated.")] = [],  # noqa: B006 - cyclopts copies
     about: About = _ABOUT,
     swarm: Swarm = "",
@@ -69,7 +75,7 @@ def add(
 
     Exit status: 0 recorded, or known already; 2 wrong use; 5 no such Swarm.
 
-    Example: swarmctl need add "drop Python 3.8" --repo acme/shop --cite setup.cfg:12
+    Example: swarmctl need add "drop Python 3.8" --cite setup.cfg:12
     """
     said = _Statement(
         title=" ".join(title.split()),
@@ -90,18 +96,15 @@ def add(
 
         id_ = await swarm_named(database, swarm)
         spec = (await Look(database).rows("swarms", id_))[0]["spec"]
-        if repo not in spec.get("delivery", {}).get("repoAllowlist", ()):
-            complain(
-                f"warning: {repo!r} is not in repoAllowlist, so it is never chosen as it stands"
-            )
-        reading = Reading(signals=tuple(_signals(id_, said)), cursor="")
+        about_one = replace(said, repo=_one_of(spec["delivery"]["repoAllowlist"], repo))
+        reading = Reading(signals=tuple(_signals(id_, about_one)), cursor="")
         report = await PostgresIntake(database).ingest(id_, SOURCE, reading)
         if not report.new:
             return "nothing new: the same was said before"
-        opened = ", ".join(report.opened) or "it joined a need that is there already"
-        return f"{opened}\nnext: `swarmctl get needs` shows where it ranks"
+        return ", ".join(report.opened) or "it joined a need that is there already"
 
     emit(ask(home, work))
+    say("next: `swarmctl get needs` shows where it ranks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,16 @@ class _Statement:
     body: str
 
 
+def _one_of(allowed: Sequence[str], repo: str) -> str:
+    """The repository that is meant: the one named, or the only one that may be changed."""
+    if not repo and len(allowed) != 1:
+        known = ", ".join(allowed) or "none"
+        raise Usage(f"--repo says which repository; repoAllowlist names {known}")
+    if repo and repo not in allowed:
+        complain(f"warning: {repo!r} is not in repoAllowlist, so it is never chosen as it stands")
+    return repo or allowed[0]
+
+
 def _refuse_odd(said: _Statement) -> None:
     """Raise `Usage` for what no need can be made of."""
     if said.risk not in RISKS:
@@ -131,8 +144,10 @@ def _refuse_odd(said: _Statement) -> None:
     texts = (said.title, said.body, said.repo, *said.cited, *said.paths)
     if any(visible(text) != text for text in texts):
         raise Usage("a text holds control or invisible characters; write it without them")
-    if any(not text.strip() or len(text) > CITE_MOST for text in (*said.cited, said.repo)):
-        raise Usage(f"--cite and --repo have 1 to {CITE_MOST} characters")
+    if any(not text.strip() for text in said.cited):
+        raise Usage("--cite is empty")
+    if any(len(text) > CITE_MOST for text in (*said.cited, said.repo)):
+        raise Usage(f"--cite and --repo have at most {CITE_MOST} characters")
 
 
 def _signals(swarm: SwarmId, said: _Statement) -> list[Signal]:
