@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,6 +30,10 @@ SWAP = (
     "update trail set seq = seq - 90 where seq > 90"
 )
 COMMIT = "abc1234def5678"
+
+
+def md5(text):
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def now():
@@ -286,6 +291,52 @@ async def test_what_a_look_at_the_trail_costs_does_not_grow_with_the_trail(world
         scanned, fetched = await found.fetchone()
     assert scanned == 0
     assert fetched < 4 * 300, "a few transactions around each place"
+
+
+@pytest.mark.parametrize("of_one", [True, False], ids=["of-one-swarm", "of-all"])
+async def test_a_list_of_gates_costs_what_it_shows_and_has_the_last_word_of_each(world, of_one):
+    mission = await world.open_mission()
+    await world.sql(
+        "insert into verdict (mission, gate, subject, answer, reason, detail, evidence,"
+        " configured, generation, policy_hash, at)"
+        " select %s, 'code_quality', 'c' || g / 4, 1, 'r', (g %% 4)::text, '{}', true, 1, 'p',"
+        " now()"
+        " from generate_series(0, 19999) g",
+        mission,
+    )  # fmt: skip
+    await world.sql("analyze verdict, mission")
+    asked = {"swarm": world.swarm if of_one else None, "like": "", "state": None, "limit": 50}
+    async with world.database.connection() as reader, reader.transaction():
+        found = await reader.execute(statements("look")["gates"], asked)
+        shown = [(row[3], row[6]) for row in await found.fetchall()]
+        found = await reader.execute(
+            "select seq_tup_read, idx_tup_fetch from pg_stat_xact_user_tables"
+            " where relid = 'verdict'::regclass"
+        )
+        scanned, fetched = await found.fetchone()
+    assert shown == [(f"c{number}", "3") for number in range(4999, 4949, -1)]
+    assert scanned == 0
+    assert fetched < 4 * 4 * 50
+
+
+async def test_a_list_of_changes_is_the_newest_first_and_reads_no_other_fact(world, make):
+    """Also by a mission's id or a commit's, and only those of one Swarm."""
+    mission = await world.open_mission()
+    await world.sql(
+        "insert into evidence (id, mission, swarm, kind, at, body)"
+        " select 'e-' || g, %s, %s, (array['run-ended', 'restaged', 'landed'])[1 + g %% 3], now(),"
+        " case when g %% 2 = 0 then '{\"change\": null}'::json else json_build_object('change',"
+        " json_build_object('head', md5(g::text), 'paths', json_build_array('a.py'))) end"
+        " from generate_series(1, 600) g",
+        mission, world.swarm,
+    )  # fmt: skip
+    look = Look(world.database)
+    newest = [row["head"] for row in await look.rows("changes", world.swarm, limit=3)]
+    assert newest == [md5(b"597"), md5(b"595"), md5(b"591")]
+    assert len(await look.rows("changes", limit=1_000)) == 200
+    assert [row["mission"] for row in await look.rows("changes", like=newest[1])] == [mission]
+    assert len(await look.rows("changes", like=mission, limit=7)) == 7
+    assert await look.rows("changes", "s-none") == []
 
 
 @pytest.mark.slow

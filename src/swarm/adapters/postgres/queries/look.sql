@@ -48,20 +48,27 @@ where (%(swarm)s::text is null or swarm = %(swarm)s)
 order by issued_at desc, id limit %(limit)s
 
 -- name: changes
-select mission, swarm, at, made_by, repo, branch, base, head, paths, lines_added, lines_removed
-from change
-where (%(swarm)s::text is null or swarm = %(swarm)s)
-  and (starts_with(mission, %(like)s) or starts_with(head, %(like)s))
-order by seq desc limit %(limit)s
+-- The view reads the text of each fact; only the newest are wanted, so they are chosen before it does.
+select c.*
+from (select mission, seq from evidence
+      where kind in ('run-ended', 'restaged') and (%(swarm)s::text is null or swarm = %(swarm)s)
+        and (%(like)s = '' or starts_with(mission, %(like)s)
+             or starts_with(body -> 'change' ->> 'head', %(like)s))
+      order by seq desc) newest
+cross join lateral
+  (select mission, swarm, at, made_by, repo, branch, base, head, paths, lines_added, lines_removed
+   from change c where c.mission = newest.mission and c.seq = newest.seq offset 0) c
+order by newest.seq desc limit %(limit)s
 
 -- name: gates
+-- From the newest verdict back, each that no later one of its gate and subject took the place of.
 select v.mission, m.swarm, v.gate, v.subject, v.answer, v.reason, v.detail, v.evidence,
        v.configured, v.look_again, v.generation, v.policy_hash, v.at
-from (select distinct on (mission, gate, subject) * from verdict
-      where starts_with(mission, %(like)s) order by mission, gate, subject, id desc) v
-join mission m on m.id = v.mission
-where %(swarm)s::text is null or m.swarm = %(swarm)s
-order by v.at desc, v.mission, v.gate limit %(limit)s
+from verdict v join mission m on m.id = v.mission
+where starts_with(v.mission, %(like)s) and (%(swarm)s::text is null or m.swarm = %(swarm)s)
+  and not exists (select from verdict later where later.mission = v.mission
+                  and later.gate = v.gate and later.subject = v.subject and later.id > v.id)
+order by v.id desc limit %(limit)s
 
 -- name: rollouts
 select mission, swarm, at, target, revision, step_kind, step, percent
