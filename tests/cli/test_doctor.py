@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from swarm.adapters.local.process.kernel import start_time
 from swarm.cli.health_store import loop
 
 
@@ -118,6 +119,28 @@ def test_a_controller_that_an_upgrade_left_at_work_is_a_note(sound):
     assert code == 0
     (told,) = [one["message"] for one in found if f"schema {known - 1}, and" in one["message"]]
     assert told.endswith(f"this release has {known}: a controller of an older one is at work")
+
+
+def test_an_installation_file_that_its_controller_has_not_read_is_a_note(sound):
+    """It is read once, when the controller begins: what is written later does nothing."""
+    sound.home.make()
+    me = os.getpid()
+    sound.home.write_note({"dsn": sound.dsn, "pid": me, "started": start_time(me), "since": "x"})
+    written = sound.home.note.stat().st_mtime
+    for later, level in ((-1, "ok"), (1, "note")):
+        os.utime(sound.home.file, (written + later, written + later))
+        (told,) = [one for one in findings(sound)[1] if one["check"] == "controller"]
+        assert (told["level"], told["message"].endswith("as it was then")) == (level, later > 0)
+
+
+def test_a_manifest_that_was_changed_and_not_applied_is_a_note(sound):
+    sound.home.manifest.write_text(sound.manifest())
+    sound.apply()
+    here = "the manifest says something else than what is applied"
+    assert not [one for one in findings(sound)[1] if here in one["message"]]
+    sound.home.manifest.write_text(sound.manifest(mode="lights-out"))
+    (told,) = [one for one in findings(sound)[1] if here in one["message"]]
+    assert (told["level"], "swarmctl diff -f" in told["fix"]) == ("note", True)
 
 
 def test_a_bad_manifest_is_found(sound):

@@ -22,6 +22,7 @@ from swarm.contract.errors import SwarmError
 
 if TYPE_CHECKING:
     from swarm.cli.health_store import Stored
+    from swarm.contract.swarm import SwarmObject
     from swarm.runtime.home import Home as Place
     from swarm.runtime.settings import Settings
 
@@ -64,6 +65,8 @@ def doctor(
 
 def examine(home: Path | None, *, main: bool) -> Iterator[Finding]:
     """Every finding, in the order in which they should be mended."""
+    from swarm.contract.defaults import defaulted_spec  # noqa: PLC0415
+
     try:
         place = home_of(home)
     except NothingHere as error:
@@ -74,17 +77,19 @@ def examine(home: Path | None, *, main: bool) -> Iterator[Finding]:
     signing = settings is not None and bool(settings.attestations)
     yield from machine(place.folder, needs_signing=signing)
     yield from found
-    manifests, found = _manifest(place)
+    swarms, found = _manifest(place)
     yield from found
+    manifests = {swarm.name: defaulted_spec(swarm) for swarm in swarms}
     known, reached = _stored(place)
     specs = {**{row["name"]: row["spec"] for row in (known or {}).get("swarms", ())}, **manifests}
     if settings is not None:
         yield from _settled(settings, place, specs, main=main)
     yield from reached
-    from swarm.cli.health_store import controller, loop, resuming  # noqa: PLC0415
+    from swarm.cli.health_store import applied, controller, loop, resuming  # noqa: PLC0415
 
     yield controller(place, known)
     if known is not None:
+        yield from applied(swarms, known)
         yield from loop(known)
         if settings is not None:
             yield from resuming(known, settings)
@@ -106,18 +111,17 @@ def _settings(place: Place) -> tuple[Settings | None, list[Finding]]:
     return settings, [ok("settings", str(place.file))]
 
 
-def _manifest(place: Place) -> tuple[dict[str, Any], list[Finding]]:
+def _manifest(place: Place) -> tuple[list[SwarmObject], list[Finding]]:
     from swarm.cli.manifest import read_swarms  # noqa: PLC0415
-    from swarm.contract.defaults import defaulted_spec  # noqa: PLC0415
 
     if not place.manifest.exists():
-        return {}, []
+        return [], []
     try:
         swarms = read_swarms(str(place.manifest))
     except SwarmError as error:
-        return {}, [fault("manifest", error.message, error.fix)]
-    specs = {swarm.name: defaulted_spec(swarm) for swarm in swarms}
-    return specs, [ok("manifest", f"{place.manifest}: {', '.join(specs)}")]
+        return [], [fault("manifest", error.message, error.fix)]
+    names = ", ".join(swarm.name for swarm in swarms)
+    return swarms, [ok("manifest", f"{place.manifest}: {names}")]
 
 
 def _settled(

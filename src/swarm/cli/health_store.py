@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
     from swarm.adapters.postgres.database import Database
+    from swarm.contract.swarm import SwarmObject
     from swarm.runtime.home import Home
     from swarm.runtime.settings import Settings
 
@@ -92,10 +94,36 @@ def controller(place: Home, found: Stored | None) -> Finding:
     """Whether a controller works for this installation."""
     pid = running_pid(place)
     if pid is not None:
-        return ok("controller", f"pid {pid} works since {place.read_note().get('since')}")
+        since = f"pid {pid} works since {place.read_note().get('since')}"
+        if _changed_since(place):
+            again = "Have it begin anew: swarmctl down && swarmctl up"
+            return note("controller", f"{since}, by {place.file.name} as it was then", again)
+        return ok("controller", since)
     if found is not None and found["swarms"]:
         return fault("controller", "none is running here, and Swarms are applied", _UP)
     return note("controller", "none is running here", _UP)
+
+
+def _changed_since(place: Home) -> bool:
+    """Whether the installation file was written after the controller had read it."""
+    try:
+        return place.file.stat().st_mtime > place.note.stat().st_mtime
+    except OSError:
+        return False
+
+
+def applied(swarms: Sequence[SwarmObject], found: Stored) -> Iterator[Finding]:
+    """Swarms whose manifest says something else than what is applied."""
+    from swarm.contract.canonical import canonical_spec  # noqa: PLC0415
+
+    live = {(row["namespace"], row["name"]): row["spec"] for row in found["swarms"]}
+    for swarm in swarms:
+        spec = live.get((swarm.metadata.namespace, swarm.name))
+        if spec is not None and spec != json.loads(canonical_spec(swarm.spec)):
+            said = f"{swarm.name}: the manifest says something else than what is applied"
+            yield note(
+                "manifest", said, "`swarmctl diff -f` shows it, `swarmctl apply -f` takes it"
+            )
 
 
 def loop(found: Stored) -> Iterator[Finding]:
