@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -224,6 +225,10 @@ def test_without_checks_everything_waits_for_a_person(repository):
         repository, "missions", lambda rows: [r for r in rows if r["reason"] == "ApprovalNeeded"]
     )
     assert "no check is required" in mission["detail"]
+    page = swarmctl(repository, "describe", "mission", mission["id"]).stdout
+    (read,) = [line.partition("read it: ")[2] for line in page.splitlines() if "read it: " in line]
+    told = subprocess.run(shlex.split(read), capture_output=True, text=True, check=True).stdout
+    assert "-import os" in told, "who is asked to approve can read what"
 
 
 def test_a_submodule_and_a_huge_file_are_in_nobodys_way(repository, tmp_path):

@@ -31,6 +31,9 @@ _PAGES = {
     "freezes": "swarm.cli.describe_freeze",
 }
 
+#: Kinds whose page also says what lies in the installation's folder.
+_ASK_THE_HOME = {"freezes", "missions"}
+
 #: Kinds of which there may be only one worth asking for, so that no name is needed.
 _NAMELESS = {"swarms", "freezes", "budgets"}
 
@@ -96,7 +99,7 @@ def _gather(kind: str, home: Home) -> Callable[[Database, str, str], Awaitable[l
         return gather_of(kind_named(kind))
     page = importlib.import_module(_PAGES[kind])
     found: Callable[[Database, str, str], Awaitable[list[Data]]]
-    found = partial(page.gather, home=home) if kind == "freezes" else page.gather
+    found = partial(page.gather, home=home) if kind in _ASK_THE_HOME else page.gather
     return found
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from swarm.cli.columns import SHORT_COMMIT, SHORT_ID, money, span, stamp
-from swarm.cli.mission_story import change_lines, deeds, facts, tell_mission
+from swarm.cli.desk import home_of
+from swarm.cli.mission_story import change_lines, deeds, facts, newest_change, tell_mission
 from swarm.cli.output import line
 from swarm.cli.why import with_gates
 
@@ -17,18 +21,26 @@ if TYPE_CHECKING:
 ORDERS_SHOWN = 8
 
 
-async def gather(database: Database, name: str, swarm: str) -> list[dict[str, Any]]:
-    """One mission with all around it. Raises NotFound."""
+async def gather(
+    database: Database, name: str, swarm: str, *, home: Path | None
+) -> list[dict[str, Any]]:
+    """One mission with all around it, and where its change can be read. Raises NotFound."""
     from swarm.adapters.postgres.store.desk.stories import Stories  # noqa: PLC0415
 
     del swarm  # an id says it
     story = with_gates(await Stories(database).trace(name))
-    return [{"name": story["id"], **story}]
+    return [{"name": story["id"], **story, "clone": _clone(home_of(home).clones, story["repo"])}]
+
+
+def _clone(clones: Path, repo: str | None) -> str | None:
+    """The private clone of a repository, where it lies on this machine."""
+    found = (str(clone) for clone in clones.glob("*.git") if unquote(clone.stem) == repo)
+    return next(found, None)
 
 
 def tell(story: dict[str, Any], now: datetime) -> list[str]:
     """The lines of `describe mission`."""
-    lines = [*tell_mission(story), *_contract(story), *change_lines(story)]
+    lines = [*tell_mission(story), *_contract(story), *change_lines(story), *_diff(story)]
     lines += _runs(story)
     lines += _checks(story)
     lines += _approvals(story, now)
@@ -48,12 +60,20 @@ def _contract(story: dict[str, Any]) -> list[str]:
     paths = ", ".join(line(path) for path in contract["allowed_paths"]) or "any"
     limits = (
         f"errors +{contract['error_increase']:.0%}, p95 +{contract['latency_increase']:.0%}, "
-        f"observed for {contract['observe_for']}"
+        f"observed for {contract['observe_for'].removeprefix('PT').lower()}"
     )
     return [
         f"promised: checks {checks}; targets {targets}; {limits}",
         f"          paths {paths}",
     ]
+
+
+def _diff(story: dict[str, Any]) -> Iterable[str]:
+    """How to read the newest change, on the machine that has it: who approves must have seen it."""
+    change = newest_change(story)
+    if change is not None and story["clone"] is not None:
+        between = f"{change['base'][:SHORT_COMMIT]} {change['head'][:SHORT_COMMIT]}"
+        yield f"          read it: git -C {shlex.quote(story['clone'])} diff {between}"
 
 
 def _runs(story: dict[str, Any]) -> Iterable[str]:

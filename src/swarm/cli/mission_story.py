@@ -106,10 +106,15 @@ def facts(story: Mapping[str, Any], *kinds: str) -> list[dict[str, Any]]:
     return [json.loads(body) if isinstance(body, str) else body for body in bodies]
 
 
+def newest_change(story: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the last run, or the last restaging, made of it."""
+    bodies = facts(story, "run-ended", "restaged")
+    return next((body["change"] for body in reversed(bodies) if body.get("change")), None)
+
+
 def change_lines(story: Mapping[str, Any]) -> list[str]:
     """The newest change: commits, size, paths."""
-    bodies = facts(story, "run-ended", "restaged")
-    change = next((body["change"] for body in reversed(bodies) if body.get("change")), None)
+    change = newest_change(story)
     if change is None:
         return []
     paths = ", ".join(line(path) for path in change["paths"][:PATHS_SHOWN])
