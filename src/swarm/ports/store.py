@@ -112,8 +112,8 @@ class Claim:
     fence: grows with every claim of any order; a write with an older one is refused.
     tries: claims so far, this one included; for backing off.
     begun: an earlier claim began it already, here or elsewhere.
-    lapsed: it was begun under another policy than the swarm's present one: it may be followed, and
-            pass no gate that was not asked under the present one.
+    lapsed: it was begun, and could not be begun by now: the swarm's policy is another one, or it is
+            a landing, and a freeze or shadow mode came. It may be followed, and pass no gate.
     """
 
     order: Order
@@ -134,9 +134,10 @@ class Orders(Protocol):
         """Take due orders, the longest waiting first, of the kinds that this program knows.
 
         A forward order is never handed out while a freeze covers its class or while its swarm is in
-        shadow or deleted; nor, unless it was begun, when it was decided under another policy than
-        the swarm's present one. What was begun may have happened, and somebody must learn it: it
-        is handed out as lapsed. A share of traffic is never: its mission is watched anyway.
+        shadow or deleted; nor when it was decided under another policy than the swarm's present
+        one. What was begun may have happened, and somebody must learn it: under another policy it
+        is handed out as lapsed, and a landing under a freeze and in shadow too, because nobody
+        watches what landed unknown. A share of traffic is never: its mission is watched anyway.
         """
 
     async def begin(self, claim: Claim) -> None:

@@ -124,7 +124,7 @@ class Act:
         match reply:
             case Done(fact=Landed(landed=False)) if claim.lapsed:
                 await self._orders.void(claim)
-                log.info(Event.ORDER_POSTPONED, reason="PolicyChanged", **_fields(claim))
+                log.info(Event.ORDER_POSTPONED, reason="NothingLanded", **_fields(claim))
             case Done(fact=fact):
                 await self._settle(claim, fact)
                 log.info(Event.ORDER_DONE, fact=fact.kind, **_fields(claim))
@@ -187,10 +187,10 @@ def backoff(tries: int) -> timedelta:
 
 
 def _allowed(claim: Claim) -> Order:
-    """The order under the fence of its claim, as far as the present policy lets it go.
+    """The order under the fence of its claim, as far as it may go by now.
 
-    A landing that another policy decided passes no gate of this one: main is swapped from the
-    change to the change, which moves nothing and says whether it had landed (MODE-6).
+    A landing that has lapsed passes no gate: main is swapped from the change to the change, which
+    moves nothing and says whether it had landed (MODE-6, FRZ-2).
     """
     order = replace(claim.order, fence=claim.fence)
     if claim.lapsed and isinstance(order, Land):

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from swarm.core.decision import (
     AskApproval,
     GiveVerdict,
+    Land,
     Learn,
     LiftFreeze,
     MarkRequalified,
@@ -115,25 +116,31 @@ class PaperStore(PaperRows):
         ]
 
     def may(self, row: PaperOrder) -> bool:
-        """Whether a forward order may be taken: no freeze, no shadow, the same policy or begun."""
-        order, world = row.order, self.world
-        if not order.forward:
+        """Whether an order may be taken: to carry it out, or to ask whether that has happened."""
+        if not row.order.forward:
             return True
-        if world.shadow or (self.lapsed(row) and not _followed(row)):
+        if row.order.policy_hash != self.world.policy_hash and not _followed(row):
             return False
-        return not any(hold.covers(order.mission_class) for hold in world.freezes)
+        return _landing(row) or not self._held(row)
 
     def lapsed(self, row: PaperOrder) -> bool:
-        """Whether another policy than the present one decided to begin it."""
-        return row.order.forward and row.order.policy_hash != self.world.policy_hash
+        """Whether what holds by now would not let it begin; who takes it can only ask."""
+        if not row.order.forward:
+            return False
+        other = row.order.policy_hash != self.world.policy_hash
+        return other or (_landing(row) and self._held(row))
 
-    def void(self, row: PaperOrder) -> None:
-        """Take it back for another policy; its key is free again."""
+    def _held(self, row: PaperOrder) -> bool:
+        """Whether a freeze or shadow mode holds what goes forward."""
+        frozen = (hold.covers(row.order.mission_class) for hold in self.world.freezes)
+        return self.world.shadow or any(frozen)
+
+    def void(self, row: PaperOrder, reason: str = "it had not happened") -> None:
+        """Take it back; its key is free again."""
         order = row.order
         self.keys.discard(order.key)
         del self.orders[order.key]
-        gone = {"order": order.key, "reason": "another policy"}
-        self.tell(EventKind.ORDER_VOIDED, gone, order.mission)
+        self.tell(EventKind.ORDER_VOIDED, {"order": order.key, "reason": reason}, order.mission)
         self.advance(order.mission)
 
     def begin(self, row: PaperOrder) -> bool:
@@ -250,8 +257,9 @@ class PaperStore(PaperRows):
             body = terms.told(policy, world.spec, world.installation, budget=budget)
             self.tell(EventKind.POLICY_BOUND, body)
             for row in [*self.orders.values()]:
-                if self.lapsed(row) and not _followed(row):
-                    self.void(row)
+                other = row.order.policy_hash != policy
+                if row.order.forward and other and not _followed(row):
+                    self.void(row, "another policy")
         self.pending = [asked for asked in self.pending if asked.state in {"open", "granted"}]
         for asked in self.pending:
             other = asked.answer.policy_hash != policy
@@ -312,6 +320,11 @@ def _owner(record: Record) -> str:
     if isinstance(record, GiveVerdict | AskApproval | Settle):
         return record.mission
     return record.approval.mission if isinstance(record, UseApproval) else ""
+
+
+def _landing(row: PaperOrder) -> bool:
+    """Whether main may have moved to it, and nobody knows."""
+    return row.begun_at is not None and isinstance(row.order, Land)
 
 
 def _followed(row: PaperOrder) -> bool:

@@ -734,6 +734,10 @@ ALLOWED_AND_NOT = [
         t.drop("freeze.opened", freeze="f-1"),
         t.log(141, "freeze.opened", freeze="f-1", until=at(200).isoformat(), **{"class": "tidy"}),
     ]),
+    ("extended-for-a-time-that-nobody-told", set(), lambda t: [
+        t.drop("freeze.requalified", freeze="f-1"),
+        t.log(199, "freeze.extended", freeze="f-1", **{"class": "tidy"}),
+    ]),
     # Rule 6
     ("a-rollback-is-an-answer", set(), lambda t: t.drop("freeze.opened", freeze="f-1")),
     ("a-freeze-is-an-answer", set(), lambda t: setattr(
@@ -906,6 +910,20 @@ def test_a_gate_passed_what_begins_so_and_no_other_target_or_gate_speaks_for_it(
     assert not given(("slo", "shop@c0#10", Answer.PASS))
     assert not given(good, decided=6)
     assert not given(good, policy=STRICTER)
+
+
+@pytest.mark.req("FRZ-4")
+@pytest.mark.parametrize(
+    ("lifted", "why"),
+    [(15, f"before its window ended at {at(20)}"), (25, "without a proof")],
+)
+def test_a_lift_that_came_too_early_or_unproven_is_told_as_such(lifted, why):
+    tale = Tale()
+    window = {"class": "tidy", "until": at(20).isoformat()}
+    tale.log(10, "freeze.opened", freeze="f-1", **window)
+    tale.log(lifted, "freeze.lifted", freeze="f-1", **window)
+    (broken,) = check(tale.history()).violations
+    assert broken.detail == f"freeze f-1 was lifted {why}"
 
 
 def test_a_word_is_heard_from_its_instant_on():

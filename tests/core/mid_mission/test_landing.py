@@ -201,6 +201,17 @@ def test_nothing_is_decided_beside_a_landing_that_was_begun(then):
     assert taken_back.orders or taken_back.records, "else it would not matter"
 
 
+@pytest.mark.req("FRZ-2", "LOOP-11")
+def test_a_landing_that_was_begun_is_said_to_be_asked_after_under_a_freeze():
+    """Frozen would be half the truth: what it waits for is the answer."""
+    waiting = Evidence().green().snapshot(freezes=(hold(),))
+    begun = replace(waiting.missions[0], orders=(LANDING,))
+    plan = decide(replace(waiting, missions=(begun,)))
+    assert plan.orders == ()
+    (said,) = (standing for _, standing in plan.standings)
+    assert (said.room, said.reason) == ("deliver", "MergeAllowed")
+
+
 @pytest.mark.req("LOOP-11")
 def test_a_no_to_what_may_have_landed_ends_nothing():
     denied = approved(Evidence().green(), granted=False)

@@ -34,7 +34,7 @@ ROOM = "deliver"
 PLACE_KEPT = timedelta(minutes=15)
 
 
-def begun(mission: Mission, found: Findings, view: View) -> Word:
+def begun(mission: Mission, found: Findings, _: View) -> Word:
     """Speak while nobody knows whether a landing that was begun has happened.
 
     Until then nothing else is said of the mission: an end could lose a commit that is on main, and
@@ -44,8 +44,6 @@ def begun(mission: Mission, found: Findings, view: View) -> Word:
     land = next((order for order in orders if order.kind == "land" and order.begun), None)
     if land is None or found.landed is not None:
         return Content()
-    if (hold := view.freeze_over(mission)) is not None:
-        return frozen(ROOM, hold)
     why = land.waits_because or "whether it happened is being asked"
     return Saying(
         room=ROOM,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from swarm.core.decision import OpenMission, Plan, RunCheck, SetTraffic, StartRun
+from swarm.core.decision import Land, OpenMission, Plan, RunCheck, SetTraffic, StartRun
 from swarm.core.ids import NeedId, mission_id, order_key, run_id
 from swarm.core.nouns import Brief, MissionKind, Risk, ValidationContract
 
@@ -50,6 +50,14 @@ def start_run(mission: str, policy: str) -> StartRun:
         key=order_key(mission, "run", "0"), mission=mission, mission_class=CLASS,  # type: ignore[arg-type]
         policy_hash=policy, run=run, attempt=0, agent="tidy", repo="acme/shop", base="", onto="",
         brief=brief, deadline=LEASE,
+    )  # fmt: skip
+
+
+def land(mission: str, policy: str) -> Land:
+    """A forward order that moves main."""
+    return Land(
+        key=order_key(mission, "land", "c1"), mission=mission, mission_class=CLASS,  # type: ignore[arg-type]
+        policy_hash=policy, repo="acme/shop", base="b", head="c1",
     )  # fmt: skip
 
 

@@ -10,25 +10,26 @@
 -- Whoever locks several orders locks them by key, and before their missions.
 
 -- What was begun may have happened outside, so another policy does not keep it from being asked
--- about: until somebody knows, a landed change could go unwatched. It is then claimed as lapsed: whoever
--- has it asks, and lands nothing that the new policy might not. Traffic is voided instead (see
--- tick.lapse_policy): its mission is watched anyway, and decides it anew.
+-- about, and of a landing neither do a freeze and shadow mode: until somebody knows, a landed change
+-- goes unwatched. It is then claimed as lapsed: whoever has it asks, and lands nothing. Traffic is
+-- voided instead (see tick.lapse_policy): its mission is watched anyway, and decides it anew.
 
 -- name: claim
 -- kinds is `,one,another,`: one text is sent at a tenth of the cost of an array, and the planner
 -- guesses nothing from it that would make it sort everything due instead of reading the index.
 with unhurried as materialized (select set_config('synchronous_commit', 'off', true)),
 due as (
-  select d.key, d.forward and d.policy_hash <> s.policy_hash as lapsed
-  from decision d join swarm s on s.id = d.swarm
+  select d.key, d.forward and (d.policy_hash <> s.policy_hash or h.held) as lapsed
+  from decision d join swarm s on s.id = d.swarm,
+    lateral (select s.shadow or exists (select from frozen f
+                                        where f.swarm = d.swarm and f.lifted_at is null
+                                          and f.mission_class in ('*', d.mission_class))) h (held)
   where d.due_at <= now() and position(',' || d.kind || ',' in %(kinds)s) > 0
     and (not d.forward or (
-      (d.policy_hash = s.policy_hash
-       or (d.begun_at is not null and d.kind not in ('set-traffic', 'promote')))
-      and not s.shadow and s.deleted_at is null
-      and not exists (select from frozen f
-                      where f.swarm = d.swarm and f.lifted_at is null
-                        and f.mission_class in ('*', d.mission_class))))
+      s.deleted_at is null
+      and (d.policy_hash = s.policy_hash
+           or (d.begun_at is not null and d.kind not in ('set-traffic', 'promote')))
+      and ((d.begun_at is not null and d.kind = 'land') or not h.held)))
   order by d.due_at
   limit (select %(limit)s::int)                      -- hidden, so that one plan serves every limit
   for no key update of d skip locked)
@@ -47,10 +48,12 @@ allowed as (
   from unhurried, swarm s, (select begun_at from decision where key = %(key)s) was
   where d.key = %(key)s and d.fence = %(fence)s and d.settled_at is null and s.id = d.swarm
     and (not d.forward or (
-      (d.policy_hash = s.policy_hash or %(lapsed)s) and not s.shadow and s.deleted_at is null
-      and not exists (select from frozen f
-                      where f.swarm = d.swarm and f.lifted_at is null
-                        and f.mission_class in ('*', d.mission_class))))
+      (d.policy_hash = s.policy_hash or %(lapsed)s) and s.deleted_at is null
+      and ((%(lapsed)s and d.kind = 'land') or (
+        not s.shadow
+        and not exists (select from frozen f
+                        where f.swarm = d.swarm and f.lifted_at is null
+                          and f.mission_class in ('*', d.mission_class))))))
   returning d.mission, was.begun_at is null as first),
 touched as (
   update mission m set revision = revision + 1
@@ -66,7 +69,7 @@ where d.key = %(key)s and d.settled_at is null
                       and f.mission_class in ('*', d.mission_class))))
 
 -- name: void
--- Begun under another policy, and it never happened: taken back, so that it can be decided anew.
+-- Begun, lapsed, and it never happened: taken back, so that it can be decided anew.
 with gone as (
   delete from decision
   where key = %(key)s and fence = %(fence)s and settled_at is null and forward

@@ -115,7 +115,7 @@ class PostgresOrders:
         """Take a lapsed order back that never happened. Raises StaleFence."""
         event = {
             "order": claim.order.key,
-            "reason": "another policy",
+            "reason": "it had not happened",
             "decided_under": claim.order.policy_hash,
         }
         asked = {

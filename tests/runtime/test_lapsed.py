@@ -1,4 +1,4 @@
-"""What was begun under one policy passes no gate of the next that was not asked again."""
+"""What was begun, and could not be begun by now, is asked after and passes no gate."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from swarm.contract.errors import Unavailable
 from swarm.core.decision import Land
 from swarm.core.ids import mission_id, order_key, swarm_id
+from swarm.core.nouns import Freeze
 from swarm.core.snapshot import Installation
 from swarm.ports.store import Binding
 from swarm.runtime.act import Act
@@ -67,6 +68,41 @@ class Stage:
         bound = Binding(installation=Installation(), policy_hash=self.policy)
         return await self.ports.tick(lambda _: plan(orders=orders), lambda *_: bound, "c")
 
+    def settled(self):
+        """What is settled from now on."""
+        facts, real = [], self.ports.settle
+
+        async def settle(claim, fact):
+            facts.append(fact)
+            await real(claim, fact)
+
+        self.ports.settle = settle
+        return facts
+
+    def hold(self, by):
+        paper = self.store.at(SWARM)
+        if by == "freeze":
+            paper.freeze(
+                Freeze(
+                    id="f-1",
+                    mission_class="*",
+                    reason="Person",
+                    detail="",
+                    cause="",
+                    since=self.time,
+                    until=None,
+                )
+            )
+        else:
+            paper.change(shadow=True)
+
+    def let_go(self, by):
+        paper = self.store.at(SWARM)
+        if by == "freeze":
+            paper.lift("f-1", "alice")
+        else:
+            paper.change(shadow=False)
+
     async def carry_out(self):
         self.time += timedelta(minutes=10)
         taken = await self.act.claim()
@@ -118,14 +154,39 @@ async def test_a_landing_that_happened_is_learnt_of_under_another_policy():
     assert stage.world.tip(REPO) == "c1"
     stage.policy = "p2"
     await stage.tick()
-    settled = []
-    real = stage.ports.settle
-
-    async def settle(claim, fact):
-        settled.append(fact)
-        await real(claim, fact)
-
-    stage.ports.settle = settle
+    settled = stage.settled()
     assert await stage.carry_out() == 1
     assert [(fact.commit, fact.landed) for fact in settled] == [("c1", True)]
     assert not stage.store.at(SWARM).orders
+
+
+@pytest.mark.req("FRZ-2", "OWN-3")
+@pytest.mark.parametrize("by", ["freeze", "shadow"])
+async def test_a_landing_that_happened_is_learnt_of_while_a_hold_lasts(by):
+    """Else it is watched by nobody until the hold ends, and rolled back by nobody."""
+    stage = Stage()
+    await stage.tick(land("p1"))
+    stage.forge.lost = "answer"
+    assert await stage.carry_out() == 1
+    stage.hold(by)
+    settled = stage.settled()
+    assert await stage.carry_out() == 1
+    assert [(fact.commit, fact.landed) for fact in settled] == [("c1", True)]
+
+
+@pytest.mark.req("FRZ-2")
+@pytest.mark.parametrize("by", ["freeze", "shadow"])
+async def test_a_landing_that_was_begun_and_never_happened_is_not_made_up_while_a_hold_lasts(by):
+    """It is taken back, and decided anew when the hold ends."""
+    stage = Stage()
+    await stage.tick(land("p1"))
+    stage.forge.lost = "request"
+    assert await stage.carry_out() == 1
+    stage.hold(by)
+    assert await stage.carry_out() == 1
+    assert stage.world.tip(REPO) == "main0000"
+    await stage.tick(land("p1"))
+    assert await stage.carry_out() == 0
+    stage.let_go(by)
+    assert await stage.carry_out() == 1
+    assert stage.world.tip(REPO) == "c1"
