@@ -205,11 +205,17 @@ def test_nothing_is_decided_beside_a_landing_that_was_begun(then):
 def test_a_landing_that_was_begun_is_said_to_be_asked_after_under_a_freeze():
     """Frozen would be half the truth: what it waits for is the answer."""
     waiting = Evidence().green().snapshot(freezes=(hold(),))
-    begun = replace(waiting.missions[0], orders=(LANDING,))
-    plan = decide(replace(waiting, missions=(begun,)))
-    assert plan.orders == ()
-    (said,) = (standing for _, standing in plan.standings)
-    assert (said.room, said.reason) == ("deliver", "MergeAllowed")
+    for because, why in (
+        ("", ""),
+        ("CloneBusy: a backup reads it", "; land waits: CloneBusy: a backup reads it"),
+    ):
+        begun = replace(waiting.missions[0], orders=(replace(LANDING, waits_because=because),))
+        plan = decide(replace(waiting, missions=(begun,)))
+        assert plan.orders == ()
+        (said,) = (standing for _, standing in plan.standings)
+        assert (said.room, said.reason) == ("deliver", "MergeAllowed")
+        told = f"a landing on {REPO} was begun, and it is asked whether it happened{why}"
+        assert said.detail == told
 
 
 @pytest.mark.req("LOOP-11")
@@ -260,8 +266,8 @@ def test_an_approval_is_used_up_by_the_landing_that_it_lets_begin():
     snap = approved(Evidence().green())
     (used,) = records(snap, UseApproval)
     assert used.approval.id == "a-1"
-    under_way = replace(snap, missions=(replace(snap.missions[0], orders=(LANDING,)),))
-    assert records(under_way, UseApproval) == []
+    issued = replace(snap.missions[0], orders=(replace(LANDING, begun=False),))
+    assert records(replace(snap, missions=(issued,)), UseApproval) == []
     assert records(Evidence().green().snapshot(), UseApproval) == []
 
 

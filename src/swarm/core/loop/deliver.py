@@ -44,11 +44,10 @@ def begun(mission: Mission, found: Findings, _: View) -> Word:
     land = next((order for order in orders if order.kind == "land" and order.begun), None)
     if land is None or found.landed is not None:
         return Content()
-    why = land.waits_because or "whether it happened is being asked"
     return Saying(
         room=ROOM,
         reason=Reason.MERGE_ALLOWED,
-        detail=f"a landing on {mission.repo} was begun: {why}",
+        detail=f"a landing on {mission.repo} was begun, and it is asked whether it happened",
         next_action="is decided anew if it did not land, is watched or goes back if it did",
         look_again=land.next_try,
     ).holding(merge_queue(mission.repo), *target_resources(mission))
