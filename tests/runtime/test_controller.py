@@ -270,7 +270,11 @@ async def test_what_postgres_kept_and_the_world_saw_break_no_promise(database_ds
         await add_need(database)
         assert (await outcomes(database, 1))[0][0] == outcome
     async with Database(database_dsn) as database:
-        history = await Histories(database).read(SWARM, effects_of(world))
+        histories = Histories(database)
+        bare, history = [await histories.read(SWARM, told) for told in ((), effects_of(world))]
+    assert bare.entries is history.entries, "it is kept once"
+    texts = [text for one in history.entries for text in (one.chain, one.kind, *one.body)]
+    assert len({id(text) for text in texts}) == len(set(texts)), "as is each text in it"
     judged = check(history)
     assert judged.violations == ()
     examined = {Rule.ONCE, Rule.GATES, Rule.FREEZE, Rule.RETRIES, Rule.MODE}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,14 +17,17 @@ import pytest
 
 import simulate as tool
 from simulate import simulate
+from swarm.core.decide import decide
+from swarm.core.evidence import LookTaken, Restaged
 from swarm.core.history.finding import Rule
+from swarm.runtime import controller
 from swarm.testing.simulation import marks
 from swarm.testing.simulation.chance import Fault
 from swarm.testing.simulation.shrink import kinds, shrink
-from swarm.testing.simulation.simulation import Layers, Trial
+from swarm.testing.simulation.simulation import BEGIN, DAY, Layers, Trial
 from swarm.testing.simulation.story import command, tell
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 ROOT = Path(tool.__file__).parents[1]
 
 
@@ -134,6 +139,88 @@ def test_a_failure_shrinks_within_a_minute_to_a_story_that_one_command_shows_aga
     assert len(told) == 1, "the story ends where the promise was broken"
     after = story.splitlines()[story.splitlines().index(told[0]) + 1 :]
     assert not any(line.startswith(f"{first.at:%d }") for line in after)
+
+
+def forgetful(snapshot):
+    """A program that forgets a mission which was put on a moved main and watched after two."""
+    plan = decide(snapshot)
+    lost = {
+        mission.id
+        for mission in snapshot.missions
+        if any(isinstance(fact, Restaged) for fact in mission.facts)
+        and any(isinstance(fact, LookTaken) and fact.at.hour >= 14 for fact in mission.facts)
+    }
+    return replace(
+        plan,
+        orders=tuple(order for order in plan.orders if order.mission not in lost),
+        records=tuple(one for one in plan.records if getattr(one, "mission", None) not in lost),
+        standings=tuple(standing for standing in plan.standings if standing[0] not in lost),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_mission_that_is_forgotten_late_in_a_day_shrinks_as_well(monkeypatch):
+    """What comes late has a long past: by names alone, nothing of that could be left out."""
+    monkeypatch.setattr(controller, "decide", forgetful)
+    lived = timedelta()
+
+    def simulated(wanted):
+        nonlocal lived
+        result = simulate(wanted)
+        lived += result.history.until - BEGIN
+        return result
+
+    failure = simulate(trial(0, 24))
+    assert failure.stuck
+    assert len(failure.injected) > 100
+    small = shrink(failure, simulated, lambda: lived / DAY / 1.25)  # days a second, when quiet
+    assert len(small.result.injected) <= 15
+    assert len(command(small.result.trial)) <= 400
+    assert simulate(small.result.trial).stuck
+
+
+def imagined(failure, stuck_if):
+    """Of a trial in which 400 things go wrong and a mission is stuck, or not; every run counts."""
+    faults = list(Fault)
+    points = {f"p.{number}": faults[number % len(faults)] for number in range(400)}
+
+    def simulated(wanted):
+        happens = {
+            point: fault
+            for point, fault in points.items()
+            if (wanted.only is None or point in wanted.only)
+            and (wanted.kinds is None or fault in wanted.kinds)
+            and int(point[2:]) < 400 * wanted.share
+        }
+        stuck = ("m-1 is open",) if stuck_if(happens) else ()
+        return replace(failure, trial=wanted, injected=happens, stuck=stuck)
+
+    return simulated
+
+
+@pytest.mark.parametrize(
+    ("needs", "names"),
+    [
+        pytest.param(
+            lambda found: set(found.values()) >= {Fault.LOST, Fault.KILL, Fault.PERSON},
+            3,
+            id="three-kinds-of-all",
+        ),
+        pytest.param(lambda found: len(found) == 400, None, id="everything"),
+    ],
+)
+def test_a_command_names_the_few_faults_that_it_takes_or_else_the_seed_alone(needs, names):
+    short = simulate(trial(1, 0.1))
+    ticks = itertools.count()
+    simulated = imagined(short, needs)
+    small = shrink(simulated(trial(1)), simulated, lambda: next(ticks) / 4)
+    only = small.result.trial.only
+    assert (only and len(only)) == names
+    assert small.result.stuck
+    if names is None:
+        seed = f"python3 dev.py simulate --seed 1 --minutes {small.result.trial.lasts / MINUTE:g}"
+        assert command(small.result.trial) == seed
 
 
 @pytest.mark.slow

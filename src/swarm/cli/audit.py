@@ -43,7 +43,7 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
     owner's channel. A promise about which nothing was found reads "not examined", never "kept";
     what was found and could not be judged, because the trail does not tell its policy, is counted.
 
-    Reads everything that ever happened: some minutes, and 800 MB of memory, for ten thousand
+    Reads everything that ever happened: some minutes, and 300 MB of memory, for ten thousand
     missions.
 
     Exit status: 0 proven and kept; 3 broken, or a seal or a journal cannot be judged; 5 no such

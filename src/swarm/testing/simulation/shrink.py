@@ -13,12 +13,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from swarm.testing.simulation.chance import MISSION
+from swarm.testing.simulation.chance import MISSION, Fault
 from swarm.testing.simulation.simulation import BEGIN, Result, Trial
 
 MARGIN = timedelta(minutes=5)  #: kept after the first violation
 PATIENCE = 45.0  #: seconds after which what was reached so far is told
 ENDS = 5  #: how often the end of a stuck trial is halved: a day to less than an hour
+DRAWN = 0.6  #: of the patience, for leaving out what is drawn: it leaves out the most
+NAMES_MOST = 64  #: faults that a command may name; more fill a screen
 HALVES = 4  #: other halves of the faults that are tried before the search goes on with all
 _MINUTE = timedelta(minutes=1)
 LAST = (4, 16, 64)  #: faults before the failure that are tried as all that there were
@@ -99,17 +101,20 @@ def shrink(failure: Result, simulate: Simulate, clock: Clock = time.monotonic) -
 
     clock: what patience is measured by, in seconds.
 
-    First the end comes to the failure. Then half the kinds of faults go, and a share of the rest:
-    both still draw along whatever way the trial then takes, so that the same bug shows again
-    although everything before it went otherwise. What is left is told by name: the last of it
-    alone, without other missions, without whole kinds and groups, and then part by part.
+    First the end comes to the failure. Then kinds of faults go, and a share of the rest: both
+    still draw along whatever way the trial then takes, so that the same bug shows again although
+    everything before it went otherwise. What is left is told by name: the last of it alone,
+    without other missions, without whole kinds and groups, and then part by part. Where that
+    leaves more than anybody reads, the seed itself says it in fewer words.
     """
     search, before = _Search(simulate, failure, clock), len(failure.injected)
     search.fails(search.trial)
     _earlier(search)
-    search.until = PATIENCE / 2
+    plain = search.best
+    search.until = PATIENCE * DRAWN
     _fewer_kinds(search)
     _fewer_of_each(search)
+    _earlier(search)
     search.until = PATIENCE
     if search.fails(_told(search.trial, search.best.injected)):
         _only_the_first(search)
@@ -118,7 +123,8 @@ def shrink(failure: Result, simulate: Simulate, clock: Clock = time.monotonic) -
         _fewer_groups(search)
         _fewer(search)
         _earlier(search)
-    return Shrunk(result=search.best, runs=search.runs, seconds=search.seconds, before=before)
+    small = search.best if len(search.best.injected) <= NAMES_MOST else plain
+    return Shrunk(result=small, runs=search.runs, seconds=search.seconds, before=before)
 
 
 def _told(trial: Trial, points: Iterable[str]) -> Trial:
@@ -141,14 +147,23 @@ def _whole(span: timedelta) -> timedelta:
 
 
 def _fewer_kinds(search: _Search) -> None:
-    """Try none at all, then one half of the kinds and the other: what a common bug allows."""
+    """Try none at all, then leave out each half of the kinds, each quarter, ..., each kind."""
     if search.fails(replace(search.trial, kinds=frozenset())):
         return
-    often = [fault for fault, _ in Counter(search.best.injected.values()).most_common()]
-    half = (len(often) + 1) // 2
-    for left in (often[half:], often[:half]):
-        if search.fails(replace(search.trial, kinds=frozenset(left))):
-            return
+    size = len(_kinds(search))
+    while size > 1 and not search.over:
+        size, met = (size + 1) // 2, _kinds(search)
+        for at in reversed(range(0, len(met), size)):
+            known = frozenset(_kinds(search))
+            rest = known.difference(met[at : at + size])
+            if rest and rest != known:
+                search.fails(replace(search.trial, kinds=rest))
+
+
+def _kinds(search: _Search) -> list[Fault]:
+    """The kinds that are met in the best so far, the rarest first."""
+    often = Counter(search.best.injected.values()).most_common()
+    return [fault for fault, _ in reversed(often)]
 
 
 def _fewer_of_each(search: _Search) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,10 +17,14 @@ from swarm.core.history.journal import Effect, Entry, History, Movement
 
 
 class Histories:
-    """Reads trail, ledger and orders; what happened outside is the caller's to bring."""
+    """Reads trail, ledger and orders; what happened outside is the caller's to bring.
+
+    The trail of a swarm is read once and kept, as it was then: it is all that ever happened.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._entries: dict[str, tuple[Entry, ...]] = {}
 
     async def of_others(self, swarm: str, missions: Collection[str]) -> frozenset[str]:
         """Those of these missions that belong to another swarm."""
@@ -39,13 +43,7 @@ class Histories:
         An effect under a key that the store knows learns when it was begun; what nobody knows any
         more is held against the time of the effect itself.
         """
-        entries = [
-            Entry(
-                row["at"], row["swarm"], row["chain"], row["kind"], json.loads(row["body"]),
-                row["actor"],
-            )
-            async for row in Trails(self._database).every(swarm)
-        ]  # fmt: skip
+        entries = await self._trail(swarm)
 
         async def tx(connection: AsyncConnection[Any]) -> tuple[Any, Any, Any]:
             sql, me = statements("story"), {"swarm": swarm}
@@ -60,9 +58,40 @@ class Histories:
             replace(effect, begun_at=effect.begun_at or since.get(effect.key)) for effect in effects
         )
         return History(
-            entries=tuple(sorted(entries, key=lambda entry: entry.at)),
+            entries=entries,
             effects=tuple(sorted(known, key=lambda effect: effect.at)),
             until=now[0] if now else max(entry.at for entry in entries),
             movements=tuple(Movement(*row[:5]) for row in money),
             caps={row[1]: row[5] for row in money},
         )
+
+    async def _trail(self, swarm: str) -> tuple[Entry, ...]:
+        if swarm not in self._entries:
+            decode, words = _thrifty()
+            every = Trails(self._database).every(swarm)
+            entries = [
+                Entry(
+                    row["at"], words(row["swarm"]), words(row["chain"]), words(row["kind"]),
+                    decode(row["body"]), words(row["actor"]),
+                )
+                async for row in every
+            ]  # fmt: skip
+            self._entries[swarm] = tuple(sorted(entries, key=lambda entry: entry.at))
+        return self._entries[swarm]
+
+
+def _thrifty() -> tuple[Callable[[str], Any], Callable[[str], str]]:
+    """A reader of bodies, and one of texts, in which equal texts are one text.
+
+    A trail says few words very often: names of fields, of gates and reasons, ids and policies.
+    Kept as often as they are said, they would take most of the memory of an audit.
+    """
+    known: dict[str, str] = {}
+
+    def word(text: str) -> str:
+        return known.setdefault(text, text)
+
+    def shared(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {word(name): word(value) if type(value) is str else value for name, value in pairs}
+
+    return json.JSONDecoder(object_pairs_hook=shared).decode, word
