@@ -11,6 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+#: What kernels are compiled for. A name without its features would take those of this machine, and
+#: AVX-512 would be 256 bits wide by itself.
+TARGETS = {
+    "plain-python": {"NUMBA_DISABLE_JIT": "1"},
+    "generic": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+    "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
+    "avx512": {
+        "NUMBA_CPU_NAME": "skylake-avx512",
+        "NUMBA_CPU_FEATURES": "+avx512f,+avx512bw,+avx512dq,+avx512vl,+fma,-prefer-256-bit",
+    },
+}
+NEEDS = {"avx2": "avx2", "avx512": "avx512f"}
+
 #: Name, package, file inside it, column. Read without importing the package, which takes seconds.
 SERIES = {
     "sp500": ("arch", "data/sp500/sp500.csv.gz", "Adj Close"),
@@ -18,6 +31,16 @@ SERIES = {
     "wti": ("arch", "data/wti/wti.csv.gz", "DCOILWTICO"),
     "sp500-long": ("skfolio", "datasets/data/sp500_index.csv.gz", "SP500"),
 }
+
+
+@pytest.fixture(params=list(TARGETS))
+def target(request):
+    """What tells a process to run kernels as one of `TARGETS`, by the name of the target."""
+    if (feature := NEEDS.get(request.param)) is not None:
+        llvm = pytest.importorskip("llvmlite.binding")
+        if not llvm.get_host_cpu_features().get(feature):
+            pytest.skip(f"this processor has no {feature}")
+    return TARGETS[request.param]
 
 
 @pytest.fixture(scope="session")

@@ -43,16 +43,7 @@ def run(code, *, path=(), **environment):
     return done.stdout.strip()
 
 
-#: Neither AVX nor fused multiply-add; then AVX2 with it; then AVX-512 where the processor has it.
-TARGETS = [
-    pytest.param({"NUMBA_DISABLE_JIT": "1"}, id="plain-python"),
-    pytest.param({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}, id="generic"),
-    pytest.param({"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}, id="avx2"),
-]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
 def test_every_target_gives_the_same_bits(target, tmp_path):
     assert run(BITS, NUMBA_CACHE_DIR=str(tmp_path), **target) == run(BITS)
 

@@ -57,13 +57,6 @@ told.update(microstructure.save(liquidity, market, ticks))
 print(told.hexdigest())
 """
 
-#: AVX-512 cannot be tried where the processor has none; then `native` is AVX2.
-TARGETS = {
-    "generic": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
-    "avx2-fma": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
-    "plain-python": {"NUMBA_DISABLE_JIT": "1"},
-}
-
 
 def replayed(ticks, hypotheses, folder, **environment):
     done = subprocess.run(
@@ -85,11 +78,10 @@ def native(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("target", TARGETS)
 def test_a_replay_gives_the_same_bits_on_every_target(target, native, tmp_path):
     """10,000 ticks of all detectors, and 600 with all 128 hypotheses; state and every output."""
     for size, expected in native.items():
-        assert replayed(*size, tmp_path, **TARGETS[target]) == expected
+        assert replayed(*size, tmp_path, **target) == expected
 
 
 # --- whatever comes ------------------------------------------------------------------------------
