@@ -30,7 +30,7 @@ from swarm.regime.engine.params import EngineParams
 from swarm.regime.engine.record import record
 from swarm.regime.engine.state import empty, restore
 from swarm.regime.engine.step import Observation, advance
-from swarm.regime.markov.emission import Shape
+from swarm.regime.markov.emission import Emission, Shape
 from swarm.regime.markov.fit import Fitted, fit, log_scores
 from swarm.regime.memory.finding import MemoryFinding, MemoryVerdict
 from swarm.regime.nouns import HIDDEN, Posture, Rung
@@ -85,6 +85,22 @@ def market() -> Market:
 def test_four_fat_tailed_states_foretell_the_index_as_well_as_is_known(market):
     assert len(market.returns) == 4_156
     assert market.score == pytest.approx(-1.3803, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("shape", "known"),
+    [
+        pytest.param(Shape(states=3, emission=Emission.GAUSSIAN), -1.4041, id="three-gaussian"),
+        pytest.param(Shape(states=1), -1.4961, id="at-rest"),
+    ],
+)
+def test_plainer_laws_foretell_it_worse_by_as_much_as_is_known(shape, known):
+    _, _, closes = prices("sp500_index")
+    assert len(closes) == 8_313
+    returns = 100 * np.diff(np.log(closes[:, 0]))
+    cut = len(returns) // 2
+    score = log_scores(fit(returns[:cut], shape).params, returns)[cut:].mean()
+    assert score == pytest.approx(known, abs=0.01)
 
 
 def experts(names: list[str]) -> list[Expert]:
