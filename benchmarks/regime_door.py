@@ -161,6 +161,7 @@ def main() -> None:
     quick = arguments.parse_args().quick
     folder = Path(tempfile.mkdtemp(prefix="swarm-bench-", dir="/var/tmp"))
     os.chmod(folder, 0o711)  # noqa: PTH101
+    print(__doc__)
     head("The order path's door, and its alerts")
     try:
         asyncio.run(door(300 if quick else 3_000, folder))

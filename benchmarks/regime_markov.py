@@ -9,7 +9,10 @@ four real series a one-step log score .005 above hmmlearn's best of ten starts a
 GARCH(1,1)-t. CPU time, one core.
 
 These are R6 and R7. What chooses the emission makes three fits, each law on the older part and the
-better one on the whole, and so may take longer than .6 s where one fit does not.
+better one on the whole, and so may take longer than .6 s where one fit does not: .80 s in place of
+.26 for C3, at a load of 11. To go on from the fit of the older part was tried and is no way out:
+it may end 20 nats lower (`tests/regime/test_markov_fit.py`). Three replicates are few: of A2 they
+lost .0031, the ten of the goal keep within .003.
 """
 
 import argparse
@@ -30,7 +33,7 @@ import numpy as np
 from arch import arch_model
 from hmmlearn.hmm import GaussianHMM
 from scipy import stats
-from stand import head, median, row
+from stand import head, median, missed, row
 from statsmodels.tsa.regime_switching.markov_regression import MarkovRegression
 
 from swarm.regime.markov.emission import Emission, Shape
@@ -226,7 +229,7 @@ def posterior(replicates: int, slow_ones: int) -> None:
         }
         for way, made in ways.items():
             runs = slow_ones if way.startswith("statsmodels") else replicates
-            excess, spent = [], []
+            excess, spent, chosen = [], [], "held-out" in way
             for seed in range(100, 100 + runs):
                 hidden, x = simulated(name, seed)
                 begun = time.process_time()
@@ -236,9 +239,10 @@ def posterior(replicates: int, slow_ones: int) -> None:
                 excess.append(losses[0] - losses[1])
             row(
                 f"R6: {name}: {way}",
-                f"{goal} / .6 s" if "held-out" in way else "",
+                f"{goal} / .6 s" if chosen else "",
                 f"{np.mean(excess):.4f}",
-                f"worst {max(excess):.4f}; fit {median(spent):.2f} s",
+                f"worst {max(excess):.4f}{missed(np.mean(excess), goal) * chosen}; "
+                f"fit {median(spent):.2f} s{missed(median(spent), 0.6) * chosen}",
             )
 
 
@@ -280,11 +284,14 @@ def real() -> None:
             found, shape = choose(x[:cut], shapes)
             spent = time.process_time() - begun
             score = float(log_scores(found.params, x)[cut:].mean())
+            # What is held to the goal is what a user gets: the number of states is chosen too.
+            held = shapes is CANDIDATES
+            behind = missed(peer + 0.005 - score + 1, 1) + missed(arched - 0.02 - score + 1, 1)
             row(
                 f"R7: {name}: ours, {way}",
-                "+.005 -.02",
+                "+.005 -.02" if held else "",
                 f"{score:.4f}",
-                f"{score - peer:+.4f} hmmlearn, {score - arched:+.4f} GARCH-t; "
+                f"{score - peer:+.4f} hmmlearn, {score - arched:+.4f} GARCH-t{behind * held}; "
                 f"{shape.states} {shape.emission}, {described(found)}; {spent:.2f} s",
             )
 
@@ -299,6 +306,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.getLogger("hmmlearn").setLevel(logging.ERROR)
+    print(__doc__)
     throughput()
     real()
     posterior(10 if options.full else 3, 3 if options.full else 1)

@@ -1,20 +1,24 @@
 """Data snooping: size, power and cost of our tests beside arch's, and of the bet beside peeking.
 
-    python benchmarks/regime_snooping.py            200 runs per design, some minutes
-    python benchmarks/regime_snooping.py --full     600 runs per design and 5,000 x 2,500 x 2,000
+    python benchmarks/regime_snooping.py            some minutes
+    python benchmarks/regime_snooping.py --full     more runs of arch, and 5,000 x 2,500 x 2,000
 
 Goals: size .035 to .070 on eight nulls, power at least .70 with one real trial among unequal
 volatilities, at most .15 s for 1,000 trials x 1,000 rows x 1,000 resamples and 4 s for
 5,000 x 2,500 x 2,000 (CPU time, one core), a p-value that no unit changes, a stepwise test that
 never raises (R8); and at most 5 % false actions of a bet that is watched after each observation
-(R12, whose ladder has no figure: `tests/regime/test_ladder.py` holds that it skips no stage).
+(R12), and no stage that the ladder skips, whatever the evidence.
+
+Sizes are of 600 runs, which know a rate to two points. Of 200 a true .058 was read as .095.
 
 Of the largest case more than half are two matrix products, which no arrangement avoids and which
 the note shows alone; the rest reads its ten million statistics from memory. On a machine that is
-not quiet it goes a tenth beyond its goal.
+not quiet both cases go beyond their goals, the large one by a tenth and the small one, at a load
+of 7, by a quarter, where the bare products took half as long again as on a quiet one.
 """
 
 import argparse
+import itertools
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded
@@ -25,8 +29,10 @@ from collections.abc import Callable
 import numpy as np
 from arch.bootstrap import SPA, StepM
 from scipy import stats
-from stand import head, median, row
+from stand import head, median, missed, row
 
+from swarm.regime.capital.ladder import Foothold, LadderRule, RungEvidence, move
+from swarm.regime.nouns import LADDER, Regime
 from swarm.regime.snooping.against_the_best import (
     better_than_baseline,
     reality_check,
@@ -36,6 +42,7 @@ from swarm.regime.snooping.betting import Wealth, bet
 from swarm.regime.snooping.block_length import common_block
 from swarm.regime.snooping.draws import Draws
 from swarm.regime.snooping.resampling import studentise
+from swarm.regime.snooping.verdict import SnoopingFinding, SnoopingVerdict
 
 K, B, ALPHA = 50, 500, 0.05
 Made = Callable[[np.random.Generator, int], np.ndarray]
@@ -124,18 +131,19 @@ def rates(name: str, made: Made, runs: int, arch_runs: int) -> tuple[float, floa
     return hits / runs, peers / arch_runs
 
 
-def size_and_power(runs: int) -> None:
+def size_and_power(runs: int, arch_runs: int) -> None:
     head(f"size at 5 %: {K} trials, 250 rows, {B} resamples, {runs} runs")
     error = 1.96 * (0.05 * 0.95 / runs) ** 0.5
     for name, made in NULLS.items():
-        found, peer = rates(name, made, runs, runs // 2)
-        row(f"R8: {name}", ".035-.070", f"{found:.3f}", f"arch {peer:.3f}; +-{error:.3f}")
+        found, peer = rates(name, made, runs, arch_runs)
+        outside = missed(found, 0.07) or missed(0.035, found)
+        row(f"R8: {name}", ".035-.070", f"{found:.3f}", f"arch {peer:.3f}; +-{error:.3f}{outside}")
     head("power, one real trial at .25 sd")
     for name, made in (
         ("equal volatilities", one_real(plain, np.ones(K))),
         ("unequal volatilities", one_real(unequal, VOLATILITIES)),
     ):
-        found, peer = rates(name, made, runs, runs // 2)
+        found, peer = rates(name, made, runs, arch_runs)
         row(f"R8: {name}", ">= .70", f"{found:.3f}", f"arch {peer:.3f}")
 
 
@@ -184,7 +192,7 @@ def seconds(call: Callable[[], object], times: int) -> float:
     return median(taken)
 
 
-def cost(trials: int, rows: int, resamples: int, goal: str, times: int) -> None:
+def cost(trials: int, rows: int, resamples: int, most: float, times: int) -> None:
     head(f"CPU seconds: {trials} trials x {rows} rows x {resamples} resamples, BLAS on one thread")
     excess = np.random.default_rng(1).standard_normal((rows, trials))
 
@@ -198,8 +206,10 @@ def cost(trials: int, rows: int, resamples: int, goal: str, times: int) -> None:
 
     left, right = np.ones((resamples, rows)), np.ones((rows, trials))
     floor = seconds(lambda: (left @ right, left @ right), times)
-    row("R8: ours, studentised SPA and StepM", goal, f"{seconds(all_of_ours, times):.3f} s",
-        f"arch SPA alone {seconds(peer, 1):.2f} s; two bare products {floor:.3f} s")  # fmt: skip
+    spent = seconds(all_of_ours, times)
+    row("R8: ours, studentised SPA and StepM", f"<= {most} s", f"{spent:.3f} s",
+        f"arch SPA alone {seconds(peer, 1):.2f} s; two bare products {floor:.3f} s"
+        f"{missed(spent, most)}")  # fmt: skip
     row(
         "ours: reality check",
         "",
@@ -225,6 +235,29 @@ def watched(runs: int) -> None:
         row(f"median observations at {skill} sd", f"~{known}", f"{median(taken):.0f}")
 
 
+def climbs() -> None:
+    """Every combination of evidence at every rung, of which none may lift by more than one."""
+    head("the ladder")
+    looks = [None, *(found(verdict, n) for verdict in SnoopingVerdict for n in (10, 100))]
+    skipped = lifted = tried = 0
+    for rung, breach, look, seen, ceiling, regime in itertools.product(
+        LADDER, (True, False, None), looks, (0, 9), LADDER, Regime
+    ):
+        evidence = RungEvidence(
+            regime=regime, excess=0.0, breach=breach, finding=look, ceiling=ceiling
+        )
+        foothold = Foothold(rung=rung, seen=(seen,) * 4, tested=50)
+        after = move(foothold, evidence, LadderRule(observations=dict.fromkeys(LADDER, 5)))[0].rung
+        tried, lifted, skipped = tried + 1, lifted + (after > rung), skipped + (after > rung.above)
+    row("R12: rungs skipped", "0", str(skipped), f"of {tried:,} combinations {lifted} lift")
+
+
+def found(verdict: SnoopingVerdict, observations: int) -> SnoopingFinding:
+    return SnoopingFinding(
+        verdict=verdict, why="", observations=observations, trials=3, universe="u"
+    )
+
+
 def reaches(excess: np.ndarray) -> int | None:
     """After how many observations the bet reaches twenty; one standard deviation is a quarter."""
     wealth = Wealth()
@@ -239,10 +272,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
     options = parser.parse_args()
-    cost(1_000, 1_000, 1_000, "<= .15 s", 5)
+    print(__doc__)
+    cost(1_000, 1_000, 1_000, 0.15, 5)
     if options.full:
-        cost(5_000, 2_500, 2_000, "<= 4 s", 1)
+        cost(5_000, 2_500, 2_000, 4.0, 1)
     invariance()
+    climbs()
     watched(400 if options.full else 100)
     stepwise(60)
-    size_and_power(600 if options.full else 200)
+    size_and_power(600, 300 if options.full else 100)

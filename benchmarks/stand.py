@@ -52,6 +52,11 @@ def row(what: str, goal: str, found: str, note: str = "") -> None:
     print(f"{what:<58} {goal:>12} {found:>14}   {note}  [load {load()}]", flush=True)
 
 
+def missed(found: float, most: float) -> str:
+    """For a note: by how much a goal is missed, or nothing. Why is what the table begins with."""
+    return f", MISSED by {found / most - 1:.1%}: see above" if found > most else ""
+
+
 def median(values: Iterable[float]) -> float:
     return statistics.median(values)
 
