@@ -107,7 +107,6 @@ def _burn(window: dict[str, Any], now: datetime) -> None:
     hours = max((now - window["window_start"]).total_seconds() / 3600, 1 / 60)
     rate = window["spent"] / hours
     blocked = "yes" if window["left"] <= 0 else "no"
-    gone = "never at this speed"
-    if rate > 0:
-        gone = f"in {window['left'] / rate:.1f} h at this speed"
-    emit(f"  {window['name']}: {money(round(rate))} an hour, gone {gone}; blocked: {blocked}")
+    gone = f"gone in {window['left'] / rate:.1f} h" if rate > 0 else "never gone"
+    speed = f"{money(round(rate))} an hour, {gone} at this speed"
+    emit(f"  {window['name']}: {speed}; blocked: {blocked}")
