@@ -218,6 +218,14 @@ def test_a_landing_that_was_begun_is_said_to_be_asked_after_under_a_freeze():
         assert said.detail == told
 
 
+@pytest.mark.req("LOOP-10")
+def test_what_is_known_to_have_landed_is_watched_whatever_else_is_asked():
+    older = replace(LANDING, key=OrderKey(f"m-1/land/{HEAD}/main0000"))
+    snap = Evidence().green().landed().snapshot()
+    asked = replace(snap, missions=(replace(snap.missions[0], orders=(older,)),))
+    assert standing(asked).room == "protect"
+
+
 @pytest.mark.req("LOOP-11")
 def test_a_no_to_what_may_have_landed_ends_nothing():
     denied = approved(Evidence().green(), granted=False)

@@ -174,6 +174,20 @@ def test_the_window_is_of_utc_wherever_the_clock_is():
     assert WINDOW.next_opening(east) == OPENS + 24 * HOUR
 
 
+def test_where_no_window_is_required_nobody_waits_for_one():
+    for rule in (ResumeRule(), ResumeRule(window=AFTERNOON)):
+        assert rule.allows(NOON)
+        assert rule.next_opening(NOON) is None
+    nobody_set_it = ResumeRule(required=True)
+    assert not nobody_set_it.allows(NOON)
+    assert nobody_set_it.next_opening(NOON) is None
+
+
+def test_the_instant_of_opening_is_in_the_window_already():
+    assert WINDOW.allows(OPENS)
+    assert WINDOW.next_opening(OPENS) == OPENS + 24 * HOUR
+
+
 def test_status_says_which_window_it_waits_for():
     bound = installation(resume_window=AFTERNOON)
     snap = snapshot(now=NOON + HOUR, spec=TRADES, installation=bound, freezes=(hold(),))
