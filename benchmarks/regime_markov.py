@@ -286,7 +286,8 @@ def real() -> None:
             score = float(log_scores(found.params, x)[cut:].mean())
             # What is held to the goal is what a user gets: the number of states is chosen too.
             held = shapes is CANDIDATES
-            behind = missed(peer + 0.005 - score + 1, 1) + missed(arched - 0.02 - score + 1, 1)
+            least = max(peer + 0.005, arched - 0.02)
+            behind = f", MISSED by {least - score:.4f}: see above" if score < least else ""
             row(
                 f"R7: {name}: ours, {way}",
                 "+.005 -.02" if held else "",
