@@ -256,8 +256,8 @@ def test_a_detached_head_is_told_with_its_remedy(repository):
     up = swarmctl(repository, "up")
     assert up.returncode == 0
     assert "but it cannot follow" in up.stderr
-    assert "HEAD is on no branch" in up.stderr
-    assert "fix:  Check a branch out" in up.stderr
+    assert "is on no branch" in up.stderr
+    assert "check a branch out" in up.stderr
     assert listed(repository, "missions") == []
 
 
