@@ -72,6 +72,33 @@ def test_a_protocol_without_a_finding_has_not_passed():
     assert not Protocol(lambda _: None).passed
 
 
+class Nowhere:
+    """A corner in which nothing ever happens."""
+
+    seen = ()
+
+    def wait(self, fits, seconds):
+        return None
+
+    def runs(self, rule):
+        return []
+
+    def commits_with(self, words):
+        return 0
+
+    def say(self, rule):
+        pass
+
+    kill = start = lambda self: None
+
+
+def test_what_never_ended_has_not_recovered():
+    protocol = Protocol(lambda _: None)
+    DRILLS["controller-killed"].run(Nowhere(), protocol)
+    assert not protocol.passed
+    assert protocol.recovered is None
+
+
 @pytest.mark.fast("DRILL-BROKEN", "DRILL-GOOD")
 @pytest.mark.parametrize("rule", sorted(agents.BEHAVIOURS))
 def test_the_drills_agent_changes_what_its_need_allows(rule, tmp_path):

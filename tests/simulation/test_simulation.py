@@ -223,6 +223,29 @@ def test_a_command_names_the_few_faults_that_it_takes_or_else_the_seed_alone(nee
         assert command(small.result.trial) == seed
 
 
+def test_a_command_can_be_pasted_into_a_shell():
+    """Unquoted, a terminal takes `!bad-check` for an earlier command and runs nothing."""
+    told = command(trial(1, only=frozenset({"m-1/check/head/lint!bad-check", "push-a.1"})))
+    ran = subprocess.run(
+        ["bash", "--norc", "-i"],
+        input=told.replace("python3 dev.py", "echo"),
+        capture_output=True,
+        text=True,
+    )
+    assert "--only m-1/check/head/lint!bad-check,push-a.1" in ran.stdout
+
+
+def test_only_what_changed_an_answer_counts_as_a_stale_one():
+    """Calls without an earlier answer were counted as well, twelve of thirteen."""
+    stale = [
+        point.split(".")[1]
+        for point, fault in simulate(trial(5)).injected.items()
+        if fault is Fault.STALE
+    ]
+    assert stale
+    assert set(stale) <= {"agenda", "cursor", "see-main"}
+
+
 @pytest.mark.slow
 def test_switching_one_decision_off_leaves_it_out():
     whole = simulate(trial(1, 1))

@@ -64,8 +64,8 @@ def controller_killed(corner: Sandbox, protocol: Protocol) -> None:
     again = lambda seen: seen in corner.seen[before:] and seen.get("mission")  # noqa: E731
     if protocol.expect("a new one takes the mission up", corner, again, 30):
         protocol.note_detected()
-    _ends_once(corner, protocol)
-    protocol.note_recovered()
+    if _ends_once(corner, protocol):
+        protocol.note_recovered()
 
 
 def _opened(corner: Sandbox, mission_class: str) -> int:
@@ -73,13 +73,17 @@ def _opened(corner: Sandbox, mission_class: str) -> int:
     return sum(fits(event) for event in corner.seen)
 
 
-def _ends_once(corner: Sandbox, protocol: Protocol) -> None:
-    """The mission ends as it would have, and nothing happened twice: asked of git and agent."""
-    protocol.expect("the mission is delivered", corner, DELIVERED, 90)
+def _ends_once(corner: Sandbox, protocol: Protocol) -> bool:
+    """The mission ends as it would have, and nothing happened twice: asked of git and agent.
+
+    Returns whether it ended.
+    """
+    delivered = protocol.expect("the mission is delivered", corner, DELIVERED, 90)
     runs = len(corner.runs("DRILL-GOOD"))
     protocol.check("its agent ran once", runs, good=runs == 1)
     merged = corner.commits_with("A drill wrote this line")
     protocol.check("it was merged once", merged, good=merged == 1)
+    return delivered is not None
 
 
 DRILLS = (

@@ -125,6 +125,10 @@ class Chance:
                 return fault
         return None
 
+    def spared(self, point: str) -> None:
+        """It went wrong nowhere, because nothing there could."""
+        del self.injected[point]
+
     def _may(self, point: str, fault: Fault) -> bool:
         if point in self._off or (self._only is not None and point not in self._only):
             return False

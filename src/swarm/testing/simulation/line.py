@@ -93,6 +93,9 @@ class Line:
             await self._standing()
         first, second = self.chance.pair(point)
         fault = self.chance.drawn(point, first, peer.weights) if first < peer.risk else None
+        if fault is Fault.STALE and stale is None:
+            self.chance.spared(point)  # what has no earlier answer is no fault
+            fault = None
         if second < NOTICED:
             await asyncio.sleep(peer.latency * (0.2 + second / NOTICED))
             if self._stands:

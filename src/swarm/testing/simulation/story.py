@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from swarm.testing.simulation.shrink import missions
 from swarm.testing.simulation.simulation import BEGIN, DAY, Result, Trial
@@ -19,10 +20,15 @@ def command(trial: Trial) -> str:
     if trial.lasts != DAY:
         words.append(f"--minutes {trial.lasts.total_seconds() / 60:g}")
     if trial.only is not None:
-        words.append(f"--only {','.join(sorted(trial.only)) or 'nothing'}")
+        words.append(f"--only {_named(trial.only)}")
     if trial.off:
-        words.append(f"--off {','.join(sorted(trial.off))}")
+        words.append(f"--off {_named(trial.off)}")
     return " ".join(words)
+
+
+def _named(points: Iterable[str]) -> str:
+    """As a shell takes it, also one at a terminal, where `!` would call up an earlier command."""
+    return shlex.quote(",".join(sorted(points)) or "nothing")
 
 
 def tell(result: Result) -> str:
