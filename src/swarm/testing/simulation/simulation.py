@@ -310,11 +310,11 @@ class Simulation:
             self.mark(f"{name} person, at once: {deed}")
 
     async def _settle_down(self) -> None:
-        """Liveness: what is open when the trouble ends must end soon, unless it is frozen.
+        """Liveness: what is open when the trouble ends must end soon, frozen or not.
 
         A freeze is trouble that goes on, also for missions that it does not cover: a run that was
         begun before it keeps its lane, and nobody may look after it. So no time of a swarm counts
-        in which anything there is frozen.
+        in which anything there is frozen; but the freeze has to end, and what it held after it.
         """
         for replica in self._replicas.values():
             replica.line.go_on()
@@ -330,8 +330,7 @@ class Simulation:
                 if left[swarm] > NO_TIME:
                     before = {
                         id_: home for id_, home in before.items()
-                        if home != swarm
-                        or (id_ in paper.missions and not self._is_held(swarm, id_))
+                        if home != swarm or id_ in paper.missions
                     }  # fmt: skip
                 if not paper.world.freezes:
                     left[swarm] -= LOOK
@@ -341,12 +340,6 @@ class Simulation:
             where = "never judged" if standing is None else f"{standing.room}: {standing.reason}"
             detail = standing.detail if standing is not None else ""
             self._stuck.append(f"{id_} is open {periods} after the trouble: {where}; {detail}")
-
-    def _is_held(self, swarm: SwarmId, mission: str) -> bool:
-        paper = self.store.at(swarm)
-        return any(
-            hold.covers(paper.missions[mission].mission_class) for hold in paper.world.freezes
-        )
 
     # --- afterwards ------------------------------------------------------------------------------
 
