@@ -102,6 +102,13 @@ def test_the_first_step_is_planned_on_what_the_stable_version_carried(rps, perce
     assert bool(outlook(target, percent, LIMITS)) is told
 
 
+def test_where_the_stable_version_had_no_share_its_counts_tell_no_traffic():
+    busy = (reading(0, 0), reading(1, 100))
+    assert traffic(busy, stable_percent=0) is None
+    of_all = traffic(busy, stable_percent=100).requests_per_second
+    assert traffic(busy, stable_percent=1).requests_per_second == pytest.approx(100 * of_all)
+
+
 @pytest.mark.req("GATE-5")
 def test_a_later_step_is_planned_on_the_traffic_of_the_one_before():
     """What the stable version had before the rollout is old by then."""
