@@ -217,8 +217,9 @@ async def judged(site: Site, watcher: Watcher) -> tuple[Judgement, Counter[str]]
     """The verdict over everything, and how much of what happened outside."""
     id_ = swarm_id("default", SWARM)
     async with opened(site.home, size=1) as database:
-        bare = await Histories(database).read(id_, ())
-        history = await Histories(database).read(id_, effects(watcher, bare.entries))
+        histories = Histories(database)
+        bare = await histories.read(id_)
+        history = await histories.with_effects(id_, bare, effects(watcher, bare.entries))
     counts = Counter(str(effect.deed) for effect in history.effects)
     return check(history), counts
 

@@ -271,8 +271,11 @@ async def test_what_postgres_kept_and_the_world_saw_break_no_promise(database_ds
         assert (await outcomes(database, 1))[0][0] == outcome
     async with Database(database_dsn) as database:
         histories = Histories(database)
-        bare, history = [await histories.read(SWARM, told) for told in ((), effects_of(world))]
-    assert bare.entries is history.entries, "it is kept once"
+        asked = datetime.now(UTC)
+        bare = await histories.read(SWARM)
+        assert abs(bare.until - asked) < timedelta(minutes=1), "what comes later was not read"
+        history = await histories.with_effects(SWARM, bare, effects_of(world))
+    assert history.until == bare.until
     texts = [text for one in history.entries for text in (one.chain, one.kind, *one.body)]
     assert len({id(text) for text in texts}) == len(set(texts)), "as is each text in it"
     judged = check(history)

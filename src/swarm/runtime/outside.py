@@ -33,11 +33,11 @@ async def audit(database: Database, home: Home, swarm: SwarmId) -> Audit:
     channel = home.logs / "channel.jsonl"
     found = await asyncio.to_thread(journals, home.clones, home.services, home.jobs, channel)
     histories = Histories(database)
-    bare = await histories.read(swarm, ())
+    bare = await histories.read(swarm)
     told = [deposit for journal in found for deposit in journal.deposits]
     others = await histories.of_others(swarm, {deposit.mission for deposit in told})
     mine = [deposit for deposit in told if deposit.mission not in others]
-    history = await histories.read(swarm, effects(mine, bare.entries))
+    history = await histories.with_effects(swarm, bare, effects(mine, bare.entries))
     kept = tuple(
         replace(one, deposits=tuple(d for d in one.deposits if d.mission not in others))
         for one in found

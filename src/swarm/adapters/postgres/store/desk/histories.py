@@ -17,14 +17,10 @@ from swarm.core.history.journal import Effect, Entry, History, Movement
 
 
 class Histories:
-    """Reads trail, ledger and orders; what happened outside is the caller's to bring.
-
-    The trail of a swarm is read once and kept, as it was then: it is all that ever happened.
-    """
+    """Reads trail, ledger and orders; what happened outside is the caller's to bring."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._entries: dict[str, tuple[Entry, ...]] = {}
 
     async def of_others(self, swarm: str, missions: Collection[str]) -> frozenset[str]:
         """Those of these missions that belong to another swarm."""
@@ -37,47 +33,53 @@ class Histories:
 
         return frozenset(id_ for (id_,) in await self._database.run(tx))
 
-    async def read(self, swarm: str, effects: Iterable[Effect]) -> History:
-        """The history of a swarm, with these effects of the outside in the order of time.
+    async def read(self, swarm: str) -> History:
+        """All that ever happened to a swarm, by its trail and its ledger, until before it is read.
 
-        An effect under a key that the store knows learns when it was begun; what nobody knows any
-        more is held against the time of the effect itself.
+        What is under way while it is read, for minutes perhaps, is nobody's omission yet.
         """
-        entries = await self._trail(swarm)
 
-        async def tx(connection: AsyncConnection[Any]) -> tuple[Any, Any, Any]:
-            sql, me = statements("story"), {"swarm": swarm}
-            money = await connection.execute(sql["movements"], me)
-            begun = await connection.execute(sql["begun"], me)
-            now = await (await connection.execute("select clock_timestamp()")).fetchone()
-            return await money.fetchall(), await begun.fetchall(), now
+        async def tx(connection: AsyncConnection[Any]) -> tuple[datetime, Any]:
+            money = await connection.execute(statements("story")["movements"], {"swarm": swarm})
+            ((now,),) = await (await connection.execute("select clock_timestamp()")).fetchall()
+            return now, await money.fetchall()
 
-        money, begun, now = await self._database.run(tx)
-        since: dict[str, datetime] = dict(begun)
-        known = (
-            replace(effect, begun_at=effect.begun_at or since.get(effect.key)) for effect in effects
-        )
+        until, money = await self._database.run(tx)
+        decode, words = _thrifty()
+        every = Trails(self._database).every(swarm)
+        entries = [
+            Entry(
+                row["at"], words(row["swarm"]), words(row["chain"]), words(row["kind"]),
+                decode(row["body"]), words(row["actor"]),
+            )
+            async for row in every
+        ]  # fmt: skip
         return History(
-            entries=entries,
-            effects=tuple(sorted(known, key=lambda effect: effect.at)),
-            until=now[0] if now else max(entry.at for entry in entries),
+            entries=tuple(sorted(entries, key=lambda entry: entry.at)),
+            effects=(),
+            until=until,
             movements=tuple(Movement(*row[:5]) for row in money),
             caps={row[1]: row[5] for row in money},
         )
 
-    async def _trail(self, swarm: str) -> tuple[Entry, ...]:
-        if swarm not in self._entries:
-            decode, words = _thrifty()
-            every = Trails(self._database).every(swarm)
-            entries = [
-                Entry(
-                    row["at"], words(row["swarm"]), words(row["chain"]), words(row["kind"]),
-                    decode(row["body"]), words(row["actor"]),
-                )
-                async for row in every
-            ]  # fmt: skip
-            self._entries[swarm] = tuple(sorted(entries, key=lambda entry: entry.at))
-        return self._entries[swarm]
+    async def with_effects(
+        self, swarm: str, history: History, effects: Iterable[Effect]
+    ) -> History:
+        """The same, with these effects of the outside in the order of time.
+
+        An effect under a key that the store knows learns when it was begun; what nobody knows any
+        more is held against the time of the effect itself.
+        """
+
+        async def tx(connection: AsyncConnection[Any]) -> list[tuple[str, datetime]]:
+            asked = await connection.execute(statements("story")["begun"], {"swarm": swarm})
+            return await asked.fetchall()
+
+        since = dict(await self._database.run(tx))
+        known = (
+            replace(effect, begun_at=effect.begun_at or since.get(effect.key)) for effect in effects
+        )
+        return replace(history, effects=tuple(sorted(known, key=lambda effect: effect.at)))
 
 
 def _thrifty() -> tuple[Callable[[str], Any], Callable[[str], str]]:
