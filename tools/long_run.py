@@ -25,6 +25,7 @@ from swarm.testing.simulation.simulation import Trial
 from swarm.testing.simulation.tally import Sum, Tally
 
 ROOT = Path(__file__).resolve().parents[1]
+OURS = ("src", "tools")
 AHEAD = 2  #: trials per process that are handed out before one of them has ended
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 TELL_EVERY = 10.0  #: seconds between two lines of progress
@@ -46,11 +47,13 @@ def seeds_of(years: float, first: int, lasts: timedelta) -> range:
 
 
 def code() -> str:
-    """A name for the code that is simulated, and for that which simulates."""
-    names = sorted([*(ROOT / "src" / "swarm").rglob("*.py"), *(ROOT / "tools").glob("*.py")])
+    """A name for what simulates and is simulated: every module of ours that is loaded by now."""
+    loaded = (getattr(module, "__file__", None) for module in sys.modules.values())
+    ours = sorted({Path(name) for name in loaded if name and ROOT in Path(name).parents})
     told = hashlib.blake2b(digest_size=8)
-    for name in names:
-        told.update(name.read_bytes())
+    for path in ours:
+        if path.relative_to(ROOT).parts[0] in OURS:
+            told.update(path.read_bytes())
     return told.hexdigest()
 
 

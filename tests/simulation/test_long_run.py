@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from datetime import timedelta
 from itertools import count
 
 import pytest
 
 import simulate as tool
-from long_run import Kept, LongRun, OtherRun, seeds_of, stream
+from long_run import ROOT, Kept, LongRun, OtherRun, seeds_of, stream
 from swarm.runtime import controller
 from swarm.testing.simulation.cast import size
 from swarm.testing.simulation.simulation import Trial
@@ -115,3 +117,18 @@ def test_what_the_program_logs_in_a_process_of_a_batch_is_the_fault_of_its_own_s
     batch = {one.seed: one.broken for one in stream(trials, tool.work, 2)}
     assert batch == {trial.seed: tool.simulate(trial).what() for trial in trials}
     assert all("a fault of ours" in broken[0] for broken in batch.values())
+
+
+def test_the_name_of_the_code_covers_all_that_a_trial_loads():
+    """What a trial imports late would be missing in the name, and its sums be taken for others'."""
+    told = (
+        "import sys; sys.path.insert(0, 'tools')\n"
+        "import simulate, long_run\n"
+        "from datetime import timedelta\n"
+        "before = long_run.code()\n"
+        "simulate.work(simulate.Trial(seed=1, lasts=timedelta(hours=6)))\n"
+        "print(before, long_run.code())"
+    )
+    ran = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True)
+    before, after = ran.stdout.split()
+    assert before == after

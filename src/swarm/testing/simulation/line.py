@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from swarm.contract.errors import Unavailable
 from swarm.testing.simulation.chance import Chance, Fault, Weights
@@ -53,6 +53,7 @@ class Line:
         self.name, self.chance = name, chance
         self._mark, self._crash = mark, crash
         self._who = name.partition(".")[0]
+        self._answers: dict[tuple[str, str], Any] = {}
         self._flights: set[asyncio.Task[object]] = set()
         self._moving = asyncio.Event()
         self._stands = self.dead = False
@@ -71,6 +72,14 @@ class Line:
         """It moves again."""
         self._stands = self.dead
         self._moving.set()
+
+    async def read(self, what: str, of: str, effect: Callable[[], T], peer: Peer) -> T:
+        """Ask how things stand with one of them; the answer may be the one of the time before."""
+        key = (what, of)
+        stale = (lambda: earlier) if (earlier := self._answers.get(key)) is not None else None
+        answer: T = await self.call(what, effect, peer, stale)
+        self._answers[key] = answer
+        return answer
 
     async def call(
         self,

@@ -38,7 +38,6 @@ class StorePorts:
         self._store, self._line, self._peer = store, line, peer
         self.begun: dict[str, tuple[datetime, int]] = {}
         self._hints: asyncio.Queue[str] = asyncio.Queue()
-        self._agenda = Agenda(swarms=False, orders=False, wait=None)
         store.on_bell.append(self._hints.put_nowait)
 
     def leave(self) -> None:
@@ -63,9 +62,7 @@ class StorePorts:
     async def agenda(self, kinds: Sequence[str] | None = None) -> Agenda:
         """What is due; sometimes what was due a while ago."""
         del kinds
-        before = self._agenda
-        self._agenda = await self._call("agenda", self._store.agenda, lambda: before)
-        return self._agenda
+        return await self._line.read("agenda", "", self._store.agenda, self._peer)
 
     async def tick(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ from swarm.core.decision import (
     Sync,
     TakeLook,
 )
-from swarm.core.evidence import MainSeen
+from swarm.core.evidence import Fact, LiveSeen, LookTaken, MainSeen
 from swarm.core.ids import OrderKey, RunId, evidence_id
 from swarm.ports.reply import Done, Reply
 from swarm.testing.simulation.ground import Asked, Ground
@@ -40,6 +41,7 @@ class Reach:
     ) -> None:
         self.ground, self._line, self._peer, self._store = ground, line, peer, store
         self._skew = skew
+        self._told: dict[tuple[str, str], LiveSeen | LookTaken] = {}
 
     async def ask(
         self,
@@ -117,12 +119,33 @@ class Reach:
         return await self.ask(order, self.ground.abort)
 
     async def live(self, order: SeeLive) -> Reply:
-        """What a target runs."""
-        return await self.ask(order, self.ground.live)
+        """What a target runs; a cache says what it ran when it was asked before."""
+        return await self._read(order, self.ground.live)
 
     async def look(self, order: TakeLook) -> Reply:
-        """Both arms' counters."""
-        return await self.ask(order, self.ground.look)
+        """Both arms' counters; a cache says what they were when they were read before."""
+        return await self._read(order, self.ground.look)
+
+    async def _read(
+        self, order: SeeLive | TakeLook, effect: Callable[[Any], Awaitable[Reply]]
+    ) -> Reply:
+        asked = (order.kind, order.target)
+        known = self._told.get(asked)
+        stale = None if known is None else lambda: Done(fact=self._again(order, known))
+        reply = await self.ask(order, effect, stale)
+        if isinstance(reply, Done) and isinstance(reply.fact, LiveSeen | LookTaken):
+            self._told[asked] = reply.fact
+        return reply
+
+    def _again(self, order: SeeLive | TakeLook, known: LiveSeen | LookTaken) -> Fact:
+        """An answer given before, to this question: with its id and the asker's time."""
+        self.ground.by(Asked(skew=self._skew))
+        now = self.ground.now()
+        fact = replace(known, id=evidence_id(order.key), at=now)
+        if not isinstance(fact, LookTaken) or not isinstance(order, TakeLook):
+            return fact
+        look = replace(fact.look, observed_at=now)
+        return replace(fact, step=order.step, number=order.number, look=look)
 
     async def notify(self, order: Notify) -> Reply:
         """A word to the owner."""

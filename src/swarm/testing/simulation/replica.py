@@ -40,7 +40,7 @@ class Watching:
             drift = self._ground.place(target).drift
             return Condition(not drift, (drift,) if drift else ())
 
-        return await self._line.call("seen", look, self._peer)
+        return await self._line.read("seen", target, look, self._peer)
 
     async def ensure(self, target: str, main: str) -> Condition:
         """What nobody asked for cannot be healed away."""
@@ -49,7 +49,7 @@ class Watching:
 
     async def tip(self, repo: str) -> str:
         """Where main stands."""
-        return await self._line.call("tip", lambda: self._ground.tip(repo), self._peer)
+        return await self._line.read("tip", repo, lambda: self._ground.tip(repo), self._peer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

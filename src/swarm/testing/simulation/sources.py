@@ -28,7 +28,8 @@ class TwinSource:
         def answer() -> Reading:
             return self._sayings.since(self.name, self._scene, cursor)
 
-        reading = await self._line.call(f"read-{self.name}", answer, self._peer)
+        what, of = f"read-{self.name}", str(self._scene.swarm)
+        reading = await self._line.read(what, of, answer, self._peer)
         if reading.signals or reading.cursor != cursor:
             yield reading
 
