@@ -59,6 +59,13 @@ class TargetFindings:
         """The looks of one step, oldest first."""
         return [taken for taken in self.looks if taken.step == step]
 
+    def in_force(self, taken: LookTaken) -> bool:
+        """Whether a look saw the split that was set before it; at another it proves nothing."""
+        exposed = self.traffic.get(taken.step)
+        if exposed is None or taken.at < exposed.at:
+            return True
+        return taken.look.traffic_percent == exposed.percent
+
 
 @dataclass(slots=True)
 class Findings:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from swarm.contract.verdict import Answer
-from swarm.core.evidence import LookTaken, Synced
+from swarm.core.evidence import LookTaken, Synced, TrafficSet
 from swarm.core.findings import TargetFindings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
 from swarm.core.ids import EvidenceId
@@ -224,3 +224,62 @@ def test_readings_that_cannot_be_compared_settle_nothing_and_are_taken_again():
     verdict = gate_6(target, limits=SloThresholds(error_objective=0.01))
     assert (verdict.answer, verdict.reason) == (Answer.INCONCLUSIVE, "CanaryUndecided")
     assert verdict.look_again == NOON + MINUTE + OBJECTIVE.look_every
+
+
+# --- what a cache or a target that was not told answers -------------------------------------------
+
+
+def exposed(target, step, percent):
+    target.traffic[step] = TrafficSet(
+        id=EvidenceId(f"e-set-{step}"), at=NOON, target=TARGET, step=step, percent=percent
+    )
+    return target
+
+
+@pytest.mark.req("GATE-5", "GATE-6")
+@pytest.mark.parametrize("gate", [pytest.param(gate_5, id="5"), pytest.param(gate_6, id="6")])
+def test_a_look_at_another_split_than_was_set_proves_nothing(gate):
+    """Seed 80: the stable arm of a look at 10 % was read as the new version at 100 %."""
+    step, percent, other = (0, 10, 1) if gate is gate_5 else (1, 100, 10)
+    here = [
+        (step, n, percent, arm(10**5 * n, 200 * n), arm(9 * 10**5 * n, 1_800 * n))
+        for n in range(12)
+    ]
+    late = (step, 12, other, arm(100), arm(9_000_000, 90))
+    target = exposed(rollout(*here, late), step, percent)
+    verdict = gate(target)
+    assert (verdict.answer, verdict.reason) == (Answer.INCONCLUSIVE, "SampleRatioMismatch")
+    assert f"given {other} %" in verdict.detail
+    assert verdict.evidence == ("e-12",)
+    assert verdict.look_again > NOON + 12 * MINUTE
+
+
+@pytest.mark.req("GATE-5", "GATE-6")
+@pytest.mark.parametrize("gate", [pytest.param(gate_5, id="5"), pytest.param(gate_6, id="6")])
+def test_a_look_at_another_split_changes_nothing_of_what_the_others_say(gate):
+    step, percent, other = (0, 10, 1) if gate is gate_5 else (1, 100, 10)
+    here = [
+        (step, n, percent, arm(10**5 * n, 200 * n), arm(9 * 10**5 * n, 1_800 * n))
+        for n in range(12)
+    ]
+    odd = (step, 5.5, other, arm(510_000), arm(9_000_000, 900_000))
+    plain = gate(exposed(rollout(*here, name="plain"), step, percent))
+    mixed = gate(exposed(rollout(*here[:6], odd, *here[6:], name="mixed"), step, percent))
+    assert (mixed.answer, mixed.reason, mixed.detail) == (plain.answer, plain.reason, plain.detail)
+    assert plain.answer is Answer.PASS
+
+
+@pytest.mark.req("GATE-5")
+def test_what_was_seen_before_the_split_was_set_anew_keeps_its_weight():
+    """A policy may change the weight of a step in the middle of a rollout."""
+    target = exposed(rollout((0, -1, 5, arm(0), arm(0)), (0, 1, 10, arm(9), arm(99))), 0, 10)
+    assert [target.in_force(taken) for taken in target.looks] == [True, True]
+
+
+@pytest.mark.req("GATE-6")
+def test_the_baseline_leaves_out_what_was_read_at_another_split():
+    after = [(1, n, 100, arm(1_000 * n), arm(99_000, 900)) for n in range(1, 3)]
+    late = (0, 0.5, 50, arm(100), arm(9_999, 9_999))
+    target = exposed(rollout(*BEFORE, late, *after), 0, 10)
+    counted = post_deploy_slo.baseline(target, 1)
+    assert (counted.total, counted.bad) == (1_800, 18)

@@ -554,3 +554,25 @@ def test_durations_that_come_late_or_begin_again_are_counted_from_nought():
 def test_one_request_is_news():
     found = judge(steady(1, canary=(0, 0), stable=(1, 0)), ERRORS_ONLY)
     assert found.reason is CanaryReason.COLLECTING_EVIDENCE
+
+
+def of_one_process(seen):
+    arms = (replace(seen.canary, epoch="c"), replace(seen.stable, epoch="s"))
+    return replace(seen, canary=arms[0], stable=arms[1])
+
+
+@pytest.mark.parametrize("arm", ["canary", "stable"])
+def test_older_counters_than_before_are_no_window(arm):
+    """A cache may answer with them; as a restart they would count once more."""
+    known = [of_one_process(look) for look in steady(4)]
+    after = known[-1].observed_at + timedelta(seconds=30)
+    old = replace(known[-1], observed_at=after, **{arm: getattr(known[1], arm)})
+    before, found = judge(known, ERRORS_ONLY), judge([*known, old], ERRORS_ONLY)
+    assert (found.answer, found.reason) == (Answer.INCONCLUSIVE, CanaryReason.NO_DATA)
+    assert "older counters" in found.note
+    assert found.metrics == before.metrics
+    assert found.canary_restarts == before.canary_restarts
+    more = [of_one_process(look) for look in steady(6)[6:]]
+    more = [replace(look, observed_at=after + timedelta(seconds=30)) for look in more]
+    mixed = judge([*known, old, *more], ERRORS_ONLY)
+    assert mixed.metrics == judge([*known, *more], ERRORS_ONLY).metrics

@@ -15,6 +15,7 @@ from swarm.core.rollout.counts import (
     Look,
     Reading,
     arm,
+    behind,
     increase,
 )
 from swarm.core.rollout.errors import BadCounts, BadLooks
@@ -142,6 +143,26 @@ def test_another_epoch_is_a_restart_even_when_the_counts_have_overtaken():
     assert increase(before, after).counts == after
     assert not increase(before, replace(after, epoch="first")).restarted
     assert not increase(before, replace(after, epoch="")).restarted
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(ArmCounts(total=9, bad=1), id="total"),
+        pytest.param(ArmCounts(total=20, bad=0), id="bad"),
+        pytest.param(ArmCounts(total=20, bad=1, latency=histogram(1, 8, 9, total=20)), id="bucket"),
+    ],
+)
+def test_fewer_requests_of_the_same_process_are_an_old_reading(after):
+    """Taken for a restart, what it counted long ago would be counted once more."""
+    before = ArmCounts(total=10, bad=1, latency=histogram(4, 8, 9, total=10), epoch="first")
+    after = replace(after, epoch="first")
+    assert behind(before, after)
+    assert not behind(before, replace(after, epoch="second"))
+    assert not behind(before, replace(after, epoch=""))
+    assert not behind(before, before)
+    grown = increase(before, after)
+    assert (grown.counts, grown.restarted) == (ArmCounts(total=0, bad=0), False)
 
 
 def test_a_changed_bucket_layout_is_refused():

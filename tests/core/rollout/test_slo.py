@@ -63,6 +63,50 @@ def test_a_broken_objective_fails_at_the_second_look_without_waiting_for_the_win
     assert twice.look_again is None
 
 
+def of_one_process(series):
+    return [replace(one, counts=replace(one.counts, epoch="a")) for one in series]
+
+
+def answered_late(series, *, count, which=0, gap=30):
+    """The series, and behind it so many answers that repeat one of its readings."""
+    last = series[-1].observed_at
+    again = [
+        replace(series[which], observed_at=last + timedelta(seconds=gap * (n + 1)))
+        for n in range(count)
+    ]
+    return [*series, *again]
+
+
+def test_old_readings_are_no_requests_and_take_no_failed_look_back():
+    """Seed 80: a failed look was forgotten, and the window filled with what had been before it."""
+    known = of_one_process(readings((100_000, 20_000)))
+    found = judge_slo(known, OBJECTIVE)
+    assert found.reason == CanaryReason.ONE_FAILED_LOOK
+    late = judge_slo(answered_late(known, count=12), OBJECTIVE)
+    assert (late.answer, late.reason) == (found.answer, found.reason)
+    assert late.metrics == found.metrics
+
+
+@pytest.mark.parametrize("which", [0, -1], ids=["older", "the-same"])
+def test_a_window_that_ends_in_silence_is_not_held_yet(which):
+    """The objective is to hold until the end of the window, and of its end nobody knows."""
+    known = of_one_process(readings(*[(1_000, 1)] * 5))
+    silent = answered_late(known, count=6, which=which)
+    found = judge_slo(silent, OBJECTIVE)
+    assert (found.answer, found.reason) == (Answer.WAIT, CanaryReason.COLLECTING_EVIDENCE)
+    assert "none were counted since" in found.note
+    spoken = replace(silent[-1].counts, total=known[-1].counts.total + 10, bad=5)
+    heard = Reading(observed_at=silent[-1].observed_at + timedelta(seconds=30), counts=spoken)
+    assert judge_slo([*silent, heard], OBJECTIVE).answer is Answer.PASS
+
+
+def test_a_window_that_stays_silent_until_the_longest_hold_settles_nothing():
+    known = of_one_process(readings(*[(1_000, 1)] * 5))
+    gap = OBJECTIVE.max_hold.total_seconds()
+    found = judge_slo(answered_late(known, count=1, gap=gap), OBJECTIVE)
+    assert (found.answer, found.reason) == (Answer.INCONCLUSIVE, CanaryReason.NO_TRAFFIC)
+
+
 def test_a_failed_window_is_final():
     healed = readings((1000, 80), (1000, 80), *[(100_000, 1)] * 20)
     found = judge_slo(healed, OBJECTIVE)

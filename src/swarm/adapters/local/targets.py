@@ -174,7 +174,7 @@ class LocalTargets:
         service = self._services.get(order.target)
         if service is None:
             return _unbound(order.target)
-        look = await self._read(order.target, service)
+        look = await self._read(order.target, service, order.revision)
         return Done(
             fact=LookTaken(
                 id=evidence_id(order.key),
@@ -205,14 +205,18 @@ class LocalTargets:
             return ()  # the looks of the rollout meet the same, and are waited for
         return (look.serving(),) if look.traffic_percent == 0 else ()
 
-    async def _read(self, target: str, service: LocalService) -> Look:
-        """From the target's Prometheus where it has one; the split is always the proxy's."""
+    async def _read(self, target: str, service: LocalService, revision: str) -> Look:
+        """From the target's Prometheus where it has one; the split is always the proxy's.
+
+        Another revision in the canary's place is not counted for the one that is asked about.
+        """
         settings = self._settings[target].prometheus
         if settings is None:
-            return await service.read_look()
+            return await service.read_look(revision)
         seen = await service.live()
+        canary = revision if seen.canary_revision == revision else None
         reader = PrometheusReader(settings)
-        return await reader.look(seen.stable_revision, seen.canary_revision, seen.traffic_percent)
+        return await reader.look(seen.stable_revision, canary, seen.traffic_percent)
 
     async def ensure(self, target: str, main: str) -> LiveState:
         """Have something serve: what is on record, or `main` where nothing ever did.

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.findings import TargetFindings
 from swarm.core.policy import regime_limits
+from swarm.core.policy.split import elsewhere
 from swarm.core.reasons import Reason
 from swarm.core.rollout.counts import Absent, ArmCounts, increase
 from swarm.core.rollout.errors import BadLooks
@@ -31,6 +32,9 @@ def judge(
     """
     taken = [look for look in target.looks_at(last_step) if look.at >= since]
     again = taken[-1].at + limits.look_every if taken else None
+    if taken and not target.in_force(taken[-1]):
+        return elsewhere(taken[-1], limits.look_every)
+    taken = [look for look in taken if target.in_force(look)]
     try:
         judged = _JUDGE.judge(
             taken[0].id if taken else "",
@@ -62,7 +66,11 @@ def unreadable(error: BadLooks, again: datetime | None) -> Verdict:
 
 def baseline(target: TargetFindings, last_step: int) -> ArmCounts | None:
     """What the old version counted while the canary grew beside it; None if nobody saw it."""
-    seen = [taken.look.stable for taken in target.looks if taken.step < last_step]
+    seen = [
+        taken.look.stable
+        for taken in target.looks
+        if taken.step < last_step and target.in_force(taken)
+    ]
     counts = [arm for arm in seen if not isinstance(arm, Absent)]
     if len(counts) < 2:  # noqa: PLR2004 - an increase needs two readings
         return None

@@ -8,6 +8,7 @@ from swarm.contract.verdict import Answer, Verdict
 from swarm.core.findings import TargetFindings
 from swarm.core.nouns import Risk
 from swarm.core.policy import regime_limits
+from swarm.core.policy.split import elsewhere
 from swarm.core.reasons import Reason
 from swarm.core.rollout.counts import ArmCounts, Look, Reading
 from swarm.core.rollout.errors import BadLooks
@@ -47,6 +48,9 @@ def judge(
     if not here or known[-1] is not here[-1]:
         reason = CanaryReason.NO_LOOK_YET
         return Verdict(answer=Answer.WAIT, reason=reason, detail="nothing was read here yet")
+    if not target.in_force(here[-1]):
+        return elsewhere(here[-1], limits.look_every)
+    known = [taken for taken in known if target.in_force(taken)]
     looks = [taken.look for taken in known]
     try:
         judged = _JUDGE.judge(known[0].id, looks, limits)

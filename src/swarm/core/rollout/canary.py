@@ -23,6 +23,7 @@ from swarm.core.rollout.counts import (
     ArmCounts,
     LatencyHistogram,
     Look,
+    behind,
     increase,
 )
 from swarm.core.rollout.errors import BadLooks
@@ -113,6 +114,9 @@ def observe(state: CanaryState, look: Look) -> CanaryState:
         state = state._replace(step=_open_step(state, look, canary, stable, prior))
         note = f"first reading at {look.traffic_percent} %; the next one gives the first window"
         return _unmoved(state, look, (Answer.WAIT, CanaryReason.FIRST_LOOK, note))
+    if behind(state.step.canary, canary) or behind(state.step.stable, stable):
+        note = "the source answered with older counters than before"
+        return _unmoved(state, look, (Answer.INCONCLUSIVE, CanaryReason.NO_DATA, note))
     step = advance(state.step, canary, stable, rule)
     state = state._replace(newest=look, step=step)
     said, fails, reports = _decide(state, look, step)

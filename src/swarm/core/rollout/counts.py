@@ -78,7 +78,8 @@ class ArmCounts:
     bad:     those of them that count against the error budget; never more than `total`.
     latency: durations; None when the source has no histogram.
     epoch:   names the counting process, where the source knows it: two readings of different
-             epochs are a restart, even when the new counts have already overtaken the old.
+             epochs are a restart, even when the new counts have already overtaken the old, and
+             a lower number in one epoch is an old reading.
     """
 
     total: float
@@ -172,12 +173,15 @@ class Increase:
 def increase(before: ArmCounts, after: ArmCounts) -> Increase:
     """Requests counted after `before` and up to `after`.
 
-    All counters of an arm live in one process: if any went backwards, all count from zero.
+    All counters of an arm live in one process: if any went backwards, all count from zero, or,
+    where it is known to be the same process still, `after` is an old reading and brings nothing.
     A histogram that appears or disappears between the readings gives no latency increase.
     """
     old, new = before.latency, after.latency
     if old is not None and new is not None and old.edges != new.edges:
         raise BadLooks("two looks of one arm have different latency.edges")
+    if behind(before, after):
+        return Increase(counts=ArmCounts(total=0, bad=0), restarted=False)
     if went_back(before, after):
         return Increase(counts=after, restarted=True)
     latency = None
@@ -193,10 +197,23 @@ def increase(before: ArmCounts, after: ArmCounts) -> Increase:
     return Increase(counts=ArmCounts(total=total, bad=bad, latency=latency), restarted=False)
 
 
+def behind(before: ArmCounts, after: ArmCounts) -> bool:
+    """Whether `after` was counted first: the same process, and a lower number.
+
+    A cache or a mirror answers so. Taken for a restart it would count old requests once more.
+    """
+    return bool(after.epoch) and before.epoch == after.epoch and _lower(before, after)
+
+
 def went_back(before: ArmCounts, after: ArmCounts) -> bool:
-    """Whether the counters began again: another epoch, or any counter decreased."""
-    if before.epoch and after.epoch and before.epoch != after.epoch:
-        return True
+    """Whether the counters began again: another epoch, or a lower number where none is known."""
+    if before.epoch and after.epoch:
+        return before.epoch != after.epoch
+    return _lower(before, after)
+
+
+def _lower(before: ArmCounts, after: ArmCounts) -> bool:
+    """Whether any counter decreased."""
     if after.total < before.total or after.bad < before.bad:
         return True
     old, new = before.latency, after.latency

@@ -3,8 +3,8 @@
 One arm is left, so each limit is a number known beforehand: an absolute objective, or the
 pre-rollout baseline plus the tolerated rise. FAIL needs evidence (a mixture likelihood ratio of
 `p = limit * theta` against `p = limit`, looked at any number of times) *and* a point estimate
-above the limit, twice in a row. PASS needs the whole window, a minimum sample and a point
-estimate within every limit. In between the answer is INCONCLUSIVE.
+above the limit, twice in a row. PASS needs the whole window up to its last look, a minimum
+sample and a point estimate within every limit. In between the answer is INCONCLUSIVE.
 
 A baseline is an estimate too: its upper 95 % bound (Wilson) is the limit that evidence must beat,
 so a short baseline does not roll back a healthy service.
@@ -20,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 
 from swarm.contract.verdict import Answer
-from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts, Reading, went_back
+from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts, Reading, behind, went_back
 from swarm.core.rollout.errors import BadLooks
 from swarm.core.rollout.judgement import CanaryJudgement, CanaryReason, MetricReport
 from swarm.core.rollout.latency import TAIL, rule_from
@@ -90,7 +90,8 @@ def judge_slo(
             failed = first.report(look, bound)
             break
     reports = tuple(s.report(-1, bound) for s in series)
-    judgement = _answer(readings, thresholds, reports, failed)
+    fresh = _is_fresh(readings, windows)
+    judgement = _answer(readings, thresholds, reports, failed, fresh=fresh)
     due = None if failed else readings[-1].observed_at + thresholds.look_every
     if fails == 1:
         judgement = replace(judgement, answer=Answer.WAIT, reason=CanaryReason.ONE_FAILED_LOOK)
@@ -205,12 +206,32 @@ class _Series:
 
 
 def _windows(readings: Sequence[Reading]) -> tuple[_Window, ...]:
-    """The windows between readings with counts: absent ones are stepped over, not read as zero."""
-    present = [r.counts for r in readings if isinstance(r.counts, ArmCounts)]
-    for before, after in pairwise(present):
-        if before.latency and after.latency and before.latency.edges != after.latency.edges:
-            raise BadLooks("two readings have different latency.edges")
-    return tuple((old, new, went_back(old, new)) for old, new in pairwise(present))
+    """The windows between readings with counts: absent ones are stepped over, not read as zero.
+
+    So is one of older counters than the one before it.
+    """
+    windows: list[_Window] = []
+    old: ArmCounts | None = None
+    for reading in readings:
+        new = reading.counts
+        if isinstance(new, Absent):
+            continue
+        if old is not None:
+            if old.latency and new.latency and old.latency.edges != new.latency.edges:
+                raise BadLooks("two readings have different latency.edges")
+            if behind(old, new):
+                continue
+            windows.append((old, new, went_back(old, new)))
+        old = new
+    return tuple(windows)
+
+
+def _is_fresh(readings: Sequence[Reading], windows: Sequence[_Window]) -> bool:
+    """Whether the newest reading brought requests."""
+    if not windows:
+        return False
+    old, new, began_again = windows[-1]
+    return new is readings[-1].counts and (began_again or new.total > old.total)
 
 
 def _counted(limit: Limit, windows: Sequence[_Window]) -> list[tuple[float, float]]:
@@ -245,6 +266,8 @@ def _answer(
     thresholds: SloThresholds,
     reports: tuple[MetricReport, ...],
     failed: MetricReport | None,
+    *,
+    fresh: bool,
 ) -> CanaryJudgement:
     """The answer without the count of failed looks. Order: failure, missing evidence, time."""
     if failed is not None:
@@ -272,8 +295,9 @@ def _answer(
         left = thresholds.window - elapsed
         return say(Answer.WAIT, CanaryReason.OBSERVING, f"{left} of the window left")
     sampled = min(r.canary_total for r in reports)
-    if sampled < thresholds.min_sample:
+    if sampled < thresholds.min_sample or not fresh:
         note = f"{sampled:.0f} of at least {thresholds.min_sample} requests"
+        note = note if fresh else f"{note}; none were counted since the look before this one"
         if expired:
             return say(Answer.INCONCLUSIVE, CanaryReason.NO_TRAFFIC, note)
         return say(Answer.WAIT, CanaryReason.COLLECTING_EVIDENCE, note)

@@ -27,6 +27,7 @@ from swarm.core.decision import (
 )
 from swarm.core.evidence import Fact, LiveSeen, LookTaken, MainSeen
 from swarm.core.ids import OrderKey, RunId, evidence_id
+from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts
 from swarm.ports.reply import Done, Reply
 from swarm.testing.simulation.ground import Asked, Ground
 from swarm.testing.simulation.line import Line, Peer, at_once
@@ -145,6 +146,9 @@ class Reach:
         if not isinstance(fact, LookTaken) or not isinstance(order, TakeLook):
             return fact
         look = replace(fact.look, observed_at=now)
+        if isinstance(look.canary, ArmCounts) and look.canary.epoch != order.revision:
+            another = Absent(why=AbsentWhy.NOT_REPORTED, detail="no such version is running")
+            look = replace(look, canary=another)
         return replace(fact, step=order.step, number=order.number, look=look)
 
     async def notify(self, order: Notify) -> Reply:

@@ -331,3 +331,5 @@ async def test_a_look_counts_each_arm_and_nothing_twice(target):
     assert look.canary.bad == answers["500"]
     assert look.canary.latency.total == look.canary.total
     assert look.canary.epoch == look.stable.epoch != ""
+    assert (await target.service.read_look(NEW)).canary == look.canary
+    assert isinstance((await target.service.read_look(OLD)).canary, Absent)

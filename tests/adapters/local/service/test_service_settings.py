@@ -61,6 +61,28 @@ def test_a_shortened_revision_is_the_same_from_seven_characters(named, same):
     assert is_revision(named, "a" * 40) is same
 
 
+SCRAPE = """\
+swarm_traffic_percent 10
+swarm_proxy_info{epoch="one"} 1
+swarm_arm_info{arm="stable",revision="old"} 1
+swarm_arm_info{arm="canary",revision="new"} 1
+swarm_requests_total{revision="old",outcome="ok"} 90
+swarm_requests_total{revision="old",outcome="error"} 0
+swarm_requests_total{revision="new",outcome="ok"} 9
+swarm_requests_total{revision="new",outcome="error"} 1
+"""
+
+
+@pytest.mark.req("GATE-5")
+@pytest.mark.parametrize(
+    ("asked", "total"), [(None, 10), ("new", 10), ("another", None), ("old", None)]
+)
+def test_a_look_at_one_revision_counts_no_other_in_its_place(asked, total):
+    look = look_from(SCRAPE, START, asked)
+    assert getattr(look.canary, "total", None) == total
+    assert look.stable.total == 90
+
+
 @pytest.mark.req("GATE-5")
 @pytest.mark.parametrize("text", ["", "<html>", "up 1\n", "swarm_traffic_percent nonsense\n"])
 def test_a_scrape_that_is_not_the_proxys_is_no_look(text):

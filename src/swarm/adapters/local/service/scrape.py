@@ -21,9 +21,10 @@ Labels = tuple[tuple[str, str], ...]
 Samples = dict[str, dict[Labels, float]]
 
 
-def look_from(text: str, observed_at: datetime) -> Look:
+def look_from(text: str, observed_at: datetime, canary: str | None = None) -> Look:
     """The look in one scrape. An arm that is not there is absent, never zero.
 
+    canary: the revision that is asked about; another one in its place is not it.
     Raises MetricsUnreadable when the text is not the proxy's exposition.
     """
     samples = _samples(text)
@@ -34,11 +35,12 @@ def look_from(text: str, observed_at: datetime) -> Look:
         dict(labels)["arm"]: dict(labels)["revision"]
         for labels in samples.get("swarm_arm_info", {})
     }
+    tried = arms.get("canary")
     epoch = next((dict(k)["epoch"] for k in samples.get("swarm_proxy_info", {})), "")
     return Look(
         observed_at=observed_at,
         traffic_percent=int(percents[()]),
-        canary=_arm(samples, arms.get("canary"), epoch),
+        canary=_arm(samples, tried if canary in {None, tried} else None, epoch),
         stable=_arm(samples, arms.get("stable"), epoch),
     )
 

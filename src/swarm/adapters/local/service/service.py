@@ -175,10 +175,13 @@ class LocalService:
         """Ask the running processes. Changes nothing, and needs no lock."""
         return await observing.live(self._parts, state.read(self._parts.folder))
 
-    async def read_look(self) -> Look:
-        """Both arms' counters and the split, in one scrape. Raises ProxyDown if we cannot ask."""
+    async def read_look(self, canary: str | None = None) -> Look:
+        """Both arms' counters and the split, in one scrape. Raises ProxyDown if we cannot ask.
+
+        canary: the revision that is asked about, where it matters which one is tried.
+        """
         text = await self._parts.front.metrics()
-        return scrape.look_from(text, datetime.now(UTC))
+        return scrape.look_from(text, datetime.now(UTC), canary)
 
     async def stop(self) -> None:
         """End everything of this target. What is stable stays on record; `heal` starts it."""
