@@ -57,6 +57,11 @@ def missed(found: float, most: float) -> str:
     return f", MISSED by {found / most - 1:.1%}: see above" if found > most else ""
 
 
+def fell_short(found: float, least: float) -> str:
+    """The same for a goal that is at least to be reached."""
+    return f", MISSED by {1 - found / least:.1%}: see above" if found < least else ""
+
+
 def median(values: Iterable[float]) -> float:
     return statistics.median(values)
 

@@ -97,7 +97,26 @@ def test_a_window_that_ends_in_silence_is_not_held_yet(which):
     assert "none were counted since" in found.note
     spoken = replace(silent[-1].counts, total=known[-1].counts.total + 10, bad=5)
     heard = Reading(observed_at=silent[-1].observed_at + timedelta(seconds=30), counts=spoken)
-    assert judge_slo([*silent, heard], OBJECTIVE).answer is Answer.PASS
+    now = judge_slo([*silent, heard], OBJECTIVE)
+    assert now.answer is Answer.PASS
+    assert now.metrics == judge_slo([*known, heard], OBJECTIVE).metrics, "nothing counts twice"
+
+
+def test_where_every_reading_but_the_first_is_older_nothing_was_counted():
+    zero, one = of_one_process(readings((1_000, 1)))
+    late = replace(zero, observed_at=one.observed_at + WINDOW)
+    found = judge_slo([one, late], OBJECTIVE)
+    assert (found.answer, found.reason) == (Answer.WAIT, CanaryReason.COLLECTING_EVIDENCE)
+    assert found.note.startswith("0 of at least")
+    assert "none were counted since" in found.note
+
+
+def test_a_process_that_began_again_at_the_end_is_no_silence():
+    """Its few requests are all new, however many the one before it had answered."""
+    known = of_one_process(readings(*[(1_000, 1)] * 9))
+    counts = ArmCounts(total=900, bad=1, epoch="b")
+    heard = Reading(observed_at=known[-1].observed_at + timedelta(seconds=30), counts=counts)
+    assert judge_slo([*known, heard], OBJECTIVE).answer is Answer.PASS
 
 
 def test_a_window_that_stays_silent_until_the_longest_hold_settles_nothing():
