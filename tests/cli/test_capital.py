@@ -128,7 +128,7 @@ def test_a_word_is_as_old_for_a_step_as_it_is_for_the_gates(place, lasts, minute
 @pytest.mark.parametrize(
     ("table", "names"),
     [
-        pytest.param('stream = "s"', "regimes.desk.strategies: Field required", id="none"),
+        pytest.param('stream = "s"', "regimes.desk.strategies: it is missing", id="none"),
         pytest.param('stream = "s"\nstrategies = []', "regimes.desk.strategies", id="no-strategy"),
         pytest.param('stream = ""\nstrategies = ["a"]', "regimes.desk.stream", id="no-stream"),
         pytest.param('stream = "  "\nstrategies = ["a"]', "regimes.desk.stream", id="blank"),
@@ -143,7 +143,7 @@ def test_a_word_is_as_old_for_a_step_as_it_is_for_the_gates(place, lasts, minute
             id="a-short-word",
         ),
         pytest.param(
-            'stream = "s"\nstrategies = ["a"]\nlimits = 1', "regimes.desk.limits: Extra", id="more"
+            'stream = "s"\nstrategies = ["a"]\nlimits = 1', "regimes.desk.limits: there is no", id="more"
         ),
     ],
 )  # fmt: skip

@@ -33,6 +33,7 @@ from swarm.runtime.policy_settings import (
     SloSettings,
 )
 from swarm.runtime.regime.settings import RegimeSettings
+from swarm.runtime.settings_problems import problems
 from swarm.runtime.trading.settings import TradingSettings
 
 FILE = "swarm.toml"
@@ -154,12 +155,4 @@ def load(path: Path) -> Settings:
     try:
         return Settings(**tables)
     except ValidationError as error:
-        raise BadSettings(f"{path}:\n{_problems(error)}") from error
-
-
-def _problems(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        where = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
-        lines.append(f"  {where}: {problem['msg']}")
-    return "\n".join(lines)
+        raise BadSettings(f"{path}:\n{problems(error, Settings)}") from error
