@@ -466,6 +466,51 @@ def test_bad_options_of_a_replay_are_refused(verb, desk, words, code, names):
     assert names in said.err
 
 
+def test_a_place_where_no_file_can_be_is_named_before_anything_long_begins(
+    verb, desk, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("swarm.runtime.regime.tape.read", None)
+    os.mkfifo(tmp_path / "pipe.svg")
+    (tmp_path / "taken.svg").mkdir()
+    model = ("-m", desk / "model.json")
+    for name in ("nowhere/x.svg", "pipe.svg", "taken.svg"):
+        for words in (
+            ("replay", desk / "prices.csv", *model, "--picture", tmp_path / name),
+            ("replay", desk / "prices.csv", *model, "--save", tmp_path / name),
+            ("fit", desk / "prices.csv", "--out", tmp_path / name),
+        ):
+            said = verb("regime", *words)
+            assert said.code == 1
+            assert str(tmp_path / name) in said.err
+            assert "error SWM705" in said.err
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["pipe.svg", "taken.svg"]
+
+
+@pytest.mark.slow
+@pytest.mark.req("REG-1")
+def test_what_the_store_refuses_leaves_files_and_store_as_they_were(place, desk, tmp_path):
+    def asked(file, cycle):
+        kept = ("--picture", tmp_path / "x.svg", "--save", tmp_path / "state.bin")
+        words = ("--store", "spx", "--cycle", cycle)
+        return place("regime", "replay", file, "-m", desk / "model.json", *kept, *words)
+
+    lines = (desk / "prices.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "old.csv").write_text("".join(lines[:300]))
+    first = asked(tmp_path / "old.csv", "c-1")
+    assert first.code == 0, first.err
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    taken = asked(desk / "prices.csv", "c-1")
+    assert (taken.code, "cycle c-1 has another state" in taken.err) == (7, True), taken.err
+    columns = "observation (stream, tick, at_ns, value)"
+    place.sql(f"insert into {columns} values ('spx', 500, 0, '{{1}}') returning 1")
+    told = place.sql("select count(*) from observation")
+    otherwise = asked(desk / "prices.csv", "c-2")
+    assert (otherwise.code, "tick 500 was observed otherwise" in otherwise.err) == (7, True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert place.sql("select count(*) from observation") == told
+    assert [row[0] for row in place.sql("select version from regime_state")] == [1]
+
+
 @pytest.mark.slow
 def test_an_unknown_instrument_and_one_of_another_model_are_refused(verb, desk, tmp_path):
     days = np.datetime64("2000-01-03") + np.arange(200)

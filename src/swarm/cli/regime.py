@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,12 +107,14 @@ def fit(
         raise Usage(f"--seed is {seed}; 0 or more is wanted")
     if out.exists():
         raise FileUnreadable(f"{out} exists already; name a new file, a model is never replaced")
+    _roomy(out)
     held = _read(file, tape)
     if until:
         held = held.until(_time("--until", until))
     say(f"fitting {len(held):,} ticks ...")
     made = models.make(held, states=states, seed=seed)
-    _write(out, made.to_json().encode())
+    with _written(out, made.to_json().encode()):
+        pass
     _show_model(made, output, str(out))
 
 
@@ -360,13 +364,22 @@ def _progress(done: int, ticks: int) -> None:
         say(told)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """All of it or nothing: who is interrupted finds the file as it was."""
+def _roomy(path: Path) -> None:
+    """Raise `FileUnreadable` where no such file could be, before anything long begins."""
+    if not path.parent.is_dir() or (path.exists() and not path.is_file()):
+        wanted = "a plain file in a folder that exists"
+        raise FileUnreadable(f"{line(str(path)[:200])} cannot be written; {wanted} is wanted")
+
+
+@contextmanager
+def _written(path: Path, content: bytes) -> Iterator[None]:
+    """The file is replaced once what is done meanwhile succeeded: all of it or nothing."""
     import os  # noqa: PLC0415
 
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_bytes(content)
+        yield
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,8 +21,9 @@ from swarm.cli.regime import (
     TapeOptions,
     _progress,
     _read,
+    _roomy,
     _stamp,
-    _write,
+    _written,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Keeping:
     cycle: Annotated[str, Parameter(help="Delivery cycle of --store; default: the state.")] = ""
 
     def checked(self) -> Keeping:
-        """The same. Raises `Usage` before anything long begins."""
+        """The same. Raises `Usage` and `FileUnreadable` before anything long begins."""
         if self.picture is not None and self.picture.suffix not in {".svg", ".png"}:
             raise Usage(f"--picture is {line(str(self.picture)[:60])!r}; .svg or .png is wanted")
         if self.rungs and self.picture is None:
@@ -59,6 +61,9 @@ class Keeping:
             raise Usage("--cycle names a cycle in the store; --store is wanted too")
         if self.resume is not None and self.store:
             raise Usage("--store goes on from what it holds; leave --resume out")
+        for path in (self.picture, self.save):
+            if path is not None:
+                _roomy(path)
         return self
 
 
@@ -96,15 +101,18 @@ def replay(
     made.fitting(held)
     track = _track(keeping.rungs, home) if keeping.rungs else None
     replayed = run(held, made, _point(keeping, made, home), _progress)
-    if keeping.picture is not None:
-        from swarm.runtime.regime.picture import draw  # noqa: PLC0415 - matplotlib
+    with ExitStack() as files:  # the store may refuse; then no file is another than before
+        if keeping.picture is not None:
+            from swarm.runtime.regime.picture import draw  # noqa: PLC0415 - matplotlib
 
-        title = f"{line(file.name)}, model {made.hash[:12]}, state {replayed.last.state_hash[:12]}"
-        form = keeping.picture.suffix[1:]
-        _write(keeping.picture, draw(replayed, made.params.policy, title, form, track))
-    version = _kept(keeping, replayed, made, home)
-    if keeping.save is not None:
-        _write(keeping.save, replayed.point.to_bytes(made))
+            state = replayed.last.state_hash[:12]
+            title = f"{line(file.name)}, model {made.hash[:12]}, state {state}"
+            form = keeping.picture.suffix[1:]
+            drawn = draw(replayed, made.params.policy, title, form, track)
+            files.enter_context(_written(keeping.picture, drawn))
+        if keeping.save is not None:
+            files.enter_context(_written(keeping.save, replayed.point.to_bytes(made)))
+        version = _kept(keeping, replayed, made, home)
     _show(replayed, output, version)
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from swarm.adapters.postgres.database import Database
-from swarm.adapters.postgres.store.regime.observations import Observation, Observations
+from swarm.adapters.postgres.store.regime.observations import Observation
 from swarm.adapters.postgres.store.regime.states import (
     RegimeStates,
     SavedState,
@@ -32,27 +32,23 @@ async def keep(
 ) -> int:
     """Store the state after a replay as the version of this cycle; gives its number.
 
-    The state goes first, since it is what may be refused (another state of this cycle); saying it
-    again after a crash adds what was not written: the prices that the state came from, and the
-    changes. Quotes and trades are not kept: they stay in their file. Raises ToldOtherwise.
+    With the changes and the prices that it came from, in one transaction: the next replay goes on
+    behind the state, so nothing would ever add what is missing. Quotes and trades are not kept:
+    they stay in their file. Raises ToldOtherwise.
     """
-    states, last = RegimeStates(database), replayed.last
-    version = await states.save(
-        SavedState(
-            stream=stream,
-            cycle=cycle,
-            tick=last.tick,
-            at_ns=last.updated_at,
-            model_version=last.model_version,
-            params_hash=model.hash,
-            state=replayed.point.to_bytes(model),
-            record=last.to_json(),
-        )
+    last = replayed.last
+    state = SavedState(
+        stream=stream,
+        cycle=cycle,
+        tick=last.tick,
+        at_ns=last.updated_at,
+        model_version=last.model_version,
+        params_hash=model.hash,
+        state=replayed.point.to_bytes(model),
+        record=last.to_json(),
     )
-    if model.params.quotes is None:
-        await Observations(database).append(stream, observed(replayed))
-    for at, change in replayed.changes:
-        saved = SavedTransition(
+    changes = [
+        SavedTransition(
             tick=change.tick,
             at_ns=at,
             was=str(change.before),
@@ -60,8 +56,10 @@ async def keep(
             posture=str(change.posture),
             reasons=change.reasons.names,
         )
-        await states.add_transition(stream, saved)
-    return version
+        for at, change in replayed.changes
+    ]
+    seen = observed(replayed) if model.params.quotes is None else []
+    return await RegimeStates(database).save(state, seen=seen, changes=changes)
 
 
 def observed(replayed: Replayed) -> list[Observation]:

@@ -112,9 +112,26 @@ async def test_transitions_are_kept_with_their_reasons(database):
         tick=7, at_ns=7, was="trend", becomes="uncertain", posture="defensive",
         reasons=("detectors disagree", "HMM stale"),
     )  # fmt: skip
-    await store.add_transition("spx", change)
-    await store.add_transition("spx", change)
+    for _ in range(2):
+        assert await store.save(STATE, changes=[change]) == 1
     assert await store.transitions("spx") == [change]
+
+
+@pytest.mark.req("REG-1")
+async def test_a_state_whose_observations_are_refused_is_not_there(database):
+    """Who goes on from it would never say again what is missing."""
+    store = RegimeStates(database)
+    seen = [Observation(tick=7, at_ns=7, value=(1.0,))]
+    change = SavedTransition(
+        tick=8, at_ns=8, was="trend", becomes="uncertain", posture="defensive", reasons=("doubt",)
+    )
+    await store.save(STATE, seen=seen)
+    others = [Observation(tick=6, at_ns=6, value=(1.0,)), replace(seen[0], value=(2.0,))]
+    with pytest.raises(ToldOtherwise):
+        await store.save(replace(STATE, cycle="m-2", tick=9), seen=others, changes=[change])
+    assert (await store.load("spx")).cycle == "m-1"
+    assert await store.transitions("spx") == []
+    assert await Observations(database).since("spx", -1) == seen
 
 
 # --- trials --------------------------------------------------------------------------------------

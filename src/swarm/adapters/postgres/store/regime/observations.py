@@ -32,32 +32,10 @@ class Observations:
         self._database = database
 
     async def append(self, stream: str, observations: Sequence[Observation]) -> int:
-        """How many were new. All or none. Raises ObservationRefused, ToldOtherwise.
-
-        A tick that is there with the same values is fine: who never heard the answer tells it
-        again. Missing values are not told at all; a gap in the ticks is what a gap is.
-        """
-        if not observations:
-            return 0
-        _check(observations)
-        rows = [
-            {"stream": stream, "tick": one.tick, "at_ns": one.at_ns, "value": list(one.value)}
-            for one in observations
-        ]
-        span = {"stream": stream, "first": observations[0].tick, "last": observations[-1].tick}
+        """How many were new. All or none. Raises ObservationRefused, ToldOtherwise."""
 
         async def tx(connection: AsyncConnection[Any]) -> int:
-            sql = statements("regime")
-            async with connection.cursor() as cursor:
-                await cursor.executemany(sql["add_observation"], rows)
-                written = cursor.rowcount
-            if written < len(observations):
-                found = await connection.execute(sql["observations_between"], span)
-                held = {row[0]: (row[1], tuple(row[2])) for row in await found.fetchall()}
-                for one in observations:
-                    if held[one.tick] != (one.at_ns, one.value):
-                        raise ToldOtherwise(f"{stream}: tick {one.tick} was observed otherwise")
-            return written
+            return await append(connection, stream, observations)
 
         return await self._database.run(tx)
 
@@ -92,6 +70,35 @@ class Observations:
             return await found.fetchall()
 
         return await self._database.run(tx)
+
+
+async def append(
+    connection: AsyncConnection[Any], stream: str, observations: Sequence[Observation]
+) -> int:
+    """`Observations.append` within the transaction of this connection.
+
+    A tick that is there with the same values is fine: who never heard the answer tells it again.
+    Missing values are not told at all; a gap in the ticks is what a gap is.
+    """
+    if not observations:
+        return 0
+    _check(observations)
+    rows = [
+        {"stream": stream, "tick": one.tick, "at_ns": one.at_ns, "value": list(one.value)}
+        for one in observations
+    ]
+    sql = statements("regime")
+    async with connection.cursor() as cursor:
+        await cursor.executemany(sql["add_observation"], rows)
+        written = cursor.rowcount
+    if written < len(observations):
+        span = {"stream": stream, "first": observations[0].tick, "last": observations[-1].tick}
+        found = await connection.execute(sql["observations_between"], span)
+        held = {row[0]: (row[1], tuple(row[2])) for row in await found.fetchall()}
+        for one in observations:
+            if held[one.tick] != (one.at_ns, one.value):
+                raise ToldOtherwise(f"{stream}: tick {one.tick} was observed otherwise")
+    return written
 
 
 def _check(observations: Sequence[Observation]) -> None:

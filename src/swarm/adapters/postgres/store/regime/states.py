@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.regime.errors import StateDamaged, ToldOtherwise
+from swarm.adapters.postgres.store.regime.observations import Observation, append
 from swarm.adapters.postgres.store.statements import statements
 from swarm.core.trail import canonical
 
@@ -51,10 +52,18 @@ class RegimeStates:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, saved: SavedState) -> int:
-        """Store the state of a cycle; gives its version. Raises ToldOtherwise.
+    async def save(
+        self,
+        saved: SavedState,
+        *,
+        seen: Sequence[Observation] = (),
+        changes: Sequence[SavedTransition] = (),
+    ) -> int:
+        """Store the state of a cycle; gives its version. Raises ObservationRefused, ToldOtherwise.
 
-        Saving the same state of a cycle again gives the version that it has.
+        With what it was made of and what changed meanwhile: all of it or nothing, since who goes on
+        from a state tells neither again. Saving the same again gives the version that it has, and
+        the transition of a tick is stored once.
         """
         asked = {
             "stream": saved.stream, "cycle": saved.cycle, "tick": saved.tick,
@@ -68,14 +77,12 @@ class RegimeStates:
             await connection.execute(
                 "select pg_advisory_xact_lock(hashtextextended(%s, 350))", [saved.stream]
             )
-            made = await connection.execute(statements("regime")["save_state"], asked)
-            if (row := await made.fetchone()) is not None:
-                return int(row[0])
-            found = await connection.execute(statements("regime")["state_of_cycle"], asked)
-            version, tick, same = await found.fetchone() or (0, -1, False)
-            if not same or tick != saved.tick:
-                raise ToldOtherwise(f"{saved.stream}: cycle {saved.cycle} has another state")
-            return int(version)
+            version = await _version(connection, saved, asked)
+            await append(connection, saved.stream, seen)
+            async with connection.cursor() as cursor:
+                sql = statements("regime")["add_transition"]
+                await cursor.executemany(sql, [_row(saved.stream, one) for one in changes])
+            return version
 
         return await self._database.run(tx)
 
@@ -105,19 +112,6 @@ class RegimeStates:
             )
         ]  # fmt: skip
 
-    async def add_transition(self, stream: str, change: SavedTransition) -> None:
-        """Store a transition; the same tick is stored once."""
-        asked = {
-            "stream": stream, "tick": change.tick, "at_ns": change.at_ns, "was": change.was,
-            "becomes": change.becomes, "posture": change.posture,
-            "reasons": canonical(list(change.reasons)),
-        }  # fmt: skip
-
-        async def tx(connection: AsyncConnection[Any]) -> None:
-            await connection.execute(statements("regime")["add_transition"], asked)
-
-        await self._database.run(tx)
-
     async def transitions(self, stream: str, limit: int = 100) -> list[SavedTransition]:
         """The newest transitions, newest first."""
         rows = await self._read("transitions", {"stream": stream, "limit": limit})
@@ -135,3 +129,25 @@ class RegimeStates:
             return await found.fetchall()
 
         return await self._database.run(tx)
+
+
+async def _version(
+    connection: AsyncConnection[Any], saved: SavedState, asked: Mapping[str, Any]
+) -> int:
+    """The version of a state that is new, or the one that the same has."""
+    made = await connection.execute(statements("regime")["save_state"], asked)
+    if (row := await made.fetchone()) is not None:
+        return int(row[0])
+    found = await connection.execute(statements("regime")["state_of_cycle"], asked)
+    version, tick, same = await found.fetchone() or (0, -1, False)
+    if not same or tick != saved.tick:
+        raise ToldOtherwise(f"{saved.stream}: cycle {saved.cycle} has another state")
+    return int(version)
+
+
+def _row(stream: str, change: SavedTransition) -> dict[str, Any]:
+    return {
+        "stream": stream, "tick": change.tick, "at_ns": change.at_ns, "was": change.was,
+        "becomes": change.becomes, "posture": change.posture,
+        "reasons": canonical(list(change.reasons)),
+    }  # fmt: skip
