@@ -143,7 +143,8 @@ def test_a_word_is_as_old_for_a_step_as_it_is_for_the_gates(place, lasts, minute
             id="a-short-word",
         ),
         pytest.param(
-            'stream = "s"\nstrategies = ["a"]\nlimits = 1', "regimes.desk.limits: there is no", id="more"
+            'stream = "s"\nstrategies = ["a"]\nlimits = 1', "regimes.desk.limits: there is no",
+            id="more",
         ),
     ],
 )  # fmt: skip
