@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from swarm.cli.columns import SHORT_ID, span
@@ -45,11 +45,13 @@ def stored(place: Home) -> tuple[Stored | None, list[Finding]]:
         found = asyncio.run(ask())
     except SwarmError as error:
         return None, [fault("database", error.message, error.fix)]
-    return found, [_schema(found)]
+    return found, [_schema(found), *_clock(found["ahead"])]
 
 
 async def _read(database: Database) -> Stored:
+    from swarm.adapters.postgres.store.clock import PostgresClock  # noqa: PLC0415
     from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
+    from swarm.runtime.clock_keeper import difference  # noqa: PLC0415
 
     async def tx(connection: AsyncConnection[Any]) -> tuple[Any, ...]:
         said = await connection.execute(
@@ -60,6 +62,7 @@ async def _read(database: Database) -> Stored:
     version, server = await database.run(tx)
     look = Look(database)
     return {
+        "ahead": await difference(lambda: datetime.now(UTC), PostgresClock(database).now),
         "version": version,
         "server": server,
         "swarms": await look.rows("swarms"),
@@ -82,6 +85,15 @@ def _schema(found: Stored) -> Finding:
         said = f"{at}, and this release has {known}: a controller of an older one is at work"
         return note("database", said, "Have it begin anew: swarmctl down && swarmctl up")
     return ok("database", at)
+
+
+def _clock(ahead: timedelta) -> Iterator[Finding]:
+    """A clock with which no controller works."""
+    from swarm.runtime.clock_keeper import TOLERATED, told  # noqa: PLC0415
+    from swarm.runtime.errors import ClockWrong  # noqa: PLC0415
+
+    if abs(ahead) > TOLERATED:
+        yield fault("clock", told(ahead), ClockWrong.remedy)
 
 
 def _stops_nothing(condition: Mapping[str, Any]) -> bool:

@@ -53,6 +53,13 @@ class MainElsewhere(Refused):
     exit_code = 7
 
 
+class ClockWrong(Refused):
+    """This machine and the database do not agree what time it is."""
+
+    code = "SWM612"
+    remedy = "Set the clock of whichever is wrong (chrony, systemd-timesyncd), then start it again."
+
+
 class FileExists(Refused):
     """A file that would be written is there already."""
 

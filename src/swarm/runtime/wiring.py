@@ -36,6 +36,7 @@ from swarm.adapters.local.sources.checkout import Checkouts
 from swarm.adapters.local.targets import LocalTargets
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.bell import PostgresBell
+from swarm.adapters.postgres.store.clock import PostgresClock
 from swarm.adapters.postgres.store.desk.freezes import FreezeDesk
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.missions import PostgresMissions
@@ -53,6 +54,7 @@ from swarm.ports.source_settings import Place
 from swarm.ports.sources import Source
 from swarm.ports.store import Bell, BindingOf
 from swarm.runtime.binding import Bindings
+from swarm.runtime.clock_keeper import ClockKeeper
 from swarm.runtime.controller import Keeper, Store
 from swarm.runtime.database import server_of
 from swarm.runtime.hands import Hands
@@ -141,6 +143,7 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     sources = SourceKeeper(specs, BoundSources(settings, checkouts), intake, now)
     keepers: list[Keeper] = [
         sources,
+        ClockKeeper(now, PostgresClock(database).now),
         JobKeeper((runs, checks), PostgresMissions(database)),
         _store_keeper(home, database, orders),
     ]
