@@ -93,6 +93,7 @@ async def test_a_month_goes_as_the_contract_says(tmp_path, seed):
     assert out.refused, "nobody wanted to trade while it was out"
     (first,) = (one for one in told(month, "refused") if one.day == OUT_DAY)
     assert gone.bar <= first.bar < back.bar
+    assert "control 2, ReferenceStale" in first.text, "as everywhere else"
     assert "too old" in first.text
     assert "0 differences" in compared.text
     assert not month.path.state.ledger.breaks

@@ -294,7 +294,10 @@ class Desk:
             return
         day.refused += 1
         if day.refused == 1:
-            why = "; ".join(f"{one.control}: {one.detail}" for one in decision.refusals[:2])
+            why = "; ".join(
+                f"control {one.control.value}, {one.reason}: {one.detail}"
+                for one in decision.refusals[:2]
+            )
             self._say(bar, "refused", f"{name} {side} {abs(lots)}: {why}")
 
     async def _follow(self, bar: Bar) -> None:
