@@ -96,3 +96,24 @@ def test_who_never_answered_has_nothing_to_repeat():
     with pytest.raises(Unavailable):
         asyncio.run(outside.line.read("seen", TARGET, lambda: "fresh", peer))
     assert asyncio.run(outside.line.read("seen", TARGET, lambda: "fresh", STALE)) == "fresh"
+
+
+@pytest.mark.parametrize("percent", [0, 5, 100])
+def test_a_drift_turns_what_is_tried_and_is_told(percent):
+    """A flag alone would have shown that drift is told, and not what it does."""
+    outside = Outside()
+    outside.ground.turn(outside.place, percent)
+    assert (outside.place.percent, outside.place.canary) == (percent, HEAD)
+    assert outside.place.drift
+    served, tried = outside.place.served, outside.place.tried
+    outside.at += timedelta(minutes=1)
+    outside.place.count(outside.at)
+    assert (outside.place.tried > tried) is (percent > 0)
+    assert (outside.place.served > served) is (percent < 100)
+
+
+def test_a_target_on_which_nothing_is_tried_is_only_told():
+    outside = Outside()
+    outside.place.split(outside.at, "", 0)
+    outside.ground.turn(outside.place, 5)
+    assert (outside.place.percent, outside.place.canary) == (0, "")

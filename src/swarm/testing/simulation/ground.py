@@ -145,6 +145,12 @@ class Ground(World):
         """One target; it serves the first main until something else is promoted."""
         return self.places.setdefault(target, Place("main0000", self._at()))
 
+    def turn(self, place: Place, percent: int) -> None:
+        """Somebody gives what is tried another share by hand, and leaves it so."""
+        place.drift = "runs what nobody asked for"
+        if place.canary:
+            place.split(self._at(), place.canary, percent)
+
     # --- work that takes time --------------------------------------------------------------------
 
     def _under_way(self, order: StartRun | RunCheck, least: float, most: float) -> Later | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from swarm.contract.verdict import Answer
 from swarm.core.nouns import OutcomeKind
 from swarm.core.reasons import Reason
+from swarm.core.rollout.judgement import CanaryReason
 from swarm.core.trail import EventKind
 from swarm.testing.simulation.chance import Fault
 from swarm.testing.simulation.simulation import Result
@@ -24,6 +25,8 @@ SOMETIMES = (
     f"gate code_quality {Answer.FAIL.name}",
     f"gate progressive_rollout {Answer.FAIL.name}",
     f"gate post_deploy_slo {Answer.FAIL.name}",
+    f"verdict {CanaryReason.NO_DATA}",
+    f"verdict {CanaryReason.SAMPLE_RATIO_MISMATCH}",
     "freeze opened by a person",
     "freeze opened by policy",
     "freeze extended",
@@ -74,7 +77,8 @@ def _names(kind: str, body: dict[str, object]) -> list[str]:  # noqa: C901 - one
         case EventKind.MISSION_SETTLED:
             return [f"outcome {body['outcome']}", f"ended {body['reason']}"]
         case EventKind.VERDICT_GIVEN:
-            return [f"gate {body['gate']} {Answer(int(str(body['answer']))).name}"]
+            answer = Answer(int(str(body["answer"]))).name
+            return [f"gate {body['gate']} {answer}", f"verdict {body['reason']}"]
         case EventKind.FREEZE_OPENED:
             return [f"freeze opened by {'a person' if body['reason'] == 'Person' else 'policy'}"]
         case EventKind.FREEZE_EXTENDED | EventKind.FREEZE_LIFTED | EventKind.FREEZE_REQUALIFIED:

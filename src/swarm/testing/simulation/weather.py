@@ -13,6 +13,8 @@ from swarm.testing.simulation.mix import Mix
 from swarm.testing.simulation.scene import SOURCES, Scene
 from swarm.testing.simulation.store import TwinStore
 
+TURNS = (0, 5, 100)  #: percent of the traffic to which somebody turns a target by hand
+
 
 @dataclass(frozen=True, slots=True)
 class Outage:
@@ -83,9 +85,9 @@ class Outside:
             yield Outage(point, Fault.SOURCE_DOWN, (60, 7_200), out, partial(back, name))
         for scene in self._scenes:
             place, point = self._ground.place(scene.target), f"drift-{scene.name}.{number}"
-            drifts = partial(setattr, place, "drift", "runs what nobody asked for")
+            turn = partial(self._ground.turn, place, self._chance.choice(f"{point}/to", TURNS))
             back_again = partial(setattr, place, "drift", "")
-            yield Outage(point, Fault.DRIFT, (60, 1_800), drifts, back_again)
+            yield Outage(point, Fault.DRIFT, (60, 1_800), turn, back_again)
             push = partial(self._ground.push, scene.repo, f"other-{scene.name}-{number}")
             yield Outage(f"push-{scene.name}.{number}", Fault.MAIN_MOVED, (1, 2), push, _nothing)
 
