@@ -95,6 +95,17 @@ def test_progress_is_drawn_anew_where_that_may_be(desk, monkeypatch, more, termi
     assert bool(said) == bool(told)
 
 
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_person_is_told_that_the_detectors_are_being_compiled(desk, monkeypatch, ready):
+    monkeypatch.setattr("swarm.regime.kernel.is_ready", lambda kernel: ready)
+    for words in (["replay"], ["explain", "2001-01-01"]):
+        given = [words[0], str(desk / "prices.csv"), *words[1:], "-m", str(desk / "model.json")]
+        for there in (Screen, io.StringIO):
+            with contextlib.redirect_stderr(there()) as said, contextlib.redirect_stdout(Screen()):
+                assert run(["regime", *given]) == 0
+            assert ("compiling" in said.getvalue()) is (there is Screen and not ready)
+
+
 @pytest.mark.slow
 def test_a_threshold_that_was_not_reached_is_told_in_plain_english(verb, desk):
     told = ""
@@ -178,6 +189,7 @@ def test_nothing_later_colours_an_explanation(verb, desk, tmp_path):
     assert alone.out == said.out
     early = verb("regime", "explain", desk / "prices.csv", "1990-01-01", "-m", desk / "model.json")
     assert early.code == 5
+    assert "Name a time within the file" in early.err
 
 
 @pytest.mark.req("REG-1")
@@ -282,6 +294,7 @@ def test_the_store_holds_a_version_for_each_cycle_and_goes_on_from_the_last(
     nothing_new = place("regime", "replay", desk / "prices.csv", "-m", model, "--store", "spx")
     assert nothing_new.code == 1
     assert "every tick of the file was seen" in nothing_new.err
+    assert "Add what came since" in nothing_new.err
     for verb_ in ("history", "show"):
         unknown = place("regime", verb_, "nothing")
         assert (unknown.code, "SWM694" in unknown.err) == (5, True), unknown.err

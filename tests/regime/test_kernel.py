@@ -83,6 +83,7 @@ def test_without_numba_the_same_source_runs_as_it_is():
     code = WITHOUT_NUMBA + (
         "from swarm.regime import kernel, elementary\n"
         "assert kernel.numba is None\n"
+        "assert kernel.is_ready(elementary.dexp)\n"
         "print(type(elementary.dexp).__name__, float(elementary.dexp(1.0)).hex())"
     )
     assert run(code) == f"function {float(elementary.dexp(1.0)).hex()}"
@@ -104,15 +105,16 @@ def test_a_kernel_is_compiled_anew_when_one_that_it_calls_has_changed(tmp_path):
         "@compiled\ndef high(x):\n    return low(x)\n"
     )
     code = (
-        "from swarm.regime.high import high; print(high(1.0), sum(high.stats.cache_hits.values()))"
+        "from swarm.regime.high import high; from swarm.regime.kernel import is_ready; "
+        "print(is_ready(high), high(1.0), sum(high.stats.cache_hits.values()), is_ready(high))"
     )
     path = [str(copy)]
-    assert run(code, path=path) == "2.0 0"
-    assert run(code, path=path) == "2.0 1", "nothing was kept on disk"
+    assert run(code, path=path) == "False 2.0 0 True"
+    assert run(code, path=path) == "True 2.0 1 True", "nothing was kept on disk"
     (room / "low.py").write_text(
         "from swarm.regime.kernel import compiled\n@compiled\ndef low(x):\n    return x + 2.0\n"
     )
-    assert run(code, path=path) == "3.0 0"
+    assert run(code, path=path) == "False 3.0 0 True"
 
 
 @pytest.mark.slow

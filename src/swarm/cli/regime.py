@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +22,7 @@ from swarm.cli.output import (
     show,
     show_one,
 )
+from swarm.cli.written import roomy, written
 
 if TYPE_CHECKING:
     from swarm.runtime.regime.model import Model
@@ -107,13 +106,13 @@ def fit(
         raise Usage(f"--seed is {seed}; 0 or more is wanted")
     if out.exists():
         raise FileUnreadable(f"{out} exists already; name a new file, a model is never replaced")
-    _roomy(out)
+    roomy(out)
     held = _read(file, tape)
     if until:
         held = held.until(_time("--until", until))
     say(f"fitting {len(held):,} ticks ...")
     made = models.make(held, states=states, seed=seed)
-    with _written(out, made.to_json().encode()):
+    with written(out, made.to_json().encode()):
         pass
     _show_model(made, output, str(out))
 
@@ -214,7 +213,11 @@ def explain(
     made.fitting(held)
     upto = held.until(_time("TIME", time) + 1)
     if len(upto) < 2:  # noqa: PLR2004 - a return needs two
-        raise NoSuchStream(f"no tick lies at or before {time}; the file begins later")
+        remedy = "Name a time within the file, or give a file that begins earlier."
+        raise NoSuchStream(
+            f"no tick lies at or before {time}; the file begins later", remedy=remedy
+        )
+    _compiling()
     found = explained(replay(upto, made, begin(made), _progress).point, made)
     if not output.for_people:
         show_one("RegimeExplanation", {"at": _stamp(found["updatedAt"]), **found}, output)
@@ -350,11 +353,26 @@ def _stamp(at: int) -> str:
     return f"{found:%Y-%m-%d}" if at % 86_400_000_000_000 == 0 else f"{found:%Y-%m-%d %H:%M:%SZ}"
 
 
+def _somebody_looks() -> bool:
+    import sys  # noqa: PLC0415
+
+    return sys.stderr.isatty() and not MANNERS.quiet
+
+
+def _compiling() -> None:
+    """Tell a person who looks why nothing moves: 38 s of CPU time after each installation."""
+    from swarm.regime.engine.tick import advance_all  # noqa: PLC0415 - numerics
+    from swarm.regime.kernel import is_ready  # noqa: PLC0415
+
+    if _somebody_looks() and not is_ready(advance_all):
+        say("compiling the detectors, once on this machine: a minute ...")
+
+
 def _progress(done: int, ticks: int) -> None:
     """For a person who looks: one line that is drawn anew or, where that may not be, a few."""
     import sys  # noqa: PLC0415
 
-    if MANNERS.quiet or not sys.stderr.isatty():
+    if not _somebody_looks():
         return
     told = f"replayed {done:,} of {ticks:,} ticks"
     if interactive(sys.stderr):
@@ -362,24 +380,3 @@ def _progress(done: int, ticks: int) -> None:
         sys.stderr.flush()
     elif done % PLAIN_EVERY == 0 or done == ticks:
         say(told)
-
-
-def _roomy(path: Path) -> None:
-    """Raise `FileUnreadable` where no such file could be, before anything long begins."""
-    if not path.parent.is_dir() or (path.exists() and not path.is_file()):
-        wanted = "a plain file in a folder that exists"
-        raise FileUnreadable(f"{line(str(path)[:200])} cannot be written; {wanted} is wanted")
-
-
-@contextmanager
-def _written(path: Path, content: bytes) -> Iterator[None]:
-    """The file is replaced once what is done meanwhile succeeded: all of it or nothing."""
-    import os  # noqa: PLC0415
-
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        yield
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

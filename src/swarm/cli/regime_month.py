@@ -51,8 +51,10 @@ def month(
         raise Usage(f"--days is {days}; 1 to {DAYS_MOST} is wanted")
     if seed < 0:
         raise Usage(f"--seed is {seed}; 0 or more is wanted")
+    from swarm.cli.regime import _compiling  # noqa: PLC0415 - not before it is needed
     from swarm.runtime.month.desk import HeldRecords, lived  # noqa: PLC0415 - numerics
 
+    _compiling()
     say("fitting a model to what was seen before ...")
     with tempfile.TemporaryDirectory(prefix="swarm-month-") as folder:
         desk = asyncio.run(

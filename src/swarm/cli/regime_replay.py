@@ -19,12 +19,12 @@ from swarm.cli.regime import (
     ModelFile,
     Prices,
     TapeOptions,
+    _compiling,
     _progress,
     _read,
-    _roomy,
     _stamp,
-    _written,
 )
+from swarm.cli.written import roomy, written
 
 if TYPE_CHECKING:
     from swarm.runtime.regime.model import Model
@@ -63,7 +63,7 @@ class Keeping:
             raise Usage("--store goes on from what it holds; leave --resume out")
         for path in (self.picture, self.save):
             if path is not None:
-                _roomy(path)
+                roomy(path)
         return self
 
 
@@ -100,7 +100,9 @@ def replay(
     held = _read(file, tape, made)
     made.fitting(held)
     track = _track(keeping.rungs, home) if keeping.rungs else None
-    replayed = run(held, made, _point(keeping, made, home), _progress)
+    point = _point(keeping, made, home)
+    _compiling()
+    replayed = run(held, made, point, _progress)
     with ExitStack() as files:  # the store may refuse; then no file is another than before
         if keeping.picture is not None:
             from swarm.runtime.regime.picture import draw  # noqa: PLC0415 - matplotlib
@@ -109,9 +111,9 @@ def replay(
             title = f"{line(file.name)}, model {made.hash[:12]}, state {state}"
             form = keeping.picture.suffix[1:]
             drawn = draw(replayed, made.params.policy, title, form, track)
-            files.enter_context(_written(keeping.picture, drawn))
+            files.enter_context(written(keeping.picture, drawn))
         if keeping.save is not None:
-            files.enter_context(_written(keeping.save, replayed.point.to_bytes(made)))
+            files.enter_context(written(keeping.save, replayed.point.to_bytes(made)))
         version = _kept(keeping, replayed, made, home)
     _show(replayed, output, version)
 

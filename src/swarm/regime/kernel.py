@@ -53,6 +53,13 @@ def inner(function: F) -> F:
     return _made(function, counted=False)
 
 
+def is_ready(kernel: Callable[..., Any]) -> bool:
+    """Whether its first call is quick: it is plain Python, or its machine code is there."""
+    kept = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    on_disk = kept is not None and bool(kept._load_index())  # noqa: SLF001 - as in `_made`
+    return on_disk or bool(getattr(kernel, "signatures", True))
+
+
 def _made(function: F, *, counted: bool) -> F:
     if numba is None:
         return function

@@ -87,7 +87,12 @@ def replay(
     first = 0 if point.state.tick >= 0 else _first_return(tape)
     ticks = len(tape) - first
     if ticks < 1:
-        raise ReplayRefused("every tick of the file was seen before; a later one is wanted")
+        remedy = (
+            "Add what came since to the file, or replay it from the beginning, under a new name."
+        )
+        raise ReplayRefused(
+            "every tick of the file was seen before; a later one is wanted", remedy=remedy
+        )
     state = point.state.copy()
     opinions, rows = np.empty((ticks, OPINION)), np.empty((ticks, 3), dtype=np.int64)
     changes: list[tuple[int, Transition]] = []
