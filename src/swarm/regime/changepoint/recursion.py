@@ -121,7 +121,14 @@ def _absorb(
 
 @inner
 def norm(kappa: float, alpha: float) -> float:
-    """C of the predictive density: the logs of its gamma functions and of its scale.
+    """C of the predictive density: the logs of its gamma functions and of its scale."""
+    series, scale = norm_parts(kappa, alpha)
+    return series + 0.5 * dlog(scale) - _HALF_LN_2PI
+
+
+@inner
+def norm_parts(kappa: float, alpha: float) -> tuple[float, float]:
+    """What `norm` adds to half the logarithm of what comes second.
 
     Source: the series of log Gamma(a + 1/2) - log Gamma(a) in 1/a, good from 30 on; smaller ones
     are shifted there by Gamma(a + 1) = a Gamma(a).
@@ -133,8 +140,23 @@ def norm(kappa: float, alpha: float) -> float:
     u = 1.0 / a
     u2 = u * u
     series = -u * (0.125 - u2 * (1 / 192 - u2 * (1 / 640 - u2 * (17 / 14336))))
-    scale = 0.5 * dlog(a * kappa / (kappa + 1.0) * ratio * ratio)
-    return series + scale - _HALF_LN_2PI
+    return series, a * kappa / (kappa + 1.0) * ratio * ratio
+
+
+@inner
+def _weigh_old(
+    weight: Array, age: Array, live: int, kappa0: float, alpha0: float, table: int, spare: Array
+) -> int:
+    """`norm` to the weights of runs that are older than the table; gives how many, all in front."""
+    scale, count = spare[0], 0
+    while count < live and age[count] >= table:
+        _, scale[count] = norm_parts(kappa0 + age[count], alpha0 + 0.5 * age[count])
+        count += 1
+    log_row(scale, count, scale, spare[1], spare[2])
+    for i in range(count):
+        series, _ = norm_parts(kappa0 + age[i], alpha0 + 0.5 * age[i])
+        weight[i] += series + 0.5 * scale[i] - _HALF_LN_2PI
+    return count
 
 
 @inner
@@ -149,11 +171,9 @@ def _weigh(
             # Unsigned, since a place that might be negative costs a comparison and a choice.
             weight[i] += norms[np.uint64(np.int64(age[i]))]
     else:
-        for i in range(live):
-            beyond = age[i] >= norms.size
-            weight[i] += (
-                norm(kappa0 + age[i], alpha0 + 0.5 * age[i]) if beyond else norms[int(age[i])]
-            )
+        beyond = _weigh_old(weight, age, live, kappa0, alpha0, norms.size, spare)
+        for i in range(beyond, live):
+            weight[i] += norms[np.uint64(np.int64(age[i]))]
     _update(numbers[MEAN], numbers[RATE], age, live, x, kappa0)
     log_row(numbers[RATE], live, grown, spare[1], spare[2])
     for i in range(live):
