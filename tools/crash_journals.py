@@ -69,7 +69,7 @@ def effects(watcher: Watcher, entries: Sequence[Entry]) -> list[Effect]:
         told += _landings(clone, watcher.mains.get(clone.name, []))
     for one in outside.exposures(site.home.services / TARGET / "service"):
         told.append(replace(one, at=watcher.keys.get(one.key, _now())))
-    return list(outside_effects(told, entries))
+    return outside_effects(told, entries)
 
 
 def _runs(site: Site, missions: Iterable[str]) -> Iterator[Deposit]:

@@ -145,7 +145,7 @@ def test_what_happened_outside_kept_its_promises_and_a_doctored_outside_is_told(
     for rule in ("once", "gates", "freeze", "rollback", "retries", "mode"):
         assert told["promises"][rule].startswith("kept")
         assert "judged" not in told["promises"][rule]
-    assert told["promises"]["fence"] == "not examined"
+    assert told["promises"]["fence"] == "kept"
 
     clone, main = main_of(folder)
     landed = next(m for m in missions_of(folder) if m["outcome"] == "delivered")

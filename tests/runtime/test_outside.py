@@ -12,7 +12,9 @@ from swarm.adapters.local import outside
 from swarm.adapters.local.outside import Deposit, journals
 from swarm.adapters.local.service import state
 from swarm.adapters.local.service.state import Target
-from swarm.core.history.journal import Deed, Entry
+from swarm.core.history.check import check
+from swarm.core.history.finding import Rule
+from swarm.core.history.journal import Deed, Entry, History
 from swarm.core.ids import evidence_id
 from swarm.runtime.outside import effects
 
@@ -122,3 +124,64 @@ def test_an_effect_has_its_orders_whole_key_and_a_time_of_its_own_or_of_its_evid
     one, other = effects([landed, strange], entries)
     assert (one.key, one.at) == (key, NOON + timedelta(minutes=1))
     assert (other.key, other.at) == ("m-1/land/fff", NOON)
+
+
+def target_of(tmp_path, *orders):
+    """A target that carried out these orders: (key, fence), in this order."""
+    folder = tmp_path / "services" / "orders" / "service"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = Target()
+    for key, fence in orders:
+        target = target.remembering(key, "{}", fence)
+    state.write(folder, target)
+    return folder
+
+
+def seen_at(key, at):
+    body = {"evidence": evidence_id(key), "kind": "synced"}
+    return Entry(swarm="s-1", at=at, chain=key.split("/")[0], kind="evidence.seen", body=body)
+
+
+SYNC, NEXT = "m-1/sync/orders/c1", "m-2/sync/orders/c2"
+
+
+def test_a_target_tells_under_which_fence_it_did_what(tmp_path):
+    folder = target_of(tmp_path, (SYNC, 7), ("first/orders/main", 0), (NEXT, 9))
+    assert [(one.key, one.fence) for one in outside.exposures(folder)] == [(SYNC, 7), (NEXT, 9)]
+
+
+def test_a_target_of_an_older_release_knows_no_fences(tmp_path):
+    folder = target_of(tmp_path, (SYNC, 7))
+    data = json.loads((folder / state.FILE).read_text())
+    del data["fences"]
+    (folder / state.FILE).write_text(json.dumps(data))
+    (told,) = outside.exposures(folder)
+    assert (told.key, told.fence) == (SYNC, None)
+
+
+def test_no_more_fences_are_kept_than_orders(tmp_path):
+    target = Target()
+    for number in range(1_200):
+        target = target.remembering(f"m-{number}/sync/orders/c", "{}", number + 1)
+    assert [key for key, _ in target.fences] == [key for key, _ in target.done]
+
+
+@pytest.mark.req("LOOP-11")
+@pytest.mark.parametrize(
+    ("fences", "broken"),
+    [
+        pytest.param((7, 9), 0, id="in-their-order"),
+        pytest.param((9, 7), 1, id="an-older-claim-acted-after-a-newer-one"),
+    ],
+)
+def test_the_fences_of_a_target_are_judged_in_the_order_in_which_it_acted(tmp_path, fences, broken):
+    """Our log saw the first one last: its answer was lost, and asked for again."""
+    folder = target_of(tmp_path, (SYNC, fences[0]), (NEXT, fences[1]))
+    entries = [seen_at(NEXT, NOON), seen_at(SYNC, NOON + timedelta(minutes=5))]
+    told = effects(outside.exposures(folder), entries)
+    assert [one.at for one in told] == [NOON, NOON]
+    by_time = tuple(sorted(told, key=lambda effect: effect.at))
+    history = History(entries=tuple(entries), effects=by_time, until=NOON + timedelta(hours=1))
+    judged = check(history)
+    assert judged.examined[Rule.FENCE] == 2
+    assert [one.rule for one in judged.violations].count(Rule.FENCE) == broken

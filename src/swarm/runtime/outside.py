@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -45,11 +45,12 @@ async def audit(database: Database, home: Home, swarm: SwarmId) -> Audit:
     return Audit(judgement=check(history), journals=kept)
 
 
-def effects(deposits: Iterable[Deposit], entries: Sequence[Entry]) -> Iterator[Effect]:
+def effects(deposits: Iterable[Deposit], entries: Sequence[Entry]) -> list[Effect]:
     """The deposits as effects, each under its order's whole key.
 
-    What has no time of its own happened when our log saw what came of it, or just now. The risk of
-    a landing is what its paths are by nature; rules that an installation adds are not known here.
+    What has no time of its own happened when our log saw what came of it, or just now; and at one
+    target no later than what it did next. The risk of a landing is what its paths are by nature;
+    rules that an installation adds are not known here.
     """
     issued: dict[str, list[str]] = {}
     seen: dict[str, datetime] = {}
@@ -58,20 +59,36 @@ def effects(deposits: Iterable[Deposit], entries: Sequence[Entry]) -> Iterator[E
             issued.setdefault(entry.chain, []).append(str(entry.body["order"]))
         elif entry.kind == EventKind.EVIDENCE_SEEN:
             seen[str(entry.body["evidence"])] = entry.at
-    now = datetime.now(UTC)
+    now, found = datetime.now(UTC), list[Effect]()
     for deposit in deposits:
         keys = [key for key in issued.get(deposit.mission, ()) if _begins(key, deposit.key)]
         key = keys[-1] if keys else deposit.key
-        yield Effect(
-            at=deposit.at or seen.get(evidence_id(OrderKey(key))) or now,
-            deed=deposit.deed,
-            mission=deposit.mission,
-            key=key,
-            where=deposit.where,
-            subject=deposit.subject,
-            step=deposit.step,
-            risk=int(of_paths(Risk.R0, deposit.paths, ()).risk) if deposit.paths else None,
+        found.append(
+            Effect(
+                at=deposit.at or seen.get(evidence_id(OrderKey(key))) or now,
+                deed=deposit.deed,
+                mission=deposit.mission,
+                key=key,
+                where=deposit.where,
+                subject=deposit.subject,
+                step=deposit.step,
+                fence=deposit.fence,
+                risk=int(of_paths(Risk.R0, deposit.paths, ()).risk) if deposit.paths else None,
+            )
         )
+    return _in_their_order(found)
+
+
+def _in_their_order(effects: Sequence[Effect]) -> list[Effect]:
+    """A target's own journal knows which was first, also where our log saw the first one last."""
+    next_at: dict[str, datetime] = {}
+    dated = []
+    for effect in reversed(effects):
+        if effect.fence is not None:
+            next_at[effect.where] = at = min(effect.at, next_at.get(effect.where, effect.at))
+            effect = replace(effect, at=at)  # noqa: PLW2901 - the same, dated
+        dated.append(effect)
+    return dated[::-1]
 
 
 def _begins(key: str, start: str) -> bool:

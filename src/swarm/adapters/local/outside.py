@@ -36,6 +36,7 @@ class Deposit:
     key:   of the order; for a landing the beginning of it, because main does not know the rest.
     at:    what the journal says about the time; None where it says nothing.
     paths: what a landing touched, as the repository says.
+    fence: of the claim behind it; None where the journal does not know.
     """
 
     deed: Deed
@@ -46,6 +47,7 @@ class Deposit:
     step: int = 0
     at: datetime | None = None
     paths: tuple[str, ...] = ()
+    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +120,10 @@ def landings(clone: Path) -> Iterator[Deposit]:
 
 
 def exposures(folder: Path) -> Iterator[Deposit]:
-    """Each order that the target carried out; it keeps the newest thousand."""
-    for key, _ in state.read(folder).done:
+    """Each order that the target carried out, in its order; it keeps the newest thousand."""
+    target = state.read(folder)
+    fences = dict(target.fences)
+    for key, _ in target.done:
         verb, where, subject, step = (*key.split("/")[1:], "", "", "", "")[:4]
         if verb in _ON_TARGETS:
             yield Deposit(
@@ -129,6 +133,7 @@ def exposures(folder: Path) -> Iterator[Deposit]:
                 where=where,
                 subject=subject,
                 step=int(step) if verb == Deed.TRAFFIC else 0,
+                fence=fences.get(key),
             )
 
 

@@ -47,6 +47,7 @@ class Target:
     percent:    the canary's share of traffic, 0..100.
     done:       (order key, outcome) of carried-out orders, oldest first.
     fence:      the newest under which one was carried out.
+    fences:     (order key, fence) of those of `done` that came under one; for whoever checks.
     """
 
     generation: int = 0
@@ -56,6 +57,7 @@ class Target:
     percent: int = 0
     done: tuple[tuple[str, str], ...] = ()
     fence: int = 0
+    fences: tuple[tuple[str, int], ...] = ()
 
     def outcome(self, key: str) -> str | None:
         """What the order with this key came to; None when it was not carried out."""
@@ -64,7 +66,8 @@ class Target:
     def remembering(self, key: str, outcome: str, fence: int = 0) -> Target:
         """The same state, with this order carried out."""
         done = (*self.done, (key, outcome))[-_KEYS_KEPT:]
-        return replace(self, done=done, fence=max(self.fence, fence))
+        fences = (*self.fences, (key, fence))[-_KEYS_KEPT:] if fence else self.fences
+        return replace(self, done=done, fence=max(self.fence, fence), fences=fences)
 
     def versions(self) -> tuple[Version, ...]:
         """The versions that should run now."""
@@ -92,6 +95,7 @@ def read(folder: Path) -> Target:
             percent=int(data["percent"]),
             done=tuple((str(key), str(outcome)) for key, outcome in data["done"]),
             fence=int(data.get("fence", 0)),
+            fences=tuple((str(key), int(fence)) for key, fence in data.get("fences", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadTarget(f"{path} is damaged: {error!r}") from error
