@@ -92,7 +92,8 @@ def fit(
 
     The newest quarter is kept out of the fit that is scored; then all is used. Whether long memory
     could be mistaken for switching is tested too: then regimes count for less. The model is one
-    JSON file with a hash: it decides nothing until you replay with it. Takes some seconds.
+    JSON file with a hash: it decides nothing until you replay with it. Takes a second or more for
+    each thousand ticks, so minutes for tens of thousands.
 
     Exit status: 0 written; 1 the file is refused, or the model exists; 2 wrong use.
 
