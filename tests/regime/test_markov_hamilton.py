@@ -65,8 +65,11 @@ def at(output, numbers):
     return found, large, ergodic(large)
 
 
-def objective(output):
-    """The negative log-likelihood of nine free numbers, and its gradient by Fisher's identity."""
+def objective(output, sharp=1.0):
+    """The negative log-likelihood of nine free numbers, and its gradient by Fisher's identity.
+
+    sharp: the power of the densities; above 1 a quarter belongs to one state rather than to both.
+    """
 
     def value(free):
         p = 1 / (1 + np.exp(-np.clip(free[:2], -30, 30)))
@@ -74,7 +77,7 @@ def objective(output):
         small, large = chain(*p)
         found, error, apart = densities(output, free[2:4], variance, free[5:])
         rest = ergodic(large)
-        smooth = smooth_series(found, large, rest)
+        smooth = smooth_series(sharp * found, large, rest)
         shares = smooth.smoothed
         pull = (smooth.pairs[OLD, NEW] / large[OLD, NEW]) + ergodic_pull(large, rest, shares[:, 0])[
             OLD, NEW
@@ -83,12 +86,12 @@ def objective(output):
         np.add.at(in_small, (FROM, TO), pull)
         slope = np.empty(9)
         slope[:2] = (in_small[:, 0] - in_small[:, 1]) * p * (1 - p)
-        weighted = shares * error / variance
+        weighted = sharp * shares * error / variance
         reach = np.concatenate([[1.0], -free[5:]])
         for state in (0, 1):
             touched = (state == HISTORIES) @ reach
             slope[2 + state] = (weighted.sum(axis=1) * touched).sum()
-        slope[4] = 0.5 * ((shares * error**2).sum() / variance - shares.sum())
+        slope[4] = 0.5 * sharp * ((shares * error**2).sum() / variance - shares.sum())
         slope[5:] = np.einsum("ht,hlt->l", weighted, apart[:, 1:])
         return -smooth.loglik, -slope
 
@@ -103,14 +106,6 @@ def freed(numbers):
 
 
 def drawn(rng, output):
-    """A start that knows the spread of the series, and that recessions are deep, rare and short."""
-    means = output.mean() + output.std() * np.array([-rng.uniform(0.5, 1.5), rng.uniform(0.1, 0.7)])
-    p = rng.uniform(0.4, 0.95), rng.uniform(0.02, 0.4)
-    phi = rng.uniform(-0.3, 0.3, LAGS)
-    return np.concatenate([p, means, [output.var() * rng.uniform(0.3, 1.0)], phi])
-
-
-def drawn_blindly(rng, output):
     """A start that knows nothing but the spread of the series."""
     means = np.sort(rng.normal(output.mean(), output.std(), 2))
     p = rng.uniform(0.05, 0.95, 2)
@@ -118,12 +113,17 @@ def drawn_blindly(rng, output):
     return np.concatenate([p, means, [output.var() * rng.uniform(0.3, 1.0)], phi])
 
 
-def refits(output, draw):
-    """Where each of 20 random starts ends: the place and its log-likelihood."""
-    found = objective(output)
-    starts = [freed(draw(np.random.default_rng(seed), output)) for seed in range(20)]
-    ends = [minimise(found, start) for start in starts]
-    return [place for place, _ in ends], np.array([-value for _, value in ends])
+def refits(output, *powers):
+    """Where each of 20 random starts ends, sharpened to these powers in turn: place and loglik."""
+    found = [objective(output, sharp) for sharp in powers]
+    places, logliks = [], []
+    for seed in range(20):
+        place = freed(drawn(np.random.default_rng(seed), output))
+        for climbed in found:
+            place, value = minimise(climbed, place)
+        places.append(place)
+        logliks.append(-value)
+    return places, np.array(logliks)
 
 
 def test_the_published_likelihood(output):
@@ -142,8 +142,9 @@ def test_the_passes_give_the_published_chances_of_an_expansion(output, published
     assert expansion == pytest.approx(wanted, abs=1e-5)
 
 
-def test_the_gradient_is_that_of_differences(output):
-    found = objective(output)
+@pytest.mark.parametrize("sharp", [1.0, 2.0])
+def test_the_gradient_is_that_of_differences(output, sharp):
+    found = objective(output, sharp)
     for shift in (-0.2, 0.1, 0.4):
         place = freed(PUBLISHED) + shift
         near = 1e-6 * np.eye(9)
@@ -153,8 +154,11 @@ def test_the_gradient_is_that_of_differences(output):
 
 @pytest.mark.slow
 def test_nearly_every_random_start_reaches_the_maximum(output):
-    """A refit from at least 19 of 20; the best of twenty of statsmodels ended at -182.499."""
-    places, logliks = refits(output, drawn)
+    """A refit from at least 19 of 20; the best of twenty of statsmodels ended at -182.499.
+
+    Sharpened first, so that states do not share what is rare: Naim and Gildea 2012 (ICML).
+    """
+    places, logliks = refits(output, 2.0, 1.0)
     assert (np.abs(logliks - LOGLIK) <= 1e-3).sum() >= 19
     best = places[logliks.argmax()]
     stay = 1 / (1 + np.exp(-best[:2]))
@@ -165,8 +169,8 @@ def test_nearly_every_random_start_reaches_the_maximum(output):
 
 
 @pytest.mark.slow
-def test_of_blind_starts_half_reach_it_so_that_ten_miss_it_once_in_a_thousand(output):
-    """Some two thirds do; the others end at -183.669 or -182.499. So a fit makes ten at least."""
-    _, logliks = refits(output, drawn_blindly)
-    assert (np.abs(logliks - LOGLIK) <= 1e-3).sum() >= 10
+def test_plain_ascent_ends_elsewhere_from_some_and_nowhere_higher(output):
+    """From a quarter of these starts, at -183.669 or -182.499. So a fit makes ten at least."""
+    _, logliks = refits(output, 1.0)
+    assert 10 <= (np.abs(logliks - LOGLIK) <= 1e-3).sum() < 20
     assert logliks.max() <= LOGLIK + 1e-3
