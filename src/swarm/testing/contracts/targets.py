@@ -245,6 +245,20 @@ class TargetsContract:
         assert isinstance(said.look.canary, Absent)
         assert said.look.traffic_percent == 0
 
+    async def test_a_look_at_one_revision_counts_no_other_in_its_place(
+        self, world: TargetsWorld
+    ) -> None:
+        """What another version answered is no evidence for this one."""
+        if not world.real:
+            pytest.skip(PAPER)
+        await fact(world.port().sync, _Orders(world, world.new).sync())
+        tried = await fact(world.port().look, _Orders(world, world.new).look())
+        other = await fact(world.port().look, _Orders(world, world.old).look())
+        assert isinstance(tried, LookTaken)
+        assert isinstance(other, LookTaken)
+        assert not isinstance(tried.look.canary, Absent)
+        assert isinstance(other.look.canary, Absent)
+
     async def test_a_target_that_nobody_bound_is_refused_for_good(
         self, world: TargetsWorld
     ) -> None:
