@@ -46,6 +46,7 @@ def lines(kind: type[BaseSettings]) -> Iterator[str]:
         f"A variable of the environment wins over the file: `{prefix}`, the table, `{between}`,"
         f" the setting, such as `{prefix}LOOP{between}MAX_MISSIONS`."
     )
+    yield "A path begins at the folder of swarm.toml, whoever reads it; `~` is your home."
     yield "A controller reads both when it begins: after a change, `swarmctl down && swarmctl up`."
     schema = kind.model_json_schema()
     for name, field in schema["properties"].items():

@@ -51,12 +51,11 @@ def mend(place, before, after):
     place.home.file.write_text(text.replace(before, after))
 
 
-@pytest.mark.parametrize("path", [".", "repository", "../repository"])
-def test_a_relative_repository_is_refused_because_each_caller_would_begin_it_elsewhere(sound, path):
-    mend(sound, str(sound.repository), path)
-    (bad,) = faults(sound)
-    assert "repositories.acme/shop.path: " in bad
-    assert "a whole path, from / or ~" in bad
+def test_a_relative_repository_begins_at_the_installation_file(sound, monkeypatch, tmp_path):
+    whole = str(sound.repository)
+    mend(sound, whole, os.path.relpath(whole, sound.home.file.parent))
+    monkeypatch.chdir(tmp_path)
+    assert faults(sound) == []
 
 
 def test_a_sound_installation_has_no_fault(sound):

@@ -27,7 +27,7 @@ def repositories(settings: Settings, place: Home) -> Iterator[Finding]:
 
     forge = private_clones(settings, place)
     for name, repository in settings.repositories.items():
-        path = repository.path.expanduser().absolute()
+        path = repository.path
         clone = forge.clone(name)
         try:
             if (clone.folder / "HEAD").exists():

@@ -154,7 +154,7 @@ def kill(
     if not trading.roster().may(by, Act.KILL):
         raise SignerUnlisted(f"{by} is nobody who may stop trading")
     event = killed(scope, by, reason, time.time_ns())
-    venues = bound(trading, place.folder)
+    venues = bound(trading)
     found = asyncio.run(stop(event, TradingPlace(place.trading), venues, seconds))
     if not output.for_people:
         show_one("Kill", {**asdict(found), "clean": found.clean}, output)

@@ -43,7 +43,7 @@ def watch(
     if not kept.limits.exists():
         remedy = "Load limits with `swarmctl trading limits load`, and start `swarmctl up`."
         raise LimitsNotInForce("no limits were in force here yet", remedy=remedy)
-    words = arguments(kept, venues.sockets(trading, place.folder))
+    words = arguments(kept, venues.sockets(trading))
     monitor = watcher.monitor_of(watcher.parsed(words))
     say("watching; Ctrl-C ends it")
     try:

@@ -55,8 +55,8 @@ class SealSettings(SettingsBlock):
     keys: Annotated[tuple[Path, ...], Field(max_length=100)] = Field(
         default=(),
         description="Public keys of other installations on the same database, each its"
-        " `.swarm/seals/seal.key.pub`; a relative path begins at swarm.toml. What another key"
-        " sealed proves nothing to `swarmctl audit verify`.",
+        " `.swarm/seals/seal.key.pub`. What another key sealed proves nothing to"
+        " `swarmctl audit verify`.",
     )
 
 

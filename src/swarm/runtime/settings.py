@@ -33,6 +33,7 @@ from swarm.runtime.policy_settings import (
     SloSettings,
 )
 from swarm.runtime.regime.settings import RegimeSettings
+from swarm.runtime.settings_paths import anchored
 from swarm.runtime.settings_problems import problems
 from swarm.runtime.trading.settings import TradingSettings
 
@@ -153,6 +154,6 @@ def load(path: Path) -> Settings:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSettings(f"{path}: {error}") from error
     try:
-        return Settings(**tables)
+        return anchored(Settings(**tables), path.absolute().parent)
     except ValidationError as error:
         raise BadSettings(f"{path}:\n{problems(error, Settings)}") from error

@@ -280,7 +280,7 @@ def _on_the_network(settings: Settings) -> dict[str, WebSettings]:
 
 def notary(home: Home, settings: Settings) -> Notary:
     """Who signs this installation's seals, where they are published, and who else may sign."""
-    return LocalNotary(home.seals, [home.folder / key for key in settings.seals.keys])
+    return LocalNotary(home.seals, settings.seals.keys)
 
 
 def kept_from_agents(home: Home) -> tuple[Path, ...]:

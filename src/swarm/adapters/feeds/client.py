@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -120,7 +121,7 @@ class EgressClient:
     """Fetches for one source, within its rules. Use as an async context."""
 
     def __init__(
-        self, egress: Egress, resolver: Resolver | None = None, *, ca_file: str = ""
+        self, egress: Egress, resolver: Resolver | None = None, *, ca_file: Path | None = None
     ) -> None:
         self._egress = egress
         network = GuardedNetwork(egress, resolver or SystemResolver())
@@ -270,8 +271,8 @@ def _host(url: str) -> str:
 
 
 @functools.cache
-def _context(ca_file: str) -> ssl.SSLContext:
+def _context(ca_file: Path | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context(trust_env=False)
-    if ca_file:
+    if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
     return context

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -65,9 +66,8 @@ class WebSettings(SourceSettings):
         " private network, also over http. Everything else must be on the public internet.",
         examples=[["127.0.0.1:9093"]],
     )
-    ca_file: str = Field(
-        default="",
-        max_length=4_096,
+    ca_file: Path | None = Field(
+        default=None,
         description="Certificates of an authority of your own, beside the public ones.",
     )
     token_env: str = Field(

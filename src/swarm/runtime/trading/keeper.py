@@ -62,8 +62,8 @@ class TradingKeeper:
         me: str,
     ) -> None:
         self._settings, self._place, self._dsn, self._me = settings, place, dsn, me
-        self._venues, self._announce = venues.bound(settings, folder), announce
-        self._watching = Watching(place, venues.sockets(settings, folder), self._alerted)
+        self._venues, self._announce = venues.bound(settings), announce
+        self._watching = Watching(place, venues.sockets(settings), self._alerted)
         self._door = Door(place.door, settings.roster(), self._said)
         self._where = f"{me} in {folder.resolve()}"
         self._why = ""

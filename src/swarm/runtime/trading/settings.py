@@ -15,6 +15,7 @@ from swarm.ports.source_settings import Name, SettingsBlock
 from swarm.regime.limits.errors import RosterInvalid
 from swarm.regime.limits.people import Person, Role, Roster
 from swarm.runtime.errors import BadSettings
+from swarm.runtime.settings_paths import anchored
 
 MICRO = 1_000_000
 _Key = Annotated[
@@ -50,9 +51,7 @@ class VenueSettings(SettingsBlock):
     kind: Literal["paper"] = Field(
         default="paper", description="What it is; `paper` is the simulated exchange."
     )
-    socket: Path = Field(
-        description="Unix socket of its process; relative to the folder of swarm.toml."
-    )
+    socket: Path = Field(description="Unix socket of its process.")
 
 
 class TradingSettings(SettingsBlock):
@@ -151,7 +150,7 @@ def read_alone(path: Path) -> TradingSettings | None:
     if table is None:
         return None
     try:
-        return TradingSettings.model_validate(table)
+        return anchored(TradingSettings.model_validate(table), path.absolute().parent)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(("trading", *map(str, first["loc"])))

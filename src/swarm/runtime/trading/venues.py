@@ -9,11 +9,11 @@ from swarm.ports.venue import Venue
 from swarm.runtime.trading.settings import TradingSettings
 
 
-def sockets(settings: TradingSettings, folder: Path) -> dict[str, Path]:
-    """Where each venue is reached. folder: of swarm.toml."""
-    return {name: (folder / one.socket).resolve() for name, one in settings.venues.items()}
+def sockets(settings: TradingSettings) -> dict[str, Path]:
+    """Where each venue is reached."""
+    return {name: one.socket.resolve() for name, one in settings.venues.items()}
 
 
-def bound(settings: TradingSettings, folder: Path) -> dict[str, Venue]:
+def bound(settings: TradingSettings) -> dict[str, Venue]:
     """Every venue by its name."""
-    return {name: SocketVenue(name, at) for name, at in sockets(settings, folder).items()}
+    return {name: SocketVenue(name, at) for name, at in sockets(settings).items()}

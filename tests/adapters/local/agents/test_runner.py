@@ -568,7 +568,6 @@ async def test_a_finished_run_wakes_its_controller_with_the_orders_key(world):
         ("expected_cost", 6_000_000, "more than cost_cap"),
         ("cost_cap", 0, "greater than 0"),
         ("stdin", "file", "'none' or 'prompt'"),
-        ("writable", ["cache"], "not absolute"),
         ("surprise", 1, "Extra inputs are not permitted"),
     ],
 )

@@ -159,8 +159,6 @@ class AgentSettings(SettingsBlock):
         found = command.problems(self.run)
         found += command.unknown_placeholders(self.run, PLACEHOLDERS)
         found += environment.refused_names(self.env, self.own_credentials)
-        found += [f"path: {item} is not absolute" for item in self.path if not item.is_absolute()]
-        found += [f"writable: {p} is not absolute" for p in self.writable if not p.is_absolute()]
         if any("{model}" in word for word in self.run) and not self.model:
             found.append("run uses {model}, so model must be set")
         if self.expected_cost > self.cost_cap:

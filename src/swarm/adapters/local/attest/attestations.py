@@ -139,7 +139,7 @@ async def verify_provenance(
     """Who built the commit, as a trusted key says. Raises Faulty or TrustFileUnusable."""
     keys = [load_public_key(path) for path in settings.keys]
     revoked = [load_public_key(path) for path in settings.revoked_keys]
-    raw = await asyncio.to_thread(_read, Path(settings.envelope.replace("{commit}", commit)))
+    raw = await asyncio.to_thread(_read, settings.envelope_of(commit))
     trusted = open_envelope(raw, keys, revoked, settings.signers)
     # A large repository takes seconds to digest, so it is done only where a digest is stated.
     stated = settings.archive or b'"sha256"' in trusted.payload

@@ -62,7 +62,7 @@ def _environment(settings: AttestationSettings, commit: str, clone: str) -> dict
     if settings.allowed_signers is not None:
         env["SWARM_TAG"] = tag_name(settings, commit)
     if settings.provenance is not None:
-        env["SWARM_ENVELOPE"] = settings.provenance.envelope.replace("{commit}", commit)
+        env["SWARM_ENVELOPE"] = str(settings.provenance.envelope_of(commit))
         env["SWARM_SOURCE"] = settings.provenance.source
     return env
 

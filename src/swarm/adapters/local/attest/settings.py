@@ -17,7 +17,7 @@ class ProvenanceSettings(BaseModel):
 
     model_config = _STRICT
 
-    envelope: _Text
+    envelope: Path
     """Path of the envelope; `{commit}` stands for the full commit id."""
 
     keys: Annotated[tuple[Path, ...], Field(min_length=1, max_length=16)]
@@ -45,9 +45,13 @@ class ProvenanceSettings(BaseModel):
     max_age: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     """How long after `finishedOn` it is accepted. Left out: for ever."""
 
+    def envelope_of(self, commit: str) -> Path:
+        """The file with the provenance of one commit."""
+        return Path(str(self.envelope).replace("{commit}", commit))
+
     @model_validator(mode="after")
     def _names_the_commit(self) -> Self:
-        if "{commit}" not in self.envelope:
+        if "{commit}" not in str(self.envelope):
             msg = "envelope must contain {commit}: one file cannot stand for every commit"
             raise ValueError(msg)
         if self.signers > len(self.keys):

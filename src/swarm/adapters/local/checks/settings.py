@@ -109,8 +109,6 @@ class CheckSettings(SettingsBlock):
         found = command.problems(self.run)
         found += environment.refused_names(self.env, self.own_credentials)
         found += _inside("directory", self.directory) + _inside("junit", self.junit)
-        found += [f"path: {item} is not absolute" for item in self.path if not item.is_absolute()]
-        found += [f"writable: {p} is not absolute" for p in self.writable if not p.is_absolute()]
         if found:
             raise ValueError("; ".join(found))
         return self

@@ -70,7 +70,7 @@ class PrivateClone:
         self.settings = settings
         self.folder = data / f"{_file_name(name)}.git"
         self.git = Git(self.folder)
-        self._source = settings.path.expanduser().absolute()
+        self._source = settings.path
         self._main = ""
 
     async def open(self) -> None:

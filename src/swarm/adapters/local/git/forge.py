@@ -73,7 +73,7 @@ class LocalForge:
     def working_copy(self, repo: str) -> Path | None:
         """The user's own repository of this name; None when it is not bound."""
         clone = self._clones.get(repo)
-        return clone.settings.path.expanduser().absolute() if clone else None
+        return clone.settings.path if clone else None
 
     async def base(self, order: StartRun) -> str:
         """The commit a run starts from: what the order names, else main after a look at it.

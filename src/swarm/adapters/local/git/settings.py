@@ -18,14 +18,6 @@ def _plain(text: str) -> str:
     return text
 
 
-def _anchored(path: Path) -> Path:
-    """The path, or a refusal: `up` and each command would begin it at the folder they run in."""
-    if not path.is_absolute() and not str(path).startswith("~"):
-        msg = "must be a whole path, from / or ~, so that every command finds the same folder"
-        raise ValueError(msg)
-    return path
-
-
 class IntakeSettings(BaseModel):
     """What a patch for this repository may do; defaults refuse everything unusual."""
 
@@ -67,9 +59,8 @@ class RepositorySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    path: Annotated[Path, AfterValidator(_anchored)]
-    """Top folder of your repository, or a bare one, as a whole path from / or ~. Read by `git
-    fetch`, never written."""
+    path: Path
+    """Top folder of your repository, or a bare one. Read by `git fetch`, never written."""
 
     branch: Annotated[str, Field(max_length=200)] = ""
     """The branch to protect. Empty: the branch that HEAD is on when the clone is made."""

@@ -38,7 +38,7 @@ class ResultsSource:
         self.name = settings.name
         self._settings = settings
         self._place = place
-        self._root = (settings.workdir or Path.cwd()).absolute()
+        self._root = settings.workdir
 
     async def read(self, cursor: str) -> AsyncIterator[Reading]:
         """The failures in files that changed. Raises ResultsMissing and its like."""

@@ -87,8 +87,9 @@ class ResultsSettings(SourceSettings):
         description="Result files; a name may hold * and ?.",
         examples=[["/srv/ci/results/*.xml"]],
     )
-    workdir: Path | None = Field(
-        default=None, description="Folder that relative names in `files` and in results start from."
+    workdir: Path = Field(
+        default=Path(),
+        description="Folder that relative names in `files` and in results start from.",
     )
     max_age: Annotated[timedelta, Span(least="1m", most="8760h")] | None = Field(
         default=None,
