@@ -185,7 +185,11 @@ def _observed(said: datetime | None, read_at: datetime) -> datetime:
     if said is None:
         return read_at
     aware = said if said.tzinfo else said.replace(tzinfo=UTC)
-    return min(aware.astimezone(UTC), read_at)
+    try:
+        return min(aware.astimezone(UTC), read_at)
+    except OverflowError:
+        # A time zone can push the first and the last day of the calendar out of it.
+        raise ValueError("observed_at: is outside the calendar in UTC") from None
 
 
 def _first(*choices: _T | None) -> _T:

@@ -113,6 +113,9 @@ async def test_five_redirects_are_followed_and_six_are_not(fetch, loopback, want
         ("https://user:secret@allowed.test/", BlockedUrl),
         ("http://allowed.test/", BlockedScheme),
         ("https://[broken", BlockedHost),
+        ("javascript:1", BlockedUrl),
+        ("http://[::1", BlockedUrl),
+        ("http://xn--/", BlockedUrl),
     ],
 )
 async def test_a_redirect_passes_the_same_checks(target, refusal, fetch, loopback, wanted):

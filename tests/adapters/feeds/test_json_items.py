@@ -85,6 +85,15 @@ async def test_malformed_items_are_refused_one_by_one_and_the_rest_is_kept(world
     assert any(text.startswith("item 8: observed_at") for text in refused)
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_date_that_utc_cannot_tell_costs_its_item_and_no_other(world, at):
+    fields = {"title": "/title", "id": "/id", "observed_at": "/at"}
+    async with answering([{**ITEM, "id": 8, "at": at}, ITEM]) as server:
+        signals, refused, _ = await world.read(world.json(server, fields=fields))
+    assert [signal.external_id for signal in signals] == ["7"]
+    assert refused == ["item 1: observed_at: is outside the calendar in UTC"]
+
+
 async def test_an_item_that_was_refused_is_told_once_it_is_mended(world):
     """Nothing visible was left of its title, and then somebody gave it a better one."""
     said = iter([[ITEM, {"id": 8, "title": "\u202e"}], [ITEM, {"id": 8, "title": "Mended"}]])

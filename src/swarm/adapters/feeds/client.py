@@ -188,8 +188,16 @@ class EgressClient:
             headers["if-modified-since"] = wanted.modified
         if own:
             headers |= {name.lower(): value for name, value in wanted.headers.items()}
-        async with self._client.stream("GET", url, headers=headers) as answer:
+        request = self._client.build_request("GET", url, headers=headers)
+        try:
+            answer = await self._client.send(request, stream=True)
+        except (httpx.InvalidURL, httpx.RemoteProtocolError, UnicodeError) as error:
+            # httpx reads where a redirect leads even when it is not to follow it.
+            raise BlockedUrl(f"{url.host} redirects to no address: {str(error)[:200]}") from error
+        try:
             yield answer
+        finally:
+            await answer.aclose()
 
 
 def _check_headers(headers: httpx.Headers) -> None:

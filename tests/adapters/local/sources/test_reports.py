@@ -133,6 +133,12 @@ class TestSarif:
         report = read(log(result(), invocations=[{"executionSuccessful": False}]))
         assert "did not finish" in report.refusals.all()[0]
 
+    @pytest.mark.parametrize("said", [True, 1, 1.5, "yes", {"a": 1}])
+    def test_how_it_ran_may_be_malformed_without_hiding_what_it_found(self, said):
+        report = read(log(result(), invocations=said))
+        assert len(report.lines) == 1
+        assert report.refusals.all() == ("run 1: invocations is no list",)
+
     @pytest.mark.parametrize(
         "data",
         [

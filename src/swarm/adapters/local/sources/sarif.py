@@ -93,9 +93,12 @@ class _Run:
 
     def read(self, where: str, report: Report) -> None:
         """Take every result; tell when the tool itself says that it did not finish."""
-        for entry in self.run.get("invocations") or ():
-            if isinstance(entry, dict) and entry.get("executionSuccessful") is False:
-                report.refusals.add(f"{where}: {self.tool} says that it did not finish")
+        try:
+            for entry in _list(self.run, "invocations"):
+                if isinstance(entry, dict) and entry.get("executionSuccessful") is False:
+                    report.refusals.add(f"{where}: {self.tool} says that it did not finish")
+        except _Malformed as error:
+            report.refusals.add(f"{where}: {error}")
         try:
             results = _list(self.run, "results")
         except _Malformed as error:
