@@ -246,6 +246,14 @@ def test_added_text_that_a_reader_cannot_see_is_found_with_its_line(old, new, li
         ("tests/test_a.py", "@pytest.mark.skip\ndef test_a(): ...\ndef test_b(): ...\n", 1),
         ("tests/test_a.py", "@unittest.skipIf(1, '')\ndef test_a(): ...\n", 0),
         ("tests/test_a.py", "@pytest.mark.xfail(strict=True)\ndef test_a(): ...\n", 0),
+        ("tests/test_a.py", "pytestmark = pytest.mark.skip\ndef test_a(): ...\n", 0),
+        ("tests/test_a.py", "pytestmark = [mark.slow]\ndef test_a(): ...\n", 1),
+        ("tests/test_a.py", "pytest.skip(allow_module_level=True)\ndef test_a(): ...\n", 0),
+        ("tests/test_a.py", "def test_a(self):\n    self.skipTest('later')\n", 0),
+        ("tests/test_a.py", "def test_a():\n    raise unittest.SkipTest\n", 0),
+        ("tests/test_a.py", "class TestA:\n  __test__ = False\n  def test_a(self): ...\n", 0),
+        ("a.test.ts", "describe.skip('a', () => {\n  it('b', () => {})\n})\n", 0),
+        ("a.test.ts", "it.only('a', () => {})\nit('b', () => {})\n", 1),
         ("a.test.ts", "it('a', () => {})\n  test('b', () => {})\n  xit('c', () => {})\n", 2),
         ("a.test.ts", "it.skip('a', () => {})\nit('b', () => {})\n", 1),
         (
@@ -272,6 +280,34 @@ def test_moving_a_test_between_files_removes_none():
     assert intake.tests_removed(moved) == 0
     assert intake.tests_removed(moved[:1]) == 1
     assert intake.tests_removed(moved[1:]) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fewer"),
+    [
+        ("tests/test_a.py", "tests/old_a.py", 1),
+        ("tests/test_a.py", "tests/test_a.py.txt", 1),
+        ("tests/test_a.py", "tests/.kept/test_a.py", 1),
+        ("tests/test_a.py", "build/test_a.py", 1),
+        ("a_test.py", "tests/unit/test_a.py", 0),
+        ("tests/old_a.py", "tests/test_a.py", 0),
+        ("checks/a.py", "checks/b.py", 0),
+        ("app/tests.py", "app/tests/test_all.py", 0),
+    ],
+)
+def test_a_test_that_moved_to_where_no_runner_looks_is_removed(old, new, fewer):
+    text = "def test_a():\n    assert 1\n"
+    moved = (touched(old, new_mode=0, old=text), touched(new, old_mode=0, new=text))
+    assert intake.tests_removed(moved) == fewer
+
+
+@pytest.mark.parametrize(
+    ("new", "fewer"), [("src/a.ts", 1), ("src/__tests__/a.ts", 0), ("src/a.spec.tsx", 0)]
+)
+def test_a_script_is_a_test_by_its_name_or_its_folder(new, fewer):
+    text = "it('works', () => {})\n"
+    moved = (touched("src/a.test.ts", new_mode=0, old=text), touched(new, old_mode=0, new=text))
+    assert intake.tests_removed(moved) == fewer
 
 
 def test_a_patch_with_fewer_live_tests_is_refused_unless_the_rules_only_count_them():

@@ -22,12 +22,22 @@ _TESTS: tuple[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str]], ...] = (
     (
         (".py",),
         re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+test\w*[ \t]*\(", re.MULTILINE),
-        re.compile(r"^[ \t]*@(?:\w+\.)*(?:skip\w*|xfail|expectedFailure)\b", re.MULTILINE),
+        re.compile(
+            r"^[ \t]*(?:@(?:\w+\.)*(?:skip\w*|xfail|expectedFailure)\b"
+            r"|pytestmark\b.*\b(?:skip\w*|xfail)\b|(?:pytest\.)?(?:skip|xfail)\("
+            r"|self\.skipTest\(|raise[ \t]+(?:unittest\.)?SkipTest\b|__test__[ \t]*=[ \t]*False)",
+            re.MULTILINE,
+        ),
     ),
     (
         (".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".mts", ".cts"),
         re.compile(r"^[ \t]*(?:x?it|x?test|fit)(?:\.\w+)*[ \t]*\(", re.MULTILINE),
-        re.compile(r"^[ \t]*(?:xit|xtest|(?:it|test)\.(?:skip|todo))\b", re.MULTILINE),
+        # One `only` takes all others out of the run.
+        re.compile(
+            r"^[ \t]*(?:x(?:it|test|describe)|f(?:it|describe)"
+            r"|(?:it|test|describe)\.(?:skip|todo|only))\b",
+            re.MULTILINE,
+        ),
     ),
     (
         ("_test.go",),
@@ -55,6 +65,10 @@ _TESTS: tuple[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str]], ...] = (
         re.compile(r"^[ \t]*(?:xit|pending|skip)\b", re.MULTILINE),
     ),
 )
+
+_PYTHON_TESTS = re.compile(r"test_.*\.py|.*_test\.py|tests\.py")
+_PASSED_BY = frozenset({"build", "dist", "node_modules", "venv"})
+_SCRIPT = re.compile(r"\.[cm]?[jt]sx?$")
 
 
 def added(old: str, new: str) -> Iterator[tuple[int, str]]:
@@ -109,6 +123,21 @@ def live_tests(path: str, text: str) -> int:
         if path.casefold().endswith(endings):
             return max(0, len(tests.findall(text)) - len(skips.findall(text)))
     return 0
+
+
+def looked_into(path: str) -> bool:
+    """Whether a test runner looks for tests in a file of this name, unless it is told otherwise.
+
+    Source: pytest's defaults of `python_files` and `norecursedirs`, unittest's of Django, and
+    jest's of `testMatch`. Other languages find tests by what is in the file.
+    """
+    *folders, name = path.casefold().split("/")
+    if name.endswith(".py"):
+        passed_by = any(folder.startswith(".") or folder in _PASSED_BY for folder in folders)
+        return bool(_PYTHON_TESTS.fullmatch(name)) and not passed_by
+    if _SCRIPT.search(name):
+        return "__tests__" in folders or ".test." in name or ".spec." in name
+    return True
 
 
 def printable(text: str) -> str:
