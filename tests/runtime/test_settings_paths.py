@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from swarm.core.policy.intake import TouchedPath, judge
 from swarm.runtime.errors import BadSettings
 from swarm.runtime.settings import Settings, load
 from swarm.runtime.trading.settings import read_alone
@@ -169,3 +170,18 @@ def test_the_home_of_nobody_is_told(tmp_path):
     for read in (load, read_alone):
         with pytest.raises(BadSettings, match="nobody-of-this-name"):
             read(file)
+
+
+@pytest.mark.req("GATE-2")
+def test_a_repository_guards_what_its_checks_are_defined_by(tmp_path):
+    """An agent that may change `make test` says itself what is green."""
+    file = tmp_path / "swarm.toml"
+    file.write_text(
+        f'[repositories."acme/shop"]\npath = "{tmp_path}"\nintake.guards = ["gates/**"]\n'
+        '[checks.tests]\nrun = ["make", "test"]\n[checks.more]\nrun = ["./ci.sh"]\n'
+    )
+    rules = load(file).guarded_repositories()["acme/shop"].intake.rules(())
+    for path, glob in (("Makefile", "makefile"), ("ci.sh", "ci.sh"), ("gates/a", "gates/**")):
+        change = TouchedPath(path=path, old_mode=0o100644, new_mode=0o100644)
+        told = [str(violation) for violation in judge((change,), rules)]
+        assert told == [f"GuardedPath: {path}: changes a gate of this repository ({glob})"]

@@ -119,6 +119,13 @@ class Settings(BaseSettings):
         del settings_cls, dotenv_settings, file_secret_settings
         return env_settings, init_settings
 
+    def guarded_repositories(self) -> dict[str, RepositorySettings]:
+        """The repositories, each guarding the files that say what a check does."""
+        files = tuple(
+            dict.fromkeys(file for check in self.checks.values() for file in check.defined_in())
+        )
+        return {name: repo.guarding(files) for name, repo in self.repositories.items()}
+
     @model_validator(mode="after")
     def _regimes_of_targets(self) -> Self:
         """A regime of a target that is not there would be watched by nobody."""

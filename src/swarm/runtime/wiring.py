@@ -116,7 +116,7 @@ def wire(settings: Settings, home: Home, database: Database, name: str) -> Parts
     orders = PostgresOrders(database, name)
     intake = PostgresIntake(database)
     news = News(orders)
-    forge = LocalForge(settings.repositories, home.clones, may_begin=orders.may_begin)
+    forge = LocalForge(settings.guarded_repositories(), home.clones, may_begin=orders.may_begin)
     targets = LocalTargets(settings.targets, forge, home.services)
     hidden = kept_from_agents(home)
     runs = LocalRuns(
@@ -295,12 +295,12 @@ def kept_from_agents(home: Home) -> tuple[Path, ...]:
 
 def private_clones(settings: Settings, home: Home) -> LocalForge:
     """The installation's repositories and their private clones."""
-    return LocalForge(settings.repositories, home.clones)
+    return LocalForge(settings.guarded_repositories(), home.clones)
 
 
 def bound_sources(settings: Settings, home: Home) -> BoundSources:
     """The sources of an installation alone, to read one by hand."""
-    forge = LocalForge(settings.repositories, home.clones)
+    forge = LocalForge(settings.guarded_repositories(), home.clones)
     return BoundSources(settings, Checkouts(forge, home.jobs / "readings"))
 
 
@@ -308,7 +308,7 @@ def scratch_runs(
     settings: Settings, home: Home, folder: Path, on_finished: Callable[[str], None]
 ) -> tuple[LocalForge, LocalRuns]:
     """Agents on clones of their own below `folder`: nothing of the installation is written."""
-    forge = LocalForge(settings.repositories, folder / "clones")
+    forge = LocalForge(settings.guarded_repositories(), folder / "clones")
     hidden = kept_from_agents(home)
     runs = LocalRuns(
         settings.agents, forge, folder / "runs", on_finished=on_finished, hidden=hidden
@@ -320,7 +320,7 @@ def scratch_checks(
     settings: Settings, home: Home, folder: Path, on_finished: Callable[[str], None]
 ) -> tuple[LocalForge, LocalChecks]:
     """Checks whose jobs and results lie below `folder`, on the installation's private clones."""
-    forge = LocalForge(settings.repositories, home.clones)
+    forge = LocalForge(settings.guarded_repositories(), home.clones)
     hidden = kept_from_agents(home)
     checks = LocalChecks(
         settings.checks, forge, folder / "checks", on_finished=on_finished, hidden=hidden
@@ -350,5 +350,5 @@ def stop_local(home: Home) -> None:
     if not home.file.exists():
         return
     settings = load(home.file)
-    forge = LocalForge(settings.repositories, home.clones)
+    forge = LocalForge(settings.guarded_repositories(), home.clones)
     asyncio.run(LocalTargets(settings.targets, forge, home.services).stop())

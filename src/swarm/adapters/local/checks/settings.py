@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from swarm.adapters.local.checks import definition
 from swarm.adapters.local.process import command, environment
 from swarm.adapters.local.process.spec import Confine, Network
 from swarm.contract.rules import Span
@@ -27,8 +28,9 @@ def _inside(name: str, path: str) -> list[str]:
 class CheckSettings(SettingsBlock):
     """A command that says by its exit code whether a commit is good: 0 is green.
 
-    What it *is* stands here, in the installation, where no change can reach it. What it reads
-    from the repository (its own configuration) is guarded when the change is taken in.
+    What it *is* stands here, in the installation, where no change can reach it. Files of the
+    repository that say what it does (a script, a Makefile, a tool's own settings) are guarded when
+    a change is taken in.
     """
 
     run: tuple[command.Argument, ...] = Field(
@@ -112,6 +114,10 @@ class CheckSettings(SettingsBlock):
         if found:
             raise ValueError("; ".join(found))
         return self
+
+    def defined_in(self) -> tuple[str, ...]:
+        """Files of the repository that say what it does, as globs from the top."""
+        return definition.files(self.run, self.directory)
 
     def definition(self) -> str:
         """A hash over everything that decides what this check is; another one tests anew."""

@@ -24,8 +24,9 @@ class IntakeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     guarded: Literal["refuse", "r3"] = "refuse"
-    """Changes to CI, code owners, agent instructions, hooks and our own settings: refused, or
-    taken as an R3 change, which only merges under R3 rules."""
+    """Changes to CI, code owners, agent instructions, hooks, our own settings, and what a check is
+    defined by or reads its rules from: refused, or taken as an R3 change, which only merges under
+    R3 rules."""
 
     guards: tuple[str, ...] = ()
     """Further globs of files that define this repository's gates, such as `tools/gates/**`."""
@@ -80,3 +81,8 @@ class RepositorySettings(BaseModel):
 
     intake: IntakeSettings = IntakeSettings()
     """What a patch may do."""
+
+    def guarding(self, files: tuple[str, ...]) -> RepositorySettings:
+        """The same repository, where these files define its gates as well."""
+        guards = tuple(dict.fromkeys((*self.intake.guards, *files)))
+        return self.model_copy(update={"intake": self.intake.model_copy(update={"guards": guards})})
