@@ -174,15 +174,43 @@ def _python_checks(folder: Path) -> list[Check]:
     checks = [Check(name="syntax", run=syntax, found_in="Python files")]
     project = _toml(folder / "pyproject.toml")
     tools = project.get("tool", {}) if isinstance(project.get("tool"), dict) else {}
-    has_tests = (folder / "tests").is_dir() or (folder / "test").is_dir()
     if "pytest" in tools or (folder / "pytest.ini").is_file() or (folder / "conftest.py").is_file():
-        run = ("python", "-m", "pytest", "-q")
-        checks.append(Check(name="unit-tests", run=run, found_in="pytest settings", path=path))
-    elif has_tests:
-        program = "pytest" if _imports_pytest(folder) else "unittest"
-        run = ("python" if path else "{python}", "-m", program, "-q")
-        checks.append(Check(name="unit-tests", run=run, found_in="tests/", path=path))
+        pytest = ("python", "-m", "pytest", "-q")
+        checks.append(Check(name="unit-tests", run=pytest, found_in="pytest settings", path=path))
+        return checks
+    home = next((name for name in ("tests", "test") if (folder / name).is_dir()), "")
+    if home and (words := _runner(folder, home)):
+        run = ("python" if path else "{python}", "-m", *words)
+        checks.append(Check(name="unit-tests", run=run, found_in=f"{home}/", path=path))
     return checks
+
+
+def _runner(folder: Path, home: str) -> tuple[str, ...]:
+    """The module that runs every test below `home`, and its arguments; empty without a test.
+
+    `unittest` goes into packages alone, knows no function as a test, and before Python 3.12 is
+    content with having found none: such a check is green whatever was broken. Where it would miss
+    a file this is for pytest, which is red when it ran nothing or is not installed.
+    """
+    where = [f":(glob){home}/**/{name}.py" for name in ("test*", "*_test")]
+    named = ("-c", "core.quotePath=false", "grep", "-l", "-E")
+    classes = _git(folder, *named, "class .*TestCase|^def load_tests", "--", *where).splitlines()
+    functions = _git(folder, *named, "^(async )?def test", "--", *where)
+    if not classes and not functions:
+        return ()
+    missed = not all(_unittest_finds(folder, Path(file)) for file in classes)
+    if functions or missed or _imports_pytest(folder):
+        return ("pytest", "-q")
+    if (folder / home / "__init__.py").is_file():
+        return ("unittest", "-q")
+    return ("unittest", "discover", "-q", "-s", home)
+
+
+def _unittest_finds(folder: Path, file: Path) -> bool:
+    """True when each folder between the tests' own and the file is a package."""
+    inner = [folder / parent for parent in file.parents][:-2]  # not the tests' own, not the root
+    packages = all((parent / "__init__.py").is_file() for parent in inner)
+    return packages and file.name.startswith("test")
 
 
 def _imports_pytest(folder: Path) -> bool:

@@ -1,0 +1,78 @@
+"""What `init` proposes for the tests of a repository: a command that runs them all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from swarm.runtime.detect import look
+
+CASE = (
+    "import unittest\n\n\nclass T(unittest.TestCase):\n"
+    "    def test_it(self):\n        self.assertTrue({good})\n"
+)
+FUNCTION = "def test_it():\n    assert {good}\n"
+
+
+@pytest.fixture
+def repo(tmp_path):
+    """A function that commits files, given as text by path, as a new repository."""
+
+    def made(**files):
+        git = ("git", "-c", "user.name=ann", "-c", "user.email=ann@localhost", "-C", tmp_path)
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        for name, text in {"app.py": "A = 1\n", **files}.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.format(good=False))
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-qm", "first"], check=True)
+        return tmp_path
+
+    return made
+
+
+def proposed(folder):
+    return next((c.run for c in look(folder).checks if c.name == "unit-tests"), None)
+
+
+LAYOUTS = {
+    "a package": {"tests/__init__.py": "", "tests/test_a.py": CASE},
+    "no package": {"tests/test_a.py": CASE},
+    "another name": {"test/test_a.py": CASE},
+    "umlauts": {"tests/test_größe.py": CASE},
+    "a package in no package": {"tests/unit/__init__.py": "", "tests/unit/test_a.py": CASE},
+    "a folder in a package": {"tests/__init__.py": "", "tests/unit/test_a.py": CASE},
+    "functions": {"tests/test_a.py": FUNCTION},
+    "functions beside classes": {
+        "tests/test_a.py": CASE.replace("{good}", "True"),
+        "tests/test_b.py": FUNCTION,
+    },
+    "a name that only pytest knows": {
+        "tests/test_a.py": CASE.replace("{good}", "True"),
+        "tests/a_test.py": CASE,
+    },
+}
+
+
+@pytest.mark.parametrize("files", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.req("GATE-2")
+def test_a_failing_test_is_red_however_the_tests_are_laid_out(repo, files):
+    """`python -m unittest` goes into packages alone, and finding nothing is green for it."""
+    folder = repo(**files)
+    run = [word.replace("{python}", sys.executable) for word in proposed(folder)]
+    ended = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "1 fail" in ended.stdout or "failures=1" in ended.stderr
+
+
+def test_unittest_runs_what_it_can_find_all_of(repo):
+    """It is always there; pytest may not be."""
+    folder = repo(**{"tests/test_a.py": CASE, "tests/test_helper.py": "B = 2\n"})
+    assert proposed(folder) == ("{python}", "-m", "unittest", "discover", "-q", "-s", "tests")
+
+
+def test_no_command_is_proposed_where_there_is_no_test(repo):
+    assert proposed(repo(**{"tests/data.py": "ROWS = []\n"})) is None
