@@ -162,6 +162,23 @@ def test_why_of_an_idle_swarm_names_what_holds_each_need(shop):
     assert shop("why", "nowhere").code == 5
 
 
+@pytest.mark.slow
+@pytest.mark.req("LOOP-4")
+def test_a_need_that_rests_is_not_told_as_no_need(shop):
+    """After a mission that failed without its fault it is open, and nothing looks at it."""
+    with shop.working():
+        shop.wait_for("swarms", lambda row: "NothingToDo" in str(row["status"]))
+    need = shop.need("drop an unused import")
+    until = "2099-01-02 03:04:05+00"
+    shop.sql("update need set not_before = %s where id = %s", until, need)
+    told = "2099-01-02 03:04:05 UTC"
+    assert f"not chosen:  it rests until {told}" in shop("why", need).out
+    for verb in (("why",), ("describe", "swarm")):
+        said = shop(*verb).out
+        assert f"each open need rests: 1 need, the first until {told}" in said
+        assert "idle:       NothingToDo" not in said
+
+
 def test_days_are_told_by_the_clock_of_the_store(shop):
     begin = datetime.now(UTC) - timedelta(hours=1)
     assert shop("report", "-o", "json").json["since"] < begin.isoformat()

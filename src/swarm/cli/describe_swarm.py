@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from swarm.cli.columns import SHORT_COMMIT, SHORT_ID, money, span, stamp
 from swarm.cli.desk import swarm_named
+from swarm.cli.need_story import idle_words
 from swarm.cli.output import line
 from swarm.cli.sentences import sentences
 from swarm.contract.counted import counted
@@ -53,7 +54,7 @@ async def gather(database: Database, name: str, swarm: str) -> list[dict[str, An
     return [
         {
             **row,
-            "idle_reason": choice["idle_reason"],
+            **{part: choice[part] for part in ("idle_reason", "resting", "rest_ends")},
             "sources": await look.rows("sources", id_),
             "budgets": [one for one in await look.rows("budgets", id_) if one["current"]],
             "freezes": choice["freezes"],
@@ -75,7 +76,7 @@ def tell(row: dict[str, Any], now: datetime) -> list[str]:
         *_figures(row, status, now),
     ]
     if not row["missions"]:
-        idle = line(row["idle_reason"] or "nothing was chosen yet")
+        idle = idle_words(row) or "nothing was chosen yet"
         lines.append(f"idle:       {idle}; `swarmctl why` goes through the best needs")
     lines += _needs_you(row, now)
     lines += _conditions(status)

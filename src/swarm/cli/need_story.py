@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from swarm.cli.columns import SHORT_ID, length_of, money
+from swarm.cli.columns import SHORT_ID, length_of, money, stamp
 from swarm.cli.output import line
+from swarm.contract.counted import counted
+from swarm.core.reasons import Reason
 
 CITATIONS_SHOWN = 20
 
@@ -23,10 +26,10 @@ def tell_need(story: Mapping[str, Any], ranking: Sequence[tuple[str, str, float]
         *_rank(story, ranking),
         *_citations(story),
     ]
-    counted = story["counted"]
+    number = story["counted"]
     lines.append(
-        f"merged:      {counted['signals']} signals, {story['merged']} texts besides its own, "
-        f"{counted['citations']} independent citations"
+        f"merged:      {number['signals']} signals, {story['merged']} texts besides its own, "
+        f"{number['citations']} independent citations"
     )
     lines += _held(story)
     for mission in story["missions"]:
@@ -98,7 +101,21 @@ def _citations(story: Mapping[str, Any]) -> Iterable[str]:
         yield f"  and {len(cited) - CITATIONS_SHOWN} more: -o json lists them"
 
 
+def idle_words(choice: Mapping[str, Any]) -> str:
+    """Why a Swarm opens nothing. A choice never sees needs that rest, so it knows of none."""
+    if choice["resting"] and (choice["idle_reason"] or "").startswith(Reason.NOTHING_TO_DO):
+        first = stamp(choice["rest_ends"])
+        return (
+            f"each open need rests: {counted(choice['resting'], 'need')}, the first until {first}"
+        )
+    return line(choice["idle_reason"] or "")
+
+
 def _held(story: Mapping[str, Any]) -> Iterable[str]:
+    rests = story["not_before"]
+    if story["state"] == "open" and rests is not None and rests > datetime.now(UTC):
+        yield f"not chosen:  it rests until {stamp(rests)}, after its mission"
+        return
     for pick in story["selection"]:
         if pick["reason"]:
             yield f"passed over: {pick['reason']}: {line(pick['detail'] or '')}"

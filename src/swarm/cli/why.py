@@ -10,7 +10,7 @@ from swarm.cli.columns import SHORT_ID
 from swarm.cli.complete import missions_and_needs
 from swarm.cli.desk import ask, swarm_named
 from swarm.cli.mission_story import strip_of, tell_mission
-from swarm.cli.need_story import tell_need
+from swarm.cli.need_story import idle_words, tell_need
 from swarm.cli.options import Home, Output
 from swarm.cli.output import Form, emit, line, show_one
 
@@ -89,7 +89,7 @@ def _choice(story: dict[str, Any]) -> list[str]:
     lines = [f"{story['namespace']}/{story['name']}  {status.get('phase', 'not observed yet')}"]
     if story["at"] is None:
         return [*lines, "nothing was chosen yet: is a controller running? `swarmctl doctor`"]
-    lines.append(f"idle:     {line(story['idle_reason'] or 'no; missions are open or opening')}")
+    lines.append(f"idle:     {idle_words(story) or 'no; missions are open or opening'}")
     for pick in story["needs"]:
         why_ = f"{pick['reason']}: {line(pick['detail'] or '')}" if pick["reason"] else "eligible"
         lines.append(f"  {pick['need'][:SHORT_ID]}  {why_}  ({line(pick['title'] or 'gone')})")

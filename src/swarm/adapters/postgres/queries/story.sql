@@ -29,8 +29,12 @@ where x.swarm = (select swarm from need where id = %(need)s)
 
 -- name: choice
 select s.id, s.namespace, s.name, s.shadow, s.status, x.at, x.idle_reason,
-       exists (select from wake w where w.swarm = s.id) as unheard
-from swarm s left join selection x on x.swarm = s.id where s.id = %(swarm)s
+       exists (select from wake w where w.swarm = s.id) as unheard, r.resting, r.rest_ends
+from swarm s left join selection x on x.swarm = s.id
+cross join lateral (
+  select count(*) as resting, min(n.not_before) as rest_ends from need n
+  where n.swarm = s.id and n.state = 'open' and n.not_before > now()) r
+where s.id = %(swarm)s
 
 -- name: choice_needs
 select pick ->> 0 as need, pick ->> 1 as reason, pick ->> 2 as detail, n.title, n.state

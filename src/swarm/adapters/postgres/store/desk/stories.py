@@ -78,7 +78,8 @@ class Stories:
 
         needs: the best ones in their order, each with the reason why it was passed over, null when
         nothing spoke against it. `at` is null before the first choice. `unheard`: something
-        happened since that no controller has looked at.
+        happened since that no controller has looked at. `resting`: open needs that no choice
+        looks at yet, after a mission for each; the first may be chosen at `rest_ends`.
         """
 
         async def tx(connection: AsyncConnection[Any]) -> Row:
