@@ -4,8 +4,10 @@ import threading
 
 import psycopg
 import pytest
+from psycopg import conninfo
 
 from swarm.adapters.postgres.errors import (
+    DatabaseRefused,
     DatabaseUnavailable,
     MigrationEdited,
     MigrationFailed,
@@ -49,6 +51,27 @@ def test_from_zero_every_file_is_applied_in_order_and_recorded(empty_database_ds
         " from swarm.migration order by version",
     )
     assert recorded == [(n, name, 32, True, True) for n, name in enumerate(names, 1)]
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_text_is_refused_untouched(
+    empty_database_dsn, files, encoding
+):
+    """It took the schema, and then one emoji of a feed ended every reading of it."""
+    name = f"as_{encoding.lower()}"
+    with psycopg.connect(empty_database_dsn, autocommit=True) as connection:
+        connection.execute(
+            f"create database {name} encoding '{encoding}' template template0"
+            " locale_provider libc locale 'C'"
+        )
+    dsn = conninfo.make_conninfo(empty_database_dsn, dbname=name)
+    try:
+        with pytest.raises(DatabaseRefused, match=f"is encoded as {encoding}"):
+            migrate(dsn, read_migrations(files))
+        assert rows(dsn, "select to_regnamespace('swarm')") == [(None,)]
+    finally:
+        with psycopg.connect(empty_database_dsn, autocommit=True) as connection:
+            connection.execute(f"drop database {name}")
 
 
 def test_the_second_time_nothing_is_done(empty_database_dsn, files):

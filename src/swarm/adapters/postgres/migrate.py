@@ -12,6 +12,7 @@ from psycopg import pq
 
 from .connect import connect_sync, describe
 from .errors import (
+    DatabaseRefused,
     MigrationBusy,
     MigrationEdited,
     MigrationFailed,
@@ -79,14 +80,15 @@ class MigrationReport:
 def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> MigrationReport:
     """Bring the database to this release's schema. Safe from any number of processes at once.
 
-    Raises MigrationEdited, MigrationFailed, SchemaNewer, SchemaForeign, MigrationBusy, or what
-    connect_sync raises.
+    Raises MigrationEdited, MigrationFailed, SchemaNewer, SchemaForeign, MigrationBusy,
+    DatabaseRefused for another encoding than UTF8, or what connect_sync raises.
     """
     known = read_migrations() if migrations is None else tuple(migrations)
     # A step may rewrite a table, so the usual statement timeout does not bind it. The lock timeout
     # here is for the turn; a step has its own.
     settings = {"statement_timeout": "0", "lock_timeout": f"{_TURN_SECONDS}s"}
     with connect_sync(dsn, settings) as connection:
+        _refuse_encoding(connection, dsn)
         try:
             done = _ledger(connection)
             if done is not None and len(done) >= len(known):
@@ -96,6 +98,16 @@ def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> Migratio
             if is_environment(error):
                 raise translate(error, f"migrating {describe(dsn)}") from error
             raise
+
+
+def _refuse_encoding(connection: psycopg.Connection[Any], dsn: str) -> None:
+    """Only UTF8 holds what the world says; else one character of a feed ends its readings."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in {None, "UTF8"}:
+        raise DatabaseRefused(
+            f"{describe(dsn)} is encoded as {encoding}, which cannot hold every text",
+            remedy="Make another one: create database NAME encoding 'UTF8' template template0.",
+        )
 
 
 def _migrate_in_turn(
