@@ -213,3 +213,18 @@ def test_garbage_is_an_error_after_a_failure_and_nothing_otherwise(kind, out):
 def test_a_plain_command_reports_nothing():
     said = read(Format.NONE, "usage limit reached", 1)
     assert (said.cost, said.trouble) == (None, Trouble.NONE)
+
+
+@pytest.mark.parametrize("errors", [5, True, 1.5, {"a": 1}])
+def test_errors_that_are_no_list_tell_nothing_and_end_nothing(errors):
+    """Who asked for the run would take it for our own fault, and ask again for ever."""
+    said = read(Format.CLAUDE, claude(result=None, is_error=True, errors=errors), code=1)
+    assert said.trouble is Trouble.ERROR
+
+
+@pytest.mark.parametrize("kind", [Format.CLAUDE, Format.OPENCODE])
+def test_a_cost_that_no_float_holds_is_refused(kind):
+    step = json.dumps({"type": "step_finish", "part": {"cost": 10**400}})
+    said = read(kind, claude(total_cost_usd=10**400) if kind is Format.CLAUDE else step)
+    assert said.cost is None
+    assert said.odd.startswith("CostRefused: 1000")

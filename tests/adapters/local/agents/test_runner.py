@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -305,6 +306,19 @@ async def test_what_is_missing_is_told_before_anything_is_spent(world, settings,
     assert not list((world.tmp / "runs").rglob("supervisor.json"))
 
 
+async def test_a_disk_without_room_for_the_pauses_note_is_still_a_lack_of_capacity(
+    world, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    world.agents["lacks"] = AgentSettings(run=("no-such-agent",))
+    monkeypatch.setattr("swarm.adapters.local.process.folder.write_json", full)
+    said = await world.port().run(world.order("lacks"))
+    assert isinstance(said, Later)
+    assert (said.capacity, said.reason) == (True, Reason.CAPACITY)
+
+
 async def test_an_agent_that_cannot_be_cut_off_is_not_started(world, monkeypatch):
     monkeypatch.setattr("swarm.adapters.local.process.preflight.can_cut", lambda: False)
     world.define("offline", "true", network="none")
@@ -332,6 +346,9 @@ def result(cost: float, **over: object) -> str:
         pytest.param(result(0.25), 250_000, id="told"),
         pytest.param(result(-5), 70_000, id="negative-is-refused"),
         pytest.param('{"type":"result","total_cost_usd":NaN}', 70_000, id="nan-is-refused"),
+        pytest.param(
+            '{"type":"result","total_cost_usd":' + "9" * 400 + "}", 70_000, id="huge-is-refused"
+        ),
         pytest.param("no json", 70_000, id="silent"),
     ],
 )

@@ -32,8 +32,9 @@ def claude(out: str, err: str, code: int | None, _prices: Prices) -> Report:
         return _unreadable(err, code)
     cost, odd = report.money(data.get("total_cost_usd"))
     subtype = report.words(data.get("subtype"))
+    errors = data.get("errors")
     said = report.words(data.get("result")) or "; ".join(
-        item for item in data.get("errors") or [] if isinstance(item, str)
+        item for item in (errors if isinstance(errors, list) else ()) if isinstance(item, str)
     )
     trouble, detail = Trouble.NONE, ""
     if subtype == "error_max_turns":

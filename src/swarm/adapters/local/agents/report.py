@@ -7,7 +7,6 @@ that is not negative, and trouble with its provider only counts when the tool fa
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,8 +78,8 @@ def money(value: object) -> tuple[int | None, str]:
         return None, ""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None, f"CostRefused: {value!r} is no number"
-    if not math.isfinite(value) or not 0 <= value <= MICRO:
-        return None, f"CostRefused: {value!r} is no cost"
+    if not 0 <= value <= MICRO:  # neither is NaN; and JSON spells integers that no float holds
+        return None, f"CostRefused: {repr(value)[:60]} is no cost"
     return round(value * MICRO), ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from swarm.adapters.local.process.folder import JobFolder
@@ -24,13 +25,16 @@ def wait(job: JobFolder, now: datetime, why: str, *, generation: int = 0) -> tim
 
     generation: the start that met the trouble; 0 for trouble before anything was started.
 
-    It is kept with the job, so neither a restart nor another controller shortens it.
+    It is kept with the job where the disk has room, so neither a restart nor another controller
+    shortens it.
     """
     data = job.outcome(_NAME) or {}
     since = datetime.fromisoformat(data.get("since", now.isoformat()))
     pause = min(max(now - since, SHORTEST), LONGEST)
     kept = {"since": since.isoformat(), "until": (now + pause).isoformat(), "why": why}
-    job.keep({**kept, "generation": generation}, _NAME)
+    # A full disk is such a trouble, and has no room for the note: the order itself still waits.
+    with suppress(OSError):
+        job.keep({**kept, "generation": generation}, _NAME)
     return pause
 
 
