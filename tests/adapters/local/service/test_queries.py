@@ -185,6 +185,20 @@ async def test_buckets_with_further_labels_are_refused(server):
         await server.reader(answers, latency=LATENCY).look(OLD, None, 10)
 
 
+@pytest.mark.parametrize("edge", ["fast", "", "NaN"])
+async def test_a_bucket_without_an_edge_is_refused(server, edge):
+    rows = [({"le": edge}, "5"), ({"le": "+Inf"}, "9")]
+    answers = {"total": vector(({}, "9")), "bad": vector(({}, "0")), "latency": vector(*rows)}
+    with pytest.raises(BadQuery, match="one series per `le`"):
+        await server.reader(answers, latency=LATENCY).look(OLD, None, 10)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://xn--/"])
+async def test_an_address_that_is_none_is_told_as_a_server_that_cannot_be_asked(url):
+    with pytest.raises(MetricsUnreadable):
+        await PrometheusReader(settings(url=url)).look(OLD, None, 10)
+
+
 async def test_a_server_that_is_away_is_not_no_data():
     reader = PrometheusReader(settings(url=f"http://127.0.0.1:{free_port()}"))
     with pytest.raises(MetricsUnreadable):

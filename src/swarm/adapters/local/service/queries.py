@@ -147,11 +147,12 @@ class PrometheusReader:
     ) -> LatencyHistogram | None:
         buckets: dict[float, float] = {}
         for labels, value in await self._rows(client, query.replace(_REVISION, revision), at):
-            if set(labels) != {"le"} or float(labels["le"]) in buckets:
+            edge = _edge(labels)
+            if edge is None or edge in buckets:
                 raise BadQuery(f"{query} must give one series per `le`: sum by (le) (...)")
             if value != value:  # noqa: PLR0124 - NaN: a bucket that is not there
                 return None
-            buckets[float(labels["le"])] = value
+            buckets[edge] = value
         return histogram_from(buckets)
 
     async def _rows(
@@ -167,9 +168,19 @@ class PrometheusReader:
                     body += chunk
                     if len(body) > _MOST:
                         raise MetricsUnreadable(f"{url} answered more than {_MOST} bytes")
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            # The last two: an address that is none, ours or one that it redirects to.
             raise MetricsUnreadable(f"{url}: {error or type(error).__name__}") from error
         return _parse(url, query, response.status_code, bytes(body))
+
+
+def _edge(labels: dict[str, str]) -> float | None:
+    """The upper edge that `le` alone names; None when it names none."""
+    try:
+        edge = float(labels["le"])
+    except (KeyError, ValueError):
+        return None
+    return edge if set(labels) == {"le"} and edge == edge else None  # noqa: PLR0124 - no NaN
 
 
 async def _no_canary() -> Absent:
