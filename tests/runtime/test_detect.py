@@ -76,3 +76,14 @@ def test_unittest_runs_what_it_can_find_all_of(repo):
 
 def test_no_command_is_proposed_where_there_is_no_test(repo):
     assert proposed(repo(**{"tests/data.py": "ROWS = []\n"})) is None
+
+
+def test_a_test_runner_that_is_not_here_is_told_at_once(repo, monkeypatch):
+    """Else each mission learns anew that main is red, of which nothing but that runner is why."""
+    folder = repo(**{"tests/test_a.py": FUNCTION})
+    assert not [note for note in look(folder).notes if "pytest" in note]
+    monkeypatch.setattr("swarm.runtime.detect.find_spec", lambda name: None)
+    assert [note for note in look(folder).notes if "pytest is not beside Swarm" in note]
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / ".venv" / "bin" / "python").touch()
+    assert not [note for note in look(folder).notes if "pytest" in note]

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,13 @@ def look(start: Path) -> Found:
     if not checks:
         notes.append(
             "No test or lint command was found: without required checks every merge waits for you."
+        )
+    if find_spec("pytest") is None and any(
+        "pytest" in check.run and not check.path for check in checks
+    ):
+        notes.append(
+            "pytest is not beside Swarm, so unit-tests would be red: make a .venv with it here and"
+            " run this again with --force, or name another in swarm.toml, [checks.unit-tests] path."
         )
     if not python:
         notes.append(
