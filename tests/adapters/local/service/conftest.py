@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ from swarm.adapters.local.service import detached
 from swarm.adapters.local.service.service import LocalService
 from swarm.adapters.local.service.settings import ServiceSettings
 from swarm.adapters.local.service.versions import free_port
+
+from .prometheus import Served
 
 SAMPLE = Path(__file__).with_name("sample_service.py")
 OLD, NEW, THIRD = "a" * 40, "b" * 40, "c" * 40
@@ -144,3 +147,14 @@ async def make(tmp_path):
 @pytest.fixture
 def target(make):
     return make()
+
+
+@pytest.fixture
+def server():
+    served = Served()
+    thread = threading.Thread(target=served.http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield served
+    served.http.shutdown()
+    thread.join()
+    served.http.server_close()

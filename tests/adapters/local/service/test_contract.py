@@ -15,10 +15,13 @@ from swarm.adapters.local.service import detached
 from swarm.adapters.local.service.queries import PrometheusSettings
 from swarm.adapters.local.service.versions import free_port
 from swarm.adapters.local.targets import CHECKOUTS_KEPT, LocalTargets, TargetSettings
-from swarm.core.decision import Promote, Sync
+from swarm.core.decision import Promote, Sync, TakeLook
+from swarm.core.rollout.counts import Absent
 from swarm.testing.contracts.asking import fact
 from swarm.testing.contracts.targets import TargetsContract
 from swarm.testing.repository import ScratchRepository
+
+from .prometheus import settings, vector
 
 SAMPLE = Path(__file__).with_name("sample_service.py")
 
@@ -94,6 +97,25 @@ class TestLocalTargets(TargetsContract):
         world.settings = world.settings.model_copy(update={"prometheus": nowhere})
         seen = await synced(world)
         assert (seen.healthy, seen.before) == (True, ())
+
+    @pytest.mark.slow
+    async def test_a_prometheus_is_asked_for_no_other_in_the_canarys_place(self, world, server):
+        """It knows every revision that ever ran, so it has numbers for a wrong one too."""
+        server.answers = {"total": vector(({}, "1000")), "bad": vector(({}, "10"))}
+        await synced(world)
+        counted = world.settings.model_copy(update={"prometheus": settings(url=server.url)})
+        world.settings = counted
+        looks = []
+        for revision in (world.new, world.sick):
+            order = TakeLook(
+                key=f"m-1/look/{revision}", mission="m-1", mission_class="tidy", policy_hash="p",
+                target="orders", revision=revision, step=0, number=1,
+            )  # fmt: skip
+            looks.append((await fact(world.port().look, order)).look)
+        tried, other = looks
+        assert (tried.canary.total, tried.stable.total) == (1000, 1000)
+        assert isinstance(other.canary, Absent)
+        assert not any(world.sick in form["query"] for _, _, form in server.asked)
 
     @pytest.mark.slow
     async def test_what_old_versions_printed_goes_with_their_checkouts(self, world):
