@@ -70,7 +70,8 @@ class ChannelSettings(SettingsBlock):
             return self
         found = []
         parts = urlsplit(self.webhook)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        # Reading a port beyond 65535 raises ValueError in words.
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
             found.append("webhook must begin with https:// or http:// and name a host")
         if parts.username or parts.password or parts.fragment:
             found.append("webhook must hold neither user, password nor fragment")

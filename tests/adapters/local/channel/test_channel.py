@@ -255,6 +255,8 @@ async def test_a_secret_in_a_text_is_masked(world):
     [
         ({"webhook": "ftp://x/"}, "must begin with https://"),
         ({"webhook": "https://"}, "name a host"),
+        ({"webhook": "https://x:65536/"}, "out of range"),
+        ({"webhook": "https://x:0/"}, "name a host"),
         ({"webhook": "https://u:p@x/", "secret_env": "S"}, "neither user"),
         ({"webhook": "https://x/\x1b", "secret_env": "S"}, "control character"),
         ({"webhook": "https://x/"}, "secret_env must name"),

@@ -128,10 +128,18 @@ async def test_a_bucket_without_an_edge_is_refused(server, edge):
         await server.reader(answers, latency=LATENCY).look(OLD, None, 10)
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://xn--/"])
-async def test_an_address_that_is_none_is_told_as_a_server_that_cannot_be_asked(url):
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "http://:9090", "http://p:0", "http://p:65536", "http://p:x", "ftp://p", "p"],
+)
+def test_an_address_that_is_none_is_refused(url):
+    with pytest.raises(ValidationError, match="url"):
+        settings(url=url)
+
+
+async def test_a_name_that_is_none_is_told_as_a_server_that_cannot_be_asked():
     with pytest.raises(MetricsUnreadable):
-        await PrometheusReader(settings(url=url)).look(OLD, None, 10)
+        await PrometheusReader(settings(url="http://xn--/")).look(OLD, None, 10)
 
 
 async def test_a_server_that_is_away_is_not_no_data():

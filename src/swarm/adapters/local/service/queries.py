@@ -15,6 +15,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import Field, field_validator
@@ -66,6 +67,14 @@ class PrometheusSettings(SettingsBlock):
     timeout: Annotated[timedelta, Span(least="100ms", most="1m")] = Field(
         default=timedelta(seconds=5), description="Longest time for one query."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _can_be_reached(cls, url: str) -> str:
+        parts = urlsplit(url)  # raises ValueError in words for an address that is none
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("it names no host, or port 0")
+        return url
 
     @field_validator("total", "bad", "latency")
     @classmethod
