@@ -87,6 +87,27 @@ def test_every_reading_verb_speaks_every_form(story):
         assert story(*asked, "-o", "wide").code == story(*asked).code, asked
 
 
+@pytest.mark.slow
+def test_what_name_prints_is_taken_by_every_verb_that_takes_an_id(story):
+    """So that `swarmctl get ... -o name | xargs -n1 swarmctl ...` works."""
+    for kind in ("swarms", "needs", "missions", "freezes", "signals", "orders", "outcomes"):
+        named = story("get", kind, "-o", "name").lines[0]
+        for words in ((kind, named), (named,)):
+            found = story("get", *words, "-o", "name")
+            assert (found.code, found.lines) == (0, [named]), words
+            assert story("describe", *words).code == 0, words
+    for words in (("why",), ("trace",), ("logs",), ("wait", "--for", "delivered")):
+        for one in (f"mission/{story.mission}", f"mission/{story.mission[:10]}"):
+            assert story(*words, one).code == 0, (words, one)
+    assert story("why", f"need/{story.of_need}").code == 0
+    assert story("get", "mission/m-1", "m-2").code == 2
+    # Not pending, and frozen: the verb found what was meant, and says why not.
+    assert story("approve", f"mission/{story.mission}", "--reason", "x").code == 7
+    assert story("reject", f"mission/{story.mission}", "--reason", "x").code == 7
+    freeze = story("get", "freezes", "-o", "name").lines[0]
+    assert story("resume", freeze, "--reason", "x").code == 6
+
+
 def test_the_version_is_that_of_the_object(verb):
     assert OBJECTS == API_VERSION
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from swarm.cli.complete import kinds, names
 from swarm.cli.desk import ask
 from swarm.cli.errors import Usage
-from swarm.cli.kinds import kind_named
+from swarm.cli.kinds import kind_named, parted
 from swarm.cli.options import Home, Output, Swarm
 from swarm.cli.output import Form, emit, say, show, show_one
 
@@ -67,7 +67,7 @@ def describe(
 
     Example: swarmctl describe freeze
     """
-    wanted = kind_named(kind)
+    wanted, name = parted(kind, name)
     if not name and wanted.name not in _NAMELESS:
         raise Usage(f"which {wanted.single.lower()}? `swarmctl get {wanted.name}` lists them")
 

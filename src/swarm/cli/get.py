@@ -12,7 +12,7 @@ from swarm.cli.columns import Kind
 from swarm.cli.complete import kinds, names
 from swarm.cli.errors import Usage
 from swarm.cli.glance import glance
-from swarm.cli.kinds import kind_named
+from swarm.cli.kinds import parted
 from swarm.cli.options import Home, Limit, Output, Swarm, limited
 from swarm.cli.output import Form, say, show, show_one
 
@@ -42,7 +42,7 @@ def get(
 
     Example: swarmctl get missions --state open -o wide
     """
-    wanted = kind_named(kind)
+    wanted, name = parted(kind, name)
     if state and state not in wanted.states:
         known = f"they are {', '.join(wanted.states)}" if wanted.states else "it has none"
         raise Usage(f"{wanted.name} are never in a state {state[:60]!r}; {known}")

@@ -194,3 +194,13 @@ def kind_named(word: str) -> Kind:
     near = difflib.get_close_matches(word.lower(), names, n=1)
     meant = f"; did you mean {near[0]}?" if near else "."
     raise Usage(f"there is no kind {word[:60]!r}{meant} There are: {', '.join(names)}")
+
+
+def parted(kind: str, name: str) -> tuple[Kind, str]:
+    """The kind and the name of `mission m-41c0`, `mission/m-41c0` or both. Raises `Usage`."""
+    from swarm.adapters.postgres.store.desk.reference import bare  # noqa: PLC0415
+
+    first, _, rest = kind.partition("/")
+    if rest and name:
+        raise Usage(f"{kind[:60]!r} names an object already, and {name[:60]!r} another")
+    return kind_named(first), bare(rest or name)

@@ -37,7 +37,9 @@ def reject(
 
     Example: swarmctl reject m-41c0 --reason "we delete this module next week"
     """
-    if not what.startswith("n-"):
+    from swarm.adapters.postgres.store.desk.reference import bare  # noqa: PLC0415
+
+    if not bare(what).startswith("n-"):
         answer(what, reason, "", home, granted=False)
         return
 

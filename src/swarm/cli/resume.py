@@ -55,14 +55,16 @@ def resume(
     async def work(database: Database) -> list[str]:
         from swarm.adapters.postgres.store.desk.freezes import FreezeDesk  # noqa: PLC0415
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
+        from swarm.adapters.postgres.store.desk.reference import bare  # noqa: PLC0415
         from swarm.core.ids import SwarmId  # noqa: PLC0415
 
         one, look = None, Look(database)
-        if what.startswith("f-"):
-            _, one = await look.find(what, "freeze")
+        named = bare(what)
+        if named.startswith("f-"):
+            _, one = await look.find(named, "freeze")
             id_ = SwarmId((await look.rows("freezes", like=one))[0]["swarm"])
         else:
-            id_ = await swarm_named(database, what)
+            id_ = await swarm_named(database, named)
         (row,) = await look.rows("swarms", id_)
         lifted = await FreezeDesk(database, me()).resume(
             id_,

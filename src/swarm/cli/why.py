@@ -54,10 +54,11 @@ def why(
 
 async def tell(database: Database, what: str) -> tuple[str, dict[str, Any]]:
     """The kind of thing that `what` names, and its story."""
+    from swarm.adapters.postgres.store.desk.reference import bare  # noqa: PLC0415
     from swarm.adapters.postgres.store.desk.stories import Stories  # noqa: PLC0415
     from swarm.adapters.postgres.store.errors import NotFound  # noqa: PLC0415
 
-    stories = Stories(database)
+    stories, what = Stories(database), bare(what)
     if what.startswith("n-"):
         need = await stories.why_need(what)
         need["ranking"] = (await stories.ranking(need["swarm"], limit=RANKED))["after"]

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.store.desk.reference import bare
 from swarm.adapters.postgres.store.errors import Ambiguous, NotFound
 from swarm.adapters.postgres.store.statements import statements
 
@@ -74,6 +75,7 @@ class Look:
 
     async def find(self, ref: str, kind: str | None = None) -> tuple[str, str]:
         """(kind, id) of the one thing whose id begins with `ref`. Raises NotFound or Ambiguous."""
+        ref = bare(ref)
         asked = {"like": ref, "end": ref + _LAST, "kind": kind}
         found = await self._read("by_prefix", asked) if ref else []
         exact = [row for row in found if row["id"] == ref]
@@ -81,7 +83,7 @@ class Look:
 
     async def find_mission(self, ref: str) -> str:
         """The id of a mission by prefix, run, evidence or branch, or by a commit it made."""
-        ref = ref.removeprefix(_BRANCHES)
+        ref = bare(ref).removeprefix(_BRANCHES)
         if ref.startswith("m-"):
             return (
                 await self.find(
