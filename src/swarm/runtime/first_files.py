@@ -94,6 +94,7 @@ def _ruff(found: Found) -> str:
         "repo": found.name,
         "trust": 0.9,
         "mission_class": "tidiness",
+        "by_hand_class": "lint",
         "risk": "R0",
     }
     agent = {

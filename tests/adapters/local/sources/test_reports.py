@@ -189,6 +189,29 @@ class TestRuff:
         assert (line.path, line.line) == ("a.py", 1)
         assert "Remove unused import" in line.body
 
+    def test_what_its_own_repair_would_leave_is_for_somebody_else(self, tmp_path):
+        """An agent that runs `ruff --fix` fails every mission about a finding that it leaves."""
+
+        def ruff(rule, *more):
+            chosen = ["--isolated", "--select", rule, "--output-format=json"]
+            command = [sys.executable, "-m", "ruff", "check", *chosen, *more, "."]
+            ran = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+            return ruff_json.parse(ran.stdout, tmp_path, "lint").lines
+
+        (tmp_path / "pkg").mkdir()
+        (tmp_path / "pkg" / "__init__.py").write_text("import os\n")
+        (tmp_path / "a.py").write_text(
+            "import os\nfrom typing import List\n\n\ndef f(a: List[int]):\n"
+            '    """Text. \n  \n    """\n    return a \n'
+        )
+        classes = set()
+        for rule in ("UP035", "F401", "UP006", "W291", "W293"):
+            found = ruff(rule)
+            classes |= {one.mission_class for one in found}
+            left = [one.path for one in ruff(rule, "--fix")]
+            assert left == [one.path for one in found if one.mission_class == "lint"]
+        assert classes == {None, "lint"}
+
     def test_a_file_that_cannot_be_parsed_is_a_finding_too(self, tmp_path):
         (tmp_path / "a.py").write_text("def f(:\n")
         command = ["check", "--isolated", "--output-format=json", "."]

@@ -111,7 +111,7 @@ def _parser(settings: CommandSettings) -> Callable[[bytes, Path], Report]:
         case Format.SARIF:
             return lambda data, root: sarif.parse(data, root, settings.value)
         case Format.RUFF:
-            return ruff_json.parse
+            return lambda data, root: ruff_json.parse(data, root, settings.by_hand_class)
         case Format.LINES:
             return json_lines.parse
 

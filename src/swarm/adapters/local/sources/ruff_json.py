@@ -15,8 +15,14 @@ from swarm.ports.gathering import read_line
 SYNTAX = "invalid-syntax"  #: what newer versions call a file that cannot be parsed
 
 
-def parse(data: bytes, root: Path) -> Report:
-    """Read ruff's JSON. Raises OutputUnreadable when it is something else."""
+SAFE = "safe"  #: a repair that keeps the meaning, the only kind that `ruff --fix` makes
+
+
+def parse(data: bytes, root: Path, by_hand: str | None = None) -> Report:
+    """Read ruff's JSON. Raises OutputUnreadable when it is something else.
+
+    by_hand: mission class of what `ruff --fix` would leave as it is; None is the source's own.
+    """
     entries = whole_json(data, "the output of ruff")
     if not isinstance(entries, list):
         raise OutputUnreadable("the output of ruff is no list; use --output-format=json")
@@ -24,7 +30,7 @@ def parse(data: bytes, root: Path) -> Report:
     for number, entry in enumerate(entries, start=1):
         where = f"finding {number}"
         try:
-            statement = _statement(entry, root)
+            statement = _statement(entry, root, by_hand)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             said = str(error) if isinstance(error, ValueError) else "is no finding of ruff"
             report.refusals.add(f"{where}: {said}")
@@ -34,7 +40,7 @@ def parse(data: bytes, root: Path) -> Report:
     return report
 
 
-def _statement(entry: dict[str, Any], root: Path) -> dict[str, Any]:
+def _statement(entry: dict[str, Any], root: Path, by_hand: str | None) -> dict[str, Any]:
     rule = entry["code"] or SYNTAX
     fix = entry.get("fix")
     repair = f"ruff can repair this ({fix['applicability']}): {fix['message']}" if fix else ""
@@ -46,4 +52,5 @@ def _statement(entry: dict[str, Any], root: Path) -> dict[str, Any]:
         "line": entry["location"]["row"],
         "rule": rule,
         "author": "ruff",
+        "mission_class": None if fix and fix["applicability"] == SAFE else by_hand,
     }

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from swarm.contract.rules import Span
-from swarm.ports.source_settings import Bytes, Share, SourceSettings
+from swarm.ports.source_settings import Bytes, ClassName, Share, SourceSettings
 
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 
@@ -34,6 +34,11 @@ class CommandSettings(SourceSettings):
         examples=[["ruff", "check", "--output-format=json", "."]],
     )
     format: Format = Field(default=Format.LINES, description="What the command prints.")
+    by_hand_class: ClassName | None = Field(
+        default=None,
+        description="Mission class of what `ruff --fix` would not repair, for `format` `ruff`, so"
+        " that no agent which runs it is given that. Unset: `mission_class`.",
+    )
     workdir: Path | None = Field(
         default=None,
         description="Folder to run in, as it is. Unset: a clean checkout of `repo`'s main, made"
@@ -74,6 +79,8 @@ class CommandSettings(SourceSettings):
             raise ValueError("`run` begins with the program, which is empty here")
         if self.workdir is None and not self.repo:
             raise ValueError("set `repo` for a clean checkout, or `workdir` for a folder as it is")
+        if self.by_hand_class is not None and self.format is not Format.RUFF:
+            raise ValueError('`by_hand_class` is for `format = "ruff"`: no other tells of repairs')
         return self
 
 
