@@ -319,7 +319,7 @@ def test_only_what_stands_still_is_a_fault(kind, status, reason, level):
     """A Swarm that is fed by hand, and one that was started a moment ago, lack nothing."""
     condition = {"type": kind, "status": status, "reason": reason, "message": ""}
     swarm = {"name": "shop", "status": {"phase": "Idle", "conditions": [condition]}}
-    (found,) = loop({"swarms": [swarm], "missions": [], "approvals": []})
+    (found,) = loop({"swarms": [swarm], "missions": [], "outcomes": [], "approvals": []})
     assert found.level == level
 
 
@@ -387,3 +387,23 @@ def test_a_command_that_is_to_have_no_network_is_looked_at(sound, monkeypatch, c
     assert [one for one in bad if one.startswith("network")] == ([] if can else [said])
     looked = {one["check"]: one["level"] for one in findings(sound)[1]}
     assert looked["network"] == ("ok" if can else "fault")
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "told"),
+    [
+        ((("s-1", "MainIsRed"),), 1),
+        ((("s-1", "Delivered"), ("s-1", "MainIsRed")), 0),
+        ((("s-1", "MainIsRed"), ("s-1", "MainIsRed"), ("s-2", "Delivered")), 1),
+        ((("s-2", "Delivered"), ("s-1", "MainIsRed")), 1),
+    ],
+)
+def test_a_red_main_is_told_while_it_was_the_newest_end_of_a_swarm(newest_first, told):
+    """Else every mission ends at once, and nothing that is open says why."""
+    outcomes = [
+        {"swarm": swarm, "mission": f"m-{n}", "reason": reason, "detail": "unit is red on main"}
+        for n, (swarm, reason) in enumerate(newest_first)
+    ]
+    found = list(loop({"swarms": [], "missions": [], "outcomes": outcomes, "approvals": []}))
+    assert [one.check for one in found] == ["main"] * told
+    assert all("unit is red on main" in one.message and one.fix for one in found)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from swarm.runtime.settings import Settings
 
 Stored = dict[str, Any]
+OUTCOMES_READ = 100  #: of which the newest of each Swarm counts
 _UP = "Start it: `swarmctl up`."
 
 
@@ -67,6 +68,7 @@ async def _read(database: Database) -> Stored:
         "server": server,
         "swarms": await look.rows("swarms"),
         "missions": await look.rows("missions", state="open"),
+        "outcomes": await look.rows("outcomes", limit=OUTCOMES_READ),
         "freezes": await look.rows("freezes", state="open"),
         "approvals": await look.rows("approvals", state="open"),
         "sources": await look.rows("sources"),
@@ -152,15 +154,31 @@ def loop(found: Stored) -> Iterator[Finding]:
             yield (note if _stops_nothing(one) else fault)("swarm", about, remedy(one))
         if not off:
             yield ok("swarm", f"{name}: {status.get('phase')}, every condition is well")
-    for mission in found["missions"]:
-        if mission["reason"] == "MainIsRed":
-            said = f"{mission['repo']}: {line(mission['detail'] or 'main is red')}"
-            yield fault("main", said, "Mend main first; missions go on once it is green.")
+    yield from _red_mains(found)
     for asked in found["approvals"]:
         said = (
             f"{asked['mission'][:SHORT_ID]} waits for you, expires {span(asked['expires_at'], now)}"
         )
         yield note("approval", said, f"`swarmctl describe mission {asked['mission'][:SHORT_ID]}`")
+
+
+def _red_mains(found: Stored) -> Iterator[Finding]:
+    """Repositories whose own main fails a check, as far as missions met it."""
+    for mission in found["missions"]:
+        if mission["reason"] == "MainIsRed":
+            said = f"{mission['repo']}: {line(mission['detail'] or 'main is red')}"
+            yield fault("main", said, "Mend main first; missions go on once it is green.")
+    newest: dict[str, dict[str, Any]] = {}
+    for outcome in found["outcomes"]:
+        newest.setdefault(outcome["swarm"], outcome)
+    for outcome in newest.values():
+        if outcome["reason"] == "MainIsRed":
+            said = (
+                f"{outcome['mission'][:SHORT_ID]} ended, newest of all: {line(outcome['detail'])}"
+            )
+            yield note(
+                "main", said, "Mend main, if it is red still; `swarmctl why` shows what rests."
+            )
 
 
 def resuming(found: Stored, settings: Settings) -> Iterator[Finding]:

@@ -177,7 +177,7 @@ KINDS = (
 )  # fmt: skip
 
 
-_ELSEWHERE = {"agents": "agent list", "regimes": "regime show", "experts": "capital show"}
+_ELSEWHERE = {"agents": "agent list", "regimes": "regime show STREAM", "experts": "capital show"}
 
 
 def kind_named(word: str) -> Kind:
