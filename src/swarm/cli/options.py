@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from swarm.cli.errors import Usage
 from swarm.cli.output import Form
 
 LIMIT_MOST = 100_000
+_DAYS = re.compile(r"^([0-9]{1,6})d(?=[0-9]|$)")
 LONGEST = timedelta(days=3_650)  #: of any span that people write: beyond, calendars run out
 
 
@@ -60,12 +62,15 @@ Need = Annotated[str, Parameter(help="The need, by any unique prefix of its id."
 
 
 def span_of(option: str, text: str) -> timedelta:
-    """A duration that was given as an option. Raises `Usage`, which names the option."""
+    """A duration that was given as an option. Raises `Usage`, which names the option.
+
+    Days, as in `7d` and `1d12h`, are for people: an object's durations know none.
+    """
     from swarm.contract.duration import parse_duration  # noqa: PLC0415
     from swarm.contract.errors import InvalidDuration  # noqa: PLC0415
 
     try:
-        span = parse_duration(text)
+        span = parse_duration(_DAYS.sub(lambda found: f"{int(found[1]) * 24}h", text))
     except InvalidDuration as error:
         raise Usage(f"{option} {text[:60]!r}: {error.message}", remedy=error.fix) from error
     if span > LONGEST:

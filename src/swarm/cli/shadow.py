@@ -107,4 +107,4 @@ def _set(swarm: str, home: Home, *, shadow: bool) -> None:
 
     changed = ask(home, work)
     word = "in shadow mode: it recommends and does nothing" if shadow else "acting"
-    emit(f"the Swarm is {word}" if changed else f"the Swarm was {word} already")
+    emit(f"the Swarm is {word}" if changed else f"the Swarm is already {word}")

@@ -124,8 +124,15 @@ def test_an_approval_that_ran_out_while_landing_found_main_moved_does_not_end_th
     second = change(head="head0002", base="main0002")
     on_top = Evidence(me).green().landed(landed=False, main="main0002").restaged(second)
     on_top.checked(commit="head0002")
-    (question,) = records(snapshot(missions=(on_top.mission(**asked),), **policy), AskApproval)
+    asking = snapshot(missions=(on_top.mission(**asked),), **policy)
+    (question,) = records(asking, AskApproval)
     assert question.commit == "head0002"
+    why = f"main moved to main0002, so the answer for {HEAD[:8]} counts no more"
+    assert why in question.question, "who has said yes is told why it is asked again"
+    assert [why in told.text for told in orders(asking, Notify)] == [True]
+    never = on_top.mission(asked=asked["asked"])
+    (first,) = records(snapshot(missions=(never,), **policy), AskApproval)
+    assert "main moved" not in first.question, "who was never asked has no answer to lose"
 
 
 @pytest.mark.req("LOOP-8", "MODE-5")

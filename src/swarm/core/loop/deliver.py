@@ -79,7 +79,7 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
             # Its approval ran out, or the policy changed: nobody is asked about what cannot land.
             word = _turn(mission, view) or _on_top(mission, view, change, onto)
             return word.recording(record)
-        why = "; ".join((gate3.detail, *finding.why))
+        why = "; ".join((*_anew(mission, found, view), gate3.detail, *finding.why))
         asking = _ask(mission, change, view, finding.risk, why)
         return _in_place(asking, mission, _checked_at(found, change.head), view).recording(record)
     word = _dark(finding.risk, view, answer) or _queue(mission, found, view, change, answer)
@@ -133,6 +133,14 @@ def _ask(mission: Mission, change: Change, view: View, level: Risk, why: str) ->
         orders=() if asked else (tell,),
         records=() if asked else (question,),
     )
+
+
+def _anew(mission: Mission, found: Findings, view: View) -> tuple[str, ...]:
+    """Why a person who has answered is asked once more."""
+    put = found.restaged
+    if put is None or approval.given(mission, put.old_head, view.snapshot.policy_hash) is None:
+        return ()
+    return (f"main moved to {put.onto[:8]}, so the answer for {put.old_head[:8]} counts no more",)
 
 
 def _in_place(asking: Saying, mission: Mission, checked: datetime | None, view: View) -> Saying:

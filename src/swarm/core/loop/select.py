@@ -187,7 +187,7 @@ def _idle(rejected: list[RejectNeed], passed: list[tuple[NeedId, str, str]]) -> 
         return f"{reason}: {need}: {detail}"
     if rejected:
         return f"{rejected[0].reason}: {rejected[0].need}: {rejected[0].detail}"
-    return f"{Reason.NOTHING_TO_DO}: no need is open"
+    return f"{Reason.NOTHING_TO_DO}: no need is open that may be chosen now"
 
 
 def _founded(mission: OpenMission, verdict: Verdict) -> GiveVerdict:
