@@ -7,6 +7,7 @@ of the trials; sums of another code say nothing about this one and are refused.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import signal
@@ -78,13 +79,17 @@ class Kept:
             yield Sum.from_plain(json.loads(line))
 
     def open(self) -> None:
-        """Write from here on, behind the last whole line."""
+        """Write from here on, behind the last whole line. Raises OtherRun."""
         if self._path is None:
             return
-        known = self._path.read_bytes() if self._path.exists() else b""
+        self._file = self._path.open("a")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OtherRun(f"{self._path} is kept by a run that is under way") from error
+        known = self._path.read_bytes()
         whole = known[: known.rfind(b"\n") + 1] or f"{json.dumps(self._head)}\n".encode()
         self._path.write_bytes(whole)
-        self._file = self._path.open("a")
 
     def add(self, one: Sum) -> None:
         """Keep one more."""
@@ -139,8 +144,8 @@ class LongRun:
                 self.tally.add(one)
                 done.add(one.seed)
         trials = (Trial(seed=seed, lasts=self._lasts) for seed in self._seeds if seed not in done)
-        before = {number: signal.signal(number, self._stop) for number in STOPPING}
         self._kept.open()
+        before = {number: signal.signal(number, self._stop) for number in STOPPING}
         try:
             self._count(stream(trials, work, workers))
         except BrokenProcessPool:

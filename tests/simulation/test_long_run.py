@@ -98,6 +98,18 @@ def test_a_file_of_other_code_or_other_trials_is_refused_and_left_alone(tmp_path
     assert kept.read_text() == before
 
 
+def test_two_runs_do_not_keep_one_file(tmp_path, capsys):
+    kept = tmp_path / "years.jsonl"
+    first = Kept(kept, LASTS)
+    first.open()
+    before = kept.read_text()
+    assert tool.main(["--seeds", "1", "--minutes", "20", "--keep", str(kept)]) == 2
+    assert "under way" in capsys.readouterr().err
+    assert kept.read_text() == before
+    first.close()
+    assert run(kept, range(1))[1].worlds == 1
+
+
 def test_years_are_counted_for_each_swarm():
     seeds = seeds_of(1.0, 10, timedelta(days=1))
     swarms = sum(size(seed).swarms for seed in seeds)

@@ -112,6 +112,7 @@ async def test_a_drift_that_another_controller_told_late_is_taken_back():
         10918,
         11032,
         12388,
+        20626,
         24335,
     ],
 )

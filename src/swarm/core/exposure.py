@@ -186,10 +186,10 @@ class Exposure:
 
     def _goes_on(self, verdict: Verdict, since: datetime, *, expired: bool) -> bool:
         """A pass, a person's promote for this very step, or the operator's choice for R0/R1."""
-        person = self.found.person
+        promote = self.found.said("promote")
         if verdict.answer is Answer.PASS:
             return True
-        if person is not None and person.said == "promote" and person.at >= since:
+        if promote is not None and promote.at >= since:
             return True
         promotes = self.view.snapshot.installation.undecided_promotes
         return expired and promotes and self.risk <= Risk.R1

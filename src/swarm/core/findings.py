@@ -77,6 +77,7 @@ class Findings:
     conflict:    the restage that failed, until a run brings a change that stands on its `onto`.
     tried_since: whether a run ended after that conflict.
     moved_to:    where main had moved when landing the present change was refused.
+    words:       what people said, oldest first; nobody's word takes another's back.
     answered:    ids of all facts; an order whose fact is here is settled, whatever it said.
     """
 
@@ -93,7 +94,7 @@ class Findings:
     targets: dict[str, TargetFindings] = field(default_factory=dict)
     reverted: Reverted | None = None
     refused: list[OrderRefused] = field(default_factory=list)
-    person: PersonSaid | None = None
+    words: list[PersonSaid] = field(default_factory=list)
     main: MainSeen | None = None
     cited: dict[str, list[CitationRead]] = field(default_factory=dict)
     open_orders: dict[str, OpenOrder] = field(default_factory=dict)
@@ -108,6 +109,15 @@ class Findings:
     def is_open(self, key: str) -> OpenOrder | None:
         """The order of that key if it was issued and is not settled."""
         return self.open_orders.get(key)
+
+    def said(self, *words: str) -> PersonSaid | None:
+        """The newest of these words; None where nobody said one of them."""
+        return next((word for word in reversed(self.words) if word.said in words), None)
+
+    @property
+    def against(self) -> PersonSaid | None:
+        """The newest word against the mission, whatever else was said before a decision saw it."""
+        return self.said("cancel", "reject", "rollback")
 
     @property
     def revision(self) -> str:
@@ -145,7 +155,7 @@ def _sort(found: Findings, fact: Fact) -> None:
         case OrderRefused():
             found.refused.append(fact)
         case PersonSaid():
-            found.person = fact
+            found.words.append(fact)
         case CitationRead():
             found.cited.setdefault(fact.citation, []).append(fact)
         case Notified():

@@ -24,6 +24,7 @@ PROVE_EVERY = timedelta(seconds=15)
 #: A start that was begun is waited for, so that it does not come up after it was taken off; but
 #: a freeze may keep its answer away, and a freeze never holds protection back.
 SYNC_PATIENCE = timedelta(minutes=10)
+_GIVE_UP = ("cancel", "reject")  #: words that leave a target as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ def _tries(name: str, mission: Mission, found: Findings, view: View) -> tuple[Ab
 def _refusals(mission: Mission, found: Findings, view: View) -> dict[str, OrderRefused]:
     """Targets that refused to be taken back, and that nobody asked to try again since."""
     by_id = {fact.id: fact for fact in found.refused if fact.verb == "abort"}
-    person, stuck = found.person, {}
+    person, stuck = found.said("retry", *_GIVE_UP), {}
     for name in mission.contract.targets:
         aborted = found.target(name).aborted
         tried = [evidence_id(order.key) for order in _tries(name, mission, found, view)]
@@ -148,8 +149,8 @@ def _ask_a_person(
     if not stuck:
         return None
     name, fact = next(iter(stuck.items()))
-    person = found.person
-    if person is not None and person.said in {"cancel", "reject"} and person.at > fact.at:
+    person = found.said("retry", *_GIVE_UP)
+    if person is not None and person.said in _GIVE_UP and person.at > fact.at:
         return None
     text = f"{mission.title}: {name} refused to be taken back: {fact.reason}: {fact.detail}"
     channel = view.snapshot.spec.owner.channel

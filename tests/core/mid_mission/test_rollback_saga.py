@@ -6,7 +6,17 @@ import pytest
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decide import decide
-from swarm.core.decision import Abort, GiveVerdict, Notify, Revert, Settle, StartRun, Sync, TakeLook
+from swarm.core.decision import (
+    Abort,
+    GiveVerdict,
+    Notify,
+    Revert,
+    Settle,
+    SetTraffic,
+    StartRun,
+    Sync,
+    TakeLook,
+)
 from swarm.core.evidence import CheckResult
 from swarm.core.ids import OrderKey, order_key
 from swarm.core.nouns import MissionKind, OutcomeKind, Risk
@@ -207,6 +217,42 @@ def test_only_a_word_after_the_refusal_gives_a_stuck_rollback_up(word, after, en
     bad = Evidence().green().landed().synced(healthy=False).reverted()
     bad.refused("abort", TARGET, HEAD, at=NOON - MINUTE).spoken(word, NOON - MINUTE + after)
     assert bool(records(bad.snapshot(), Settle)) is ends
+
+
+@pytest.mark.req("LOOP-9")
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        pytest.param(("cancel", "retry"), True, id="the-newest-says-try-again"),
+        pytest.param(("retry", "cancel"), False, id="the-newest-gives-it-up"),
+        pytest.param(("retry", "promote"), True, id="another-word-takes-nothing-back"),
+        pytest.param(("retry", "rollback"), True, id="neither-does-the-one-that-began-it"),
+    ],
+)
+def test_of_two_words_about_a_stuck_rollback_the_newer_one_counts(words, again):
+    bad = Evidence().green().landed().synced(healthy=False).reverted()
+    bad.aborted(proven=False).refused("abort", TARGET, HEAD, at=NOON - MINUTE)
+    for number, word in enumerate(words):
+        bad.spoken(word, NOON + number * SECOND)
+    assert bool(orders(bad.snapshot(), Abort)) is again
+    assert bool(records(bad.snapshot(), Settle)) is not again
+
+
+@pytest.mark.req("MODE-2", "LOOP-9")
+@pytest.mark.parametrize("against", ["rollback", "cancel", "reject"])
+@pytest.mark.parametrize("later", ["retry", "promote"])
+def test_no_later_word_takes_back_a_word_against_a_mission(against, later):
+    """Seed 20626: both were said before a controller looked, and only the last one was heard.
+
+    A controller that had looked in between would have begun: what follows must not depend on it.
+    """
+    live = Evidence().green().landed().synced().exposed(0, 10, at=NOON - MINUTE)
+    live.spoken(against, NOON - 2 * SECOND).spoken(later, NOON - SECOND)
+    assert orders(live.snapshot(), Abort)
+    assert orders(live.snapshot(), SetTraffic) == []
+    unlanded = Evidence().green().spoken(against, NOON).spoken(later, NOON + SECOND)
+    (ended,) = records(unlanded.snapshot(), Settle)
+    assert ended.outcome.kind is OutcomeKind.REJECTED
 
 
 @pytest.mark.req("LOOP-9")

@@ -12,7 +12,6 @@ from swarm.core.saying import Content, Ending, Saying, View, Word, lane_of, sett
 from swarm.core.snapshot import Mission
 
 ROOM = "implement"
-_AGAINST = {"cancel", "reject", "rollback"}  #: what a person may say against a mission
 
 
 def say(mission: Mission, found: Findings, view: View) -> Word:
@@ -109,8 +108,8 @@ def _refused(mission: Mission, found: Findings, view: View) -> Saying | None:
 
 def _person_ended(mission: Mission, found: Findings, view: View) -> Saying | None:
     """A person's word against a mission ends it before it has landed; later it rolls back."""
-    person = found.person
-    if person is None or found.landed is not None or person.said not in _AGAINST:
+    person = found.against
+    if person is None or found.landed is not None:
         return None
     reason = Reason.REJECTED if person.said == "reject" else Reason.CANCELLED
     detail = f"{person.by}: {person.reason}"

@@ -43,8 +43,8 @@ def _against(mission: Mission, found: Findings, view: View) -> tuple[Reason, str
     proven = _broken(mission, found) or _denied(mission, found, view)
     if proven is not None:
         return proven
-    person = found.person
-    if person is not None and person.said in {"rollback", "cancel", "reject"}:
+    person = found.against
+    if person is not None:
         return Reason.CANCELLED, f"{person.by}: {person.reason}"
     if saga.started(found):
         return Reason.CANARY_UNDECIDED, "the longest hold passed without a verdict"
