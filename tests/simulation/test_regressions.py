@@ -113,6 +113,7 @@ async def test_a_drift_that_another_controller_told_late_is_taken_back():
         11032,
         12388,
         20626,
+        22224,
         24335,
     ],
 )

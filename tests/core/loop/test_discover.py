@@ -199,12 +199,23 @@ class TestHealth:
     @given(st.integers(1, 10_000), CADENCES)
     def test_the_pause_grows_up_to_an_hour_and_is_never_below_the_cadence(self, failures, every):
         pause = back_off(pace(every=every), failures)
-        assert every <= pause <= max(timedelta(hours=1), every) * 1.1
+        assert every <= pause <= max(timedelta(minutes=10), every) * 1.1
 
     def test_the_pause_doubles(self):
-        pauses = [back_off(PACE, n) / FIVE for n in (1, 2, 3, 4, 9)]
-        for pause, times in zip(pauses, (1, 2, 4, 8, 12), strict=True):
+        minute = timedelta(minutes=1)
+        pauses = [back_off(pace(every=minute), n) / minute for n in (1, 2, 3, 4, 5, 9)]
+        for pause, times in zip(pauses, (1, 2, 4, 8, 10, 10), strict=True):
             assert times <= pause < times * 1.1
+
+    @pytest.mark.req("FAIL-4")
+    @pytest.mark.parametrize("minutes", [1, 5, 30, 120])
+    def test_a_source_that_is_back_is_noticed_within_its_cadence_or_ten_minutes(self, minutes):
+        """Until then nothing of R2 and R3 lands. Seed 22224: 45 minutes went by so."""
+        every, at, standing = timedelta(minutes=minutes), NOON, NEW
+        for _ in range(20):
+            standing = failed(standing, pace(every=every), at, "away")
+            assert standing.due - at <= 1.1 * max(every, timedelta(minutes=10))
+            at = standing.due
 
     def test_sources_that_failed_together_do_not_come_back_together(self):
         assert len({back_off(pace(f"s{n}"), 1) for n in range(20)}) == 20

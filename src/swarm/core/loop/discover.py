@@ -21,7 +21,9 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 JITTER = 0.1  #: of the cadence, added anew to each slot: it breaks up herds that formed elsewhere
 LEAST_PAUSE = 0.5  #: of the cadence between two readings, also after a late one
 DARK_AFTER = 3  #: failures in a row: one lost packet or one restart is no outage
-LONGEST_PAUSE = timedelta(hours=1)  #: of a source that keeps failing, unless its cadence is longer
+#: Of a source that keeps failing, unless its cadence is longer. While it is dark nothing risky
+#: lands, so that it is back must not go unnoticed for longer than people would wait.
+LONGEST_PAUSE = timedelta(minutes=10)
 LONGEST_ASKED = timedelta(days=1)  #: that a server may ask us to stay away
 
 
@@ -132,7 +134,7 @@ def stuck(before: SourceStanding, pace: Pace, at: datetime, detail: str) -> Sour
 
 
 def back_off(pace: Pace, failures: int) -> timedelta:
-    """The pause after so many failures in a row: the cadence, doubling, up to an hour.
+    """The pause after so many failures in a row: the cadence, doubling, up to ten minutes.
 
     Never shorter than the cadence, so a failing source costs no more than a good one; up to a
     tenth longer, by hash, so that what failed together does not come back together.
