@@ -123,7 +123,7 @@ def test_an_agent_works_on_a_scratch_clone_and_nothing_is_kept(workshop):
     ("code", "result", "named"),
     [
         pytest.param("pass", "nothing", "", id="changes-nothing"),
-        pytest.param("import sys; sys.exit('I give up')", "failed", "I give up", id="fails"),
+        pytest.param("print('I give up'); raise SystemExit(2)", "failed", "I give up", id="fails"),
         pytest.param(
             "import pathlib; p = pathlib.Path('.github/workflows'); p.mkdir(parents=True);"
             " (p / 'ci.yml').write_text('x')", "refused", "refused: ", id="touches-ci",

@@ -27,6 +27,7 @@ Prepare = Callable[[Path], Awaitable[JobSpec]]
 """Makes the spec of a new generation, given its empty folder; may fill `work/` below it."""
 
 _STOP_PATIENCE = 15.0
+_CLEARING = 5.0  #: seconds; of a supervisor whose job has ended
 _SLOTS = ".slots"
 
 
@@ -212,12 +213,16 @@ def _end(generation: Path, job: JobFolder) -> None:
     pid, started = int(record.get("pid", 0)), str(record.get("started", ""))
     if kernel.send_same(pid, started, SIGTERM):
         grace = (read_json(generation / "spec.json") or {}).get("limits", {}).get("grace", 0.0)
-        _await_end(job, grace + _STOP_PATIENCE)
-        kernel.send_same(pid, started, SIGKILL)
+        _await(lambda: job.state().phase is not Phase.RUNNING, grace + _STOP_PATIENCE)
+        if job.state().phase is not Phase.RUNNING:
+            # It clears up behind its result, and what it is killed in the middle of stays.
+            _await(lambda: not kernel.is_same(pid, started), _CLEARING)
+        if kernel.send_same(pid, started, SIGKILL):
+            _await(lambda: not kernel.is_same(pid, started), _CLEARING)
     orphans.clear(generation)
 
 
-def _await_end(job: JobFolder, patience: float) -> None:
+def _await(over: Callable[[], bool], patience: float) -> None:
     until = time.monotonic() + patience
-    while time.monotonic() < until and job.state().phase is Phase.RUNNING:
+    while time.monotonic() < until and not over():
         time.sleep(0.02)
