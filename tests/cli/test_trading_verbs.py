@@ -160,9 +160,10 @@ def test_a_kill_of_nothing_is_refused(firm, words, code, why):
 
 
 def test_only_listed_people_stop_trading(firm):
-    firm.home.file.write_text(firm.home.file.read_text().replace('"tom"\n', '"uncle"\n').replace(
-        firm.account, "uncle"
-    ))  # fmt: skip
+    listed = f'account = "{firm.account}"'
+    text = firm.home.file.read_text()
+    assert listed in text
+    firm.home.file.write_text(text.replace(listed, 'account = "uncle"'))
     said = firm("kill", "--reason", "r")
     assert (said.code, "SWM689" in said.err) == (4, True), said.err
 
