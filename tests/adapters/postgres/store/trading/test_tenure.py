@@ -9,6 +9,14 @@ from swarm.adapters.postgres.store.trading.tenure import Tenure
 pytestmark = pytest.mark.req("REG-10")
 
 
+@pytest.mark.slow
+async def test_who_begins_anew_at_once_is_not_refused(database):
+    """A closed session is gone only when the server gets to it."""
+    for turn in range(400):
+        async with Tenure(database, "trading", f"desk-{turn}"):
+            pass
+
+
 async def test_a_second_one_is_refused_by_name_until_the_first_has_let_go(database):
     second = Tenure(database, "trading", "lab-7 in /srv/other")
     async with Tenure(database, "trading", "desk-1 in /srv/desk"):

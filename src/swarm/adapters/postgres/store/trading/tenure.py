@@ -72,5 +72,12 @@ class Tenure:
         trace: TracebackType | None,
     ) -> None:
         session, self._session = self._session, None
-        if session is not None:
+        if session is None:
+            return
+        try:
+            # By closing alone it is let go when the server gets to it, and who begins anew at once
+            # is refused.
+            with contextlib.suppress(psycopg.Error):
+                await session.execute("select pg_advisory_unlock_all()")
+        finally:
             await session.close()
