@@ -3,6 +3,7 @@
 import pytest
 
 from swarm.adapters.postgres.store.desk.reference import bare
+from swarm.cli.kinds import KINDS
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,8 @@ from swarm.adapters.postgres.store.desk.reference import bare
 )
 def test_a_kind_in_front_is_no_part_of_the_name(said, meant):
     assert bare(said) == meant
+
+
+def test_every_kind_that_get_prints_is_known():
+    for kind in KINDS:
+        assert bare(f"{kind.single.lower()}/x") == "x", kind.single
