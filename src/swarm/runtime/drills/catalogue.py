@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from swarm.runtime.drills import production, surroundings, work
 from swarm.runtime.drills.drill import Drill, Protocol
-from swarm.runtime.drills.sandbox import sandbox
+from swarm.runtime.drills.sandbox import Sandbox, sandbox
 from swarm.runtime.errors import NoSuchDrill
 from swarm.runtime.home import Home
 
@@ -27,5 +27,14 @@ def run(drill: Drill, installation: Home, say: Callable[[str], None]) -> Protoco
         try:
             drill.run(corner, protocol)
         finally:
-            say(f"log: {corner.keep_log(drill.name)}")
+            say(f"log: {_log(corner, drill.name)}")
+            say("removing the sandbox")
     return protocol
+
+
+def _log(corner: Sandbox, name: str) -> str:
+    """Where the log is kept; a full disk takes it, and not what the drill found."""
+    try:
+        return str(corner.keep_log(name))
+    except OSError as error:
+        return f"not kept: {error.strerror or error}"

@@ -16,9 +16,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,14 @@ from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.scratch import ScratchDatabase
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
+from swarm.contract.errors import SwarmError
 from swarm.contract.validate import load_swarms
 from swarm.runtime import background
 from swarm.runtime.database import named, server_of
 from swarm.runtime.demo import sample
 from swarm.runtime.drills import agents, policy
 from swarm.runtime.drills.policy import Place
-from swarm.runtime.errors import DrillUnderWay
+from swarm.runtime.errors import ControllerFailed, DrillUnderWay
 from swarm.runtime.home import Home
 from swarm.runtime.journal import Journal
 from swarm.runtime.settings import load
@@ -46,6 +48,7 @@ RATE, TRAFFIC_SECONDS = 60, 300
 LOOK_EVERY = 0.05
 ANSWER_WITHIN = 2.0
 DIES_WITHIN = 10.0
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  #: what a drill may be broken off by
 
 
 @dataclass(slots=True)
@@ -196,9 +199,7 @@ class Sandbox:
         if self._traffic is not None:
             self._traffic.kill()
             self._traffic.wait()
-        background.stop(self.home)
-        stop_local(self.home)
-        shutil.rmtree(self.home.folder, ignore_errors=True)
+        _end(self.home)
 
 
 @contextmanager
@@ -211,21 +212,62 @@ def sandbox(installation: Home, *, target: bool) -> Iterator[Sandbox]:
     installation.make()
     drills = installation.state / "drills"
     drills.mkdir(mode=0o700, exist_ok=True)
-    with _only_one(drills / "lock"), _server(installation) as dsn:
+    with (
+        _only_one(drills / "lock"),
+        _broken_off_once() as clearing_up,
+        _server(installation) as dsn,
+    ):
         home = Home(drills / "sandbox")
         _forget(home)
-        place = _place(home, target=target)
         name = f"swarm_drill_{hashlib.sha256(str(home.folder).encode()).hexdigest()[:12]}"
-        with ScratchDatabase(dsn, name) as database:
-            home.file.write_text(policy.settings(place, limits), encoding="utf-8")
-            home.manifest.write_text(policy.manifest(place, "ample"), encoding="utf-8")
-            commit = sample.repository(place.source, home.folder / "orders.git")
-            corner = Sandbox(home, database, place, commit)
-            try:
-                corner.start()
-                yield corner
-            finally:
-                corner.clean()
+        try:
+            with ScratchDatabase(dsn, name) as database:
+                place = _place(home, target=target)
+                home.file.write_text(policy.settings(place, limits), encoding="utf-8")
+                home.manifest.write_text(policy.manifest(place, "ample"), encoding="utf-8")
+                commit = sample.repository(place.source, home.folder / "orders.git")
+                corner = Sandbox(home, database, place, commit)
+                try:
+                    corner.start()
+                    yield corner
+                finally:
+                    clearing_up()
+                    corner.clean()
+        finally:
+            clearing_up()
+            shutil.rmtree(home.folder, ignore_errors=True)
+
+
+@contextmanager
+def _broken_off_once() -> Iterator[Callable[[], None]]:
+    """Whatever asks a drill to end is a Ctrl-C, and waits while things are removed.
+
+    Gives what is called before that: what is asked from then on is heard when all of it is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None  # signals are the main thread's
+        return
+    before = {number: signal.getsignal(number) for number in _ENDS}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    asked: list[int] = []
+
+    def later() -> None:
+        for number in heard:
+            signal.signal(number, lambda told, _: asked.append(told))
+
+    def broken_off(*_: object) -> None:
+        later()
+        raise KeyboardInterrupt
+
+    for number in heard:
+        signal.signal(number, broken_off)
+    try:
+        yield later
+    finally:
+        for number in heard:
+            signal.signal(number, before[number] or signal.SIG_DFL)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def _place(home: Home, *, target: bool) -> Place:
@@ -244,9 +286,19 @@ def _place(home: Home, *, target: bool) -> Place:
 def _forget(home: Home) -> None:
     """Remove what a drill left behind whose process was killed."""
     if home.folder.exists():
+        _end(home)
+
+
+def _end(home: Home) -> None:
+    """End what works in a sandbox, at need with -9, and remove its folder."""
+    try:
         background.stop(home)
+    except ControllerFailed:
+        if (pid := background.running_pid(home)) is not None:
+            os.kill(pid, signal.SIGKILL)
+    with suppress(SwarmError):  # a file that was cut off while it was written started nothing
         stop_local(home)
-        shutil.rmtree(home.folder, ignore_errors=True)
+    shutil.rmtree(home.folder, ignore_errors=True)
 
 
 @contextmanager
