@@ -82,7 +82,7 @@ def test_trace_takes_the_commit_that_landed(delivered):
     ],
 )  # fmt: skip
 def test_a_later_change_shows(delivered, statement, word):
-    assert delivered("audit", "verify").code == 0
+    assert delivered("audit", "verify", "-o", "json").json["faults"] == []
     assert delivered.sql(statement, delivered.mission)
     traced = delivered("trace", delivered.mission)
     assert traced.code == EXIT_BAD_OUTCOME
@@ -259,3 +259,19 @@ def test_the_seals_of_a_shop_are_verified_with_its_trail(delivered):
     assert found.code == EXIT_BAD_OUTCOME
     (fault,) = found.json["faults"]
     assert (fault["seq"], fault["kind"]) == (1, "unsigned")
+
+
+@pytest.mark.slow
+@pytest.mark.req("VAL-6")
+def test_a_landing_that_no_main_here_has_is_not_taken_for_one_that_was_kept(delivered):
+    """Here main is a world in memory: no private clone has what the log says landed."""
+    said = delivered("audit", "verify")
+    assert said.code == EXIT_BAD_OUTCOME
+    told = f"unread: lacks 1 landing of which the log tells, such as {delivered.landed[:12]}"
+    assert f"outside: main of acme/shop: {told} of {delivered.mission}" in said.out
+    # Where another installation works on the same database, it may lie with that one.
+    with delivered.home.file.open("a") as settings:
+        settings.write('\n[seals]\nkeys = ["known.pub"]\n')
+    elsewhere = delivered("audit", "verify", "-o", "json")
+    assert "1 could not be judged" in elsewhere.json["promises"]["gates"]
+    assert not [one for one in elsewhere.json["journals"] if one["unread"]]

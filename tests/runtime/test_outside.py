@@ -16,7 +16,7 @@ from swarm.core.history.check import check
 from swarm.core.history.finding import Rule
 from swarm.core.history.journal import Deed, Entry, History
 from swarm.core.ids import evidence_id
-from swarm.runtime.outside import effects
+from swarm.runtime.outside import effects, lost
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -109,6 +109,51 @@ def test_every_journal_is_read_and_one_that_cannot_be_is_named(clone, tmp_path):
     channel.write_text('{"key": "m-1/notify/x"}\n')
     broken = {name for name, one in read().items() if one.unread}
     assert broken == {"target orders", "the owner's channel"}
+
+
+def test_what_a_person_reworded_or_picked_is_his_own(clone):
+    """Its trailers are a copy: nobody ordered that commit, and it is no landing of ours."""
+    before = list(outside.landings(clone))
+    git(clone, "commit", "-q", "--allow-empty", "--author=Swarm <swarm@localhost>", "-m",
+        "Tidy, reworded\n\nSwarm-Mission: m-1\nSwarm-Run: m-1-run-0")  # fmt: skip
+    assert list(outside.landings(clone)) == before
+
+
+def test_the_channel_tells_of_missions_and_a_line_that_was_cut_off_of_nothing(tmp_path):
+    """Seals and trading are told of no mission; a crash or a full disk cuts a line off."""
+    channel = tmp_path / "channel.jsonl"
+    lines = [
+        {"key": f"{mission or 's-1'}/x", "mission": mission, "channel": "c", "at": NOON.isoformat()}
+        for mission in ("m-1", "")
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    channel.write_text(f'{text}{{"key": "m-2/notify/x", "mis')
+    assert [one.mission for one in outside.notices(channel)] == ["m-1"]
+
+
+def test_a_run_that_is_swept_while_runs_are_read_is_no_damage(tmp_path, monkeypatch):
+    gone = tmp_path / "runs" / "jobs" / "m-1-run-0" / "key"
+    monkeypatch.setattr(outside, "_in", lambda *_: [gone])
+    assert list(outside.runs(tmp_path)) == []
+
+
+def settled(mission, commit, repo="acme/shop"):
+    return [
+        Entry(NOON, "s-1", mission, "mission.opened", {"repo": repo}),
+        Entry(NOON, "s-1", mission, "mission.settled", {"landed": commit}),
+    ]
+
+
+def test_what_the_log_says_landed_and_main_has_not_is_lost(clone, tmp_path):
+    landed = git(clone, "rev-parse", "HEAD~2")
+    told = [*settled("m-1", landed), *settled("m-2", None), *settled("m-3", "beef", "acme/gone")]
+    read = outside.mains(clone.parent)
+    assert lost(read, told[:4], clone.parent) == {}
+    assert lost([], told[:4], clone.parent) == {}, "it landed while main was read"
+    assert lost(read, told, clone.parent) == {"acme/gone": [("beef", "m-3")]}
+    git(clone, "reset", "-q", "--hard", "HEAD~3")
+    gone = lost(outside.mains(clone.parent), told[:4], clone.parent)
+    assert gone == {"acme/shop": [(landed, "m-1")]}
 
 
 def test_an_effect_has_its_orders_whole_key_and_a_time_of_its_own_or_of_its_evidence():

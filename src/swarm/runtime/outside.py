@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
-from swarm.adapters.local.outside import Deposit, Journal, journals
+from swarm.adapters.local.outside import Deposit, Journal, journals, main_of, mains
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.desk.histories import Histories
+from swarm.contract.counted import counted
 from swarm.core.history.check import check
-from swarm.core.history.finding import Judgement
-from swarm.core.history.journal import Effect, Entry
+from swarm.core.history.finding import Judgement, Rule
+from swarm.core.history.journal import Deed, Effect, Entry
 from swarm.core.ids import OrderKey, SwarmId, evidence_id
 from swarm.core.nouns import Risk
 from swarm.core.policy.risk import of_paths
 from swarm.core.trail import EventKind
 from swarm.runtime.home import Home
+from swarm.runtime.settings import load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,11 @@ class Audit:
 
 
 async def audit(database: Database, home: Home, swarm: SwarmId) -> Audit:
-    """Judge one Swarm's past by the nine promises. Cost: linear in its log and in the journals."""
+    """Judge one Swarm's past by the nine promises. Cost: linear in its log and in the journals.
+
+    A landing that the log tells of and main does not have is a journal that cannot be believed.
+    Where other installations work on the same database, it may lie with them: it is not judged.
+    """
     channel = home.logs / "channel.jsonl"
     found = await asyncio.to_thread(journals, home.clones, home.services, home.jobs, channel)
     histories = Histories(database)
@@ -38,11 +45,55 @@ async def audit(database: Database, home: Home, swarm: SwarmId) -> Audit:
     others = await histories.of_others(swarm, {deposit.mission for deposit in told})
     mine = [deposit for deposit in told if deposit.mission not in others]
     history = await histories.with_effects(swarm, bare, effects(mine, bare.entries))
-    kept = tuple(
+    kept = [
         replace(one, deposits=tuple(d for d in one.deposits if d.mission not in others))
         for one in found
-    )
-    return Audit(judgement=check(history), journals=kept)
+    ]
+    judgement = check(history)
+    gone = await asyncio.to_thread(lost, found, bare.entries, home.clones)
+    if gone and load(home.file).seals.keys:
+        unjudged = judgement.unjudged.get(Rule.GATES, 0) + sum(map(len, gone.values()))
+        judgement = replace(judgement, unjudged={**judgement.unjudged, Rule.GATES: unjudged})
+    elif gone:
+        kept = _lacking(kept, gone)
+    return Audit(judgement=judgement, journals=tuple(kept))
+
+
+def lost(
+    found: Iterable[Journal], entries: Iterable[Entry], clones: Path
+) -> dict[str, list[tuple[str, str]]]:
+    """(commit, mission) of what the log says landed and no main here has, by repository."""
+    repos, told = dict[str, str](), dict[str, list[tuple[str, str]]]()
+    for entry in entries:
+        if entry.kind == EventKind.MISSION_OPENED:
+            repos[entry.chain] = str(entry.body.get("repo", ""))
+        elif entry.kind == EventKind.MISSION_SETTLED and (commit := entry.body.get("landed")):
+            repo = repos.get(entry.chain, "")
+            told.setdefault(repo, []).append((str(commit), entry.chain))
+    known = _landed(found)
+    if all(one[0] in known for several in told.values() for one in several):
+        return {}
+    known |= _landed(mains(clones))  # it may have landed since main was read
+    gone = {repo: [one for one in several if one[0] not in known] for repo, several in told.items()}
+    return {repo: several for repo, several in gone.items() if several}
+
+
+def _landed(found: Iterable[Journal]) -> set[str]:
+    return {one.subject for journal in found for one in journal.deposits if one.deed is Deed.LAND}
+
+
+def _lacking(
+    found: Sequence[Journal], gone: Mapping[str, Sequence[tuple[str, str]]]
+) -> list[Journal]:
+    """The journals, those of these repositories with the word that something is not there."""
+    named = {one.name: one for one in found}
+    for repo, several in gone.items():
+        commit, mission = several[0]
+        lacks = counted(len(several), "landing")
+        why = f"lacks {lacks} of which the log tells, such as {commit[:12]} of {mission}"
+        one = named.get(main_of(repo), Journal(name=main_of(repo)))
+        named[one.name] = replace(one, unread=one.unread or why)
+    return list(named.values())
 
 
 def effects(deposits: Iterable[Deposit], entries: Sequence[Entry]) -> list[Effect]:

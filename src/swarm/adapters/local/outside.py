@@ -24,8 +24,14 @@ from swarm.core.history.journal import Deed
 from swarm.core.ids import mission_of, order_key
 
 _ON_TARGETS = {deed.value: deed for deed in (Deed.SYNC, Deed.TRAFFIC, Deed.PROMOTE, Deed.ABORT)}
+_BY, _WRITTEN_BY = "%cn %ce %ct", "%an %ae %at"  #: who put a commit here; who wrote it, and when
 _FIELDS = "%x00".join(
-    ("%H", *(f"%(trailers:key={key},valueonly,separator=%x2C)" for key in (MISSION, REVERTS)))
+    (
+        "%H",
+        *(f"%(trailers:key={key},valueonly,separator=%x2C)" for key in (MISSION, REVERTS)),
+        _BY,
+        _WRITTEN_BY,
+    )
 )
 
 
@@ -61,16 +67,25 @@ class Journal:
 
 def journals(clones: Path, services: Path, jobs: Path, channel: Path) -> list[Journal]:
     """Every journal of one installation. Cost: one pass over each; git is asked once a clone."""
-    found = [
-        _journal(f"main of {unquote(clone.stem)}", landings(clone))
-        for clone in _in(clones, "*.git")
-    ]
+    found = mains(clones)
     found += [
         _journal(f"target {folder.parent.name}", exposures(folder))
         for folder in _in(services, "*/service")
     ]
     found.append(_journal("agent runs", runs(jobs)))
     return [*found, _journal("the owner's channel", notices(channel))]
+
+
+def mains(clones: Path) -> list[Journal]:
+    """The history of main in each private clone."""
+    return [
+        _journal(main_of(unquote(clone.stem)), landings(clone)) for clone in _in(clones, "*.git")
+    ]
+
+
+def main_of(repo: str) -> str:
+    """The name of the journal of a repository's main."""
+    return f"main of {repo}"
 
 
 def _in(folder: Path, pattern: str) -> list[Path]:
@@ -97,6 +112,8 @@ def landings(clone: Path) -> Iterator[Deposit]:
     """Each commit of ours on main, the oldest first. When main moved to it, Git does not say.
 
     Main is whatever is no change branch: it may have another name, and another one than it had.
+    We put a commit there as we write it. What somebody reworded, rebased or picked is his own, and
+    git says so: it keeps the author, and names who did it.
     """
     protected = (f"--exclude={branch_of('*')}", "--branches", "--")
     mark = token_hex(8)  # drawn now: no path that was ever named can look like a commit
@@ -105,8 +122,8 @@ def landings(clone: Path) -> Iterator[Deposit]:
     command = ["git", "-c", "safe.directory=*", "-C", str(clone), *words]
     said = subprocess.run(command, capture_output=True, check=True, timeout=600)
     for told in said.stdout.decode(errors="surrogateescape").split(mark)[1:]:
-        commit, mission, undone, _, first, *more = f"{told}\0".split("\0")
-        if not mission:
+        commit, mission, undone, by, written_by, _, first, *more = f"{told}\0".split("\0")
+        if not mission or by != written_by:
             continue
         deed, subject = (Deed.REVERT, undone) if undone else (Deed.LAND, commit)
         yield Deposit(
@@ -140,7 +157,10 @@ def exposures(folder: Path) -> Iterator[Deposit]:
 def runs(jobs: Path) -> Iterator[Deposit]:
     """Each agent run that was started here and is not swept yet."""
     for named in _in(jobs, "runs/jobs/*/key"):
-        run = named.read_text(encoding="utf-8")
+        try:
+            run, at = named.read_text(encoding="utf-8"), named.stat().st_mtime
+        except FileNotFoundError:
+            continue  # swept since it was found
         mission, told, attempt = run.rpartition("-run-")
         if told:
             yield Deposit(
@@ -148,15 +168,22 @@ def runs(jobs: Path) -> Iterator[Deposit]:
                 mission=mission,
                 key=order_key(mission, "run", attempt),
                 subject=run,
-                at=datetime.fromtimestamp(named.stat().st_mtime, UTC),
+                at=datetime.fromtimestamp(at, UTC),
             )
 
 
 def notices(channel: Path) -> Iterator[Deposit]:
-    """Each thing that the owner was told, in the present log and the one before it."""
+    """Each thing that the owner was told of a mission, in the present log and the one before it.
+
+    What is told of no mission, as a seal is, rests on no order. What stands behind the last whole
+    line is being written, or was cut off by a crash: the next writer removes it.
+    """
     for path in (channel.with_name(f"{channel.name}.1"), channel):
-        for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        whole, _, _ = (path.read_bytes() if path.exists() else b"").rpartition(b"\n")
+        for text in whole.splitlines():
             line = json.loads(text)
+            if not line["mission"]:
+                continue
             yield Deposit(
                 deed=Deed.NOTIFY,
                 mission=line["mission"],
