@@ -3,12 +3,15 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+
+from swarm.adapters.local.process.kernel import is_same
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -144,6 +147,20 @@ def test_a_repository_with_a_module_of_a_known_name_is_not_run(repository):
     commit(repository)
     begin(repository)
     assert not list(repository.rglob("__pycache__"))
+
+
+def test_a_controller_whose_folder_is_removed_ends(repository):
+    """`git clean -fdx` does it: nobody found that one any more, and `up` began another beside."""
+    begin(repository)
+    state = repository / ".swarm"
+    note = json.loads((state / "controller.json").read_text())
+    shutil.rmtree(state)
+    deadline = time.monotonic() + 60
+    while is_same(note["pid"], note["started"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    again = swarmctl(repository, "up")
+    assert again.returncode == 0, again.stderr
 
 
 def test_who_interrupts_the_start_has_started_nothing(repository):

@@ -1,14 +1,17 @@
 """Who holds a controller's seat, and what is known of those who held it before."""
 
+import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from swarm.runtime.errors import AlreadyRunning
+from swarm.runtime.errors import AlreadyRunning, FolderGone
 from swarm.runtime.seat import held, taken
+from swarm.runtime.seat_keeper import SeatKeeper
 
 HOLDER = """
 import sys
@@ -83,3 +86,32 @@ def test_a_seat_is_held_while_somebody_lives_in_it(tmp_path):
     with taken(path, "demo"):
         assert held(path)
     assert not held(path)
+
+
+def removed(folder):
+    shutil.rmtree(folder)
+
+
+def moved(folder):
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def begun_anew(folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "controller.lock").write_text("another\n")
+
+
+@pytest.mark.parametrize("happens", [removed, moved, begun_anew])
+def test_a_seat_in_a_folder_that_went_is_told(tmp_path, happens):
+    """Its holder is found by nobody, and the next `up` starts a second one beside it."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with taken(folder / "controller.lock", "first") as seat:
+        assert not seat.gone()
+        seat.settled()
+        assert not seat.gone()
+        happens(folder)
+        assert seat.gone()
+        with pytest.raises(FolderGone, match="state"):
+            asyncio.run(SeatKeeper(seat, str(folder)).run())

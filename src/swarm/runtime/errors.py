@@ -60,6 +60,13 @@ class ClockWrong(Refused):
     remedy = "Set the clock of whichever is wrong (chrony, systemd-timesyncd), then start it again."
 
 
+class FolderGone(Refused):
+    """The folder that a controller worked in was removed or moved, so the controller ended."""
+
+    code = "SWM613"
+    remedy = "`swarmctl up` starts one where the folder is now; `swarmctl down` goes before a move."
+
+
 class FileExists(Refused):
     """A file that would be written is there already."""
 

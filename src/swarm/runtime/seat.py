@@ -8,6 +8,7 @@ name stands in its file will never write again.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,18 @@ class Seat:
 
     name: str
     former: tuple[str, ...]
+    _path: Path
     _file: TextIO
+
+    def gone(self) -> bool:
+        """Whether its file was removed, or is another one by now, which somebody else may hold."""
+        try:
+            there = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False  # a disk that does not answer says nothing
+        return not os.path.samestat(there, os.fstat(self._file.fileno()))
 
     def settled(self) -> None:
         """The orders of the dead were given back: forget them."""
@@ -49,7 +61,7 @@ def taken(path: Path, name: str) -> Iterator[Seat]:
         former = tuple(line for line in file.read().splitlines() if line)[-_NAMES_MOST:]
         # Our own name first: if we die before the orders are given back, our successor does it.
         _write(file, [*former, name])
-        yield Seat(name, former, file)
+        yield Seat(name, former, path, file)
 
 
 def held(path: Path) -> bool:

@@ -36,6 +36,7 @@ from swarm.runtime.errors import MainElsewhere
 from swarm.runtime.events import Event
 from swarm.runtime.home import Home
 from swarm.runtime.seat import FIRST, Seat, taken
+from swarm.runtime.seat_keeper import SeatKeeper
 from swarm.runtime.settings import Settings, load
 from swarm.runtime.wiring import order_path, private_clones, wire
 
@@ -66,7 +67,7 @@ async def serve(home: Home, stop: asyncio.Event, seat: str = FIRST) -> None:
                 parts.binding_of,
                 name,
                 now=lambda: datetime.now(UTC),
-                keepers=(*parts.keepers, *trading),
+                keepers=(SeatKeeper(held, str(home.state)), *parts.keepers, *trading),
             )
             parts.on_news(controller.kick)
             if seat != FIRST:
@@ -76,7 +77,8 @@ async def serve(home: Home, stop: asyncio.Event, seat: str = FIRST) -> None:
             try:
                 await controller.run(stop)
             finally:
-                home.note.unlink(missing_ok=True)
+                if home.read_note().get("controller") == name:  # a successor's is not ours
+                    home.note.unlink(missing_ok=True)
 
 
 async def _require_main(

@@ -1,13 +1,16 @@
 """Starting, sharing and stopping the embedded server."""
 
 import re
+import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from swarm.adapters.local.process.kernel import is_same, start_time
 from swarm.adapters.postgres.postmaster import Answer, server_processes
 from swarm.adapters.postgres.server import EmbeddedServer, LastOut
 
@@ -26,6 +29,19 @@ def test_data_is_there_again_after_a_stop_and_a_start(data_folder):
     assert server.status().state is Answer.NOBODY
     with EmbeddedServer(data_folder) as server:
         assert query(server, "select n from kept") == 42
+
+
+@pytest.mark.slow
+def test_a_server_whose_data_was_removed_ends_with_its_last_user(data_folder):
+    """Whoever leaves was told that a lock could not be opened, and the server went on."""
+    with EmbeddedServer(data_folder) as server:
+        begun = {pid: start_time(pid) for pid in server_processes(server.layout)}
+        assert begun
+        shutil.rmtree(server.layout.data)
+    deadline = time.monotonic() + 20  # by itself it looks once a minute
+    while any(is_same(pid, since) for pid, since in begun.items()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.mark.slow

@@ -145,6 +145,12 @@ class EmbeddedServer:
         """Stop using the server. The last user stops it, unless it is to keep running."""
         if self._users is None:
             return
+        if not self.layout.locks.folder.is_dir():
+            # The data was removed or moved under it: nobody finds it here, so ours ends with us.
+            self._forget_users()
+            self._stop_child()
+            self._disown()
+            return
         with self.layout.locks.start() as start:
             start.wait_exclusive()
             self._forget_users()

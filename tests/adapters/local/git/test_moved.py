@@ -30,6 +30,15 @@ async def test_a_repository_that_was_moved_keeps_what_landed(world, repo, tmp_pa
     assert await bound_to(world, elsewhere).follow() == ours, "it is known by its new path now"
 
 
+async def test_what_was_written_to_the_old_folder_meanwhile_is_no_repository(world, repo, tmp_path):
+    """A controller that worked during the move writes its next seal to where it was."""
+    ours = await land(world, {"b.py": "B = 1\n"})
+    before = repo.path
+    elsewhere = before.rename(tmp_path / "elsewhere")
+    (before / ".swarm" / "seals").mkdir(parents=True)
+    assert await bound_to(world, elsewhere).follow() == ours
+
+
 async def test_two_paths_to_one_repository_are_one(world, repo, tmp_path):
     await world.forge.clone("app").open()
     (tmp_path / "link").symlink_to(repo.path)

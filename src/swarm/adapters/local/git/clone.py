@@ -385,8 +385,8 @@ class PrivateClone:
 
 
 def _leads_to(path: Path, folder: Path) -> bool | None:
-    """Whether both are one folder; None where the path leads nowhere any more."""
-    if not path.exists():
+    """Whether both are one folder; None where the path leads to no repository any more."""
+    if not ((path / ".git").exists() or (path / "HEAD").exists()):
         return None
     return folder.exists() and path.samefile(folder)
 
