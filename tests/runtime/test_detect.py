@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from swarm.contract.validate import load_swarms
 from swarm.runtime.detect import look
+from swarm.runtime.first_files import manifest
 
 CASE = (
     "import unittest\n\n\nclass T(unittest.TestCase):\n"
@@ -87,3 +89,30 @@ def test_a_test_runner_that_is_not_here_is_told_at_once(repo, monkeypatch):
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "python").touch()
     assert not [note for note in look(folder).notes if "pytest" in note]
+
+
+def test_what_npm_writes_where_there_are_no_tests_is_no_check(repo):
+    """It is red on every commit, so that nothing would ever be delivered."""
+    said = 'echo \\"Error: no test specified\\" && exit 1'
+    left = f'{{{{"scripts": {{{{"test": "{said}", "lint": "eslint"}}}}}}}}'
+    assert [check.name for check in look(repo(**{"package.json": left, "app.py": ""})).checks] == [
+        "syntax",
+        "lint",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("remote", "name"),
+    [
+        ("git@github.com:acme/shop.git", "acme/shop"),
+        ("/home/jörg/Übungen/shop.git", "local/"),
+        ("git@host:acme/ö.git", "local/"),
+    ],
+)
+def test_a_repository_gets_a_name_that_a_manifest_may_hold(repo, remote, name):
+    """`up` refused the manifest that `init` had written."""
+    folder = repo()
+    subprocess.run(["git", "-C", folder, "remote", "add", "origin", remote], check=True)
+    found = look(folder)
+    assert found.name.startswith(name)
+    load_swarms(manifest(found).encode(), source="swarm.yaml")

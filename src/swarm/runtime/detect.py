@@ -16,8 +16,10 @@ from typing import Any
 from swarm.runtime.errors import NotARepository
 
 KNOWN_AGENTS = ("claude", "codex", "opencode", "gemini", "aider")
-_REMOTE = re.compile(r"[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
+_REMOTE = re.compile(r"[:/]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$", re.ASCII)
 _SAFE_NAME = re.compile(r"[^a-z0-9-]+")
+#: What `npm init` writes as a script for tests: it says this and ends with 1.
+_NO_SCRIPT = "no test specified"
 LARGEST = 4 * 1024 * 1024
 
 
@@ -235,7 +237,7 @@ def _node_checks(folder: Path) -> list[Check]:
     return [
         Check(name=name, run=("npm", "run", "-s", script), found_in="package.json")
         for script, name in wanted.items()
-        if isinstance(scripts, dict) and script in scripts
+        if isinstance(scripts, dict) and _NO_SCRIPT not in str(scripts.get(script, _NO_SCRIPT))
     ]
 
 
