@@ -28,6 +28,7 @@ from swarm.adapters.local.process import (
     patience,
     preflight,
     redact,
+    workspace,
 )
 from swarm.adapters.local.process.folder import JobFolder
 from swarm.adapters.local.process.jobs import Jobs
@@ -186,6 +187,7 @@ class LocalChecks:
         if settings.junit:
             junit.remove(folder, settings.junit)
         theirs = self._forge.working_copy(order.repo)
+        await asyncio.to_thread(workspace.link_packages, work, theirs)
         return JobSpec(
             argv=command.filled(settings.run, {}),
             cwd=folder,

@@ -2,9 +2,10 @@
 
 `pip install -e`, uv and poetry write the path of a working copy into the environment they install
 to. A check that runs in it would import, and judge, what its user has there, committed or not, and
-never what the commit holds.
+never what the commit holds. Go does the same by a `go.work` above the checkout, which few commit.
 
-Source: the `site` module of Python (.pth files); PEP 660; setuptools, `editable_wheel`.
+Source: the `site` module of Python (.pth files); PEP 660; setuptools, `editable_wheel`; Go,
+"Tutorial: Getting started with multi-module workspaces", GOWORK.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ def led_to(checkout: Path, repository: Path | None, env: Mapping[str, str]) -> d
 
     Looked for in every Python environment that is on PATH. Others stay as they are.
     """
+    if not (checkout / "go.work").exists() and _below_go_work(checkout):
+        env = {"GOWORK": "off", **env}
     tops = {repository, Path(os.path.realpath(repository))} if repository else set()
     roots: dict[str, None] = {}
     for named in _named(env.get("PATH", os.defpath)):
@@ -35,6 +38,10 @@ def led_to(checkout: Path, repository: Path | None, env: Mapping[str, str]) -> d
         return dict(env)
     theirs = env.get("PYTHONPATH")
     return {**env, "PYTHONPATH": os.pathsep.join((*roots, *([theirs] if theirs else ())))}
+
+
+def _below_go_work(checkout: Path) -> bool:
+    return any((folder / "go.work").is_file() for folder in checkout.absolute().parents)
 
 
 def _named(path: str) -> Iterator[Path]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swarm.adapters.local.process.editable import led_to
+from swarm.adapters.local.process.workspace import link_packages
 from swarm.adapters.local.service import detached, listener
 from swarm.adapters.local.service.asking import LOOPBACK, ask, is_revision, revision_in
 from swarm.adapters.local.service.detached import Process
@@ -72,6 +73,7 @@ class Versions:
             "python": sys.executable,
         }
         try:
+            await asyncio.to_thread(link_packages, checkout, self._repository)
             process = await asyncio.to_thread(
                 detached.spawn,
                 [fill(part, values) for part in self._settings.run],
