@@ -222,6 +222,20 @@ class TestRuff:
             "invalid-syntax"
         }
 
+    def test_a_row_in_a_cell_of_a_notebook_is_no_line_of_its_file(self, tmp_path):
+        """It was cited as one: line 1 of every notebook is a brace."""
+        code = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+        cells = [{**code, "source": ["A = 1"]}, {**code, "source": ["import os"]}]
+        about = {"language_info": {"name": "python"}}
+        book = {"cells": cells, "metadata": about, "nbformat": 4, "nbformat_minor": 4}
+        (tmp_path / "a.ipynb").write_text(json.dumps(book, indent=1))
+        ran = subprocess.run(
+            [sys.executable, "-m", "ruff", "check", "--isolated", "--output-format=json", "."],
+            cwd=tmp_path, capture_output=True, check=False,
+        )  # fmt: skip
+        (line,) = ruff_json.parse(ran.stdout, tmp_path).lines
+        assert (line.rule, line.path, line.line) == ("F401", "a.ipynb", 0)
+
     @pytest.mark.parametrize("data", [b"", b"{}", b"All checks passed!", b"\xff", b"[" * 99_999])
     def test_what_is_no_list_is_never_read_as_clean(self, data):
         with pytest.raises(OutputUnreadable):

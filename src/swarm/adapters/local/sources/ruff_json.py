@@ -49,7 +49,8 @@ def _statement(entry: dict[str, Any], root: Path, by_hand: str | None) -> dict[s
         "title": f"{rule} {entry['message']}",
         "body": "\n".join(str(part) for part in parts if part),
         "path": relative(entry["filename"], root),
-        "line": entry["location"]["row"],
+        # Rows of a notebook are counted in its cell; there the file as a whole is cited.
+        "line": 0 if entry.get("cell") else entry["location"]["row"],
         "rule": rule,
         "author": "ruff",
         "mission_class": None if fix and fix["applicability"] == SAFE else by_hand,
