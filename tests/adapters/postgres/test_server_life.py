@@ -1,16 +1,16 @@
 """Starting, sharing and stopping the embedded server."""
 
+import os
 import re
+import select
 import shutil
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from swarm.adapters.local.process.kernel import is_same, start_time
 from swarm.adapters.postgres.postmaster import Answer, server_processes
 from swarm.adapters.postgres.server import EmbeddedServer, LastOut
 
@@ -35,13 +35,12 @@ def test_data_is_there_again_after_a_stop_and_a_start(data_folder):
 def test_a_server_whose_data_was_removed_ends_with_its_last_user(data_folder):
     """Whoever leaves was told that a lock could not be opened, and the server went on."""
     with EmbeddedServer(data_folder) as server:
-        begun = {pid: start_time(pid) for pid in server_processes(server.layout)}
-        assert begun
+        processes = [os.pidfd_open(pid) for pid in server_processes(server.layout)]
+        assert processes
         shutil.rmtree(server.layout.data)
-    deadline = time.monotonic() + 20  # by itself it looks once a minute
-    while any(is_same(pid, since) for pid, since in begun.items()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    for process in processes:  # by itself it looks once a minute
+        assert select.select([process], [], [], 20)[0]
+        os.close(process)
 
 
 @pytest.mark.slow
