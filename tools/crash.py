@@ -44,6 +44,11 @@ AT_ONCE = 16  #: needs that were told and have not come to an end
 CALM = 300.0  #: seconds within which everything must have ended
 LOOK = 0.02
 FIRST_MOST = 5.0  #: seconds that the first order may wait once the database answers
+#: A fence is the time of its claim, in microseconds. And whether what was due then still waits.
+CLAIMED = """
+select (select min(fence) from swarm.decision where fence > %s),
+    exists (select from swarm.decision where due_at <= to_timestamp(%s))
+"""
 ENDED = """
 select n.rule, o.outcome from swarm.mission m join swarm.outcome o on o.mission = m.id
 join swarm.need n on n.id = m.need
@@ -65,7 +70,9 @@ class Tally:
     back: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
     alive: list[float] = field(default_factory=list)
-    quiet: int = 0  #: recoveries after which nothing was due until the next kill
+    quiet: int = (
+        0  #: recoveries after which nothing was due for long, until the next kill or the end
+    )
     late: list[str] = field(default_factory=list)  #: recoveries over the goal, each told
 
 
@@ -76,12 +83,22 @@ class Recovery:
         self._site, self._tally = site, tally
         self._since: float | None = None
         self._back: float | None = None
+        self._waited = 0.0  #: seconds that a due order has waited beside a living controller
 
     def begin(self) -> None:
         """It was killed just now."""
-        if self._back is not None:
+        self.end()
+        self._since = time.time()
+
+    def end(self) -> None:
+        """Nothing more is to be seen of the last one: who had not gone on by now was late."""
+        if self._back is not None and self._waited > FIRST_MOST:
+            self._tally.first.append(time.time() - self._back)
+            self._tally.alive.append(self._waited)
+            self._tally.late.append(f"{self._waited:.2f} s with a controller, and none was claimed")
+        elif self._since is not None:
             self._tally.quiet += 1
-        self._since, self._back = time.time(), None
+        self._since, self._back, self._waited = None, None, 0.0
 
     def look(self, alone: float) -> None:
         """Ask the database, unless the first order was seen.
@@ -95,21 +112,20 @@ class Recovery:
                 if self._back is None:
                     self._back = time.time()
                     self._tally.back.append(self._back - self._since)
-                # A fence is the time of its claim, in microseconds.
-                found = connection.execute(
-                    "select min(fence) from swarm.decision where fence > %s",
-                    [int(self._back * 1e6)],
-                ).fetchone()
+                since = max(self._back, alone)
+                found = connection.execute(CLAIMED, [int(self._back * 1e6), since]).fetchone()
         except psycopg.Error:
             return
-        if found and found[0] is not None:
+        if found and found[0] is None:
+            self._waited = time.time() - since if found[1] else 0.0
+        elif found:
             claimed = found[0] / 1e6
             first, alive = claimed - self._back, max(0.0, claimed - max(self._back, alone))
             self._tally.first.append(first)
             self._tally.alive.append(alive)
             if first > FIRST_MOST:
                 self._tally.late.append(f"{first:.2f} s, {alive:.2f} s of it with a controller")
-            self._since = self._back = None
+            self._since, self._back, self._waited = None, None, 0.0
 
 
 class Harm:
@@ -128,8 +144,7 @@ class Harm:
 
     def act(self) -> None:
         """Do what is due."""
-        # Before anybody else is killed: who is may be the one that claimed.
-        self._recovery.look(min(self._alone[seat] for seat in SEATS if seat not in self._paused))
+        self.watch()  # before anybody else is killed: who is may be the one that claimed
         now = time.monotonic()
         for seat, until in list(self._paused.items()):
             if now >= until:
@@ -156,10 +171,20 @@ class Harm:
             self._alone[seat] = time.time()
             self._tally.kills += 1
 
+    def watch(self) -> None:
+        """Look whether the last recovery is complete."""
+        self._recovery.look(min(self._alone[seat] for seat in SEATS if seat not in self._paused))
+
     def end(self) -> None:
         """Let everybody go on."""
         for seat in self._paused:
             self._site.send(seat, signal.SIGCONT)
+            self._alone[seat] = time.time()
+        self._paused.clear()
+
+    def leave(self) -> None:
+        """All has ended."""
+        self._recovery.end()
 
 
 def ended(site: Site) -> dict[str, str]:
@@ -200,15 +225,18 @@ def live(site: Site, watcher: Watcher, tally: Tally, options: argparse.Namespace
         watcher.look()
         if now < over:
             harm.act()
-        elif not calm_since:
-            harm.end()
-            calm_since = now
+        else:
+            if not calm_since:
+                harm.end()
+                calm_since = now
+            harm.watch()
         if now >= look_again:
             look_again = now + 1
             known = ended(site) or known
             while now < over and len(site.said) - len(known) < AT_ONCE:
                 site.say()
         if calm_since and (len(known) == len(site.said) or now > calm_since + CALM):
+            harm.leave()
             return known
         time.sleep(LOOK)
 
@@ -244,7 +272,7 @@ def report(
     for late in tally.late:
         print(f"  over {FIRST_MOST:.0f} s: {late}")
     if tally.quiet:
-        print(f"{tally.quiet} times it was killed again before an order was claimed")
+        print(f"{tally.quiet} times nothing was due for long before it was killed again")
     print(f"examined: { ({str(rule): count for rule, count in judgement.examined.items()}) }")
     print(f"not examined: {', '.join(judgement.unexamined) or 'none'}")
     print(f"not judged: { ({str(rule): count for rule, count in judgement.unjudged.items()}) }")

@@ -1,5 +1,8 @@
 """A short crash run, judged by the history checker over what the outside recorded."""
 
+import ast
+from collections import Counter
+
 import pytest
 
 import crash
@@ -22,3 +25,5 @@ def test_a_minute_of_kills_loses_and_doubles_nothing(capsys):
     assert kills >= 20, said
     assert database_kills >= 3, said
     assert "never" not in said, said
+    outcomes = Counter(ast.literal_eval(said.partition(" needs told: ")[2].partition(";")[0]))
+    assert outcomes["delivered"] >= 0.9 * outcomes.total() > 10, said
