@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from simulate import simulate
+from swarm.contract.errors import Unavailable
 from swarm.core.decide import decide
 from swarm.runtime import controller
-from swarm.runtime.target_keeper import LOOKS_BELIEVED, TargetKeeper
+from swarm.runtime.target_keeper import BELIEVED, EVERY, TargetKeeper
 from swarm.testing.simulation import scene
 from swarm.testing.simulation.cast import size
 from swarm.testing.simulation.simulation import Trial
@@ -84,8 +85,35 @@ async def test_a_drift_that_another_controller_told_late_is_taken_back():
     keeper = TargetKeeper({"orders": "acme/shop"}, target, target, store, store)
     await keeper.look()
     await store.saw_drift("s-1", {"orders": "runs what nobody asked for"})
-    for _ in range(LOOKS_BELIEVED):
+    for _ in range(BELIEVED // EVERY):
         await keeper.look()
+    assert store.drifted == {}
+
+
+class _Unsure(_Told):
+    """It hears everything, and can lose an answer."""
+
+    answers = True
+
+    async def saw_drift(self, swarm, drifted):
+        await super().saw_drift(swarm, drifted)
+        if not self.answers:
+            self.answers = True
+            raise Unavailable("the answer was lost")
+        return True
+
+
+async def test_a_drift_that_was_heard_and_not_answered_is_taken_back_at_the_next_look():
+    """Seeds 32426 and 32894: nobody knew what the store had heard, and all believed the old."""
+    target, store = _Watched(), _Unsure()
+    target.healthy, target.drift = True, ()
+    keeper = TargetKeeper({"orders": "acme/shop"}, target, target, store, store)
+    await keeper.look()
+    target.healthy, target.drift, store.answers = False, ("runs what nobody asked for",), False
+    await keeper.look()
+    assert store.drifted
+    target.healthy, target.drift = True, ()
+    await keeper.look()
     assert store.drifted == {}
 
 
@@ -115,6 +143,8 @@ async def test_a_drift_that_another_controller_told_late_is_taken_back():
         20626,
         22224,
         24335,
+        32426,
+        32894,
     ],
 )
 def test_a_seed_that_once_failed_fails_no_more(seed):

@@ -15,9 +15,9 @@ from swarm.ports.store import Intake
 from swarm.runtime.events import Event
 
 EVERY = timedelta(seconds=5)
-#: After so many looks the store is told anew, even of nothing: what it heard last may be the late
-#: word of another controller that is gone, and nobody else would take that back.
-LOOKS_BELIEVED = 12
+#: After so long the store is told anew, even of nothing: what it heard last may be the late word of
+#: another controller that is gone, and nobody else would take that back.
+BELIEVED = timedelta(minutes=1)
 log = structlog.get_logger()
 
 
@@ -79,7 +79,8 @@ class TargetKeeper:
         # None: nobody knows what the store was told before; a killed controller may have left a
         # drift behind that is over by now.
         self._told: dict[str, str] | None = None
-        self._looks_left = LOOKS_BELIEVED
+        self._looks_believed = max(1, BELIEVED // every)
+        self._looks_left = self._looks_believed
 
     async def prepare(self) -> None:
         """Have main serve before anything lands on it: what lands later must prove itself."""
@@ -104,13 +105,16 @@ class TargetKeeper:
             for swarm in await self._swarms.ids():
                 await self._intake.saw_drift(swarm, seen)
         except SwarmError:
-            return  # told again at the next look
+            # Whatever is seen at the next look is told then: this may have been heard all the same,
+            # by some Swarms or by all, and only the answer was lost.
+            self._looks_left = 0
+            return
         known = self._told or {}
         for target in seen.keys() - known.keys():
             log.warning(Event.TARGET_DRIFTED, target=target, detail=seen[target])
         for target in known.keys() - seen.keys():
             log.info(Event.TARGET_SETTLED, target=target)
-        self._told, self._looks_left = seen, LOOKS_BELIEVED
+        self._told, self._looks_left = seen, self._looks_believed
 
     async def _drift(self, target: str, repo: str) -> str:
         """What a target runs that nobody asked for, after healing; "" when nothing."""
