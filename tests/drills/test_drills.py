@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from swarm.runtime.background import start, stop
 from swarm.runtime.drills import agents, policy
 from swarm.runtime.drills.catalogue import DRILLS, drill_named, run
 from swarm.runtime.drills.drill import Drill, Protocol, event_is
+from swarm.runtime.drills.sandbox import Sandbox
 from swarm.runtime.errors import DrillUnderWay, NoSuchDrill
 from swarm.runtime.home import Home
 from swarm.runtime.settings import load
@@ -66,6 +68,21 @@ def test_a_sandbox_has_the_installations_limits_and_shorter_pauses(installation,
     assert [(rule.pattern, rule.risk) for rule in made.risk.rules] == [("src/**", Risk.R2)]
     assert made.risk.auto_execute is None  # there is nobody in a drill to ask
     assert list(made.repositories) == ["drill/orders"]  # nothing of the installation's own
+
+
+def test_a_sandbox_gets_no_settings_from_the_environment(tmp_path, monkeypatch):
+    """They win over its file: nothing would land, looks would be rare, a target be the user's."""
+    monkeypatch.setenv("SWARM_RISK__AUTO_EXECUTE", "[]")
+    monkeypatch.setenv("swarm_canary__look_every", "10m")
+    monkeypatch.setenv("SWARM_TARGETS__SHOP__PORT", "8080")
+    place = policy.Place(folder=tmp_path, source=tmp_path, notes=tmp_path, port=None)
+    given = []
+    monkeypatch.setattr("swarm.runtime.background.start", lambda _, words: given.append(words))
+    Sandbox(Home(tmp_path), SimpleNamespace(dsn="postgresql://here"), place, "").start()
+    (words,) = given
+    ours = {name: value for name, value in words.items() if name.upper().startswith("SWARM_")}
+    assert ours == {"SWARM_DATABASE__URL": "postgresql://here"}
+    assert words["PATH"]
 
 
 def test_a_protocol_without_a_finding_has_not_passed():

@@ -69,8 +69,16 @@ class Sandbox:
     # --- what a drill does -------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the controller, on the sandbox's database whatever the environment says."""
-        environment = {k: v for k, v in os.environ.items() if k != "SWARM_HOME"}
+        """Start the controller, with the sandbox's settings whatever the environment says.
+
+        What the environment says of the installation's limits stands in the sandbox's file by now;
+        said again it would undo what is left out or shortened there, and bring in targets.
+        """
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.upper().startswith("SWARM_")  # as settings are read: in any case
+        }
         environment["SWARM_DATABASE__URL"] = self.database.dsn
         background.start(self.home, environment)
 
