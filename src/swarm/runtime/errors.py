@@ -67,6 +67,13 @@ class FolderGone(Refused):
     remedy = "`swarmctl up` starts one where the folder is now; `swarmctl down` goes before a move."
 
 
+class StateUnwritable(Unavailable):
+    """The controller could not read or write a file of the installation."""
+
+    code = "SWM614"
+    remedy = "Free space on the disk of that file, or give it to the account that runs this."
+
+
 class FileExists(Refused):
     """A file that would be written is there already."""
 

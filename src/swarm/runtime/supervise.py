@@ -10,6 +10,7 @@ back what was held and goes on at once.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 import signal
@@ -32,7 +33,7 @@ from swarm.core.ids import SwarmId
 from swarm.runtime import telemetry
 from swarm.runtime.controller import Controller
 from swarm.runtime.database import opened
-from swarm.runtime.errors import MainElsewhere
+from swarm.runtime.errors import MainElsewhere, StateUnwritable
 from swarm.runtime.events import Event
 from swarm.runtime.home import Home
 from swarm.runtime.seat import FIRST, Seat, taken
@@ -132,13 +133,23 @@ async def run(home: Home, seat: str = FIRST) -> None:
     await serve(home, stop, seat)
 
 
+def _run(home: Home, seat: str) -> None:
+    try:
+        asyncio.run(run(home, seat))
+    except OSError as error:
+        if error.filename is None and error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise  # nobody could say what to mend
+        where = error.filename or home.state
+        raise StateUnwritable(f"{where}: {error.strerror or error}") from error
+
+
 def main(folder: str, seat: str = FIRST) -> int:
     """Run one controller; returns the exit code."""
     home = Home(Path(folder).resolve())
     home.make()
     telemetry.configure(home.logs / f"{seat}.jsonl")
     try:
-        asyncio.run(run(home, seat))
+        _run(home, seat)
     except SwarmError as error:
         sys.stderr.write(f"error {error.code}: {error.message}\nfix:  {error.fix}\n")
         return error.exit_code
