@@ -85,9 +85,8 @@ class JobKeeper:
 
     async def _sweep(self, workshop: Workshop) -> None:
         names = await asyncio.to_thread(workshop.known)
-        if not names:
-            return
-        wanted = await self._missions.open_among([mission_of(name) for name in names])
+        missions = [mission_of(name) for name in names]
+        wanted = await self._missions.open_among(missions) if missions else frozenset()
         unwanted = {name for name in names if mission_of(name) not in wanted}
         for name in await workshop.sweep(lambda name: name not in unwanted):
             log.info(Event.JOB_REMOVED, job=name)

@@ -454,6 +454,16 @@ async def test_work_of_a_failed_run_is_kept_as_a_patch_also_without_a_tmp(world,
     assert "+VALUE = 3" in patches[0].read_text()
 
 
+async def test_nothing_of_a_run_is_kept_in_memory_once_it_has_ended(world):
+    """A controller works for months."""
+    news: list[str] = []
+    port, order = world.port(on_finished=news.append), world.order("change")
+    await fact(port.run, order)
+    assert await port.run(order)
+    assert set(news) <= {order.key}
+    assert port._keys == {}
+
+
 @pytest.mark.slow
 async def test_sweeping_ends_what_nobody_wants_and_keeps_its_work(world):
     world.define("slow", "echo 'VALUE = 6' > src/value.py; echo new > src/new.py; sleep 300")

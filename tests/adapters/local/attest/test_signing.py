@@ -111,6 +111,16 @@ async def test_the_command_sees_the_commit_and_nothing_of_our_environment(
     assert "two" in text
 
 
+async def test_the_folder_of_a_command_that_was_killed_with_us_is_removed_by_a_later_one(
+    place, trust
+):
+    left = place.tmp / "attest" / "sign-killed"
+    (left / "checkout").mkdir(parents=True)
+    os.utime(left, (1, 1))
+    await place.judge(trust(sign=["true"]))
+    assert not left.exists()
+
+
 async def test_what_a_command_leaves_running_is_ended(place, trust):
     pid = place.tmp / "pid"
     await place.judge(trust(sign=["sh", "-c", f"sleep 300 & echo $! > '{pid}'"]))

@@ -356,3 +356,18 @@ async def test_checkouts_are_gone_once_a_check_has_ended(world):
 def test_bad_settings_are_refused_by_name(field, value, words):
     with pytest.raises(ValidationError, match=words):
         CheckSettings(**{"run": ["true"], field: value})
+
+
+async def test_a_check_of_a_base_that_nobody_waits_for_any_more_is_removed_in_the_end(world):
+    """It serves every mission there; the last one was ended before it heard of its end."""
+    port = world.port()
+    job = port.jobs.job("base/tests/d/t")
+    for name in ("1/work", "2/work"):
+        (job.path / name).mkdir(parents=True)
+    job.create()
+    assert await port.sweep(lambda key: False) == []
+    assert (job.path / "1/work").exists()
+    then = time.time() - 15 * 86_400
+    os.utime(job.path, (then, then))
+    assert await port.sweep(lambda key: True) == ["base/tests/d/t"]
+    assert not job.path.exists()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from swarm.adapters.local.errors import JobNotStarted
+from swarm.adapters.local.process import orphans
 from swarm.adapters.local.process.jobs import Jobs
 from swarm.adapters.local.process.spec import Confine, Ended, JobSpec, Phase
 
@@ -279,6 +280,25 @@ async def test_sweep_ends_what_nobody_wants_and_removes_what_was_settled(
     state = await jobs.state("unwanted")
     assert state.result.ended is Ended.STOPPED
     assert await marked(tmp_path) == []
+
+
+async def test_sweep_looks_for_nothing_that_a_settled_job_may_have_left(
+    jobs, ended, monkeypatch
+):
+    """That reads every process of the machine, and two weeks of jobs lie here at every sweep."""
+    state = await ended(jobs, "settled", "true")
+    jobs.job("settled").keep({"done": True})
+    room = Path(json.loads((state.folder / "spec.json").read_text())["env"]["TMPDIR"])
+    async with asyncio.timeout(5):
+        while room.exists():  # noqa: ASYNC110 - its supervisor removes it behind the result
+            await asyncio.sleep(0.01)
+    searched = []
+    monkeypatch.setattr(orphans, "clear", searched.append)
+    assert await jobs.sweep(lambda key: False, older_than=timedelta(days=14)) == []
+    assert searched == []
+    room.mkdir()
+    await jobs.sweep(lambda key: False, older_than=timedelta(days=14))
+    assert searched == [state.folder], "what its supervisor was killed over lies there"
 
 
 @pytest.mark.req("LOOP-11")

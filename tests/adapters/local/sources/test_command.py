@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -514,3 +515,17 @@ def test_the_program_prints_its_help_and_ends(tmp_path):
 def test_the_pause_between_readings_is_a_setting():
     settings = CommandSettings(kind="command", name="x", run=("a",), workdir="/tmp", every="90s")
     assert settings.every == timedelta(seconds=90)
+
+
+async def test_the_checkout_of_a_reading_that_was_killed_is_removed_by_a_later_one(
+    world, repository, lines
+):
+    """A controller that is killed leaves it, and nobody else ever looks there."""
+    repository.commit({"a.py": "import os\n"})
+    for name, days in (("source-killed", 2), ("source-at-work", 0)):
+        left = repository.scratch / name
+        (left / "work").mkdir(parents=True)
+        then = time.time() - days * 86_400
+        os.utime(left, (then, then))
+    await world.read(world.printing(lines(UNUSED), repo="app"))
+    assert [path.name for path in repository.scratch.iterdir()] == ["source-at-work"]

@@ -81,11 +81,17 @@ class LocalRuns:
         self.jobs = Jobs(folder / "jobs", slots=AT_ONCE, on_finished=self._finished)
 
     def _finished(self, run: str) -> None:
-        self._tell(self._keys.get(run, run))
+        self._tell(self._keys.pop(run, run))
 
     async def run(self, order: StartRun) -> Reply:
         """Start the run if it does not exist; Done(RunEnded) once it has ended."""
         self._keys[order.run] = order.key
+        reply = await self._run(order)
+        if not isinstance(reply, Later):  # nobody waits for its end any more
+            self._keys.pop(order.run, None)
+        return reply
+
+    async def _run(self, order: StartRun) -> Reply:
         job = self.jobs.job(order.run)
         if (kept := job.outcome()) is not None:
             return _done(order, kept)

@@ -16,10 +16,13 @@ from swarm.adapters.local.attest.errors import SigningFailed
 from swarm.adapters.local.attest.settings import AttestationSettings
 from swarm.adapters.local.attest.tags import tag_name
 from swarm.adapters.local.git.forge import LocalForge
+from swarm.adapters.local.git.scratch import WORK_LEFT_BEHIND, sweep
 from swarm.core.policy.intake_text import printable
 
 #: Of what the command prints, this much of the end is kept for the message.
 TAIL = 2000
+
+_PREFIX = "sign-"
 
 
 async def sign_with(
@@ -32,7 +35,8 @@ async def sign_with(
     repo, commit = what
     clone = forge.clone(repo)
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="sign-", dir=folder))
+    await asyncio.to_thread(sweep, folder, _PREFIX, WORK_LEFT_BEHIND)
+    scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=_PREFIX, dir=folder))
     try:
         filled = {
             "{commit}": commit,

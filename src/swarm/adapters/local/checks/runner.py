@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -325,7 +326,11 @@ class LocalChecks:
             return True
 
         def kept(key: str) -> bool:
-            return key.startswith(_BASE) or wanted(key)
+            if not key.startswith(_BASE):
+                return wanted(key)
+            # It serves every mission there. The last that asked may have ended before it did.
+            begun = self.jobs.job(key).path.stat().st_mtime
+            return time.time() - begun < older_than.total_seconds()
 
         await asyncio.to_thread(self._passed.forget, timedelta(days=30))
         return await self.jobs.sweep(kept, older_than=older_than, rescue=disposable)

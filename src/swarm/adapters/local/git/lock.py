@@ -22,6 +22,12 @@ from swarm.adapters.local.git.errors import CloneBusy
 FOREIGN_LOCK_AGE = timedelta(seconds=5)
 _PAUSE = 0.01
 
+#: What some call or other locks, besides the refs that it is about.
+_ALWAYS = ("packed-refs", "HEAD", "shallow", "config", "gc.pid", "objects/info/commit-graph")
+
+#: Made under one of these locks, and only where it is not: left by a kill, it fails every call.
+_NEW = ("packed-refs.new",)
+
 
 @contextlib.asynccontextmanager
 async def writing(lock: Path, wait: timedelta) -> AsyncIterator[int]:
@@ -48,8 +54,8 @@ def _taken(descriptor: int) -> bool:
 
 async def sweep(folder: Path, names: Sequence[str]) -> None:
     """Remove git's lock files for these refs or files; only to be called while writing."""
-    for name in (*names, "packed-refs", "HEAD", "shallow", "config", "gc.pid"):
-        stale = folder / f"{name}.lock"
+    locks = (f"{name}.lock" for name in (*names, *_ALWAYS))
+    for stale in (folder / name for name in (*locks, *_NEW)):
         with contextlib.suppress(FileNotFoundError):
             age = time.time() - stale.stat().st_mtime
             if age < FOREIGN_LOCK_AGE.total_seconds():

@@ -15,6 +15,9 @@ PREFIX = ".scratch-"
 #: Longer than any single call of ours may last, so that nobody's folder is taken from under him.
 LEFT_BEHIND = timedelta(hours=2)
 
+#: The same of a folder in which somebody's command works, which may be told to take hours.
+WORK_LEFT_BEHIND = timedelta(days=1)
+
 
 @contextlib.contextmanager
 def scratch(inside: Path) -> Iterator[Path]:
@@ -23,9 +26,9 @@ def scratch(inside: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def sweep(inside: Path, prefix: str) -> None:
+def sweep(inside: Path, prefix: str, left_behind: timedelta = LEFT_BEHIND) -> None:
     """Remove folders below `inside` whose name begins so and that nobody can be using any more."""
-    oldest = time.time() - LEFT_BEHIND.total_seconds()
+    oldest = time.time() - left_behind.total_seconds()
     for left in inside.glob(f"{prefix}*"):
         with contextlib.suppress(FileNotFoundError):
             if left.lstat().st_mtime < oldest:

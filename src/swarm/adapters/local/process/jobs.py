@@ -21,6 +21,7 @@ from signal import SIGKILL, SIGTERM
 from swarm.adapters.local.process import kernel, launch, orphans
 from swarm.adapters.local.process.folder import JobFolder, is_locked, lock_handle, read_json
 from swarm.adapters.local.process.spec import JobSpec, JobState, Phase
+from swarm.adapters.local.process.supervisor import room_left
 from swarm.adapters.local.process.watch import Watch
 
 Prepare = Callable[[Path], Awaitable[JobSpec]]
@@ -173,11 +174,15 @@ class Jobs:
         which stores what must not be lost and says True; without that it is left in place.
         """
         removed = []
-        for key in self.known():
+        for key in await asyncio.to_thread(self.known):
             job = self.job(key)
-            if not wanted(key):
+            # Most jobs are of this kind, and looking for what they left costs much more.
+            if await asyncio.to_thread(_rests, job, older_than):
+                continue
+            still = wanted(key)
+            if not still:
                 await self.stop(key)
-            if await self._removable(job, wanted(key), older_than, rescue):
+            if await self._removable(job, still, older_than, rescue):
                 await asyncio.to_thread(shutil.rmtree, job.path, ignore_errors=True)
                 removed.append(key)
         return removed
@@ -193,10 +198,8 @@ class Jobs:
             state = job.state()
             if not mine or state.phase in {Phase.RUNNING, Phase.STARTING}:
                 return False
-            outcome = job.path / "outcome.json"
-            if outcome.exists():
-                written = datetime.fromtimestamp(outcome.stat().st_mtime, UTC)
-                return datetime.now(UTC) - written > older_than
+            if (since := _settled_for(job)) is not None:
+                return since > older_than
             if wanted:
                 return False
             if state.folder is None:
@@ -206,6 +209,28 @@ class Jobs:
     def close(self) -> None:
         """Stop watching; the jobs go on and another controller may adopt them."""
         self._watch.close()
+
+
+def _settled_for(job: JobFolder) -> timedelta | None:
+    """How long ago its outcome was kept; None when none was."""
+    try:
+        written = (job.path / "outcome.json").stat().st_mtime
+    except FileNotFoundError:
+        return None
+    return datetime.now(UTC) - datetime.fromtimestamp(written, UTC)
+
+
+def _rests(job: JobFolder, older_than: timedelta) -> bool:
+    """Whether it lies here to be read for a while: nothing is to be ended, cleared or removed."""
+    since = _settled_for(job)
+    if since is None or since > older_than:
+        return False
+    state = job.state()
+    if state.folder is None:
+        return state.phase is Phase.ABSENT
+    if state.phase is not Phase.FINISHED:
+        return False
+    return room_left(state.folder, read_json(state.folder / "spec.json") or {}) is None
 
 
 def _end(generation: Path, job: JobFolder) -> None:

@@ -74,12 +74,17 @@ def rooms(generation: Path) -> Path:
     return generation.parents[2] / "t"
 
 
+def room_left(generation: Path, spec: dict[str, Any]) -> Path | None:
+    """A job's TMPDIR, if it is still there."""
+    room = Path(spec.get("env", {}).get("TMPDIR", ""))
+    return room if room.parent == rooms(generation) and room.exists() else None
+
+
 def remove_room(generation: Path, spec: dict[str, Any]) -> None:
     """Remove a job's TMPDIR with what is left in it."""
     import shutil  # noqa: PLC0415 - nothing that a supervisor needs at its start
 
-    room = Path(spec.get("env", {}).get("TMPDIR", ""))
-    if room.parent == rooms(generation):
+    if (room := room_left(generation, spec)) is not None:
         shutil.rmtree(room, ignore_errors=True)
 
 

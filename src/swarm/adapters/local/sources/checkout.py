@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from swarm.adapters.local.git import scratch
 from swarm.adapters.local.git.commits import MISSION, REVERTS
 from swarm.adapters.local.git.forge import LocalForge
 from swarm.adapters.local.sources.errors import CheckoutFailed
@@ -18,18 +19,20 @@ from swarm.core.ids import MissionId
 
 MOST_COMMITS = 500  #: commits looked at for who changed what; older ones cause nothing new
 
+_PREFIX = "source-"
 _MISSION = re.compile(r"m-[0-9a-f]{20}")
 
 
 class Checkouts:
     """Gives the tip of a bound repository's main, and folders with exactly one commit.
 
-    scratch: where the folders are made. They are gone when their reading is over.
+    folder: where the checkouts are made. They are gone when their reading is over; what a kill
+            left of one is removed by a later reading.
     """
 
-    def __init__(self, forge: LocalForge, scratch: Path) -> None:
+    def __init__(self, forge: LocalForge, folder: Path) -> None:
         self._forge = forge
-        self._scratch = scratch
+        self._folder = folder
 
     async def tip(self, repo: str) -> str:
         """The commit that main is at now. Raises CheckoutFailed."""
@@ -41,8 +44,9 @@ class Checkouts:
     @asynccontextmanager
     async def at(self, repo: str, commit: str) -> AsyncIterator[Path]:
         """A folder with that commit as a repository of its own, without a remote."""
-        self._scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-        top = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="source-", dir=self._scratch))
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(scratch.sweep, self._folder, _PREFIX, scratch.WORK_LEFT_BEHIND)
+        top = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=_PREFIX, dir=self._folder))
         try:
             try:
                 await self._forge.export(repo, commit, top / "work", with_history=True)
