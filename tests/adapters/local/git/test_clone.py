@@ -357,9 +357,7 @@ async def test_what_a_killed_tidying_left_does_not_end_tidying_for_good(world, r
     assert not stale.exists()
 
 
-async def test_what_the_user_commits_is_packed_also_where_nothing_ever_lands(
-    world, repo, run_git
-):
+async def test_what_the_user_commits_is_packed_also_where_nothing_ever_lands(world, repo, run_git):
     await seen(world)
     for name in _blobs_in_the_folder_that_git_counts(28):
         (world.tmp / "blob").write_text(name)

@@ -119,7 +119,7 @@ def _request(
 async def _stream(answer: Answer, upstream: Exchange, receive: Receive, send: Send) -> None:
     """Pass the answer on. One without a length may never end, so its client is watched."""
     endless = not any(name.lower() == b"content-length" for name, _ in answer.headers)
-    gone = asyncio.ensure_future(_disconnected(receive)) if endless else None
+    gone = asyncio.ensure_future(_disconnected(receive, upstream)) if endless else None
     try:
         async for chunk in upstream.body():
             if gone is not None and gone.done():
@@ -131,7 +131,8 @@ async def _stream(answer: Answer, upstream: Exchange, receive: Receive, send: Se
             gone.cancel()
 
 
-async def _disconnected(receive: Receive) -> None:
+async def _disconnected(receive: Receive, upstream: Exchange) -> None:
+    await upstream.sent()  # what comes until then is the version's
     while (await receive())["type"] != "http.disconnect":
         pass
 
