@@ -198,8 +198,8 @@ def _store_keeper(home: Home, database: Database, orders: PostgresOrders) -> Sto
     server = server_of(home)
 
     async def tidy() -> None:
-        await retain(database)
         await orders.heal()
+        await retain(database)
 
     look_after = server.look_after if server is not None else None
     return StoreKeeper(look_after, tidy, orders.clock_set_back)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from swarm.adapters.postgres.store import retain as retaining
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.people import People
 from swarm.adapters.postgres.store.desk.stories import Stories
@@ -388,6 +389,49 @@ async def test_old_things_are_forgotten_and_missions_are_not(world, make):
     )
     assert (await Look(world.database).rows("missions"))[0]["id"] == mission
     assert (await retain(world.database)).needs == 0
+
+
+async def _many_signals(world, make):
+    """12,000 old signals of an open need, 10 of a rejected one that were read after them."""
+    await live_through(world, make)
+    kept, gone = said(world.swarm, 60, path="src/kept.py"), said(world.swarm, 61, path="src/go.py")
+    reading = Reading(signals=(kept, gone), cursor="2")
+    await PostgresIntake(world.database).ingest(world.swarm, "ruff", reading)
+    await world.sql("update need set state = 'rejected' where paths = '{src/go.py}'")
+    await world.sql(
+        "insert into signal (id, swarm, need, source, at, read_at, body) select 'g-' || i, n.swarm,"
+        " n.id, 'ruff', now(), now() - interval '9 days' * (10 + 1.0 / least(i, 12000)), '{}' from"
+        " generate_series(1, 12010) i join need n"
+        " on n.paths = case when i > 12000 then '{src/go.py}' else '{src/kept.py}' end::text[]"
+    )
+
+
+async def test_what_may_go_is_found_behind_many_that_stay(world, make, monkeypatch):
+    await _many_signals(world, make)
+    monkeypatch.setattr(retaining, "_BLOCKS", 1)
+    assert (await retain(world.database)).signals == 10
+    assert await world.one("select count(*) from signal where id like 'g-120__'") == 1  # g-12000
+    assert (await retain(world.database)).signals == 0
+
+
+async def test_no_statement_of_forgetting_reads_more_than_its_part(world, make):
+    """One that reads past all that stays takes, with millions, longer than a statement may."""
+    await _many_signals(world, make)
+    asked = {
+        "swarm": world.swarm, "after": datetime(1970, 1, 1, tzinfo=UTC), "after_id": "",
+        "keep_signals": timedelta(days=30), "limit": 5_000,
+    }  # fmt: skip
+
+    async def tx(connection):
+        await connection.execute(statements("retain")["drop_signals"], asked)
+        read = await connection.execute(
+            "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables"
+            " where relid = 'signal'::regclass"
+        )
+        return (await read.fetchone())[0]
+
+    await world.sql("analyze signal")
+    assert await world.database.run(tx) < 6_000
 
 
 def test_a_retention_that_the_figures_cannot_live_with_is_refused():

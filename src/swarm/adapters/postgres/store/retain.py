@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from swarm.adapters.postgres.database import Database
 
+from . import single
 from .regime.observations import Observations
 from .statements import statements
 
 _PART = 5_000  #: rows per transaction: a few tens of milliseconds
+_BLOCKS = 256  #: of needs per transaction: some thousands
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,32 +50,46 @@ class Forgotten:
 async def retain(database: Database, retention: Retention | None = None) -> Forgotten:
     """Forget everything that is due to be forgotten. Safe beside everything else, at any time."""
     kept = retention or Retention()
-    values = {
-        "expire": kept.expire,
-        "keep_signals": kept.keep_signals,
-        "keep_needs": kept.keep_needs,
-        "limit": _PART,
-    }
-    expired = await _in_parts(database, "expire_needs", values)
-    signals = await _in_parts(database, "drop_signals", values)
-    needs = await _in_parts(database, "drop_needs", values)
-    await _in_parts(database, "drop_intake", values)
+    expired = await _needs(database, "expire_needs", {"expire": kept.expire})
+    signals = 0
+    for (swarm,) in await single.rows(database, statements("retain")["swarms"], {}):
+        signals += await _signals(database, swarm, kept.keep_signals)
+    needs = await _needs(database, "drop_needs", {"keep_needs": kept.keep_needs})
+    await _drop_intake(database)
     observations, old = 0, Observations(database)
     while gone := await old.forget_old(_PART):
         observations += gone
     return Forgotten(expired=expired, needs=needs, signals=signals, observations=observations)
 
 
-async def _in_parts(database: Database, name: str, values: dict[str, Any]) -> int:
-    async def tx(connection: AsyncConnection[Any]) -> int:
-        found = await connection.execute(statements("retain")[name], values)
-        if found.description is None:
-            return found.rowcount
-        return sum(count for (count,) in await found.fetchall())
-
-    total = 0
-    while done := await database.run(tx):
-        total += done
-        if done < _PART:
-            break
+async def _needs(database: Database, name: str, values: dict[str, Any]) -> int:
+    """Do it to all needs, some blocks at a time; to how many it was done."""
+    sql, total = statements("retain"), 0
+    ((blocks,),) = await single.rows(database, sql["blocks_of_needs"], {})
+    for first in range(0, blocks, _BLOCKS):
+        place = {"first": f"({first},0)", "last": f"({first + _BLOCKS},0)"}
+        total += await _counted(database, name, values | place)
     return total
+
+
+async def _counted(database: Database, name: str, values: dict[str, Any]) -> int:
+    ((count,),) = await single.rows(database, statements("retain")[name], values)
+    return int(count)
+
+
+async def _signals(database: Database, swarm: str, keep: timedelta) -> int:
+    total, after, after_id = 0, _BEGINNING, ""
+    while True:
+        asked = {"swarm": swarm, "keep_signals": keep, "after": after, "after_id": after_id}
+        part = await single.rows(database, statements("retain")["drop_signals"], asked)
+        if not part:
+            return total
+        ((gone, after, after_id),) = part
+        total += gone
+
+
+async def _drop_intake(database: Database) -> None:
+    async def tx(connection: AsyncConnection[Any]) -> None:
+        await connection.execute(statements("retain")["drop_intake"])
+
+    await database.run(tx)
