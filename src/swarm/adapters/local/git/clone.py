@@ -245,10 +245,7 @@ class PrivateClone:
         git = Git(fresh)
         try:
             await git.run(
-                "init",
-                "--quiet",
-                "--bare",
-                "--template=",
+                *("init", "--quiet", "--bare", "--template="),
                 f"--object-format={'sha256' if len(tip) == 64 else 'sha1'}",  # noqa: PLR2004
                 f"--initial-branch={branch}",
             )
