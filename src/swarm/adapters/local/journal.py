@@ -5,10 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 LARGEST = 64 * 1024 * 1024
 
@@ -22,23 +22,26 @@ class Journal:
 
     def __init__(self, path: Path, largest: int = LARGEST) -> None:
         self.path = path
+        self._older = path.with_name(path.name + ".1")
         self._largest = largest
-        self._lines: dict[str, dict[str, Any]] = {}
-        self._inode = 0
+        #: Where the line of each key begins; below zero: in the older file, at -1 minus the place.
+        #: Not the lines themselves: a controller that works for months would hold both files.
+        self._places: dict[str, int] = {}
+        self._inode: int | None = None  #: 0: there is no file; None: nobody looked yet
         self._offset = 0
 
     def find(self, key: str) -> dict[str, Any] | None:
         """The line of this key, or None."""
         with self._locked():
-            return self._lines.get(key)
+            return self._line(key)
 
     def add(self, key: str, data: dict[str, Any]) -> dict[str, Any]:
         """Add `data` as the line of this key unless there is one; returns the line that counts."""
         with self._locked():
-            if (known := self._lines.get(key)) is not None:
+            if (known := self._line(key)) is not None:
                 return known
             if self._offset > self._largest:
-                self.path.rename(self.path.with_name(self.path.name + ".1"))
+                self.path.rename(self._older)
                 self._inode = self._offset = 0
             line = {"key": key, **data}
             handle = os.open(
@@ -51,7 +54,7 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
             self._read()
-            return self._lines[key]
+            return line
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -65,29 +68,40 @@ class Journal:
         finally:
             os.close(handle)
 
+    def _line(self, key: str) -> dict[str, Any] | None:
+        place = self._places.get(key)
+        if place is None:
+            return None
+        with (self.path if place >= 0 else self._older).open("rb") as file:
+            file.seek(place if place >= 0 else -1 - place)
+            line: dict[str, Any] = json.loads(file.readline())
+        return line
+
     def _read(self) -> None:
         """Take in what was added since the last look, by anybody."""
-        if not self.path.exists():
-            self._inode = self._offset = 0
-            return
-        about = self.path.stat()
-        if about.st_ino != self._inode or about.st_size < self._offset:
-            self._inode, self._offset = about.st_ino, 0
-            older = self.path.with_name(self.path.name + ".1")
-            self._lines = {}
-            if older.exists():
-                self._take(older.read_bytes())
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            self._offset += self._take(file.read())
+        about = self.path.stat() if self.path.exists() else None
+        inode, size = (about.st_ino, about.st_size) if about else (0, 0)
+        if inode != self._inode or size < self._offset:
+            self._inode, self._offset, self._places = inode, 0, {}
+            if self._older.exists():
+                with self._older.open("rb") as file:
+                    self._take(file, lambda at: -1 - at)
+        if about is not None:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                self._offset = self._take(file, lambda at: at)
 
-    def _take(self, data: bytes) -> int:
-        whole = data.rfind(b"\n") + 1
-        for text in data[:whole].splitlines():
+    def _take(self, file: BinaryIO, placed: Callable[[int], int]) -> int:
+        """Note where each whole line from here on begins; where the last of them ends."""
+        at = file.tell()
+        for text in file:
+            if not text.endswith(b"\n"):
+                break
             try:
                 line = json.loads(text)
             except ValueError:
-                continue  # somebody edited the file; his line is not ours
+                line = None  # somebody edited the file; his line is not ours
             if isinstance(line, dict) and isinstance(line.get("key"), str):
-                self._lines.setdefault(line["key"], line)
-        return whole
+                self._places.setdefault(line["key"], placed(at))
+            at += len(text)
+        return at

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -288,6 +289,24 @@ def test_keys_count_after_the_file_was_moved_away(tmp_path):
     assert Journal(tmp_path / "j", largest=500).find("k11") is not None
     kept = (tmp_path / "j").read_bytes() + (tmp_path / "j.1").read_bytes()
     assert len(kept.splitlines()) == len(set(kept.splitlines()))
+
+
+def test_keys_count_also_where_a_kill_came_between_moving_the_file_and_a_new_one(tmp_path):
+    first = Journal(tmp_path / "j").add("a", {"n": 1})
+    (tmp_path / "j").rename(tmp_path / "j.1")
+    assert Journal(tmp_path / "j").find("a") == first
+    assert Journal(tmp_path / "j").add("a", {"n": 2}) == first
+
+
+def test_what_was_said_in_months_is_not_held_in_memory(tmp_path):
+    lines = (json.dumps({"key": f"k{number}", "text": "x" * 10_000}) for number in range(1_000))
+    (tmp_path / "j").write_text("\n".join(lines) + "\n")
+    tracemalloc.start()
+    journal = Journal(tmp_path / "j")
+    assert journal.find("k999")["text"] == "x" * 10_000
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 1_000_000
 
 
 WRITER = """

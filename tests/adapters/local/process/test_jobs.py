@@ -282,20 +282,14 @@ async def test_sweep_ends_what_nobody_wants_and_removes_what_was_settled(
     assert await marked(tmp_path) == []
 
 
-def _room_once_it_is_gone(generation):
-    """The TMPDIR of a job; its supervisor removes it behind the result."""
-    room = Path(json.loads((generation / "spec.json").read_text())["env"]["TMPDIR"])
-    until = time.monotonic() + 5
-    while room.exists() and time.monotonic() < until:
-        time.sleep(0.01)
-    return room
-
-
 async def test_sweep_looks_for_nothing_that_a_settled_job_may_have_left(jobs, ended, monkeypatch):
     """That reads every process of the machine, and two weeks of jobs lie here at every sweep."""
     state = await ended(jobs, "settled", "true")
     jobs.job("settled").keep({"done": True})
-    room = await asyncio.to_thread(_room_once_it_is_gone, state.folder)
+    room = Path(json.loads((state.folder / "spec.json").read_text())["env"]["TMPDIR"])
+    async with asyncio.timeout(5):
+        while await asyncio.to_thread(room.exists):  # noqa: ASYNC110 - its supervisor's last act
+            await asyncio.sleep(0.01)
     searched = []
     monkeypatch.setattr(orphans, "clear", searched.append)
     assert await jobs.sweep(lambda key: False, older_than=timedelta(days=14)) == []
