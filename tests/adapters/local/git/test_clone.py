@@ -1,8 +1,6 @@
 """The private clone and its rule for following the user's branch, on every kind of repository."""
 
 import asyncio
-import hashlib
-import itertools
 import os
 import shlex
 import subprocess
@@ -355,24 +353,6 @@ async def test_what_a_killed_tidying_left_does_not_end_tidying_for_good(world, r
     await world.forge.clone("app").tidy(loose=1)
     assert list(world.clone.glob("objects/pack/*.pack"))
     assert not stale.exists()
-
-
-async def test_what_the_user_commits_is_packed_also_where_nothing_ever_lands(world, repo, run_git):
-    await seen(world)
-    for name in _blobs_in_the_folder_that_git_counts(28):
-        (world.tmp / "blob").write_text(name)
-        run_git(world.clone, "hash-object", "-w", str(world.tmp / "blob"))
-    repo.commit({"new.py": "NEW = 1\n"})
-    await seen(world)
-    assert list(world.clone.glob("objects/pack/*.pack"))
-
-
-def _blobs_in_the_folder_that_git_counts(most: int) -> list[str]:
-    """Texts whose objects lie in `objects/17`, from which git guesses how many there are."""
-    texts = map(str, itertools.count())
-    named = ((text, f"blob {len(text)}\0{text}".encode()) for text in texts)
-    found = (text for text, data in named if hashlib.sha1(data).hexdigest().startswith("17"))
-    return list(itertools.islice(found, most))
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -529,3 +531,23 @@ async def test_the_checkout_of_a_reading_that_was_killed_is_removed_by_a_later_o
         os.utime(left, (then, then))
     await world.read(world.printing(lines(UNUSED), repo="app"))
     assert [path.name for path in repository.scratch.iterdir()] == ["source-at-work"]
+
+
+async def test_a_clone_is_packed_also_where_nothing_ever_lands(world, repository, lines):
+    """In shadow mode, say: months of the user's commits would lie about as single files."""
+    repository.commit({"a.py": "import os\n"})
+    await repository.checkouts.tip("app")
+    clone = repository.path.parent / "data" / "app.git"
+    _lay_objects_where_git_counts_them(clone)
+    await world.read(world.printing(lines(UNUSED), repo="app"))
+    assert list(clone.glob("objects/pack/*.pack"))
+
+
+def _lay_objects_where_git_counts_them(clone):
+    """It guesses from the folder `objects/17` how many there are, and packs from 27 on."""
+    texts = map(str, itertools.count())
+    named = ((text, f"blob {len(text)}\0{text}".encode()) for text in texts)
+    there = (text for text, data in named if hashlib.sha1(data).hexdigest().startswith("17"))
+    for text in itertools.islice(there, 28):
+        program = ["git", "-C", str(clone), "hash-object", "-w", "--stdin"]
+        subprocess.run(program, input=text, text=True, check=True, capture_output=True)

@@ -42,7 +42,6 @@ from swarm.adapters.local.git.errors import (
 from swarm.adapters.local.git.join import join
 from swarm.adapters.local.git.plumbing import Git, require_git
 from swarm.adapters.local.git.settings import RepositorySettings
-from swarm.contract.errors import SwarmError
 from swarm.core.policy.intake_text import printable
 
 #: Where the user's branch stood when main last took it over; and where a fetch puts it first.
@@ -355,9 +354,6 @@ class PrivateClone:
                 if "promisor remote" not in error.message:
                     raise
                 raise RepositoryPartial(f"{self._source} is a partial clone") from error
-        # Also where nothing ever lands; that tidying failed is no reason to say nothing came.
-        with contextlib.suppress(SwarmError):
-            await self.tidy()
         return await self.read(INCOMING)
 
     async def _complete(self, commit: str) -> bool:

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from swarm.adapters.local.git import scratch
@@ -55,6 +55,10 @@ class Checkouts:
             yield top / "work"
         finally:
             await asyncio.to_thread(shutil.rmtree, top, ignore_errors=True)
+        # A clone in which nothing ever lands is packed too. Behind a reading, and not where main is
+        # followed: whoever heals a target or takes a change back does not wait for that.
+        with suppress(SwarmError):
+            await self._forge.clone(repo).tidy()
 
     async def causes(self, repo: str, old: str, new: str) -> dict[str, MissionId]:
         """Paths whose newest change between two commits was made by a mission of ours.
