@@ -170,13 +170,22 @@ def evict(layout: Layout) -> None:
 
 
 def shorten_log(log: Path) -> None:
-    """Keep one copy of a grown log and empty it; the running server appends to the same file."""
-    try:
-        if log.stat().st_size > _LOG_KEPT_BYTES:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
-            os.truncate(log, 0)
-    except OSError:
-        return  # no log yet, or no room for a copy: never a reason to fail
+    """Keep one copy of a grown log and empty it; the running server appends to the same file.
+
+    No link is followed: the folder is the server's account's, and we may be root.
+    """
+    kept = log.with_suffix(".log.1")
+    with suppress(OSError):  # no log yet, or no room for a copy: never a reason to fail
+        grown = os.open(log, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with os.fdopen(grown, "r+b") as file:
+            if os.fstat(grown).st_size <= _LOG_KEPT_BYTES:
+                return
+            kept.unlink(missing_ok=True)
+            copy = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(copy, "wb") as older:
+                belong_to_folder(copy, kept.parent)
+                shutil.copyfileobj(file, older)
+            os.ftruncate(grown, 0)
 
 
 def _parameters(layout: Layout) -> dict[str, Any]:

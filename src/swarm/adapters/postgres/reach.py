@@ -68,8 +68,14 @@ def claim_stand_in(asked: Path, stand_in: Path) -> None:
 def sign_stand_in(asked: Path, stand_in: Path) -> None:
     """Say inside `stand_in` whose data it holds, for whoever wonders what may be deleted."""
     sign = stand_in / ASKED_AT
-    if not sign.exists() or sign.read_text(encoding="utf-8") != f"{asked}\n":  # it was moved
-        sign.write_text(f"{asked}\n", encoding="utf-8")
+    if not sign.exists() or sign.read_text(encoding="utf-8", errors="replace") != f"{asked}\n":
+        # New, or it was moved. The folder is the server's account's, and we are root: whatever it
+        # has put there is replaced, and not written through.
+        descriptor, name = tempfile.mkstemp(prefix=f".{ASKED_AT}-", dir=stand_in)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o644)
+            file.write(f"{asked}\n")
+        Path(name).replace(sign)
 
 
 def orphans(
