@@ -90,6 +90,7 @@ def test_the_shadow_report_counts_what_people_made_of_it(shop):
     told = shop("shadow", "report").out
     assert "recommended 3, accepted 2, turned down 1, open 0; precision 0.67" in told
     assert "throw the old fax number out" in told
+    assert "1 need missed: done by hand, and never recommended" in told
     assert shop("need", "done", by_hand, "--reason", "again").code == 7
     digest = shop("report").lines
     assert "3 recommended in shadow mode, and nothing done" in digest
@@ -112,6 +113,21 @@ def test_the_daily_report_begins_with_what_only_a_person_can_move(shop):
     assert "1 mission ended, 0.00 spent" in told
     assert "1 mission open" in told
     assert shop("report", "-o", "json").json["outcomes"][0]["outcome"] == "delivered"
+
+
+@pytest.mark.req("VAL-5", "FRZ-4")
+def test_the_daily_report_tells_a_freeze_that_is_over(shop):
+    """In the morning nothing is frozen, and nobody would ask what held the night's work back."""
+    shop("freeze", "--class", "docs", "--reason", "links are broken")
+    shop.sql(
+        "update frozen set since = since - interval '3 hours', requalified_at = now(),"
+        " requalified = 'm-1', lifted_at = now() - interval '1 hour', lifted_by = 'policy'"
+    )
+    told = shop("report").lines
+    assert told[0] == "lifted:    docs after 2h, by policy: Person: links are broken"
+    (row,) = shop("report", "-o", "json").json["lifted"]
+    assert row["mission_class"] == "docs"
+    assert not [words for words in shop("report", "--since", "30m").lines if "docs" in words]
 
 
 @pytest.mark.req("VAL-5")

@@ -134,7 +134,8 @@ def _promises(judgement: Judgement) -> dict[str, str]:
     told = {}
     for rule, count in judgement.counts():
         broken = sum(one.rule is rule for one in judgement.violations)
-        state = f"broken {broken} times" if broken else "kept" if count else "not examined"
+        kept = "kept" if count else "not examined"
+        state = f"broken {counted(broken, 'time')}" if broken else kept
         state = f"{state}, {count} looked at" if count else state
         unjudged = judgement.unjudged.get(rule, 0)
         told[str(rule)] = f"{state}, {unjudged} could not be judged" if unjudged else state

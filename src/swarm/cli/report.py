@@ -29,7 +29,7 @@ def report(
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> None:
-    """Report what ended and how, what waits for you, what is frozen, and what it cost.
+    """Report what ended and how, what waits for you, what is or was frozen, and what it cost.
 
     Reads only; nothing is sent anywhere.
 
@@ -47,11 +47,13 @@ def report(
         id_ = await swarm_named(database, swarm)
         outcomes = await look.rows("outcomes", id_, limit=LIMIT_MOST)
         outcomes = [row for row in outcomes if row["at"] >= begin]
+        lifted = await look.rows("freezes", id_, state="lifted", limit=LIMIT_MOST)
         return {
             "outcomes": outcomes,
             "open": await look.rows("missions", id_, state="open"),
             "approvals": await look.rows("approvals", id_, state="open"),
             "freezes": await look.rows("freezes", id_, state="open"),
+            "lifted": [row for row in lifted if row["lifted_at"] >= begin],
             "dark": [row for row in await look.rows("sources", id_) if row["dark_since"]],
         }
 
@@ -67,9 +69,13 @@ def digest(found: Mapping[str, Any]) -> Iterator[str]:
     """The review as lines, what only a person can move first.
 
     found: rows of `outcomes` that ended, and of what is `open`; open `approvals` and `freezes`;
-           sources that are `dark`.
+           freezes that were `lifted`; sources that are `dark`.
     """
     yield from _needs_you(found)
+    for row in found["lifted"]:
+        held = length_of((row["lifted_at"] - row["since"]).total_seconds())
+        what = f"{row['mission_class']} after {held}, by {line(row['lifted_by'])}"
+        yield f"lifted:    {what}: {row['reason']}: {line(row['detail'])}"
     recommended = [row for row in found["outcomes"] if row["outcome"] == RECOMMENDED]
     ended = [row for row in found["outcomes"] if row["outcome"] != RECOMMENDED]
     spent = money(sum(row["cost"] for row in ended))

@@ -12,6 +12,7 @@ from swarm.cli.columns import SHORT_ID
 from swarm.cli.desk import ask, me, swarm_named
 from swarm.cli.options import Home, Output, SwarmName, span_of
 from swarm.cli.output import Form, emit, line, show_one
+from swarm.contract.counted import counted
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -94,7 +95,9 @@ def readiness(found: Mapping[str, Any]) -> Iterator[str]:
             f"  confidence {low:.1f}-{high:.1f}: {row['accepted']} of {row['answered']} accepted"
             f" (predicted {row['predicted']:.2f})"
         )
-    for row in found["missed"]:
+    if missed := found["missed"]:
+        yield f"{counted(len(missed), 'need')} missed: done by hand, and never recommended"
+    for row in missed:
         yield f"  missed  {row['need'][:SHORT_ID]}  {line(row['title'])}"
 
 

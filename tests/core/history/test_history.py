@@ -227,6 +227,13 @@ def fixes(tale, number):
         tale.do(10 + attempt / 10, GOOD, Deed.RUN, f"run/{attempt}", REPO, subject)
 
 
+def paid(tale, mission, *moves):
+    """All that one mission's money did."""
+    others = [one for one in tale.movements if one.mission != mission]
+    own = [Movement(at(minutes), WINDOW, mission, what, sum_) for minutes, what, sum_ in moves]
+    tale.movements = sorted((*others, *own), key=lambda one: one.at)
+
+
 HEAD = f"{GOOD}-head"
 DOCTORED = [
     # Rule 1
@@ -260,6 +267,16 @@ DOCTORED = [
         t.drop("verdict.given", GOOD, gate="code_quality"),
         t.verdict(21, GOOD, "code_quality", HEAD),
     ]),
+    ("landed-by-a-voided-order", Rule.GATES,
+     lambda t: t.log(19.9, "order.voided", GOOD, order=f"{GOOD}/land/{HEAD}") or [
+        t.log(19.8, "order.issued", GOOD, order=f"{GOOD}/land/{HEAD}", policy_hash=POLICY),
+        t.drop("order.issued", GOOD, kind="land"),
+        *[t.verdict(19.8, GOOD, gate, HEAD) for gate in BEFORE_MAIN],
+    ]),
+    ("promoted-after-it-ended", Rule.GATES, lambda t: move(
+        t, GOOD, Deed.PROMOTE, at=at(62), begun_at=at(61))),
+    ("agent-started-after-it-ended", Rule.GATES,
+     lambda t: t.do(70, GOOD, Deed.RUN, "run/1", REPO, f"{GOOD}-run-1")),
     ("begun-without-citations", Rule.GATES,
      lambda t: t.drop("verdict.given", GOOD, gate="discovery_quality")),
     ("begun-on-too-few-citations", Rule.GATES,
@@ -328,6 +345,10 @@ DOCTORED = [
      lambda t: t.movements.append(Movement(at(300), WINDOW, GOOD, "spend", -5))),
     ("gave-back-more-than-it-had", Rule.BUDGET,
      lambda t: t.movements.append(Movement(at(300), WINDOW, GOOD, "release", 1))),
+    ("worked-after-its-reservation-was-given-back", Rule.BUDGET, lambda t: [
+        paid(t, GOOD, (1, "reserve", 400), (10, "spend", 100), (10, "release", 300)),
+        fixes(t, 1),
+    ]),
     ("worked-without-a-reservation", Rule.BUDGET, lambda t: setattr(
         t, "movements", [m for m in t.movements if (m.mission, m.what) != (BIG, "reserve")]
     )),
@@ -507,6 +528,32 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             "a repository is written to by orders that were claimed in another order",
             lambda t: move(t, GOOD, Deed.LAND, fence=1),
             id="a-repository-takes-any-order",
+        ),
+        pytest.param(
+            "an order was voided after its request was begun",
+            lambda t: t.log(20.5, "order.voided", GOOD, order=f"{GOOD}/land/{HEAD}"),
+            id="voided-too-late-to-hold-it",
+        ),
+        pytest.param(
+            "an order was voided, and decided and begun anew at the same instant",
+            lambda t: [
+                t.log(19, "order.issued", GOOD, order=f"{GOOD}/land/{HEAD}", policy_hash=POLICY),
+                t.log(19.5, "order.voided", GOOD, order=f"{GOOD}/land/{HEAD}"),
+            ],
+            id="voided-and-decided-anew",
+        ),
+        pytest.param(
+            "what was allowed before its mission ended arrived after it",
+            lambda t: move(t, GOOD, Deed.PROMOTE, at=at(62)),
+            id="arrived-after-its-mission-ended",
+        ),
+        pytest.param(
+            "what a reservation held was spent whole, and a fix followed",
+            lambda t: [
+                paid(t, GOOD, (1, "reserve", 400), (10, "spend", 400)),
+                fixes(t, 1),
+            ],
+            id="spent-whole-is-not-given-back",
         ),
         pytest.param(
             "a person promoted what had no verdict",
@@ -1028,6 +1075,14 @@ def test_a_policy_that_says_nothing_allows_nothing():
 
 
 @pytest.mark.req("VAL-6")
+def test_a_ledger_that_says_nothing_of_promised_money_is_not_judged():
+    tale = clean()
+    tale.movements = []
+    judged = check(tale.history())
+    assert not judged.violations
+    assert judged.unjudged == {Rule.BUDGET: 3}
+
+
 def test_what_the_log_does_not_say_is_counted_as_not_judged():
     """18 steps, three of them landings, one of them R3: whether each gate was asked, and somebody
     who had to be, nobody can say."""

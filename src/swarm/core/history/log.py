@@ -42,6 +42,8 @@ class Opened:
     at: datetime
     body: Mapping[str, Any]
     issued: dict[str, list[Decided]] = field(default_factory=dict)  #: a voided order comes again
+    #: When an order was voided, by its key and by how often it had been issued until then.
+    voided: dict[tuple[str, int], datetime] = field(default_factory=dict)
     landings: dict[str, list[Decided]] = field(default_factory=dict)  #: decisions, by the commit
     verdicts: dict[tuple[str, str], list[Given]] = field(default_factory=dict)
     used: dict[str, datetime] = field(default_factory=dict)  #: commit -> when its approval was used
@@ -68,6 +70,12 @@ class Opened:
         times = self.issued.get(key, [])
         place = bisect_right(times, at, key=lambda one: one.at)
         return times[place - 1] if place else None
+
+    def voided_by(self, key: str, at: datetime) -> datetime | None:
+        """When the order that a request of that time carried was voided, if that was before."""
+        issued = bisect_right(self.issued.get(key, []), at, key=lambda one: one.at)
+        gone = self.voided.get((key, issued))
+        return gone if gone is not None and gone < at else None
 
     def verdict(self, gate: str, subject: str, decided: Decided) -> Given | None:
         """The gate's answer about the subject that stood in a decision; None without one.
@@ -269,6 +277,9 @@ def _grow(mission: Opened, entry: Entry) -> None:
             verb, _, rest = key.removeprefix(f"{mission.id}/").partition("/")
             if verb == Deed.LAND:
                 mission.landings.setdefault(rest.partition("/")[0], []).append(decided)
+        case EventKind.ORDER_VOIDED:
+            key = str(body["order"])
+            mission.voided.setdefault((key, len(mission.issued.get(key, []))), entry.at)
         case EventKind.VERDICT_GIVEN:
             about = (str(body["gate"]), str(body["subject"]))
             given = Given(entry.at, int(body["answer"]), str(body.get("policy_hash", "")))

@@ -21,7 +21,7 @@ class _Window:
 def budget(bench: Bench) -> None:
     """Sum the movements; agent work happens only under a reservation where one was promised."""
     windows: dict[str, _Window] = defaultdict(_Window)
-    held: dict[str, int] = defaultdict(int)
+    held: set[str] = set()
     moves = iter((*bench.history.movements, None))
     move = next(moves)
     for effect in bench.history.effects:
@@ -32,7 +32,9 @@ def budget(bench: Bench) -> None:
             move = next(moves)
         mission = bench.log.missions.get(effect.mission)
         promised = mission is not None and bool(mission.body.get("reserve"))
-        if promised and bench.history.movements:
+        if promised and not bench.history.movements:
+            bench.cannot_judge(Rule.BUDGET)
+        elif promised:
             bench.look(Rule.BUDGET)
             if effect.mission not in held:
                 about = (effect.mission, effect.key)
@@ -42,7 +44,8 @@ def budget(bench: Bench) -> None:
         move = next(moves)
 
 
-def _apply(bench: Bench, window: _Window, held: dict[str, int], move: Movement) -> None:
+def _apply(bench: Bench, window: _Window, held: set[str], move: Movement) -> None:
+    """Book one movement. held: missions whose reservation was not given back; spent is not back."""
     bench.look(Rule.BUDGET)
     about = (move.mission, move.mission)
     if move.amount < 0:
@@ -53,7 +56,7 @@ def _apply(bench: Bench, window: _Window, held: dict[str, int], move: Movement) 
         case "reserve":
             window.reserved += move.amount
             window.by_mission[move.mission] = mine + move.amount
-            held[move.mission] += move.amount
+            held.add(move.mission)
             cap = bench.history.caps.get(move.window)
             total = window.reserved + window.spent
             if cap is not None and total > cap:
@@ -70,3 +73,5 @@ def _apply(bench: Bench, window: _Window, held: dict[str, int], move: Movement) 
                 bench.broken(Rule.BUDGET, move.at, about, detail)
             window.reserved -= min(mine, move.amount)
             window.by_mission[move.mission] = mine - min(mine, move.amount)
+            if move.amount >= mine:
+                held.discard(move.mission)

@@ -19,6 +19,7 @@ DISCOVERY, CITATIONS = "discovery_quality", "citations"
 BEFORE_MAIN = ("code_quality", "merge_policy", "supply_chain")
 CANARY, OBJECTIVES = "progressive_rollout", "post_deploy_slo"
 _R2, _R3 = 2, 3
+_STAMP = "%Y-%m-%d %H:%M:%S"
 
 
 def gates(bench: Bench) -> None:
@@ -41,8 +42,21 @@ def gates(bench: Bench) -> None:
         decided = mission.decided(effect.key, effect.asked)
         if decided is None:
             bench.broken(Rule.GATES, effect.at, about, f"{effect.deed} without an order for it")
+        elif late := _too_late(effect, mission):
+            bench.broken(Rule.GATES, effect.at, about, late)
         elif missing := _missing(bench, effect, mission, decided):
             bench.broken(Rule.GATES, effect.at, about, missing)
+
+
+def _too_late(effect: Effect, mission: Opened) -> str:
+    """Why nobody wanted it any more when it was begun; only what a store allowed has that time."""
+    if effect.begun_at is None:
+        return ""
+    if gone := mission.voided_by(effect.key, effect.begun_at):
+        return f"{effect.deed} was begun after its order was voided at {gone:{_STAMP}}"
+    if effect.deed in FORWARD and mission.ended and mission.ended[0].at < effect.begun_at:
+        return f"{effect.deed} was begun after its mission ended at {mission.ended[0].at:{_STAMP}}"
+    return ""
 
 
 def _missing(bench: Bench, effect: Effect, mission: Opened, decided: Decided) -> str:
@@ -116,7 +130,7 @@ def _not_passed(gate: str, subject: str, given: Given | None, decided: Decided |
     if decided is not None and given.policy != decided.policy:
         return f"{about} had passed under another policy than it was decided under"
     if decided is not None and given.at != decided.at:
-        return f"{about} had passed at {given.at:%Y-%m-%d %H:%M:%S} and was not asked again"
+        return f"{about} had passed at {given.at:{_STAMP}} and was not asked again"
     return ""
 
 

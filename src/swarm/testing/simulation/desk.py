@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 def digest_rows(paper: PaperStore, since: datetime) -> Row:
-    """What `swarmctl report` reads: what ended since then, and what is open, asked, frozen, dark.
+    """What `swarmctl report` reads: what ended since then, and what is open, asked, frozen or dark.
 
     Cost: one pass over the trail.
     """
@@ -36,6 +36,7 @@ def digest_rows(paper: PaperStore, since: datetime) -> Row:
             }
             for hold in paper.world.freezes
         ],
+        "lifted": [row for row in _lifted(paper) if row["lifted_at"] >= since],
         "dark": [
             {"name": source.name, "detail": source.detail}
             for source in paper.world.sources
@@ -83,6 +84,24 @@ def _endings(paper: PaperStore) -> Iterator[Row]:
                 "seconds": (entry.at - begun.at).total_seconds(), "at": entry.at,
                 "opened_at": begun.at,
             }  # fmt: skip
+
+
+def _lifted(paper: PaperStore) -> Iterator[Row]:
+    """Every freeze that was lifted, the newest first; its reason is the newest that was told."""
+    rows: list[Row] = []
+    held: dict[str, Row] = {}
+    for entry in paper.trail:
+        body = entry.body
+        if entry.kind in {EventKind.FREEZE_OPENED, EventKind.FREEZE_EXTENDED}:
+            since = held.get(body["freeze"], {}).get("since", entry.at)
+            held[body["freeze"]] = {
+                "since": since, "mission_class": body["class"], "reason": body["reason"],
+                "detail": body["detail"],
+            }  # fmt: skip
+        elif entry.kind == EventKind.FREEZE_LIFTED:
+            hold = held.pop(body["freeze"])
+            rows.append({**hold, "lifted_at": entry.at, "lifted_by": body["by"]})
+    return reversed(rows)
 
 
 def _standing(paper: PaperStore, id_: str) -> Row:
