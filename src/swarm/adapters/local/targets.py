@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -119,7 +120,6 @@ class LocalTargets:
         if serving != order.revision:
             detail = f"{serving or 'nobody'} answers, {order.revision} should"
             return Later(delay=_SOON, reason="NotServingYet", detail=detail)
-        await self._forget_old_checkouts(order.target)
         return Done(
             fact=Promoted(
                 id=evidence_id(order.key),
@@ -249,13 +249,17 @@ class LocalTargets:
         except (CheckoutTaken, OSError):
             if not into.is_dir():
                 raise
+        # With each new one, whatever becomes of it: where every rollout fails, none is promoted.
+        with suppress(FileNotFoundError):  # another controller was removing the same
+            await self._forget_old_checkouts(target, into)
         return into
 
-    async def _forget_old_checkouts(self, target: str) -> None:
+    async def _forget_old_checkouts(self, target: str, wanted: Path) -> None:
         """Remove checkouts that nobody goes back to, and what the versions in them printed."""
         folder, service = self._folder / target / "checkouts", self._folder / target / "service"
         found = state.read(service)
         in_use = {one.checkout for one in (found.stable, found.canary, found.previous) if one}
+        in_use.add(str(wanted))
         oldest_first = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in oldest_first[:-CHECKOUTS_KEPT]:
             if str(path) in in_use:

@@ -136,6 +136,17 @@ class TestLocalTargets(TargetsContract):
         assert len(kept) == CHECKOUTS_KEPT
         assert {path.stem for path in (home / "service").glob("*.log")} - {"proxy"} == kept
 
+    @pytest.mark.slow
+    async def test_checkouts_of_rollouts_that_fail_are_as_few(self, world):
+        """Where every canary fails nothing is promoted, and each left a copy of the repository."""
+        checkouts = world._folder / "services" / "orders" / "checkouts"
+        for age in range(10):
+            (checkouts / f"failed{age}").mkdir()
+            os.utime(checkouts / f"failed{age}", (age, age))
+        await synced(world)
+        kept = {path.name for path in checkouts.iterdir()}
+        assert kept == {world.old, world.new, "failed7", "failed8", "failed9"}
+
     @pytest.fixture
     async def world(self, tmp_path, get_from):
         made = ServiceWorld(tmp_path, get_from)
