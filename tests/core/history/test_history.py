@@ -548,6 +548,15 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             id="arrived-after-its-mission-ended",
         ),
         pytest.param(
+            "a run that was allowed under its reservation began after it was given back",
+            lambda t: [
+                paid(t, GOOD, (1, "reserve", 400), (2, "release", 400)),
+                move(t, GOOD, Deed.RUN, begun_at=at(1), at=at(230)),
+                t.effects.sort(key=lambda one: one.at),
+            ],
+            id="late-under-its-reservation",
+        ),
+        pytest.param(
             "what a reservation held was spent whole, and a fix followed",
             lambda t: [
                 paid(t, GOOD, (1, "reserve", 400), (10, "spend", 400)),

@@ -24,9 +24,9 @@ def budget(bench: Bench) -> None:
     held: set[str] = set()
     moves = iter((*bench.history.movements, None))
     move = next(moves)
-    for effect in bench.history.effects:
-        if effect.deed is not Deed.RUN:
-            continue
+    runs = (effect for effect in bench.history.effects if effect.deed is Deed.RUN)
+    # What was asked for first may have happened last.
+    for effect in sorted(runs, key=lambda run: run.asked):
         while move is not None and move.at <= effect.asked:
             _apply(bench, windows[move.window], held, move)
             move = next(moves)
