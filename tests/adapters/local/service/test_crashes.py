@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import swarm
-from swarm.adapters.local.service import detached, state
+from swarm.adapters.local.service import asking, detached, state
 from swarm.adapters.local.service.errors import BadTarget, NoStable, ProxyDown, TargetLocked
 from swarm.adapters.local.service.hold import held
 
@@ -153,6 +153,37 @@ async def test_a_killed_stable_version_is_seen_and_started_again(target):
     assert "stable does not answer" in seen.drift[0]
     live = await target.service.heal()
     assert (live.stable_revision, live.healthy) == (OLD, True)
+    assert await target.traffic(5) == {OLD: 5}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["proxy", "stable"])
+async def test_a_process_that_lives_and_is_slow_is_not_killed(target, who):
+    """Whoever starts a version again because it is overloaded leaves the others with its load."""
+    await target.up()
+    pid = target.proxy_pid() if who == "proxy" else target.record("stable")["pid"]
+    before = target.processes()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        healing = asyncio.create_task(target.service.heal())
+        done, _ = await asyncio.wait({healing}, timeout=5)
+        assert not done
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (await healing).healthy
+    assert target.processes() == before
+    assert await target.traffic(5) == {OLD: 5}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["proxy", "stable"])
+async def test_a_process_that_stays_silent_is_started_again(target, who, monkeypatch):
+    monkeypatch.setattr(asking, "_BORNE", 0.5)
+    await target.up()
+    pid = target.proxy_pid() if who == "proxy" else target.record("stable")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    assert (await target.service.heal()).healthy
+    assert pid not in target.processes()
     assert await target.traffic(5) == {OLD: 5}
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpcore
 
@@ -14,6 +16,9 @@ LOOPBACK = "127.0.0.1"
 REVISION_HEADER = "x-swarm-revision"
 _MOST = 16 * 1024 * 1024
 _SHORT_REVISION = 7
+_BORNE = 10.0  #: seconds that a process which lives may be silent
+_POLL = 0.05
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,20 @@ async def ask(port: int, path: str, seconds: float = 2.0) -> Said | None:
         return None
     except (TimeoutError, OSError):
         return None
+
+
+async def borne(look: Callable[[], Awaitable[T | None]], lives: Callable[[], bool]) -> T | None:
+    """What a look finds; None where the process ended, or lived and was silent for ten seconds.
+
+    Under load a process is slow. Whoever takes it for dead cuts its open requests, and gives those
+    that wait a process that has yet to warm up.
+    """
+    until = time.monotonic() + _BORNE
+    while True:
+        found = await look()
+        if found is not None or not lives() or time.monotonic() >= until:
+            return found
+        await asyncio.sleep(_POLL)
 
 
 def parse_object(said: Said | None) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import swarm
 from swarm.adapters.local.service import detached
-from swarm.adapters.local.service.asking import Said, ask, parse_object
+from swarm.adapters.local.service.asking import Said, ask, borne, parse_object
 from swarm.adapters.local.service.detached import Process
 from swarm.adapters.local.service.errors import PortTaken, ProxyDown
 from swarm.adapters.local.service.state import PROXY_FILE
@@ -53,7 +53,7 @@ class Front:
 
     async def ensure(self) -> None:
         """Have a proxy running. Raises PortTaken or ProxyDown."""
-        if await self.routing() is not None:
+        if await borne(self.routing, lambda: bool(self._living())) is not None:
             return
         await self.stop(within=1.0)
         log = self._folder / "proxy.log"
@@ -137,10 +137,14 @@ class Front:
             return {}
         return data if isinstance(data, dict) else {}
 
-    async def _admin(self, path: str) -> Said | None:
+    def _living(self) -> dict[str, Any]:
+        """The record of a proxy that is known to live; empty without one."""
         record = self._record()
         pid, started = int(record.get("pid", 0)), str(record.get("started", ""))
+        lives = detached.alive(pid, started) and record.get("port") == self._port
+        return record if lives else {}
+
+    async def _admin(self, path: str) -> Said | None:
         # Its admin port may belong to a stranger by now: ask only a proxy that is known to live.
-        if not detached.alive(pid, started) or record.get("port") != self._port:
-            return None
-        return await ask(int(record["admin_port"]), path)
+        record = self._living()
+        return await ask(int(record["admin_port"]), path) if record else None

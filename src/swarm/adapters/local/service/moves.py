@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from swarm.adapters.local.service import state
-from swarm.adapters.local.service.asking import is_revision
+from swarm.adapters.local.service.asking import borne, is_revision
 from swarm.adapters.local.service.errors import NoCanary, NothingToGoBackTo, TargetLocked
 from swarm.adapters.local.service.front import Front
 from swarm.adapters.local.service.settings import ServiceSettings
@@ -144,10 +144,8 @@ class Moves:
         stable, versions = self.target.stable, self._parts.versions
         if stable is None:
             raise NothingToGoBackTo(f"{self._parts.settings.name} has no stable version on record")
-        if stable.ready and versions.alive(stable):
-            named = await versions.revision_at(stable.port)
-            if is_revision(named, stable.revision) and await versions.is_healthy(stable):
-                return
+        if stable.ready and await self._is_itself(stable):
+            return
         await versions.stop(stable)
         fresh = await versions.start(stable.revision, Path(stable.checkout))
         self._put("stable", fresh)
@@ -156,6 +154,20 @@ class Moves:
             raise NothingToGoBackTo(f"{stable.revision} does not start: {health.detail}")
         self._put("stable", replace(fresh, ready=True))
         await self.in_force()
+
+    async def _is_itself(self, version: Version) -> bool:
+        versions = self._parts.versions
+
+        async def look() -> bool | None:
+            named = await versions.revision_at(version.port)
+            if named and not is_revision(named, version.revision):
+                return False
+            return (named and await versions.is_healthy(version)) or None
+
+        def lives() -> bool:
+            return versions.alive(version)
+
+        return lives() and await borne(look, lives) is True
 
     async def retire(self, version: Version) -> None:
         """End a version that gets no new requests, once its open ones are answered."""
