@@ -153,6 +153,47 @@ async def test_a_red_check_leads_to_exactly_three_fixes_then_degraded(database_d
     assert not [key for key in world.journal if "/land/" in key]
 
 
+class Ponderous(World):
+    """Its checks go on until they are told to end; then they are green."""
+
+    under_way = True
+
+    async def check(self, order):
+        if self.under_way:
+            return Later(delay=FAST)
+        return await super().check(order)
+
+
+@pytest.mark.req("FAIL-6")
+async def test_a_check_that_nobody_was_awake_to_ask_is_asked_before_it_is_judged(database_dsn):
+    """The lid was closed, or everything was down, for longer than a check may be silent."""
+    world = Ponderous()
+    async with swarm_at_work(database_dsn, world) as database:
+        await add_need(database)
+        await until(
+            database,
+            "orders",
+            lambda rows: [row for row in rows if row["kind"] == "run-check" and row["begun_at"]],
+        )
+        # As a machine that slept for two hours finds it; a controller ticks it behind this.
+        async with database.connection() as connection, connection.transaction():
+            await connection.execute("select from swarm for update")
+            await connection.execute(
+                "update decision set begun_at = begun_at - interval '2 hours',"
+                " issued_at = issued_at - interval '2 hours', due_at = now() - interval '1 hour'"
+                " where kind = 'run-check'"
+            )
+            await connection.execute(
+                "update mission set revision = revision + 1, standing = jsonb_set(standing::jsonb,"
+                " '{look_again}', to_jsonb(now() - interval '1 hour'))"
+            )
+            await connection.execute("update swarm set due_at = now() - interval '1 hour'")
+        world.under_way = False
+        (outcome, *_) = await until(database, "outcomes", lambda rows: rows)
+    assert outcome["outcome"] == "delivered"
+    assert sum("/run/" in key for key in world.journal) == 1
+
+
 class Hostile(World):
     """Agents whose every patch breaks a rule of intake."""
 

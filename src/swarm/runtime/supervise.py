@@ -98,10 +98,8 @@ async def _require_main(
 
 async def _inherit(database: Database, seat: Seat) -> None:
     """Give back at once what the dead of this seat held, instead of waiting for their leases."""
-    store = PostgresOrders(database, seat.name)
-    await store.unasked()
     if seat.former:
-        orders = await store.inherit(seat.former)
+        orders = await PostgresOrders(database, seat.name).inherit(seat.former)
         if orders:
             log.info(Event.ORDERS_INHERITED, controller=seat.name, orders=orders)
     seat.settled()

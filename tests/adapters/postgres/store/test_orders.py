@@ -278,23 +278,6 @@ async def test_nothing_is_taken_from_the_living_by_it(world, make):
     await world.orders.settle(claim, make.run_ended(claim.order))
 
 
-@pytest.mark.parametrize(
-    ("kind", "due", "counted"),
-    [("run-check", "1 hour", 1), ("run-check", "1 second", 0), ("start-run", "1 hour", 0)],
-)
-async def test_a_check_that_nobody_could_ask_was_not_silent(world, make, kind, due, counted):
-    """Else whoever goes `down` for the night finds each check of then red, green as it was."""
-    await world.open_mission("n-1", make.start_run)
-    await world.sql(
-        f"update decision set kind = '{kind}', begun_at = now() - interval '2 hours',"
-        f" due_at = now() - interval '{due}'"
-    )
-    assert await world.orders.unasked() == counted
-    assert (await world.one("select begun_at > now() - interval '1 hour' from decision")) is bool(
-        counted
-    )
-
-
 async def test_nothing_waits_for_the_time_by_which_a_clock_was_set_back(world, make):
     """Else a canary that is looked at every half minute would go unwatched for an hour."""
     await world.open_mission("n-1", make.start_run)

@@ -299,6 +299,30 @@ async def test_orders_of_a_mission_that_was_refused_are_not_issued(world, make):
     assert tick.issued == ()
 
 
+@pytest.mark.req("FAIL-6")
+@pytest.mark.parametrize(
+    ("kind", "due", "excused"),
+    [
+        ("run-check", "1 hour", True),
+        ("run-check", "1 second", False),
+        ("start-run", "1 hour", False),
+    ],
+)
+async def test_a_check_that_nobody_was_awake_to_ask_was_not_silent(world, make, kind, due, excused):
+    """Else whoever closes the lid over lunch finds each check of then red, green as it was."""
+    await world.open_mission("n-1", make.start_run)
+    await world.snapshot()
+    await world.sql(
+        f"update decision set kind = '{kind}', begun_at = now() - interval '2 hours',"
+        f" due_at = now() - interval '{due}'"
+    )
+    (mission,) = (await world.snapshot()).missions
+    since = mission.orders[0].begun_at
+    assert (since is not None and now() - since < HOUR) is excused
+    again = await world.snapshot()
+    assert again.missions[0].orders[0].begun_at == since
+
+
 async def test_an_order_is_issued_once(world, make):
     mission = await world.open_mission()
     order = make.start_run(mission)

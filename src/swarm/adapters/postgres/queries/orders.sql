@@ -251,14 +251,6 @@ from held
 where d.key = held.key
 returning d.key
 
--- name: unasked
--- Checks that are due for a minute and longer: nobody was there to ask, so their silence is ours.
-update decision
-set begun_at = now()
-where kind = 'run-check' and begun_at is not null and settled_at is null
-  and due_at < now() - interval '1 minute'
-returning key
-
 -- name: heal
 -- An owned order whose lease ends later than any lease we grant: the clock was set back.
 update decision set due_at = now()

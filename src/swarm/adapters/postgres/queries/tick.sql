@@ -66,6 +66,19 @@ with gone as (
   returning mission, key)
 select mission, key from gone order by mission, key
 
+-- name: excuse_silence
+-- Checks that are due for a minute and longer: nobody was awake to ask them, so their silence is
+-- ours and counts from now. Whoever is locked is being asked.
+with unasked as (
+  select key from decision
+  where swarm = %(swarm)s and kind = 'run-check' and begun_at < now() - interval '1 minute'
+    and settled_at is null and due_at < now() - interval '1 minute'
+  for no key update skip locked),
+excused as (
+  update decision d set begun_at = now() from unasked where d.key = unasked.key
+  returning d.mission)
+update mission set revision = revision + 1 where id in (select mission from excused)
+
 -- name: lapse_approvals
 update approval
 set state = case when policy_hash <> %(policy_hash)s then 'void' else 'expired' end

@@ -139,13 +139,6 @@ class PostgresOrders:
         """
         return len(await self._keys("inherit", {"dead": list(dead)}))
 
-    async def unasked(self) -> int:
-        """Count the silence of checks from now that nobody asked while all controllers were down.
-
-        For a start, before anything is decided. Returns how many there were.
-        """
-        return len(await single.rows(self._database, self._sql["unasked"], {}))
-
     async def hasten(self, key: str) -> bool:
         """Make a waiting order due at once. False when there is none, or somebody works on it."""
 

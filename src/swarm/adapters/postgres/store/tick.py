@@ -155,11 +155,12 @@ def _policy(row: SwarmRow, binding: Binding) -> dict[str, Any]:
 async def _lapse(
     connection: AsyncConnection[Any], row: SwarmRow, binding: Binding
 ) -> tuple[Cursor | None, Cursor]:
-    """Answer the wake-ups; void what another policy decided to begin, and lapsed questions."""
+    """Answer wake-ups, excuse whom nobody asked, void what another policy decided or was asked."""
     sql = statements("tick")
     values = {"swarm": row.id, "policy_hash": binding.policy_hash}
     # What commits after this is not seen by this tick, and its wake-up stays.
     await connection.execute(sql["answer_wakes"], {"swarm": row.id})
+    await connection.execute(sql["excuse_silence"], {"swarm": row.id})
     changed = row.policy_hash != binding.policy_hash
     voiding = await connection.execute(sql["lapse_policy"], values) if changed else None
     return voiding, await connection.execute(sql["lapse_approvals"], values)
