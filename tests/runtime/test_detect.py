@@ -91,6 +91,18 @@ def test_a_test_runner_that_is_not_here_is_told_at_once(repo, monkeypatch):
     assert not [note for note in look(folder).notes if "pytest" in note]
 
 
+def test_packages_that_are_not_here_are_told_at_once(repo, monkeypatch):
+    """A checkout gets the node_modules of this folder, so without them each script is red."""
+    package = '{{"scripts": {{"test": "vitest"}}, "devDependencies": {{"vitest": "3"}}}}'
+    folder = repo(**{"package.json": package})
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    assert [note for note in look(folder).notes if "node_modules" in note and "unit-tests" in note]
+    (folder / "node_modules").mkdir()
+    assert not [note for note in look(folder).notes if "node_modules" in note]
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "npm" else f"/bin/{name}")
+    assert [note for note in look(folder).notes if note.startswith("npm is not installed")]
+
+
 def test_what_npm_writes_where_there_are_no_tests_is_no_check(repo):
     """It is red on every commit, so that nothing would ever be delivered."""
     said = 'echo \\"Error: no test specified\\" && exit 1'

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,13 +63,7 @@ def look(start: Path) -> Found:
         notes.append(
             "No test or lint command was found: without required checks every merge waits for you."
         )
-    if find_spec("pytest") is None and any(
-        "pytest" in check.run and not check.path for check in checks
-    ):
-        notes.append(
-            "pytest is not beside Swarm, so unit-tests would be red: make a .venv with it here and"
-            " run this again with --force, or name another in swarm.toml, [checks.unit-tests] path."
-        )
+    notes += _red_by_themselves(folder, checks)
     if not python:
         notes.append(
             "No agent that works by itself was found: bind one in swarm.toml, [agents.NAME]."
@@ -82,6 +77,22 @@ def look(start: Path) -> Found:
         agents=tuple(name for name in KNOWN_AGENTS if shutil.which(name)),
         notes=tuple(notes),
     )
+
+
+def _red_by_themselves(folder: Path, checks: Sequence[Check]) -> Iterator[str]:
+    """What checks need and have not; with it missing, each mission would learn that main is red."""
+    if find_spec("pytest") is None and any(
+        "pytest" in check.run and not check.path for check in checks
+    ):
+        yield (
+            "pytest is not beside Swarm, so unit-tests would be red: make a .venv with it here and"
+            " run this again with --force, or name another in swarm.toml, [checks.unit-tests] path."
+        )
+    scripts = ", ".join(check.name for check in checks if check.run[0] == "npm")
+    if scripts and shutil.which("npm") is None:
+        yield f"npm is not installed, so {scripts} would be red: install it, or run something else."
+    elif scripts and _needs_packages(folder) and not (folder / "node_modules").is_dir():
+        yield f"node_modules is not there, so {scripts} would be red: install it here (npm ci)."
 
 
 def _top(start: Path) -> Path:
@@ -227,12 +238,22 @@ def _imports_pytest(folder: Path) -> bool:
     return bool(_git(folder, "grep", "-l", "-E", "^(import|from) pytest", "--", "*.py"))
 
 
-def _node_checks(folder: Path) -> list[Check]:
-    package = _read(folder / "package.json")
+def _package(folder: Path) -> dict[str, Any]:
+    """package.json; empty where there is none that can be read."""
     try:
-        scripts = json.loads(package).get("scripts", {}) if package else {}
-    except (ValueError, AttributeError):
-        return []
+        package = json.loads(_read(folder / "package.json") or "{}")
+    except ValueError:
+        return {}
+    return package if isinstance(package, dict) else {}
+
+
+def _needs_packages(folder: Path) -> bool:
+    package = _package(folder)
+    return bool(package.get("dependencies") or package.get("devDependencies"))
+
+
+def _node_checks(folder: Path) -> list[Check]:
+    scripts = _package(folder).get("scripts", {})
     wanted = {"test": "unit-tests", "lint": "lint", "typecheck": "type-check"}
     return [
         Check(name=name, run=("npm", "run", "-s", script), found_in="package.json")
