@@ -535,6 +535,11 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             id="voided-too-late-to-hold-it",
         ),
         pytest.param(
+            "an order was voided at the very instant at which its request was begun",
+            lambda t: t.log(20, "order.voided", GOOD, order=f"{GOOD}/land/{HEAD}"),
+            id="voided-as-it-was-begun",
+        ),
+        pytest.param(
             "an order was voided, and decided and begun anew at the same instant",
             lambda t: [
                 t.log(19, "order.issued", GOOD, order=f"{GOOD}/land/{HEAD}", policy_hash=POLICY),
@@ -546,6 +551,16 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             "what was allowed before its mission ended arrived after it",
             lambda t: move(t, GOOD, Deed.PROMOTE, at=at(62)),
             id="arrived-after-its-mission-ended",
+        ),
+        pytest.param(
+            "what was allowed at the very instant at which its mission ended arrived after it",
+            lambda t: move(t, GOOD, Deed.PROMOTE, at=at(62), begun_at=at(60)),
+            id="allowed-as-its-mission-ended",
+        ),
+        pytest.param(
+            "nobody knows when it was allowed, so that may have been before its mission ended",
+            lambda t: move(t, GOOD, Deed.PROMOTE, at=at(62), begun_at=None),
+            id="nobody-knows-when-it-was-allowed",
         ),
         pytest.param(
             "a run that was allowed under its reservation began after it was given back",
@@ -1090,6 +1105,9 @@ def test_a_ledger_that_says_nothing_of_promised_money_is_not_judged():
     judged = check(tale.history())
     assert not judged.violations
     assert judged.unjudged == {Rule.BUDGET: 3}
+    for mission in (GOOD, BAD, BIG):
+        opened_as(tale, mission, reserve=0)
+    assert check(tale.history()).unjudged == {}, "nobody promised money"
 
 
 def test_what_the_log_does_not_say_is_counted_as_not_judged():
