@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from swarm.runtime.home import Home
+from swarm.runtime.home import Home, find
 
 
 @pytest.fixture
@@ -39,3 +39,13 @@ def test_the_repository_around_it_shows_nothing_of_it(place):
         cwd=place.folder, capture_output=True, check=True,
     )  # fmt: skip
     assert said.stdout == b""
+
+
+def test_an_installation_whose_file_is_gone_is_found_while_a_controller_works(place, monkeypatch):
+    """`git stash -u` takes swarm.toml away, and whoever says `down` must be heard."""
+    monkeypatch.delenv("SWARM_HOME", raising=False)
+    below = place.folder / "src"
+    below.mkdir()
+    assert find(below) is None
+    place.write_note({"pid": 1})
+    assert find(below) == Home(place.folder.resolve())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -26,6 +26,7 @@ class TwinWorld:
     """A twin under the real clock, on a line where nothing goes wrong."""
 
     def __init__(self):
+        self.slept = timedelta()
         self.store = TwinStore(clock=self.now)
         self.swarm, self.policy = swarm_id("default", "shop"), "policy-1"
         self.store.add(self.swarm, spec(), namespace="default", name="shop")
@@ -33,7 +34,10 @@ class TwinWorld:
         self.orders = self.intake = self.ports = StorePorts(self.store, line, PEER)
 
     def now(self):
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self.slept
+
+    async def sleep(self, by):
+        self.slept += by
 
     async def tick(self, made):
         seen = []

@@ -107,13 +107,15 @@ class Home:
 def find(start: Path | None = None) -> Home | None:
     """The installation of a folder: the nearest one at or above it; None if there is none.
 
-    SWARM_HOME in the environment wins.
+    SWARM_HOME in the environment wins. Where a controller works, there is one, though its file is
+    gone: git puts away or removes what nobody committed.
     """
     named = os.environ.get("SWARM_HOME")
     if named:
         return Home(Path(named).resolve())
     folder = (start or Path.cwd()).resolve()
     for candidate in (folder, *folder.parents):
-        if (candidate / FILE).is_file():
-            return Home(candidate)
+        home = Home(candidate)
+        if home.file.is_file() or home.note.is_file():
+            return home
     return None

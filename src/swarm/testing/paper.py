@@ -25,6 +25,7 @@ from swarm.core.decision import (
     Promote,
     Record,
     RejectNeed,
+    RunCheck,
     Settle,
     SetTraffic,
     UseApproval,
@@ -42,6 +43,7 @@ _ORDER = (
     AskApproval, OpenMission,
 )  # fmt: skip
 _AFTER_REFUSAL = timedelta(seconds=1)
+UNASKED = timedelta(minutes=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +87,7 @@ class PaperStore(PaperRows):
         """Decide once and write it all down."""
         self.ticks += 1
         self.woken = False
+        self._excuse()
         self._lapse()
         self.seen = self.snapshot()
         plan = self.decide(self.seen)
@@ -247,6 +250,14 @@ class PaperStore(PaperRows):
             self.move_money(mission, "spend", fact.cost)
         if (open_ := self.missions.get(mission)) is not None:
             self.alter(mission, facts=(*open_.facts, fact), version=open_.version + 1)
+
+    def _excuse(self) -> None:
+        """Count the silence of checks from now that are due, and that nobody was awake to ask."""
+        long_ago = self.now - UNASKED
+        for row in self.orders.values():
+            asking = row.in_hand or row.due_at >= long_ago or not isinstance(row.order, RunCheck)
+            if not asking and row.begun_at is not None and row.begun_at < long_ago:
+                row.begun_at = self.now
 
     def _lapse(self) -> None:
         """Void what another policy decided, and questions that ran out or fell with it."""

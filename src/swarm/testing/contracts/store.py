@@ -51,6 +51,9 @@ class StoreWorld(Protocol):
     async def shadow(self) -> None:
         """Have the swarm only watch."""
 
+    async def sleep(self, by: timedelta) -> None:
+        """Let so much time pass in which nobody, the store apart, was awake."""
+
     def now(self) -> datetime:
         """The store's clock."""
 
@@ -262,6 +265,22 @@ class StoreContract:
         assert (later.begun, later.lapsed) == (True, True)
         await world.orders.begin(later)
         assert (await shown(world, mission)).orders[0].begun
+
+    @pytest.mark.req("FAIL-6")
+    @pytest.mark.parametrize("asked", [False, True], ids=["unasked", "asked"])
+    async def test_a_check_that_nobody_was_awake_to_ask_was_not_silent(
+        self, world: StoreWorld, *, asked: bool
+    ) -> None:
+        """Else whoever closes the lid over lunch finds each check of then red, green as it was."""
+        mission = await issued(world, "check")
+        await world.orders.begin(await claimed(world, MOMENT))
+        await world.sleep(timedelta(hours=2))
+        if asked:
+            await claimed(world)
+        await world.tick(plan())
+        since = (await shown(world, mission)).orders[0].begun_at
+        assert since is not None
+        assert (world.now() - since < timedelta(hours=1)) != asked
 
     @pytest.mark.req("MODE-6")
     async def test_a_begun_order_that_did_not_happen_is_taken_back_and_may_be_decided_anew(

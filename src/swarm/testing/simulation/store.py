@@ -53,7 +53,7 @@ class Kept:
 class TwinStore:
     """All swarms of one simulated database.
 
-    stamp: when an order was claimed last, in microseconds; it only grows.
+    stamp: when a fence was given out last, in microseconds; it only grows.
     fenced, held_back: defence layers that can be switched off, to see whether their absence shows:
     the fence, and the second look at freeze, shadow and policy when an order is begun.
     grips: every fence that was given out or accepted.    on_bell: called with each swarm rung for.
@@ -197,12 +197,8 @@ class TwinStore:
         return tuple(sorted(found, key=lambda claim: claim.issued_at))
 
     def _take(self, controller: str, swarm: SwarmId, row: PaperOrder, lease: timedelta) -> Claim:
-        now = self.clock()
-        # No two transactions of a real database happen at one microsecond, as instant calls may
-        # here: an order that was voided and issued again in between has a higher fence there too.
-        self.stamp = max(self.stamp + 1, (now - EPOCH) // _MICROSECOND)
-        row.fence = max(row.fence + 1, self.stamp)
-        row.tries, row.owner, row.due_at = row.tries + 1, controller, now + lease
+        self._fence(row)
+        row.tries, row.owner, row.due_at = row.tries + 1, controller, self.clock() + lease
         self._grip(row, "claimed", row.fence)
         return Claim(
             order=row.order,
@@ -219,7 +215,8 @@ class TwinStore:
         paper, row = self._mine(claim)
         lapsed_since = paper.lapsed(row) and not claim.lapsed
         if self.held_back and (lapsed_since or not paper.may(row)):
-            row.due_at, row.owner, row.fence = paper.now, "", row.fence + 1
+            row.due_at, row.owner = paper.now, ""
+            self._fence(row)
             self.seen["held back when begun"] += 1
             raise Refused(f"{claim.order.key}: a freeze, shadow mode or another policy holds it")
         self._grip(row, "begun", claim.fence)
@@ -249,7 +246,8 @@ class TwinStore:
         """Give the order back for later. Raises Refused."""
         paper, row = self._mine(claim)
         before = row.waits_because.partition(": ")[0]
-        row.owner, row.fence = "", row.fence + 1
+        row.owner = ""
+        self._fence(row)
         because = f"{later.reason}: {later.detail}" if later.capacity else ""
         if later.capacity and before == later.reason:
             row.waits_because = because  # only another reason is news
@@ -270,7 +268,8 @@ class TwinStore:
                 paper, row = self._mine(claim)
             except Refused:
                 continue
-            row.due_at, row.owner, row.fence = paper.now, "", row.fence + 1
+            row.due_at, row.owner = paper.now, ""
+            self._fence(row)
 
     def hasten(self, key: str) -> bool:
         """Make a waiting order due at once."""
@@ -288,6 +287,15 @@ class TwinStore:
             self.seen["stale fence refused"] += 1
             raise Refused(f"{claim.order.key}: fence {claim.fence} is not the newest any more")
         return paper, row
+
+    def _fence(self, row: PaperOrder) -> None:
+        """Let no earlier holder write.
+
+        No two transactions of a real database happen at one microsecond, as instant calls may here:
+        an order that was voided and issued again in between has a higher fence there too.
+        """
+        self.stamp = max(self.stamp + 1, (self.clock() - EPOCH) // _MICROSECOND)
+        row.fence = self.stamp
 
     def _grip(self, row: PaperOrder, what: str, fence: int) -> None:
         self.grips.append(Grip(self.clock(), row.order.key, fence, what))

@@ -40,6 +40,13 @@ class PostgresWorld:
     async def shadow(self):
         await self._world.desk.set_shadow(self.swarm, shadow=True)
 
+    async def sleep(self, by):
+        await self._world.sql(
+            "update decision set begun_at = begun_at - %s, issued_at = issued_at - %s,"
+            " due_at = due_at - %s", by, by, by,
+        )  # fmt: skip
+        await self._world.sql("update mission set revision = revision + 1")
+
 
 class TestPostgresStore(StoreContract):
     @pytest.fixture
