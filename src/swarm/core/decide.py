@@ -59,6 +59,7 @@ def decide(snapshot: Snapshot) -> Plan:
         if settle is not None:
             lesson = learn.from_ending(settle, mission, known)
             records.extend((lesson.settle, *lesson.records))
+            orders.extend(lesson.orders)
             known, ended = lesson.known, ended + 1
         if mission.standing is None or _moved(mission.standing, standing):
             standings.append((mission.id, standing))

@@ -137,14 +137,18 @@ def frozen(room: str, hold: Freeze) -> Saying:
             detail=hold.detail,
             next_action="goes on when shadow mode ends",
         )
-    until = f"until {hold.until:%Y-%m-%d %H:%M:%S} UTC" if hold.until else "until resumed"
     return Saying(
         room=room,
         reason=Reason.FROZEN,
         detail=f"{hold.reason}: {hold.detail}" if hold.detail else hold.reason,
-        next_action=f"held {until}, then requalification",
+        next_action=f"held {lasting(hold)}, then requalification",
         look_again=hold.until,
     )
+
+
+def lasting(hold: Freeze) -> str:
+    """How long a freeze lasts at least, in words."""
+    return f"until {hold.until:%Y-%m-%d %H:%M:%S} UTC" if hold.until else "until resumed"
 
 
 def verdict_record(

@@ -200,6 +200,20 @@ def test_a_repair_for_an_agent_that_is_gone_reserves_nothing():
 
 
 @pytest.mark.req("GATE-6", "FRZ-5")
+@pytest.mark.req("FRZ-4", "FAIL-2")
+def test_the_owner_hears_at_once_what_was_taken_back_and_what_is_frozen():
+    """At three in the morning nobody looks; a channel may wake somebody."""
+    back = ending(OutcomeKind.ROLLED_BACK, "SloRegressed", counts=True)
+    first, second = lesson(back).orders
+    assert first.channel == snapshot().spec.owner.channel
+    assert first.text.endswith(": rolled back: SloRegressed: why")
+    assert second.text.startswith("class tidy is frozen until 20")
+    assert "SloRegressed: m-1 made the service worse" in second.text
+    assert not any(order.forward for order in (first, second)), "a freeze holds no word back"
+    assert not lesson(GOOD).orders
+    assert not lesson(BAD).orders
+
+
 def test_what_freezes_at_once_freezes_once_beside_a_row_of_failures():
     worse = ending(OutcomeKind.ROLLED_BACK, "SloRegressed", counts=True)
     row = tuple(

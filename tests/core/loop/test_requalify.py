@@ -8,6 +8,7 @@ import pytest
 from swarm.core.decide import decide
 from swarm.core.decision import (
     MarkRequalified,
+    Notify,
     OpenMission,
     RunCheck,
     SeeLive,
@@ -15,7 +16,15 @@ from swarm.core.decision import (
     Settle,
     StartRun,
 )
-from swarm.core.evidence import CheckEnded, CheckResult, LiveSeen, MainSeen, RunEnded, RunResult
+from swarm.core.evidence import (
+    CheckEnded,
+    CheckResult,
+    LiveSeen,
+    MainSeen,
+    Notified,
+    RunEnded,
+    RunResult,
+)
 from swarm.core.ids import evidence_id
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.testing.builders import NOON, REPO, TARGET, installation, mission, need, snapshot, spec
@@ -62,6 +71,8 @@ class Story:
                 )
             case SeeMain():
                 return MainSeen(**common, repo=REPO, commit="main0001")
+            case Notify():
+                return Notified(**common, channel=order.channel)
             case RunCheck():
                 result = CheckResult.RED if self.red else CheckResult.GREEN
                 return CheckEnded(**common, check=order.check, commit=order.commit, result=result)

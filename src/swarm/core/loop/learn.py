@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from swarm.core.decision import Learn, OpenFreeze, OpenMission, Record, Settle
+from swarm.core.decision import Learn, OpenFreeze, OpenMission, Order, Record, Settle
 from swarm.core.findings import Findings
 from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind, Settled
+from swarm.core.orders import Orders
 from swarm.core.policy import budget, freeze, ranking, remediation
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, settled
+from swarm.core.saying import Ending, Saying, View, lasting, settled
 from swarm.core.snapshot import AgentBinding, Mission, Snapshot
 
 ROOM = "learn"
@@ -66,16 +68,18 @@ def recommended(opened: OpenMission, snapshot: Snapshot) -> tuple[Record, ...]:
 class Lesson:
     """The settle record, adjusted, and everything else that the ending brings about.
 
-    known: the snapshot with all that in it, for whatever else this tick decides.
+    orders: what the owner must hear of it at once.
+    known:  the snapshot with all that in it, for whatever else this tick decides.
     """
 
     settle: Settle
     records: tuple[Record, ...]
+    orders: tuple[Order, ...]
     known: Snapshot
 
 
 def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
-    """What follows from one ending: new ranking numbers, freezes, and a repair."""
+    """What follows from one ending: new ranking numbers, freezes, a repair, and words for them."""
     outcome = settle.outcome
     last = Settled(
         mission=mission.id,
@@ -96,13 +100,29 @@ def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
         # The need passes to the repair in the same transaction.
         settle = replace(settle, retry_need_at=snapshot.now)
         records.append(repair)
-    records.extend(OpenFreeze(freeze=hold) for hold in _freezes(last, outcome.reason, snapshot))
+    holds = _freezes(last, outcome.reason, snapshot)
+    records.extend(OpenFreeze(freeze=hold) for hold in holds)
     if mission.kind is not MissionKind.REQUALIFY:
         records.extend(_numbers(last, mission, snapshot))
     known = replace(snapshot, settled=(*snapshot.settled, last))
     for record in records:
         known = _after(known, record, mission)
-    return Lesson(settle=settle, records=tuple(records), known=known)
+    told = tuple(_told(outcome, holds, mission, snapshot))
+    return Lesson(settle=settle, records=tuple(records), orders=told, known=known)
+
+
+def _told(
+    outcome: Outcome, holds: tuple[Freeze, ...], mission: Mission, snapshot: Snapshot
+) -> Iterator[Order]:
+    """What was live and is not any more, and what is held from now on: at night nobody looks."""
+    orders, channel = Orders(mission, snapshot), snapshot.spec.owner.channel
+    if outcome.kind is OutcomeKind.ROLLED_BACK:
+        text = f"{mission.title}: rolled back: {outcome.reason}: {outcome.detail}"
+        yield orders.notify(channel, "rolled-back", text)
+    for hold in holds:
+        scope = "everything" if hold.mission_class == "*" else f"class {hold.mission_class}"
+        text = f"{scope} is frozen {lasting(hold)}: {hold.reason}: {hold.detail}"
+        yield orders.notify(channel, f"frozen-{hold.id}", text)
 
 
 def _after(known: Snapshot, record: Record, ended: Mission) -> Snapshot:
