@@ -9,9 +9,9 @@ for the disk; the yardstick says what both cost now). Quiet: one swarm, one sign
 load: eight swarms at work at once while a source brings 2,000 signals a second. Lost wake-ups: the
 notification is never sent, so that the poll behind it has to find the event.
 
-Quiet, 5 ms are missed by a third: 6.5 ms on two cores, where a round trip takes .17 ms and a
-durable commit .4 (.07 and .18 where the goal was set). Round trips and commits are 2 ms of it, the
-processor's work on both sides is the rest.
+Quiet, 5 ms are met where a round trip takes .06 ms and a durable commit .16, as where the goal was
+set: 4.2 ms. On two cores of half that speed they are missed by a third: 6.5 ms, of which round
+trips and commits are 2, and the processor's work on both sides is the rest.
 """
 
 import argparse
