@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -116,6 +118,18 @@ def test_an_agent_works_on_a_scratch_clone_and_nothing_is_kept(workshop):
     record = workshop("agent", "test", "writer", "-o", "json").json
     assert record["fact"]["result"] == "changed"
     assert record["patch"].startswith("diff --git a/a.py")
+
+
+@pytest.mark.slow
+def test_what_a_killed_trial_left_is_cleared_by_a_later_one_and_one_at_work_is_not(workshop):
+    agent(workshop, "pass")
+    killed, at_work = workshop.home.jobs / "tryout-killed", workshop.home.jobs / "tryout-at-work"
+    for folder in (killed, at_work):
+        (folder / "clones").mkdir(parents=True)
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(killed, (two_days_ago, two_days_ago))
+    assert "nothing was committed" in workshop("agent", "test", "writer").err
+    assert [path.name for path in workshop.home.jobs.glob("tryout-*")] == ["tryout-at-work"]
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from swarm.runtime.home import Home
 from swarm.runtime.settings import Settings
 
 NOBODY = swarm_id("default", "tried-by-hand")
+_PREFIX = "tryout-"
 PATCH_MOST = 256 * 1024  #: characters of a difference that are shown
 
 
@@ -133,9 +134,13 @@ async def try_checks(
 
 @asynccontextmanager
 async def _scratch(home: Home) -> AsyncIterator[Path]:
-    """A private folder among those of the installation, gone afterwards."""
+    """A private folder among those of the installation, gone afterwards.
+
+    What a kill left of an earlier one goes before.
+    """
     home.make()
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tryout-", dir=home.jobs))
+    await asyncio.to_thread(wiring.clear_left_behind, home.jobs, _PREFIX)
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=_PREFIX, dir=home.jobs))
     try:
         yield folder
     finally:

@@ -27,6 +27,7 @@ from swarm.adapters.local.channel import LocalChannel
 from swarm.adapters.local.checks.runner import LocalChecks
 from swarm.adapters.local.git.cited import CitedFiles
 from swarm.adapters.local.git.forge import LocalForge
+from swarm.adapters.local.git.scratch import WORK_LEFT_BEHIND, sweep
 from swarm.adapters.local.notary import LocalNotary
 from swarm.adapters.local.process import network
 from swarm.adapters.local.service import state
@@ -326,6 +327,11 @@ def scratch_checks(
         settings.checks, forge, folder / "checks", on_finished=on_finished, hidden=hidden
     )
     return forge, checks
+
+
+def clear_left_behind(inside: Path, prefix: str) -> None:
+    """Remove folders of that prefix in which nobody has begun anything for a day."""
+    sweep(inside, prefix, WORK_LEFT_BEHIND)
 
 
 def can_cut_network() -> bool:

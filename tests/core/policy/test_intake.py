@@ -154,6 +154,29 @@ def test_binary_content_is_refused_unless_the_rules_let_it_in():
     assert rules_broken(touched(binary=True), binary=True) == set()
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        pytest.param(POINTER, POINTER.replace("4d7a", "0000"), True, id="another-pointer"),
+        pytest.param(POINTER, "what it really holds\n", True, id="content-in-its-place"),
+        pytest.param(POINTER, None, True, id="binary-in-its-place"),
+        pytest.param(None, POINTER, True, id="a-new-pointer"),
+        pytest.param("see " + POINTER, "as " + POINTER, False, id="a-text-about-pointers"),
+    ],
+)
+def test_a_file_of_git_lfs_is_not_changed_by_what_saw_only_its_pointer(old, new, refused):
+    item = touched("logo.psd", old=old, new=new, binary=new is None)
+    expected = {"LargeFilePointer"} if refused else set()
+    assert rules_broken(item, binary=True) == expected
+
+
+def test_a_file_of_git_lfs_may_be_removed():
+    assert rules_broken(touched("logo.psd", new_mode=0, old=POINTER)) == set()
+
+
 @pytest.mark.parametrize(
     ("allowed", "told"),
     [

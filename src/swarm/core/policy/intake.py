@@ -7,7 +7,7 @@ Decided here: files that *guard* the repository (CI, code owners, agent instruct
 our own settings) are refused outright, unless the rules say `guarded="r3"`; then the change is
 taken, lists them in `Change.guarded`, and is an R3 change that Gate 3 will only merge under R3
 rules. Fewer tests are refused likewise, unless the rules say `tests="count"`. Links, submodules,
-git attributes, binaries and secrets have no such second way.
+git attributes, files of Git LFS and secrets have no such second way.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ LINK_MODE = 0o120000
 SUBMODULE_MODE = 0o160000
 EXECUTABLE_MODE = 0o100755
 PLAIN_MODE = 0o100644
+
+#: How a file begins that stands for one of Git LFS. Source: the pointer specification of Git LFS.
+_LFS_POINTER = "version https://git-lfs.github.com/spec/"
 
 #: A file that changes this much is told with its first findings; more lines help nobody.
 FINDINGS_PER_FILE = 5
@@ -47,6 +50,7 @@ class Rule(StrEnum):
     OUTSIDE_ALLOWED_PATHS = "OutsideAllowedPaths"  #: not among the mission's paths
     MODE_CHANGED = "ModeChanged"  #: executable bit set or taken
     BINARY_CONTENT = "BinaryContent"  #: cannot be reviewed
+    LARGE_FILE_POINTER = "LargeFilePointer"  #: stands for a file of Git LFS that no run can bring
     SPECIAL_FILE = "SpecialFile"  #: fifo, socket or device
     TOO_MANY_FILES = "TooManyFiles"  #: more files than the patch may touch
     PATCH_TOO_LARGE = "PatchTooLarge"  #: more bytes than the patch may bring
@@ -241,6 +245,10 @@ def _content(item: TouchedPath, rules: IntakeRules) -> list[Violation]:
     if item.binary and not rules.binary:
         what = "binary content cannot be reviewed"
         found.append(Violation(rule=Rule.BINARY_CONTENT, path=item.path, what=what))
+    texts = (item.old or "", item.new or "")
+    if item.new_mode and any(text.startswith(_LFS_POINTER) for text in texts):
+        what = "is kept by Git LFS, and a patch cannot bring what its pointer stands for"
+        found.append(Violation(rule=Rule.LARGE_FILE_POINTER, path=item.path, what=what))
     found += [
         Violation(
             rule=Rule.SECRET_IN_PATCH,
@@ -250,7 +258,7 @@ def _content(item: TouchedPath, rules: IntakeRules) -> list[Violation]:
         for seen in item.secrets[:FINDINGS_PER_FILE]
     ]
     if item.new is not None:
-        hidden = intake_text.hidden(item.old or "", item.new)
+        hidden = intake_text.hidden(texts[0], item.new)
         found += [
             Violation(rule=Rule.HIDDEN_TEXT, path=item.path, what=f"line {line}: {name}")
             for line, name in hidden[:FINDINGS_PER_FILE]

@@ -188,6 +188,10 @@ TRICKS = {
         "HiddenText: docs/x.txt: line 1: U+001B",
     ),
     "binary": (write("logo.png", b"\x89PNG\0\0"), "BinaryContent: logo.png:"),
+    "git-lfs": (
+        write("art.psd", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n"),
+        "LargeFilePointer: art.psd: is kept by Git LFS",
+    ),
     "made-executable": (
         shell("chmod", "+x", "docs/a.md"),
         "ModeChanged: docs/a.md: the file was made executable",
