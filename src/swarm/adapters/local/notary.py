@@ -7,6 +7,7 @@ cannot reach, and nothing that was sealed can be changed unnoticed.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -62,16 +63,18 @@ class LocalNotary:
         return Signature.GOOD if fits(public, signature, data) else Signature.BAD
 
     def publish(self, seal: Seal) -> None:
-        """Append it and have the disk say so. Raises SealsUnwritable."""
-        known = self.last(SwarmId(seal.swarm))
-        if known is not None and known.seq >= seal.seq:
-            return
+        """Append it and have the disk say so; success where it is. Raises SealsUnwritable."""
         line = {"body": seal.body, "key": seal.key, "signature": seal.signature.hex()}
         path = self._file(seal.swarm)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "ab") as file:
+                # Another controller of this folder would cut off, or be cut off, in mid-line.
+                fcntl.flock(file, fcntl.LOCK_EX)
+                known = self.last(SwarmId(seal.swarm))
+                if known is not None and known.seq >= seal.seq:
+                    return
                 file.truncate(_whole(path))  # what a crash cut off was never published
                 file.write(json.dumps(line, sort_keys=True).encode() + b"\n")
                 file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import threading
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from swarm.adapters.local.notary import LocalNotary
 from swarm.adapters.postgres.store.desk.trails import Trails
 from swarm.adapters.postgres.store.errors import DatabaseRolledBack
 from swarm.adapters.postgres.store.seals import PostgresSeals
+from swarm.core.seal import Seal
 from swarm.core.trail import FaultKind
 
 #: What an administrator can do who knows our code: change an event and hash everything anew.
@@ -233,6 +235,26 @@ async def test_behind_seals_of_an_unknown_key_an_edited_event_is_still_found(
 
 
 @pytest.mark.req("VAL-6")
+async def test_controllers_of_one_folder_publish_each_seal_once_and_whole(tmp_path):
+    """Each process has a notary of its own, and all of them come to every seal at once."""
+    made = [
+        Seal(swarm="s-1", seq=seq, body=json.dumps({"seq": seq}), key="k", signature=b"x")
+        for seq in range(1, 61)
+    ]
+
+    together = threading.Barrier(6)
+
+    def publish():
+        notary = LocalNotary(tmp_path)
+        for one in made:
+            together.wait(60)
+            notary.publish(one)
+
+    await asyncio.gather(*(asyncio.to_thread(publish) for _ in range(6)))
+    lines = (tmp_path / "s-1.jsonl").read_text().splitlines()
+    assert [json.loads(json.loads(line)["body"])["seq"] for line in lines] == list(range(1, 61))
+
+
 async def test_the_key_is_kept_outside_for_its_owner_alone(world, seals, sealed, tmp_path, notary):
     key = tmp_path / "seals" / "seal.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
