@@ -151,6 +151,23 @@ def test_watch_prints_one_line_per_change_when_piped(shop, start):
     assert any(b"(drop an unused import)" in line for line in lines)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("watch",), id="watch"),
+        pytest.param(("watch", "-o", "jsonl"), id="watch-as-data"),
+        pytest.param(("events", "-f", "--limit", "1"), id="events"),
+    ],
+)
+def test_in_a_quiet_swarm_it_ends_when_its_reader_left(shop, start, words):
+    command = start(*words)
+    assert command.stdout.readline()
+    command.stdout.close()
+    assert command.wait(timeout=20) == 0
+    assert command.stderr.read() == b""
+
+
 # --- wait ----------------------------------------------------------------------------------------
 
 

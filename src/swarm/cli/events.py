@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from swarm.cli.columns import SHORT_ID
 from swarm.cli.desk import ask, swarm_named
+from swarm.cli.follow import pause
 from swarm.cli.options import Home, Limit, Output, SwarmName, limited
 from swarm.cli.output import Form, as_json, document, emit, line, say, show
 
@@ -43,8 +44,6 @@ def events(
     most = limited(limit)
 
     async def work(database: Database) -> None:
-        import asyncio  # noqa: PLC0415
-
         from swarm.adapters.postgres.store.desk.trails import Trails  # noqa: PLC0415
 
         trails = Trails(database)
@@ -57,7 +56,7 @@ def events(
             _print(fresh, output, follow=True)
             last = fresh[-1] if fresh else last
             if not fresh:
-                await asyncio.sleep(POLL_SECONDS)
+                await pause(POLL_SECONDS)
 
     ask(home, work)
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from swarm.cli.columns import SHORT_COMMIT, SHORT_ID, stamp
 from swarm.cli.desk import ask, home_of
+from swarm.cli.follow import pause
 from swarm.cli.options import WHOLE, Home, Mission, Output
 from swarm.cli.output import Form, as_json, document, emit, say, show, visible
 
@@ -50,8 +51,6 @@ def logs(
     wanted = _wanted(run, check)
 
     async def work(database: Database) -> None:
-        import asyncio  # noqa: PLC0415
-
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
         from swarm.runtime.job_output import starts  # noqa: PLC0415
 
@@ -66,7 +65,7 @@ def logs(
                     printed.go_on(start, to_the_end=start.result is not None or not follow)
             if ended or not follow:
                 break
-            await asyncio.sleep(POLL_SECONDS)
+            await pause(POLL_SECONDS)
         if not printed.anything:
             _from_evidence(await look.rows("evidence", like=id_, limit=500), wanted, printed)
         printed.close()

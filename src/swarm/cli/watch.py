@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from swarm.cli.columns import SHORT_ID, span
 from swarm.cli.desk import ask, swarm_named
+from swarm.cli.follow import pause
 from swarm.cli.frame import Frame, Movement, changes, look_around
 from swarm.cli.gate_strip import glyphs
 from swarm.cli.options import Home, Output, SwarmName
@@ -43,8 +44,6 @@ def watch(swarm: SwarmName = "", /, *, output: Output = Form.TABLE, home: Home =
 
 async def _follow(database: Database, swarm: str, shown: Shown) -> None:
     """Look again and again, for ever; an outage is told and waited out."""
-    import asyncio  # noqa: PLC0415
-
     from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
 
     look = Look(database)
@@ -62,7 +61,7 @@ async def _follow(database: Database, swarm: str, shown: Shown) -> None:
             lost = False
             shown(frame, before)
             before = frame
-        await asyncio.sleep(POLL_SECONDS)
+        await pause(POLL_SECONDS)
 
 
 def _lines(frame: Frame, before: Frame | None) -> None:
