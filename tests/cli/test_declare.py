@@ -81,6 +81,9 @@ def test_what_get_prints_can_be_applied(shop):
     assert yaml.safe_load(text)["kind"] == "Swarm"
     assert yaml.safe_load(text)["metadata"]["name"] == "shop"
     assert "unchanged" in shop("apply", "-f", "-", given=text).out
+    for form in ("yaml", "json", "jsonl"):
+        text = shop("get", "swarms", "-o", form).out
+        assert "unchanged" in shop("apply", "-f", "-", given=text).out, form
 
 
 @pytest.mark.slow
@@ -164,6 +167,12 @@ def test_a_repository_that_is_not_allowed_is_warned_of(shop):
     said = shop("need", "add", "mend it", "--repo", "acme/other", "--cite", "a.py:1")
     assert said.code == 0
     assert "not in repoAllowlist" in said.err
+
+
+def test_paths_are_kept_as_every_source_writes_them(shop):
+    """`./src/` and `src/a.py` were no overlap, so two missions wrote to the same file at once."""
+    need = shop.need("mend it", "--path", "./src/", "--path", "src", "--path", "docs//a.md")
+    assert shop("get", "need", need, "-o", "json").json["paths"] == ["docs/a.md", "src"]
 
 
 @pytest.mark.slow

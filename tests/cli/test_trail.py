@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from swarm.adapters.local.attest.envelope import open_envelope
 from swarm.adapters.local.notary import LocalNotary
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.errors import DatabaseUnavailable
+from swarm.adapters.postgres.store.desk.look import Look
+from swarm.adapters.postgres.store.desk.trails import Trails
 from swarm.adapters.postgres.store.seals import PostgresSeals
 
 EXIT_BAD_OUTCOME, EXIT_TIMEOUT, EXIT_INTERRUPTED = 3, 124, 130
@@ -109,6 +112,25 @@ def test_an_export_holds_every_event_with_its_hash(delivered):
     assert "verify" in delivered("audit").out, "without a span its verbs are shown"
 
 
+def test_a_time_without_a_zone_is_one_in_utc(shop):
+    """Beside one with a zone it ended as a fault of this program."""
+    whole = shop("audit", "export").out
+    assert whole
+    begin, end = "2020-01-01", "2099-01-01T00:00:00+00:00"
+    assert shop("audit", "export", "--from", begin, "--to", end).out == whole
+    said = shop("audit", "export", "--from", end, "--to", begin)
+    assert said.code == 2
+    assert "--to 2020-01-01 00:00:00+00:00 is not after --from 2099" in said.err
+
+
+def test_the_history_of_a_deleted_swarm_can_be_exported_and_proven(shop):
+    shop("delete", "swarm", "shop", "--reason", "we move")
+    rows = [json.loads(line) for line in shop("audit", "export", "-s", "shop").lines]
+    assert [row["kind"] for row in rows] == ["swarm.applied", "swarm.deleted"]
+    assert shop("audit", "verify", "-s", "default/shop").code == 0
+    assert shop("audit", "export", "-s", "elsewhere/shop").code == 5
+
+
 @pytest.mark.slow
 def test_events_are_the_last_ones_oldest_first(delivered):
     rows = delivered("events", "--limit", "5", "-o", "json").json["items"]
@@ -132,6 +154,50 @@ def test_following_shows_what_happens_next_and_ends_with_ctrl_c(delivered, start
     _, err = command.communicate(timeout=20)
     assert command.returncode == EXIT_INTERRUPTED
     assert err == b"interrupted\n"
+
+
+def unanswered(monkeypatch, where, name, times):
+    """The calls of these numbers, from 0, find no database, as while one is started anew."""
+    asked, real = iter(range(1_000)), getattr(where, name)
+
+    async def now_and_then(*words, **named):
+        if next(asked) in times:
+            raise DatabaseUnavailable("connection refused")
+        return await real(*words, **named)
+
+    monkeypatch.setattr(where, name, now_and_then)
+
+
+def test_following_outlives_a_restart_of_the_database(shop, monkeypatch):
+    """`kill -9` of the server ended `events -f` with an error, though the controller went on."""
+    monkeypatch.setattr("swarm.cli.events.POLL_SECONDS", 0.01)
+    unanswered(monkeypatch, Trails, "since", {1, 2, 3})
+    real, looks = Trails.since, []
+
+    async def for_a_while(self, swarm, *, after):
+        looks.append(after)
+        if len(looks) == 6:
+            raise KeyboardInterrupt
+        return await real(self, swarm, after=after)
+
+    monkeypatch.setattr(Trails, "since", for_a_while)
+    said = shop("events", "-f", "-o", "jsonl")
+    assert said.code == EXIT_INTERRUPTED
+    assert said.err.count("no answer from the database: connection refused; trying again") == 1
+    assert len(said.lines) == len(set(said.lines)) > 0
+
+
+@pytest.mark.slow
+def test_waiting_outlives_a_restart_of_the_database_and_keeps_its_deadline(risky, monkeypatch):
+    with monkeypatch.context() as patched:
+        unanswered(patched, Look, "rows", {0, 1, 2})
+        said = risky("wait", risky.mission, "--for", "held", "--timeout", "20s")
+    assert said.code == 0
+    assert said.err.count("trying again") == 1
+    unanswered(monkeypatch, Look, "rows", range(1_000))
+    said = risky("wait", risky.mission, "--for", "delivered", "--timeout", "300ms")
+    assert said.code == EXIT_TIMEOUT
+    assert "is not delivered after 300ms; the database does not answer" in said.err
 
 
 @pytest.mark.slow

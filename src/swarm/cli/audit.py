@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -20,12 +21,16 @@ from swarm.core.trail import FaultKind
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
     from swarm.core.history.finding import Judgement
+    from swarm.core.ids import SwarmId
     from swarm.core.trail import Fault
     from swarm.runtime.outside import Audit
 
 app = App(name="audit", help="Verify the trail, or export decisions.")
 CHAINS_A_WORD = 1_000  #: a few seconds
-When = Annotated[datetime | None, Parameter(help="A time such as 2026-03-01T00:00:00+00:00.")]
+When = Annotated[
+    datetime | None,
+    Parameter(help="A time such as 2026-03-01T00:00:00+00:00; without a zone it is one in UTC."),
+]
 
 
 @app.command
@@ -60,7 +65,7 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
         from swarm.runtime.settings import load  # noqa: PLC0415
         from swarm.runtime.wiring import notary  # noqa: PLC0415 - imports the whole runtime
 
-        id_ = await swarm_named(database, swarm)
+        id_ = await _swarm_or_deleted(database, swarm)
         found = await Trails(database).verify_all(id_, _progress)
         seals, broken = await PostgresSeals(database, notary(place, load(place.file))).verify(id_)
         known = {fault.chain for fault in found.faults}  # a broken chain is told once
@@ -85,6 +90,25 @@ def verify(*, swarm: Swarm = "", output: Output = Form.TABLE, home: Home = None)
         sizes = (found.chains, "chain"), (found.events, "event"), (seals, "seal")
         emit(", ".join(counted(*one) for one in (*sizes, (len(faults), "fault"))))
     return EXIT_BAD_OUTCOME if faults or held.judgement.violations or unread else EXIT_DONE
+
+
+async def _swarm_or_deleted(database: Database, name: str) -> SwarmId:
+    """A Swarm by its name, a deleted one too: its history is kept to be shown."""
+    from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
+    from swarm.adapters.postgres.store.errors import NotFound  # noqa: PLC0415
+    from swarm.core.ids import SwarmId  # noqa: PLC0415
+
+    try:
+        return await swarm_named(database, name)
+    except NotFound:
+        namespace, _, short = name.rpartition("/")
+        with suppress(NotFound):
+            return SwarmId(await Look(database).swarm_id(namespace or "default", short))
+        raise
+
+
+def _aware(when: datetime | None) -> datetime | None:
+    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
 
 
 def _progress(done: int, chains: int) -> None:
@@ -218,14 +242,15 @@ def export(
 
     Example: swarmctl audit export --from 2026-03-01T00:00:00+00:00 > march.jsonl
     """
+    since, until = _aware(begin), _aware(end)
+    if since is not None and until is not None and until <= since:
+        raise Usage(f"--to {until} is not after --from {since}")
 
     async def work(database: Database) -> None:
         from swarm.adapters.postgres.store.desk.trails import Trails  # noqa: PLC0415
 
-        id_ = await swarm_named(database, swarm)
-        if begin is not None and end is not None and end <= begin:
-            raise Usage(f"--to {end} is not after --from {begin}")
-        async for row in Trails(database).every(id_, begin, end):
+        id_ = await _swarm_or_deleted(database, swarm)
+        async for row in Trails(database).every(id_, since, until):
             emit(as_json({**row, "body": json.loads(row["body"])}, indent=None))
 
     ask(home, work)

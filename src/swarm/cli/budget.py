@@ -9,8 +9,9 @@ from cyclopts import App, Parameter
 
 from swarm.cli.columns import SHORT_ID, Kind, columns, money
 from swarm.cli.desk import ask
+from swarm.cli.errors import Usage
 from swarm.cli.kinds import KINDS
-from swarm.cli.options import WHOLE, Home, Limit, Output, limited
+from swarm.cli.options import LIMIT_MOST, WHOLE, Home, Limit, Output, limited
 from swarm.cli.output import Form, emit, line, say, show, show_one
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def windows(
 
     Example: swarmctl budget show
     """
+    if not 1 <= top <= LIMIT_MOST:
+        raise Usage(f"--top is {top}; it is 1 to {LIMIT_MOST}")
 
     async def work(database: Database) -> dict[str, Any]:
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
@@ -55,7 +58,7 @@ def windows(
         look = Look(database)
         return {
             "windows": await look.rows("budgets", limit=20),
-            "spenders": await look.rows("spenders", limit=limited(top)),
+            "spenders": await look.rows("spenders", limit=top),
         }
 
     found = ask(home, work)

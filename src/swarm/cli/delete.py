@@ -11,6 +11,7 @@ from swarm.cli.desk import ask, me
 from swarm.cli.errors import Usage
 from swarm.cli.options import Home, Reason
 from swarm.cli.output import emit
+from swarm.contract.counted import counted
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -43,4 +44,5 @@ def delete(
         return await SwarmDesk(database, me()).delete(namespace or "default", short, reason)
 
     cancelled = ask(home, work)
-    emit(f"swarm/{short} deleted; {len(cancelled)} open missions were told to end")
+    told = counted(len(cancelled), "open mission")
+    emit(f"swarm/{short} deleted; {told} told to end")

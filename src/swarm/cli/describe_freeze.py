@@ -72,7 +72,7 @@ def _freeze(row: dict[str, Any]) -> Freeze:
 def tell(row: dict[str, Any], now: datetime) -> list[str]:
     """The lines of `describe freeze`."""
     whole = row["mission_class"] == "*"
-    scope = "everything" if whole else f"mission class {row['mission_class']}"
+    scope = "everything" if whole else f"mission class {line(row['mission_class'])}"
     word = "LIFTED" if row["lifted_at"] else "FROZEN"
     lines = [
         f"{row['id'][:SHORT_ID]}  {word}: {scope} of {row['swarm_name']}",

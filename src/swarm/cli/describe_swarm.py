@@ -124,7 +124,9 @@ def _needs_you(row: dict[str, Any], now: datetime) -> Iterable[str]:
         until, title = span(one["expires_at"], now), line(one["title"])
         yield f"needs you:  `swarmctl approve {id_} --reason ...`, expires {until}: {title}"
     for one in row["freezes"]:
-        scope = "everything" if one["mission_class"] == "*" else f"class {one['mission_class']}"
+        scope = (
+            "everything" if one["mission_class"] == "*" else f"class {line(one['mission_class'])}"
+        )
         yield f"frozen:     {scope}: {one['reason']}; `swarmctl describe freeze`"
 
 

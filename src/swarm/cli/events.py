@@ -11,6 +11,7 @@ from swarm.cli.columns import SHORT_ID
 from swarm.cli.desk import ask, swarm_named
 from swarm.cli.follow import pause
 from swarm.cli.options import Home, Limit, Output, SwarmName, limited
+from swarm.cli.outage import Outage
 from swarm.cli.output import Form, as_json, document, emit, line, say, show
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def events(
     """Print events, oldest first: one line each, or one JSON document each with -o jsonl.
 
     The log is the trail itself: hash-chained per mission, nothing is skipped. It begins with the
-    last --limit events of every Swarm, or of one. Ctrl-C ends following; nothing else changes.
+    last --limit events of every Swarm, or of one. An outage of the database is told and waited out
+    while following. Ctrl-C ends that; nothing else changes.
 
     Exit status: 0; 2 wrong use; 5 no such Swarm; 130 following was ended.
 
@@ -51,11 +53,12 @@ def events(
         rows = await trails.newest(id_, limit=most)
         _print(rows, output, follow=follow)
         last = rows[-1] if rows else None
+        outage = Outage()
         while follow:
-            fresh = await trails.since(id_, after=last)
-            _print(fresh, output, follow=True)
-            last = fresh[-1] if fresh else last
-            if not fresh:
+            if fresh := await outage.asked(trails.since(id_, after=last)):
+                _print(fresh, output, follow=True)
+                last = fresh[-1]
+            else:
                 await pause(POLL_SECONDS)
 
     ask(home, work)

@@ -167,5 +167,5 @@ def _asked(row: Mapping[str, Any]) -> str:
 
 
 def _frozen(row: Mapping[str, Any]) -> str:
-    scope = "everything" if row["mission_class"] == "*" else f"class {row['mission_class']}"
+    scope = "everything" if row["mission_class"] == "*" else f"class {line(row['mission_class'])}"
     return f"{scope} is frozen: {row['reason']}; swarmctl describe freeze"

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from swarm.cli.desk import ask, home_of, me, swarm_named
 from swarm.cli.errors import NoResetToken, Usage
+from swarm.cli.need import class_named
 from swarm.cli.options import Home, Reason, SwarmName, span_of
 from swarm.cli.output import emit
 
@@ -40,6 +41,8 @@ def freeze(
 
     Example: swarmctl freeze --class docs --for 2h --reason "link checker is down"
     """
+    if mission_class != "*":
+        class_named(mission_class)
     span = span_of("--for", lasts) if lasts else None
     if span is not None and not span:
         raise Usage("--for is no time at all; leave it out to freeze until `swarmctl resume`")

@@ -14,7 +14,7 @@ from swarm.cli.errors import Usage
 from swarm.cli.glance import glance
 from swarm.cli.kinds import parted
 from swarm.cli.options import Home, Limit, Output, Swarm, limited
-from swarm.cli.output import Form, say, show, show_one
+from swarm.cli.output import API_VERSION, Form, say, show, show_one
 
 
 def get(
@@ -73,7 +73,10 @@ def _print(wanted: Kind, rows: list[dict[str, Any]], output: Form, *, one: bool)
 
 
 def swarm_object(row: dict[str, Any]) -> dict[str, Any]:
-    """A Swarm as the API object that it is, so that what `get` prints can be applied."""
+    """A Swarm as the API object that it is, so that what `get` prints can be applied.
+
+    In a list, too, each one says its version: a list is read object by object.
+    """
     notes = {key: value for key, value in (row.get("metadata") or {}).items() if value}
     metadata = {
         "name": row["name"],
@@ -83,7 +86,8 @@ def swarm_object(row: dict[str, Any]) -> dict[str, Any]:
         "creationTimestamp": row["created_at"],
         **notes,
     }
-    return {"metadata": metadata, "spec": row["spec"], "status": row["status"]}
+    whole = {"metadata": metadata, "spec": row["spec"], "status": row["status"]}
+    return {"apiVersion": API_VERSION, **whole}
 
 
 def nothing(wanted: Kind, name: str) -> Exception:

@@ -12,6 +12,7 @@ from swarm.cli.columns import SHORT_COMMIT, SHORT_ID, stamp
 from swarm.cli.desk import ask, home_of
 from swarm.cli.follow import pause
 from swarm.cli.options import WHOLE, Home, Mission, Output
+from swarm.cli.outage import Outage
 from swarm.cli.output import Form, as_json, document, emit, say, show, visible
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def logs(
         look = Look(database)
         id_ = await look.find_mission(mission)
         printed = _Printed(output, follow=follow)
+        outage = Outage()
+        (row,) = await look.rows("missions", like=id_, limit=1)
         while True:
-            row = (await look.rows("missions", like=id_, limit=1))[0]
             ended = row["outcome"] != "open"
             for start in starts(place.jobs, id_):
                 if wanted(start.what):
@@ -66,6 +68,7 @@ def logs(
             if ended or not follow:
                 break
             await pause(POLL_SECONDS)
+            (row,) = await outage.asked(look.rows("missions", like=id_, limit=1)) or [row]
         if not printed.anything:
             _from_evidence(await look.rows("evidence", like=id_, limit=500), wanted, printed)
         printed.close()

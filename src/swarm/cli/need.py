@@ -88,6 +88,7 @@ def add(
         body=about.body,
     )
     _refuse_odd(said)
+    said = replace(said, paths=_inside(said.paths))
 
     async def work(database: Database) -> str:
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
@@ -131,6 +132,12 @@ def _one_of(allowed: Sequence[str], repo: str) -> str:
     return repo or allowed[0]
 
 
+def class_named(name: str) -> None:
+    """Raise `Usage` for what no mission class can be called."""
+    if not CLASS.fullmatch(name):
+        raise Usage(f"--class {name[:60]!r}: use a-z, 0-9 and dashes, at most 63")
+
+
 def _refuse_odd(said: _Statement) -> None:
     """Raise `Usage` for what no need can be made of."""
     if said.risk not in RISKS:
@@ -139,8 +146,7 @@ def _refuse_odd(said: _Statement) -> None:
         raise Usage(f"a title has 1 to {TITLE_MOST} characters, a body at most {BODY_MOST}")
     if not 0 < said.value <= VALUE_MOST:
         raise Usage(f"--value is {said.value}; it is above zero, and at most {VALUE_MOST}")
-    if not CLASS.fullmatch(said.mission_class):
-        raise Usage(f"--class {said.mission_class[:60]!r}: use a-z, 0-9 and dashes, at most 63")
+    class_named(said.mission_class)
     texts = (said.title, said.body, said.repo, *said.cited, *said.paths)
     if any(visible(text) != text for text in texts):
         raise Usage("a text holds control or invisible characters; write it without them")
@@ -148,6 +154,21 @@ def _refuse_odd(said: _Statement) -> None:
         raise Usage("--cite is empty")
     if any(len(text) > CITE_MOST for text in (*said.cited, said.repo)):
         raise Usage(f"--cite and --repo have at most {CITE_MOST} characters")
+    for text in said.cited:
+        try:
+            _origin(text)
+        except ValueError as error:
+            raise Usage(f"--cite {text[:60]!r} is no URL: {error}") from error
+
+
+def _inside(paths: Sequence[str]) -> tuple[str, ...]:
+    """Paths as git writes them, as every source gives them: overlaps are told from their text."""
+    from swarm.ports.signal_line import inside  # noqa: PLC0415
+
+    try:
+        return tuple(dict.fromkeys(inside(path) for path in paths))
+    except ValueError as error:
+        raise Usage(f"--{error}", remedy="Give a path from the repository's top.") from error
 
 
 def _signals(swarm: SwarmId, said: _Statement) -> list[Signal]:

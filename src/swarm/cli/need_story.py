@@ -28,8 +28,9 @@ def tell_need(story: Mapping[str, Any], ranking: Sequence[tuple[str, str, float]
     ]
     number = story["counted"]
     lines.append(
-        f"merged:      {number['signals']} signals, {story['merged']} texts besides its own, "
-        f"{number['citations']} independent citations"
+        f"merged:      {counted(number['signals'], 'signal')}, "
+        f"{counted(story['merged'], 'text')} besides its own, "
+        f"{counted(number['citations'], 'independent citation')}"
     )
     lines += _held(story)
     for mission in story["missions"]:
@@ -53,7 +54,7 @@ def _notes(story: Mapping[str, Any]) -> dict[str, str]:
     return {
         "value": f"ln of {story['value']:g} points",
         "confidence": f"ln of {story['confidence']:.2f}, from "
-        f"{story['counted']['citations']} independent citations",
+        f"{counted(story['counted']['citations'], 'independent citation')}",
         "pheromone": f"ln of {story['pheromone']:.2f} fresh deposits",
         "cost": f"an expected cost of {money(story['cost'])}",
         "risk": f"R{story['risk']}, half a nat for each class",

@@ -13,10 +13,12 @@ from swarm.cli.errors import EXIT_BAD_OUTCOME, EXIT_DONE, Usage, WaitedTooLong
 from swarm.cli.gate_strip import GATES, HELD, GateState, gates_of
 from swarm.cli.kinds import ENDINGS
 from swarm.cli.options import Home, Mission, span_of
+from swarm.cli.outage import Outage
 from swarm.cli.output import emit, line, say
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
+    from swarm.adapters.postgres.store.desk.look import Look, Row
 
 POLL_SECONDS = 0.2
 _STATES = (*ENDINGS, "ended", "held")
@@ -35,8 +37,8 @@ def wait(
     """Wait until a mission reaches a state; meanwhile, say what it is waiting for.
 
     `held` means waiting for a person or a freeze. `gate=5` or `gate=progressive_rollout` means
-    that this gate has passed; a gate that nobody configured never passes. Changes nothing; Ctrl-C
-    ends only the waiting.
+    that this gate has passed; a gate that nobody configured never passes. An outage of the
+    database is told and waited out. Changes nothing; Ctrl-C ends only the waiting.
 
     Exit status: 0 reached; 2 wrong use; 3 it ended in another state; 5 not found; 124 timed out.
 
@@ -52,20 +54,21 @@ def wait(
 
         look = Look(database)
         id_ = await look.find_mission(mission)
-        told = ""
+        told, outage = "", Outage()
         while True:
-            row = (await look.rows("missions", like=id_, limit=1))[0]
-            gates = await look.rows("gates", like=id_, limit=200)
-            code = verdict(row, gates, wanted)
-            if code is not None:
-                emit(f"{id_} {row['outcome']}: {line(row['detail'] or '')}")
-                return code
-            now = f"{row['reason'] or 'New'}: {line(row['detail'] or '')}"
-            if now != told:
-                say(f"{time.monotonic() - begun:>5.0f} s  waiting: {now}")
-                told = now
+            if found := await outage.asked(_standing(look, id_)):
+                row, gates = found
+                code = verdict(row, gates, wanted)
+                if code is not None:
+                    emit(f"{id_} {row['outcome']}: {line(row['detail'] or '')}")
+                    return code
+                now = f"{row['reason'] or 'New'}: {line(row['detail'] or '')}"
+                if now != told:
+                    say(f"{time.monotonic() - begun:>5.0f} s  waiting: {now}")
+                    told = now
             if time.monotonic() >= deadline:
-                raise WaitedTooLong(f"{id_} is not {until} after {timeout}; it stands at {now}")
+                stands = f"it stands at {told}" if found else "the database does not answer"
+                raise WaitedTooLong(f"{id_} is not {until} after {timeout}; {stands}")
             await asyncio.sleep(POLL_SECONDS)
 
     try:
@@ -75,14 +78,20 @@ def wait(
         raise
 
 
+async def _standing(look: Look, mission: str) -> tuple[Row, list[Row]]:
+    """A mission's row, and the verdicts of its gates."""
+    (row,) = await look.rows("missions", like=mission, limit=1)
+    return row, await look.rows("gates", like=mission, limit=200)
+
+
 def _wanted(until: str) -> str:
     """The awaited state, with the gate's number as its name. Raises `Usage`."""
     if until in _STATES:
         return until
     name = until.removeprefix("gate=").replace("-", "_")
     if until.startswith("gate="):
-        if name.isdecimal() and 1 <= int(name) <= len(GATES):
-            return f"gate={list(GATES)[int(name) - 1]}"
+        numbered = {str(number): gate for number, gate in enumerate(GATES, 1)}
+        name = numbered.get(name, name)
         if name in GATES:
             return f"gate={name}"
     raise Usage(f"--for {until[:60]!r}: use {', '.join(_STATES)}, or gate=1 to gate={len(GATES)}")

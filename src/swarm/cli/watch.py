@@ -13,8 +13,8 @@ from swarm.cli.follow import pause
 from swarm.cli.frame import Frame, Movement, changes, look_around
 from swarm.cli.gate_strip import glyphs
 from swarm.cli.options import Home, Output, SwarmName
-from swarm.cli.output import Form, as_json, colours, complain, document, emit, interactive
-from swarm.contract.errors import Unavailable
+from swarm.cli.outage import Outage
+from swarm.cli.output import Form, as_json, colours, document, emit, interactive
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,16 +49,10 @@ async def _follow(database: Database, swarm: str, shown: Shown) -> None:
     look = Look(database)
     id_ = await swarm_named(database, swarm) if swarm else None
     before: Frame | None = None
-    lost = False
+    outage = Outage()
     while True:
-        try:
-            frame = await look_around(look, id_, before, datetime.now(UTC))
-        except Unavailable as error:
-            if not lost:
-                complain(f"no answer from the database: {error.message}; trying again")
-            lost = True
-        else:
-            lost = False
+        frame = await outage.asked(look_around(look, id_, before, datetime.now(UTC)))
+        if frame is not None:
             shown(frame, before)
             before = frame
         await pause(POLL_SECONDS)
