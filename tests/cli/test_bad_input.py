@@ -77,6 +77,7 @@ BAD = [
     (("need", "add", "a\x1bb", "--repo", "r", "--cite", "a"), 2, "invisible characters"),
     (("need", "add", "x", "--repo", "r", "--cite", "a\u202eb"), 2, "invisible characters"),
     (("need", "add", "x", "--repo", "r", "--cite", " "), 2, "--cite is empty"),
+    (("need", "add", "x", "--repo", "r", "--empty-cite"), 2, "--empty-cite"),
     (("need", "add", "x", "--repo", "r", "--cite", "http://[x"), 2, "'http://[x' is no URL"),
     (("need", "add", "x", "--repo", "r", "--cite", "a", "--path", ""), 2, "outside the repository"),
     (("need", "add", "x", "--repo", "r", "--cite", "a", "--path", "../a"), 2, "'../a' is outside"),

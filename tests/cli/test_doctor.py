@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
@@ -118,6 +120,20 @@ def test_a_controller_that_an_upgrade_left_at_work_is_a_note(sound):
     assert code == 0
     (told,) = [one["message"] for one in found if f"schema {known - 1}, and" in one["message"]]
     assert told.endswith(f"this release has {known}: a controller of an older one is at work")
+
+
+def test_the_place_of_an_embedded_database_is_told(sound, monkeypatch, tmp_path):
+    """As root it lies elsewhere than in `.swarm`, and docs/KEEPING.md sends people here for it."""
+    assert "Postgres" in sound("doctor", "-o", "wide").out
+    assert ", in /" not in sound("doctor", "-o", "wide").out, "a DSN says it already"
+    sound.home.make()
+    sound.home.write_note({"dsn": sound.dsn})
+    mend(sound, f"url = {json.dumps(sound.dsn)}", 'url = "embedded"')
+    there = SimpleNamespace(cluster=tmp_path, data=tmp_path / "data-1")
+    monkeypatch.setattr("swarm.adapters.postgres.layout.lay_out", lambda _asked: there)
+    told = sound("doctor", "-o", "wide").out
+    (line,) = [one for one in told.splitlines() if one.startswith("ok     database")]
+    assert line.endswith(f", in {there.data}")
 
 
 def test_an_installation_file_that_its_controller_has_not_read_is_a_note(sound):

@@ -92,7 +92,10 @@ def try_one(
     ] = "",
     goal: Annotated[str, Parameter(help="The task it is given.")] = GOAL,
     rule: Annotated[str, Parameter(help="What {rule} stands for, such as F401.")] = "",
-    path: Annotated[list[str], Parameter(help="A path it may change; may be repeated.")] = [],  # noqa: B006 - cyclopts copies
+    path: Annotated[
+        list[str],
+        Parameter(negative_iterable="", help="A path it may change; may be repeated."),
+    ] = [],  # noqa: B006 - cyclopts copies
     output: Output = Form.TABLE,
     home: Home = None,
 ) -> int:

@@ -37,7 +37,7 @@ def freeze(
     Canaries already in production keep being judged and can still roll back. Freezing a
     frozen scope extends it. Nothing that runs is killed.
 
-    Exit status: 0 frozen; 1 refused; 2 wrong use; 5 no such Swarm.
+    Exit status: 0 frozen; 1 refused; 2 wrong use; 5 no such Swarm; 6 no token is configured.
 
     Example: swarmctl freeze --class docs --for 2h --reason "link checker is down"
     """

@@ -36,7 +36,8 @@ def stored(place: Home) -> tuple[Stored | None, list[Finding]]:
     try:
         url, _ = named(place)
         # Not in our own folder: as root the data may lie elsewhere, where the server can reach it.
-        if url == EMBEDDED and not lay_out(place.database).cluster.exists():
+        data = lay_out(place.database) if url == EMBEDDED else None
+        if data is not None and not data.cluster.exists():
             return None, [note("database", "the embedded database was never started", _UP)]
 
         async def ask() -> Stored:
@@ -46,7 +47,8 @@ def stored(place: Home) -> tuple[Stored | None, list[Finding]]:
         found = asyncio.run(ask())
     except SwarmError as error:
         return None, [fault("database", error.message, error.fix)]
-    return found, [_schema(found), *_clock(found["ahead"])]
+    where = "" if data is None else f", in {data.data}"
+    return found, [_schema(found, where), *_clock(found["ahead"])]
 
 
 async def _read(database: Database) -> Stored:
@@ -75,7 +77,7 @@ async def _read(database: Database) -> Stored:
     }
 
 
-def _schema(found: Stored) -> Finding:
+def _schema(found: Stored, where: str) -> Finding:
     from swarm.adapters.postgres.migrate import read_migrations  # noqa: PLC0415
 
     known = len(read_migrations())
@@ -86,7 +88,7 @@ def _schema(found: Stored) -> Finding:
     if (found["version"] or 0) < known:
         said = f"{at}, and this release has {known}: a controller of an older one is at work"
         return note("database", said, "Have it begin anew: swarmctl down && swarmctl up")
-    return ok("database", at)
+    return ok("database", f"{at}{where}")
 
 
 def _clock(ahead: timedelta) -> Iterator[Finding]:

@@ -53,7 +53,10 @@ def add(
     /,
     *,
     cite: Annotated[
-        list[str], Parameter(help="A URL or path:line that supports it; may be repeated.")
+        list[str],
+        Parameter(
+            negative_iterable="", help="A URL or path:line that supports it; may be repeated."
+        ),
     ],
     repo: Annotated[
         str,
@@ -62,7 +65,10 @@ def add(
             completer=repositories,
         ),
     ] = "",
-    path: Annotated[list[str], Parameter(help="A path it is about; may be repeated.")] = [],  # noqa: B006 - cyclopts copies
+    path: Annotated[
+        list[str],
+        Parameter(negative_iterable="", help="A path it is about; may be repeated."),
+    ] = [],  # noqa: B006 - cyclopts copies
     about: About = _ABOUT,
     swarm: Swarm = "",
     home: Home = None,

@@ -39,7 +39,7 @@ def why(
     Everything printed is stored evidence, or arithmetic on it; no model is asked, and nothing is
     changed.
 
-    Exit status: 0 explained; 2 several fit; 5 nothing matches.
+    Exit status: 0 explained; 2 name one of several Swarms; 5 nothing matches, or several ids do.
 
     Example: swarmctl why n-17ab
     """
