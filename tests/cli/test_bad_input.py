@@ -174,6 +174,18 @@ def test_a_database_that_does_not_answer_is_told_as_such(place):
     assert "Traceback" not in said.err
 
 
+def test_a_schema_that_needs_a_newer_program_is_refused_beside_a_controller_too(shop):
+    """Its controller may be of a newer release than the command in another environment."""
+    shop.home.make()
+    shop.home.write_note({"dsn": shop.dsn})
+    assert shop("freeze", "--reason", "x").code == 0
+    shop.sql("insert into migration select 99, '0099_contract', 99, sha256, now(), 1"
+             " from migration where version = 1")  # fmt: skip
+    said = shop("freeze", "--reason", "x")
+    assert said.code == 1
+    assert "error SWM323: the database has 0099_contract, which needs" in said.err
+
+
 @pytest.mark.slow
 def test_a_folder_without_rights_is_named(place, monkeypatch, tmp_path):
     def locked(self, *_args, **_kwargs):

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from swarm.adapters.postgres.binaries import find_binaries
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.errors import DatabaseUnavailable
-from swarm.adapters.postgres.migrate import migrate
+from swarm.adapters.postgres.migrate import migrate, read_migrations, refuse_newer
 from swarm.adapters.postgres.server import EmbeddedServer
 from swarm.runtime.errors import BadSettings
 from swarm.runtime.home import Home
@@ -80,7 +80,10 @@ async def opened(home: Home, *, size: int = 8) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def joined(home: Home) -> AsyncIterator[Database]:
-    """The database for one quick command: a running controller's, else opened for a moment."""
+    """The database for one quick command: a running controller's, else opened for a moment.
+
+    Raises SchemaNewer in either case: the controller may be of a newer release than this command.
+    """
     dsn = home.read_note().get("dsn")
     if isinstance(dsn, str) and dsn:
         async with Database(dsn, size=2, patience=timedelta(seconds=1)) as database:
@@ -94,11 +97,14 @@ async def joined(home: Home) -> AsyncIterator[Database]:
 async def _answers(database: Database) -> bool:
     """False when the controller died and only its note is left."""
 
-    async def alive(connection: AsyncConnection[Any]) -> None:
-        await connection.execute("select 1")
+    async def asked(connection: AsyncConnection[Any]) -> tuple[str, int] | None:
+        newest = "select name, needs from migration order by needs desc limit 1"
+        return await (await connection.execute(newest)).fetchone()
 
     try:
-        await database.run(alive)
+        found = await database.run(asked)
     except DatabaseUnavailable:
         return False
+    if found is not None:
+        refuse_newer(*found, known=len(read_migrations()))
     return True

@@ -179,6 +179,15 @@ def _refuse_foreign_schema(connection: psycopg.Connection[Any]) -> None:
         raise SchemaForeign(f"the schema swarm holds {row[0]!r}, but no record of our migrations")
 
 
+def refuse_newer(name: str, needs: int, known: int) -> None:
+    """Raise SchemaNewer for a migration that needs a program which knows more than this one."""
+    if needs > known:
+        raise SchemaNewer(
+            f"the database has {name}, which needs a program that knows migration {needs:04}; "
+            f"this one knows {known:04}"
+        )
+
+
 def _report(
     known: tuple[Migration, ...],
     done: dict[int, tuple[str, int, bytes]],
@@ -193,11 +202,7 @@ def _report(
             )
     ahead = {version: row for version, row in done.items() if version > len(known)}
     for name, needs, _ in ahead.values():
-        if needs > len(known):
-            raise SchemaNewer(
-                f"the database has {name}, which needs a program that knows migration {needs:04}; "
-                f"this one knows {len(known):04}"
-            )
+        refuse_newer(name, needs, len(known))
     return MigrationReport(
         applied=applied,
         version=max(done, default=0),
