@@ -10,11 +10,13 @@ import subprocess
 import zlib
 from datetime import timedelta
 
+import httpcore
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from swarm.adapters.feeds.client import EgressClient
+from swarm.adapters.feeds.decoding import Decoder
 from swarm.adapters.feeds.errors import (
     BadEncoding,
     BadStatus,
@@ -434,3 +436,45 @@ async def test_certificates_are_verified_against_the_name_and_not_the_address(
         async with EgressClient(egress, resolver) as client:
             with pytest.raises(HostUnreachable, match=r"(?i)certificate"):
                 await client.fetch(want)
+
+
+async def test_a_mark_that_no_header_can_carry_is_not_sent_back(fetch, loopback, wanted):
+    """Kept with the cursor, it would make every later reading fail."""
+    head = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: "\xe9"\r\n'
+    answer = head + b"Last-Modified: gestern fr\xfch\r\nContent-Length: 2\r\n\r\n{}"
+    async with serve(lambda _: answer) as server:
+        first = await fetch(loopback(server), wanted(server.url))
+        marks = {"etag": first.etag, "modified": first.modified}
+        again = await fetch(loopback(server), wanted(server.url, **marks))
+    assert again.content == b"{}"
+    assert "if-none-match" not in server.requests[1].headers
+
+
+async def test_an_address_that_never_answers_costs_only_its_share_of_the_time(
+    fetch, wanted, monkeypatch
+):
+    """Such a host would otherwise be dark for as long as its dead address is told first."""
+    real = httpcore.AnyIOBackend.connect_tcp
+
+    async def connect(self, host, port, share=None, *rest):
+        if host == "127.0.0.2":
+            await asyncio.sleep(60 if share is None else share)
+            raise httpcore.ConnectTimeout("nobody took it")
+        return await real(self, host, port, share, *rest)
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    async with serve(lambda _: http(b"{}")) as server:
+        egress = Egress(hosts=frozenset(), internal=frozenset({("two.example", server.port)}))
+        url = f"http://two.example:{server.port}/"
+        two = Answers(["127.0.0.2", "127.0.0.1"])
+        got = await fetch(egress, wanted(url, timeout=timedelta(seconds=2)), two)
+    assert got.content == b"{}"
+
+
+@pytest.mark.parametrize("window", [zlib.MAX_WBITS, -zlib.MAX_WBITS], ids=["zlib", "raw"])
+@pytest.mark.parametrize("size", range(262_144, 262_144 + 520, 52))
+def test_what_unpacks_to_just_over_a_step_is_whole(window, size):
+    packer = zlib.compressobj(9, zlib.DEFLATED, window)
+    decoder = Decoder("deflate", BIG)
+    decoder.feed(packer.compress(b"a" * size) + packer.flush())
+    assert len(decoder.done()) == size

@@ -310,3 +310,22 @@ async def test_no_item_brings_the_source_down(world, items):
     assert len(signals) + len(refused) <= len(items)
     for signal in signals:
         repr(signal).encode()
+
+
+@pytest.mark.parametrize(("token", "prefix"), [("t\xf6k", "Bearer "), ("token", "T\xf6k ")])
+async def test_a_token_that_no_header_can_carry_is_told(world, token, prefix):
+    world.secrets["TOKEN"] = token
+    async with serve(lambda _: http(b"[]")) as server:
+        asking = world.json(server, token_env="TOKEN", token_prefix=prefix)
+        with pytest.raises(SourceRefused, match="SecretMissing: TOKEN"):
+            await world.read(asking)
+    assert server.requests == []
+
+
+async def test_of_an_answer_without_end_only_so_many_items_are_looked_at(world, as_json):
+    """A few kilobytes unpack to a million of them."""
+    items = [{"title": "a", "id": 1}] * 20_000 + [{}] * 5
+    async with serve(lambda _: http(as_json(items))) as server:
+        signals, refused, _ = await world.read(world.json(server))
+    assert len(signals) == 1
+    assert refused == ["page 1: 5 more items than are read"]

@@ -182,13 +182,16 @@ class EgressClient:
             "accept": ", ".join(sorted(t for t in wanted.types if not t.startswith("+"))),
             "accept-encoding": ACCEPTED,
         }
-        if wanted.etag:
+        # A mark that no header of ours can carry is not sent: then the whole answer comes again.
+        if wanted.etag and wanted.etag.isascii():
             headers["if-none-match"] = wanted.etag
-        if wanted.modified:
+        if wanted.modified and wanted.modified.isascii():
             headers["if-modified-since"] = wanted.modified
         if own:
             headers |= {name.lower(): value for name, value in wanted.headers.items()}
-        request = self._client.build_request("GET", url, headers=headers)
+        # The network divides this among a host's addresses: a dead one only costs its share.
+        patience = httpx.Timeout(None, connect=wanted.timeout.total_seconds())
+        request = self._client.build_request("GET", url, headers=headers, timeout=patience)
         try:
             answer = await self._client.send(request, stream=True)
         except (httpx.InvalidURL, httpx.RemoteProtocolError, UnicodeError) as error:

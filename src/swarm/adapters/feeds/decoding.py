@@ -43,13 +43,17 @@ class Decoder:
             raise BadEncoding(f"the compressed answer is damaged: {error}") from error
 
     def _inflate(self, data: bytes) -> None:
-        while data and self._stream is not None:
-            self._body += self._stream.decompress(data, _STEP)
+        full = False
+        while (data or full) and self._stream is not None:
+            part = self._stream.decompress(data, _STEP)
+            self._body += part
             if len(self._body) > self._limit:
                 raise TooLarge(f"the answer unpacks to more than {self._limit} bytes")
             data = self._stream.unconsumed_tail
+            # After a full step more may be ready, also when every byte of the input was taken.
+            full = len(part) == _STEP
             if self._stream.eof:
-                data = self._stream.unused_data
+                data, full = self._stream.unused_data, False
                 if data and "gzip" in self._kind:  # several members in a row are one file
                     self._stream = zlib.decompressobj(_GZIP)
                 elif data:

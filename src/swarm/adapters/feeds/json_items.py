@@ -10,7 +10,7 @@ from typing import Any
 
 from swarm.adapters.feeds.client import EgressClient, Fetched
 from swarm.adapters.feeds.errors import BadShape, Unparsable
-from swarm.adapters.feeds.mark import Mark, from_cursor
+from swarm.adapters.feeds.mark import MOST_SEEN, Mark, from_cursor
 from swarm.adapters.feeds.network import Resolver
 from swarm.adapters.feeds.origin import link
 from swarm.adapters.feeds.settings import FieldPointers, JsonSettings
@@ -120,6 +120,10 @@ class JsonSource:
     def _entries(self, page: int, items: list[Any], base: str, gathering: Gathering) -> list[Entry]:
         fields = self._settings.fields
         found = []
+        # More cannot be remembered, and a small answer can unpack to millions.
+        if (left := len(items) - MOST_SEEN) > 0:
+            gathering.refusals.add(f"page {page}: {left} more items than are read")
+            items = items[:MOST_SEEN]
         for number, item in enumerate(items, start=1):
             where = f"page {page}, item {number}" if self._settings.next else f"item {number}"
             statement = _statement(item, fields, base)

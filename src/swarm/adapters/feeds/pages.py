@@ -84,7 +84,8 @@ class WebPages:
         if not settings.token_env or not _same_place(settings.url, url):
             return {}
         token = (self._secret(settings.token_env) or "").strip()
-        return {settings.token_header: settings.token_prefix + token} if token else {}
+        value = settings.token_prefix + token
+        return {settings.token_header: value} if token and value.isascii() else {}
 
     def _judged(self, order: ReadCitation, got: Fetched) -> CitationRead:
         source = decoded(got.content, got.charset)

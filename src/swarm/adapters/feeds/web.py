@@ -87,9 +87,10 @@ class Web:
         if not name:
             return {}
         token = (self._place.secret(name) or "").strip()
-        if not token or not token.isprintable():
+        value = self._settings.token_prefix + token
+        if not token or not (value.isascii() and value.isprintable()):
             raise SecretMissing(f"{name} is empty, not set, or holds what no header can")
-        return {self._settings.token_header: self._settings.token_prefix + token}
+        return {self._settings.token_header: value}
 
 
 def origin_for(settings: WebSettings, got: Fetched) -> str:
