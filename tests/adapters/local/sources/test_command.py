@@ -551,3 +551,25 @@ def _lay_objects_where_git_counts_them(clone):
     for text in itertools.islice(there, 28):
         program = ["git", "-C", str(clone), "hash-object", "-w", "--stdin"]
         subprocess.run(program, input=text, text=True, check=True, capture_output=True)
+
+
+async def test_a_script_that_broke_down_has_not_found_nothing(world):
+    """Exit code 1 is also how Python, Node and most shells end with an error."""
+    with pytest.raises(CommandFailed, match=r"exit code 1: .*no-such-file"):
+        await world.read(world.command("{python}", "-c", "open('/no-such-file')"))
+
+
+async def test_a_linter_that_ends_with_one_and_says_nothing_found_nothing(world):
+    assert (await world.read(world.command("false")))[:2] == ([], [])
+
+
+async def test_a_program_of_the_folder_is_run_from_there(world, tmp_path, monkeypatch):
+    folder = tmp_path / "there"
+    (folder / "tools").mkdir(parents=True)
+    script = folder / "tools/lint"
+    script.write_text('#!/bin/sh\necho \'{"title": "from there"}\'\n')
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    for workdir in (str(folder), "there"):
+        signals, _, _ = await world.read(world.command("tools/lint", workdir=workdir))
+        assert [one.title for one in signals] == ["from there"]

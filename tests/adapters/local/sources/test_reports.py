@@ -383,3 +383,19 @@ def test_ten_thousand_findings_are_read_in_a_second_or_two():
     start = time.process_time()
     assert len(read(data).lines) == 10_000
     assert time.process_time() - start < 4
+
+
+def test_a_number_that_no_float_holds_does_not_hide_the_other_results():
+    huge = result(properties={"security-severity": 10**400})
+    assert [line.risk for line in read(log(huge, result())).lines] == [None, None]
+
+
+def test_an_argument_that_a_text_repeats_is_cut():
+    """One result would unfold to gigabytes."""
+    message = {"text": "{0}" * 2_000, "arguments": ["y" * 1_000_000]}
+    assert len(read(log(result(message=message))).refusals.all()) == 1
+
+
+def test_a_grave_finding_of_a_source_that_is_worth_much_is_worth_the_most():
+    lines = sarif.parse(log(result(level="error")), ROOT, 500_000.0).lines
+    assert [line.value for line in lines] == [1_000_000.0]

@@ -78,7 +78,10 @@ class CommandSource:
             settings.timeout,
             settings.max_bytes,
         )
-        if ran.code not in settings.ok_exit_codes:
+        # A linter that ends with 1 because it found something says what; a script that broke down
+        # ends with 1 too, and says only why.
+        broke = ran.code != 0 and not ran.out.strip() and bool(ran.err.strip())
+        if ran.code not in settings.ok_exit_codes or broke:
             last = clean_line(ran.err[-600:], Form.PLAIN, 300).text or "it said nothing"
             how = f"exit code {ran.code}" if ran.code >= 0 else f"signal {-ran.code}"
             raise CommandFailed(f"{settings.run[0]!r} ended with {how}: {last}")

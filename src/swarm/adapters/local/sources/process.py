@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from swarm.adapters.local.process.preflight import is_of_the_repository
 from swarm.adapters.local.sources.errors import CommandMissing, CommandTimedOut, OutputTooLarge
 
 ERRORS_KEPT = 4_000  #: characters of standard error, from its end
@@ -48,7 +49,7 @@ async def run(
     Raises CommandMissing, CommandTimedOut or OutputTooLarge.
     """
     words = [sys.executable if word == "{python}" else word for word in argv]
-    program = shutil.which(words[0], path=env["PATH"])
+    program = _program(words[0], folder, env)
     if program is None:
         raise CommandMissing(f"{words[0]!r} is not a program that can be run here")
     talk = _Talk(max_bytes)
@@ -81,6 +82,13 @@ async def run(
         raise OutputTooLarge(f"{words[0]!r} printed more than {max_bytes} bytes")
     code = transport.get_returncode()
     return Ran(code=-1 if code is None else code, out=bytes(talk.out), err=talk.last_words())
+
+
+def _program(word: str, folder: Path, env: dict[str, str]) -> str | None:
+    """What is executed. A path inside means the folder it runs in, not where we happen to be."""
+    if is_of_the_repository(word):
+        return word if shutil.which(str(folder / word)) else None
+    return shutil.which(word, path=env["PATH"])
 
 
 class _Talk(asyncio.SubprocessProtocol):

@@ -23,6 +23,10 @@ WORTH = {"error": 4.0, "warning": 1.0, "note": 0.25, "none": 0.1}
 #: The scale is that of CVSS, where 7.0 begins "high": what repairs it is looked at by people.
 HIGH_SEVERITY = 7.0
 
+#: What a statement may be worth at most, as `SignalLine.value` says.
+MOST_VALUE = 1_000_000.0
+LONGEST_ARGUMENT = 1_000  #: characters of one argument of a message
+
 _PLACEHOLDER = re.compile(r"\{(\d{1,2})\}")
 
 
@@ -134,7 +138,7 @@ class _Run:
             "rule": rule_id,
             "author": self.tool,
             "id": "".join(f"{key}={value};" for key, value in sorted(prints.items()))[:2_000],
-            "value": self.value * WORTH.get(level or "warning", 1.0),
+            "value": min(self.value * WORTH.get(level or "warning", 1.0), MOST_VALUE),
             "risk": _risk(rule, result),
         }
 
@@ -155,7 +159,8 @@ class _Run:
             text = _text(known, "text") or _text(_inner(rule, "shortDescription"), "text")
         if not text:
             raise _Malformed("message: has neither text nor a known id")
-        words = [str(word) for word in _list(message, "arguments")]
+        # Cut, because a text may name one argument some thousand times.
+        words = [str(word)[:LONGEST_ARGUMENT] for word in _list(message, "arguments")]
 
         def put(match: re.Match[str]) -> str:
             at = int(match[1])
@@ -212,5 +217,5 @@ def _risk(rule: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
     )
     try:
         return int(Risk.R2) if said is not None and float(said) >= HIGH_SEVERITY else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # JSON spells integers that no float holds
         return None
