@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -228,3 +229,12 @@ def test_a_cost_that_no_float_holds_is_refused(kind):
     said = read(kind, claude(total_cost_usd=10**400) if kind is Format.CLAUDE else step)
     assert said.cost is None
     assert said.odd.startswith("CostRefused: 1000")
+
+
+def test_a_result_is_found_among_lines_that_only_begin_like_one():
+    """An agent can print a million of them, and each was once read to the end."""
+    begun = time.process_time()
+    noise = "{\n" * 500_000
+    assert read(Format.CLAUDE, noise + claude()).cost == 42_100
+    assert read(Format.CLAUDE, claude() + "\n" + noise).cost == 42_100
+    assert time.process_time() - begun < 10

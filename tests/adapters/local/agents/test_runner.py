@@ -614,3 +614,19 @@ def test_bad_settings_are_refused_by_name(field, value, words):
 )
 def test_usual_settings_are_accepted(settings):
     AgentSettings(**settings)
+
+
+@pytest.mark.slow
+async def test_a_cost_that_is_told_amid_much_else_counts_while_it_works_and_at_its_end(world):
+    """Of a long output only the beginning is on disk before its end, and the middle is lost."""
+    step = json.dumps({"type": "step_finish", "part": {"cost": 0.4}})
+    much = "head -c 900000 /dev/zero | tr '\\0' 'x'; echo"
+    line = f"{much}; echo '{step}'; {much}; {much}; echo '{step}'; sleep 2"
+    world.define("talks", line, result="opencode-jsonl")
+    port, order = world.port(), world.order("talks")
+    async with asyncio.timeout(30):
+        while (said := await port.run(order)).spent != 800_000:
+            assert isinstance(said, Later)
+            await asyncio.sleep(0.05)
+    ended = await fact(port.run, order)
+    assert ended.cost == 800_000

@@ -438,3 +438,12 @@ async def test_an_idle_watch_costs_nothing(tmp_path, prepare):
     assert time.process_time() - before < 0.05
     await jobs.stop("k")
     jobs.close()
+
+
+@pytest.mark.slow
+async def test_a_command_that_makes_files_without_end_is_ended(jobs, ended):
+    """They take no bytes, and still nobody else on this disk can make one any more."""
+    limits = Limits(disk_bytes=20_000_000, grace=QUICK)
+    line = "import itertools\nfor n in itertools.count(): open(f'f{n}', 'x').close()"
+    state = await ended(jobs, "k", sys.executable, "-c", line, limits=limits)
+    assert state.result.ended is Ended.DISK_LIMIT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from swarm.adapters.local.agents import verdict
@@ -10,6 +11,7 @@ from swarm.adapters.local.agents.report import Report
 from swarm.adapters.local.agents.settings import AgentSettings
 from swarm.adapters.local.agents.verdict import Judged, Meaning
 from swarm.adapters.local.process import environment, redact
+from swarm.adapters.local.process.capture import MOST_NOTES
 from swarm.adapters.local.process.folder import JobFolder, result_in
 from swarm.adapters.local.process.spec import Ended, JobResult
 
@@ -24,7 +26,14 @@ def report_in(folder: Path, settings: AgentSettings, result: JobResult | None) -
     code = None
     if result is not None:
         code = result.exit_code if result.exit_code is not None else 1
-    return READERS[settings.result](out, err, code, settings.prices)
+    read = READERS[settings.result]
+    told = read(out, err, code, settings.prices)
+    # Of a long output the middle is lost, and all but its beginning is not on disk before the end.
+    notes = redact.read_tail(folder / "notes", MOST_NOTES)
+    if not notes:
+        return told
+    noted = read(notes, "", None, settings.prices)
+    return replace(told, cost=noted.cost, odd=told.odd or noted.odd)
 
 
 def spent(job: JobFolder, settings: AgentSettings, *, running: int | None = None) -> int:

@@ -172,6 +172,9 @@ def _unreadable(err: str, code: int | None, *, cost: int | None = None) -> Repor
     return Report(cost=cost, trouble=trouble, detail=detail)
 
 
+#: What the lines hold in which a tool tells its cost while it works; others tell it at the end.
+COST_LINES: dict[Format, str] = {Format.OPENCODE: '"step_finish"', Format.AIDER: "Tokens: "}
+
 READERS: dict[Format, Reader] = {
     Format.NONE: nothing,
     Format.CLAUDE: claude,

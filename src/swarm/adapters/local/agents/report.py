@@ -52,6 +52,10 @@ _CAPACITY = re.compile(
 )
 
 
+#: Places where a result of several lines may begin, from the end; each attempt costs as much as
+#: what follows is long, and an agent can print any number of them.
+_ATTEMPTS = 100
+
 #: no login, no money, no permission, too many requests: RFC 9110 and RFC 6585
 _REFUSED = frozenset({401, 402, 403, 429})
 _SERVER_ERROR = 500
@@ -113,14 +117,18 @@ def last_object(text: str) -> dict[str, Any]:
         whole = next((item for item in reversed(whole) if isinstance(item, dict)), None)
     if isinstance(whole, dict):
         return whole
-    start = text.find("\n{")
-    while start >= 0:
+    start = text.rfind("\n{")
+    for _ in range(_ATTEMPTS):
+        if start < 0:
+            break
         tail = _parse(text[start + 1 :].strip())
         if isinstance(tail, dict):
             return tail
-        start = text.find("\n{", start + 1)
-    found = list(objects(text))
-    return found[-1] if found else {}
+        start = text.rfind("\n{", 0, start)
+    found = {}
+    for found in objects(text):  # noqa: B007 - the last one counts
+        pass
+    return found
 
 
 def _parse(text: str) -> Any:

@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from swarm.adapters.local.agents import account, arguments, prompt, rescue, verdict
+from swarm.adapters.local.agents.formats import COST_LINES
 from swarm.adapters.local.agents.settings import AgentSettings, Stdin
 from swarm.adapters.local.agents.verdict import Judged, Meaning
 from swarm.adapters.local.begin import MayBegin, always
@@ -208,6 +209,7 @@ class LocalRuns:
             network=settings.network,
             writable=settings.writable,
             hidden=self._hidden,
+            notes=COST_LINES.get(settings.result, ""),
         )
 
     async def _ended(self, order: StartRun, settings: AgentSettings, state: JobState) -> Reply:

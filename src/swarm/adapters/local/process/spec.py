@@ -84,6 +84,8 @@ class JobSpec:
     stdin:    file that it reads as standard input; None is /dev/null.
     writable: further folders it may write to, where it is confined.
     hidden:   files and folders it may not read, where it is confined.
+    notes:    lines of its standard output that hold this are also kept whole in the file `notes`,
+              as they come: of all else only the first third is on disk before it ends.
     """
 
     argv: tuple[str, ...]
@@ -97,6 +99,7 @@ class JobSpec:
     network: Network = Network.HOST
     writable: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+    notes: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """What the supervisor reads; spans in seconds, paths as text."""
@@ -115,6 +118,7 @@ class JobSpec:
             "network": str(self.network),
             "writable": [str(path) for path in self.writable],
             "hidden": [str(path) for path in self.hidden],
+            "notes": self.notes,
         }
 
 

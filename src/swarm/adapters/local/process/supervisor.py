@@ -26,6 +26,8 @@ from swarm.adapters.local.process.capture import Capture
 TICK = 0.05
 DRAIN = 2.0
 MEASURE_EVERY = 2.0
+BLOCK = 4096  #: bytes that any file counts for
+FREE_FILES = 5_000  #: the disk is called full when it takes fewer new files than this
 
 
 def place_json(path: Path, data: dict[str, Any]) -> None:
@@ -49,7 +51,10 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 
 
 def used_bytes(folders: set[Path]) -> int:
-    """Bytes on disk below these folders; what disappears meanwhile counts nothing."""
+    """Bytes on disk below these folders; what disappears meanwhile counts nothing.
+
+    A file without content takes a block's worth too: file systems run out of files as of bytes.
+    """
     total = 0
     front = [str(folder) for folder in folders]
     while front:
@@ -58,8 +63,9 @@ def used_bytes(folders: set[Path]) -> int:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         front.append(entry.path)
+                        total += BLOCK
                     else:
-                        total += entry.stat(follow_symlinks=False).st_blocks * 512
+                        total += max(entry.stat(follow_symlinks=False).st_blocks * 512, BLOCK)
         except OSError:
             continue
     return total
@@ -149,6 +155,8 @@ class Supervision:
             read, write = os.pipe()
             keep = self.limits["keep_output"]
             self.captures.append(Capture(read, self.folder / name, keep))
+            if name == "stdout" and self.spec.get("notes"):
+                self.captures[-1].note(self.folder / "notes", self.spec["notes"].encode())
             ends.append(write)
         _pid, self.confined, failure = child.fork(self.spec, (ends[0], ends[1]), self.record)
         if failure:
@@ -217,14 +225,17 @@ class Supervision:
             return "process-limit", f"ran {alive} processes, {self.limits['processes']} may be"
         return self._disk(now)
 
-    def _free(self) -> int:
+    def _free(self) -> tuple[int, int]:
+        """Bytes and files that the disk still takes; some file systems count no files."""
         disk = os.statvfs(self.folder)
-        return disk.f_bavail * disk.f_frsize
+        return disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else sys.maxsize
 
     def _disk(self, now: float) -> tuple[str, str]:
-        free = self._free()
-        low = free < self.limits["free_bytes"]
-        taken = self.free_at_start - free > self.limits["disk_bytes"]
+        free, files = self._free()
+        low = free < self.limits["free_bytes"] or files < FREE_FILES
+        before, files_before = self.free_at_start
+        gone = before - free, (files_before - files) * BLOCK
+        taken = max(gone) > self.limits["disk_bytes"]
         if now < self.measure_at or not (low or taken):
             return "", ""
         # Others write to this disk too, so what is missing is only a reason to measure.
@@ -234,7 +245,8 @@ class Supervision:
         if used > self.limits["disk_bytes"]:
             most = self.limits["disk_bytes"]
             return "disk-limit", f"wrote {used} bytes to disk, {most} may be"
-        return ("disk-low", f"{free} bytes are free on the disk") if low else ("", "")
+        left = f"{free} bytes and {files} files are free on the disk"
+        return ("disk-low", left) if low else ("", "")
 
     def finish(self) -> None:
         """Kill what is left, drain what was printed, write the result in one step."""
