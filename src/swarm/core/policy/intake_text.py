@@ -8,7 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 #: All but visible ASCII and layout. Form feed and vertical tab appear in old sources as page marks.
-_ODD = re.compile(r"[^ -~\t\n\r\f\v]")
+#: A carriage return ends a line to a compiler and overwrites it on a terminal, so it only stands
+#: where the line ends anyway, or in a file whose lines ended so before.
+_ODD = re.compile(r"[^ -~\t\n\r\f\v]|\r(?!\r*\Z)")
+_RETURN = re.compile(r"\r(?!\r*(?:\n|\Z))")
 
 #: Joiners are part of real words (Persian, Hindi) and of emoji; between letters they may stay.
 _JOINERS = frozenset("\u200c\u200d")
@@ -92,9 +95,12 @@ def hidden(old: str, new: str) -> list[tuple[int, str]]:
     private-use characters by which instructions are smuggled to language models.
     """
     found = []
+    by_returns = bool(_RETURN.search(old))
     for number, line in added(old, new):
         for odd in _ODD.finditer(line):
             at, char = odd.start(), odd[0]
+            if char == "\r" and by_returns:
+                continue
             if (number, at, char) == (1, 0, "\ufeff"):
                 continue  # a byte-order mark where it belongs
             if _unseen(line, at, char):

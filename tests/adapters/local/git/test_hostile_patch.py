@@ -6,10 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
-from swarm.core.policy.intake import Rule
+from swarm.adapters.local.git.errors import GitTimedOut
+from swarm.adapters.local.git.plumbing import Git
+from swarm.adapters.local.git.survey import survey
+from swarm.core.policy.intake import IntakeRules, Rule, judge
 
 NOON_SECONDS = 1772366400
 pytestmark = pytest.mark.req("GATE-3")
@@ -400,3 +404,35 @@ print(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text
     assert any(line.startswith("FileTooLarge: docs/a.md") for line in lines)
     assert int(peak) < 300 * 1024
     assert asyncio.get_running_loop().time() - begun < 15
+
+
+@pytest.mark.slow
+async def test_an_ignore_file_that_git_never_ends_with_is_refused_by_name(base_repo, make_world):
+    """Else its run would wait for a quicker machine for ever."""
+    world = make_world(base_repo)
+    order = world.start()
+    base, folder = await world.agent(order)
+    write("docs/.gitignore", "".join(f"*a*a*a*a*a*a*a*c{n}\n" for n in range(20_000)))(folder)
+    for number in range(5):
+        write(f"docs/{'a' * 200}{number}.md")(folder)
+    git = Git(world.clone, timeout=timedelta(seconds=1))
+    seen = await survey(git, folder, base, IntakeRules())
+    found = [str(one) for one in judge(seen.touched, IntakeRules())]
+    assert any(one.startswith("SpecialFile: docs/.gitignore: ignore file that") for one in found)
+
+
+@pytest.mark.slow
+async def test_a_machine_that_is_too_slow_for_the_repositorys_own_is_nobodys_fault(
+    base_repo, make_world
+):
+    world = make_world(base_repo)
+    base, folder = await world.agent(world.start())
+    with pytest.raises(GitTimedOut):
+        await survey(_Slow(world.clone), folder, base, IntakeRules())
+
+
+class _Slow(Git):
+    async def run(self, *argv, **more):
+        if argv[0] == "check-ignore":
+            raise GitTimedOut("git check-ignore did not end in 60 s")
+        return await super().run(*argv, **more)

@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from swarm.adapters.local.git.diff import affordable_blobs, blob_sizes, with_content
-from swarm.adapters.local.git.errors import GitFailed
+from swarm.adapters.local.git.errors import GitFailed, GitTimedOut
 from swarm.adapters.local.git.plumbing import Git
 from swarm.adapters.local.git.scratch import scratch
 from swarm.adapters.local.git.worktree import (
@@ -62,7 +62,7 @@ async def survey(git: Git, root: Path, tree: str, rules: IntakeRules) -> Survey:
     tracked = await list_tree(git, tree)
     submodules = frozenset(path for path, entry in tracked.items() if entry.mode == SUBMODULE_MODE)
     walk = Walk(root, frozenset(tracked), submodules)
-    seen = await _walk(git, walk)
+    seen = await _walk(git, walk, tracked)
     differs = await asyncio.to_thread(_differing, root, tracked, seen.found)
     contents = await asyncio.to_thread(_contents, root, differs, seen.found, rules)
     ids = [tracked[path].id for path in differs[: rules.max_files] if path in tracked]
@@ -106,7 +106,7 @@ async def list_tree(git: Git, tree: str) -> dict[str, Tracked]:
     return entries
 
 
-async def _walk(git: Git, walk: Walk) -> _Seen:
+async def _walk(git: Git, walk: Walk, tracked: Mapping[str, Tracked]) -> _Seen:
     seen, folders, closed = _Seen(), [""], frozenset[str]()
     new_files = 0
     while folders:
@@ -121,7 +121,15 @@ async def _walk(git: Git, walk: Walk) -> _Seen:
             # git would hang on a fifo and read a giant whole; the patch is refused without it.
             seen.found.update((entry.path, entry) for entry in poison)
             return seen
-        ignored = await _ignored(git, walk.root, level)
+        try:
+            ignored = await _ignored(git, walk.root, level)
+        except GitTimedOut:
+            there = seen.found | {entry.path: entry for entry in level.new_files}
+            slow = await asyncio.to_thread(_own_ignore_files, walk.root, tracked, there)
+            if not slow:
+                raise  # the agent changed none, so it is this machine that is slow
+            seen.found.update((entry.path, entry) for entry in slow)
+            return seen
         kept = [entry for entry in level.new_files if entry.path not in ignored]
         seen.found.update((entry.path, entry) for entry in kept)
         new_files += len(kept)
@@ -136,6 +144,19 @@ async def _walk(git: Git, walk: Walk) -> _Seen:
         open_folders = [path for path in level.new_folders if path not in ignored]
         folders = [*level.known_folders, *open_folders]
     return seen
+
+
+def _own_ignore_files(
+    root: Path, tracked: Mapping[str, Tracked], found: Mapping[str, Found]
+) -> list[Found]:
+    """The ignore files that the agent wrote, as what cannot be taken: git never ends with them."""
+    why = "ignore file that git does not get through in time"
+    return [
+        replace(entry, special=why)
+        for path, entry in found.items()
+        if path.rpartition("/")[2] == ".gitignore"
+        and (path not in tracked or not _same(root, tracked[path], entry))
+    ]
 
 
 async def _ignored(git: Git, root: Path, level: Level) -> frozenset[str]:
