@@ -246,3 +246,43 @@ async def settled(reader, own):
         if total == own.stable.total or time.monotonic() > until:
             return look
         await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param("[" * 100_000, id="nested-without-end"),
+        pytest.param(vector((None, "1"))[1], id="no-labels"),
+        pytest.param(vector(({}, 10**400))[1], id="no-float-holds-it"),
+    ],
+)
+async def test_an_answer_that_is_none_is_unreadable_and_no_fault_of_ours(server, said):
+    with pytest.raises(MetricsUnreadable, match="not in the format"):
+        await server.reader({"total": (200, said), "bad": (200, said)}).look(OLD, None, 10)
+
+
+@pytest.mark.parametrize("token", [b"", b"t\xf6k", "t\xf6k".encode(), b"two\nlines"])
+async def test_a_token_that_no_header_can_carry_is_told(server, tmp_path, token):
+    file = tmp_path / "token"
+    file.write_bytes(token)
+    with pytest.raises(MetricsUnreadable, match="holds no token"):
+        await server.reader({}, token_file=file).look(OLD, None, 10)
+
+
+async def test_an_answer_that_trickles_in_has_no_longer_than_the_timeout():
+    async def trickle(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(100):
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    listening = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    asking = PrometheusReader(settings(url=f"http://127.0.0.1:{port}", timeout="300ms"))
+    began = time.monotonic()
+    with pytest.raises(MetricsUnreadable, match=r"did not answer within 0\.3 s"):
+        await asking.look(OLD, None, 10)
+    assert time.monotonic() - began < 2
+    listening.close()

@@ -39,6 +39,8 @@ _FALLBACK = re.compile(r"\b(or\s+(on\s*\([^)]*\)\s*)?(vector\s*\(|[0-9])|absent(
 _SAFE_REVISION = re.compile(r"^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$")
 _MOST = 8 * 1024 * 1024
 _Query = Annotated[str, Field(min_length=1, max_length=4000)]
+#: What well-formed JSON can still be: nested without end, an integer that no float holds.
+_UNFIT = (RecursionError, OverflowError)
 _BAD_REQUESTS = frozenset({400, 401, 403, 404, 405, 422})
 
 
@@ -123,6 +125,10 @@ class PrometheusReader:
                 token = self._settings.token_file.read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise MetricsUnreadable(f"{self._settings.token_file}: {error.strerror}") from error
+            except UnicodeDecodeError:
+                token = ""
+            if not (token and token.isascii() and token.isprintable()):
+                raise MetricsUnreadable(f"{self._settings.token_file} holds no token")
             headers["authorization"] = f"Bearer {token}"
         return httpx.AsyncClient(
             headers=headers,
@@ -170,13 +176,16 @@ class PrometheusReader:
         """Label sets and values of an instant query."""
         url = f"{self._settings.url.rstrip('/')}/api/v1/query"
         form = {"query": query, "time": f"{at.timestamp():.3f}"}
+        seconds = self._settings.timeout.total_seconds()
         try:
-            async with client.stream("POST", url, data=form) as response:
+            async with asyncio.timeout(seconds), client.stream("POST", url, data=form) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > _MOST:
                         raise MetricsUnreadable(f"{url} answered more than {_MOST} bytes")
+        except TimeoutError as error:
+            raise MetricsUnreadable(f"{url} did not answer within {seconds:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             # The last two: an address that is none, ours or one that it redirects to.
             raise MetricsUnreadable(f"{url}: {error or type(error).__name__}") from error
@@ -211,7 +220,7 @@ def _parse(url: str, query: str, status: int, body: bytes) -> list[tuple[dict[st
         if envelope.get("warnings"):
             raise MetricsUnreadable(f"{url} warns: {'; '.join(map(str, envelope['warnings']))}")
         return _values(envelope["data"])
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, *_UNFIT) as error:
         raise MetricsUnreadable(
             f"{url} answered {status} and not in the format of a query"
         ) from error
