@@ -77,6 +77,8 @@ class ChannelSettings(SettingsBlock):
             found.append("webhook must hold neither user, password nor fragment")
         if printable(self.webhook) != self.webhook or " " in self.webhook:
             found.append("webhook holds a blank or a control character")
+        if not self.webhook.isascii():
+            found.append("webhook must be in ASCII: the host as xn--..., other letters as %C3%A9")
         if not self.secret_env:
             found.append("secret_env must name the variable with the signing secret")
         if found:
@@ -163,7 +165,8 @@ class LocalChannel:
         return await self._record(order, {"channel": order.channel})
 
     def _secret(self, name: str) -> bytes:
-        secret = self._secrets.get(name, "").encode()
+        # The very bytes of the variable, whatever encoding they were meant in.
+        secret = self._secrets.get(name, "").encode("utf-8", "surrogateescape")
         if len(secret) < _SHORTEST_SECRET:
             raise WebhookFailed(f"the variable {name} is not set or under 16 bytes")
         return secret

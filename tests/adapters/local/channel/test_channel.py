@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -260,6 +261,7 @@ async def test_a_secret_in_a_text_is_masked(world):
         ({"webhook": "https://x:0/"}, "name a host"),
         ({"webhook": "https://u:p@x/", "secret_env": "S"}, "neither user"),
         ({"webhook": "https://x/\x1b", "secret_env": "S"}, "control character"),
+        ({"webhook": "https://b\xfccher.example/", "secret_env": "S"}, "in ASCII"),
         ({"webhook": "https://x/"}, "secret_env must name"),
         ({"timeout": "1h"}, "duration from 100ms to 1m"),
         ({"surprise": 1}, "Extra inputs"),
@@ -337,3 +339,15 @@ async def test_processes_that_write_at_once_and_are_killed_leave_each_key_once(t
     keys = [json.loads(line)["key"] for line in path.read_text().splitlines()]
     assert sorted(keys) == sorted(f"k{number}" for number in range(200))
     assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.slow
+async def test_a_secret_that_is_no_text_signs_all_the_same(world, target):
+    """A variable holds bytes; Python shows those that are no UTF-8 as lone surrogates."""
+    raw = b"\xff" * 16
+    port = world.port(secrets={"HOOK_SECRET": os.fsdecode(raw)})
+    await fact(port.notify, world.order("bound"))
+    headers, body = target.got[0]
+    signed = f"{headers['Swarm-Timestamp']}.".encode() + body
+    wanted = hmac.new(raw, signed, hashlib.sha256).hexdigest()
+    assert headers["Swarm-Signature"] == f"v1={wanted}"
