@@ -329,3 +329,18 @@ async def test_of_an_answer_without_end_only_so_many_items_are_looked_at(world, 
         signals, refused, _ = await world.read(world.json(server))
     assert len(signals) == 1
     assert refused == ["page 1: 5 more items than are read"]
+
+
+async def test_a_token_goes_to_no_other_place_that_an_answer_calls_its_next_page(world, as_json):
+    """Whoever may write into an answer could otherwise have it sent to a host of its choice."""
+    world.secrets["TOKEN"] = "s3cret"
+    page = {"items": [{"title": "b", "id": 2}]}
+    async with serve(lambda _: http(as_json(page))) as other, serve(lambda _: answer) as own:
+        first = {"items": [{"title": "a", "id": 1}], "next": other.url + "/2"}
+        answer = http(as_json(first))
+        paged = {"items": "/items", "next": "/next", "token_env": "TOKEN"}
+        paged["allow_internal"] = (own.entry, other.entry)
+        signals, _, _ = await world.read(world.json(own, **paged))
+    assert [one.title for one in signals] == ["a", "b"]
+    assert own.requests[0].headers["authorization"] == "Bearer s3cret"
+    assert "authorization" not in other.requests[0].headers

@@ -6,6 +6,7 @@ import functools
 from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
+import httpx
 from publicsuffixlist import PublicSuffixList
 
 MOST_URL = 2_000
@@ -26,6 +27,15 @@ def registrable_domain(host: str) -> str:
 def origin_of(url: str) -> str:
     """The registrable domain of an address that was fetched."""
     return registrable_domain(urlsplit(url).hostname or url)
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two addresses are one server: the same scheme, host and port."""
+    try:
+        first, second = httpx.URL(one), httpx.URL(other)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return (first.scheme, first.host, first.port) == (second.scheme, second.host, second.port)
 
 
 def link(base: str, target: str) -> str:

@@ -7,12 +7,11 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-import httpx
-
 from swarm.adapters.feeds.client import EgressClient, Fetched, Wanted
 from swarm.adapters.feeds.errors import BadStatus, EgressRefused
 from swarm.adapters.feeds.feed_text import decoded
 from swarm.adapters.feeds.network import Resolver
+from swarm.adapters.feeds.origin import same_place
 from swarm.adapters.feeds.settings import WebSettings
 from swarm.core.decision import ReadCitation
 from swarm.core.evidence import CitationRead
@@ -81,7 +80,7 @@ class WebPages:
 
     def _headers(self, settings: WebSettings, url: str) -> dict[str, str]:
         """The source's token, to the source's own place and nowhere else."""
-        if not settings.token_env or not _same_place(settings.url, url):
+        if not settings.token_env or not same_place(settings.url, url):
             return {}
         token = (self._secret(settings.token_env) or "").strip()
         value = settings.token_prefix + token
@@ -124,11 +123,3 @@ class WebPages:
 
 def _later(reason: str, detail: str) -> Later:
     return Later(delay=_MEND, reason=reason, detail=detail, capacity=True)
-
-
-def _same_place(one: str, other: str) -> bool:
-    try:
-        first, second = httpx.URL(one), httpx.URL(other)
-    except (httpx.InvalidURL, ValueError):
-        return False
-    return (first.scheme, first.host, first.port) == (second.scheme, second.host, second.port)

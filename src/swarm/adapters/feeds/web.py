@@ -12,7 +12,7 @@ from swarm.adapters.feeds.client import EgressClient, Fetched, Wanted
 from swarm.adapters.feeds.errors import EgressRefused, SecretMissing, SourceRefused, TooSlow
 from swarm.adapters.feeds.mark import Mark, key_of
 from swarm.adapters.feeds.network import Resolver
-from swarm.adapters.feeds.origin import origin_of
+from swarm.adapters.feeds.origin import origin_of, same_place
 from swarm.adapters.feeds.settings import WebSettings
 from swarm.ports.gathering import Gathering, in_readings
 from swarm.ports.signal_line import SignalLine
@@ -73,7 +73,7 @@ class Web:
                     types=self._types,
                     max_bytes=self._settings.max_bytes,
                     timeout=wait,
-                    headers=self._headers(),
+                    headers=self._headers(url),
                     etag=mark.etag if mark else "",
                     modified=mark.modified if mark else "",
                 )
@@ -82,9 +82,10 @@ class Web:
             name = type(refusal).__name__
             raise SourceRefused(f"{name}: {refusal.message}", remedy=refusal.fix) from refusal
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, url: str) -> dict[str, str]:
+        """The token, to the source's own place: what an answer calls its next page may be any."""
         name = self._settings.token_env
-        if not name:
+        if not name or not same_place(self._settings.url, url):
             return {}
         token = (self._place.secret(name) or "").strip()
         value = self._settings.token_prefix + token

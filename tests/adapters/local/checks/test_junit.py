@@ -39,3 +39,16 @@ def test_a_file_full_of_elements_costs_no_memory(tmp_path):
     )
     tests, peak = said.stdout.split()
     assert (tests, int(peak) < 45 * 1024) == ("1", True), peak
+
+
+def test_a_link_in_the_commit_leads_to_no_file_that_is_removed(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/out.xml").write_text("<testsuite/>")
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "reports").symlink_to("../theirs")
+    junit.remove(work, "reports/out.xml")
+    assert (tmp_path / "theirs/out.xml").exists()
+    (work / "out.xml").symlink_to("../theirs/out.xml")
+    junit.remove(work, "out.xml")
+    assert not (work / "out.xml").is_symlink()

@@ -66,5 +66,7 @@ def _count(file: BinaryIO) -> int:
 def remove(root: Path, name: str) -> None:
     """Remove what the commit itself holds at this place, so that only this run can be read."""
     path = root / name
+    if path.parent.resolve() != (root.resolve() / name).parent:
+        return  # a link on the way: what lies there is not the commit's
     if path.is_symlink() or path.is_file():
         path.unlink()
