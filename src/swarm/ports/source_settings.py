@@ -125,6 +125,11 @@ class SourceSettings(SettingsBlock):
         fits = (entry for entry in self.rules if fnmatchcase(rule, entry.rule))
         return next(fits, None) if rule else None
 
+    def rates(self, rule: str) -> bool:
+        """Whether a rule pattern gives such findings a value of their own."""
+        means = self.for_rule(rule)
+        return means is not None and means.value is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

@@ -286,3 +286,11 @@ async def test_a_running_alertmanager_can_be_read(world):
     signals, refused, _ = await world.read(world.alertmanager(Real))
     assert refused == []
     assert all(signal.rule.startswith("alert:") for signal in signals)
+
+
+async def test_the_value_that_an_alert_is_given_counts_more_than_its_severity(world):
+    said = json.dumps([alert("HighErrors"), alert("Other", fingerprint="f2")]).encode()
+    async with serve(lambda _: http(said)) as server:
+        rules = [{"rule": "alert:High*", "value": 7}]
+        signals, _, _ = await world.read(world.alertmanager(server, rules=rules))
+    assert sorted(one.value for one in signals) == [7.0, 8.0]

@@ -248,6 +248,15 @@ async def test_a_missing_or_impossible_token_sends_nothing(world, value):
         ({"allow_internal": ["127.0.0.1:0"]}, "allow_internal"),
         ({"allow_internal": ["10.0.0.0/8:80"]}, "allow_internal"),
         ({"allow_http": True, "url": "http://example.org/", "token_env": "T"}, "token_env"),
+        (
+            {
+                "allow_http": True,
+                "url": "http://example.org/",
+                "token_env": "T",
+                "allow_internal": ["127.0.0.1:9093"],
+            },
+            "token_env",
+        ),
         ({"verify": False}, "verify"),
         ({"max_pages": 0}, "max_pages"),
     ],

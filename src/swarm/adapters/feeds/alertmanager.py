@@ -137,15 +137,18 @@ class AlertmanagerSource:
         said = notes.get("summary") or notes.get("title") or notes.get("message") or ""
         labels = sorted(f"{k}={v}" for k, v in alert.labels.items() if k not in _LEFT_OUT)
         mission = alert.labels.get(MISSION_LABEL, "")
-        grave = alert.labels.get(self._settings.severity_label, "")
+        grave = alert.labels.get(self._settings.severity_label, "").lower()
+        rule = f"alert:{name}"[:200]
+        # The value that the settings give this very alert says more than its severity.
+        value = None if self._settings.rates(rule) else self._settings.severities.get(grave)
         details = (notes.get("description", ""), notes.get("runbook_url", ""), " ".join(labels))
         return {
             "title": f"{name}: {said}" if said else f"{name}: {' '.join(labels)}",
             "body": "\n".join(part for part in (said, *details) if part),
             "citation": link(self._settings.url, alert.generator_url or self._settings.url),
-            "rule": f"alert:{name}"[:200],
+            "rule": rule,
             "author": "alertmanager",
             "observed_at": alert.starts_at,
-            "value": self._settings.severities.get(grave.lower()),
+            "value": value,
             "caused_by": mission if _MISSION.fullmatch(mission) else None,
         }

@@ -100,7 +100,8 @@ class WebSettings(SourceSettings):
         except EgressRefused as refusal:
             name = type(refusal).__name__
             raise ValueError(f"url: {name}: {refusal.message}. {refusal.fix}") from None
-        if self.token_env and url.scheme == "http" and not self.allow_internal:
+        inside = (url.host, url.port or 80) in self.egress.internal
+        if self.token_env and url.scheme == "http" and not inside:
             raise ValueError("token_env: a token is not sent over http; use https")
         return self
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -68,6 +69,15 @@ async def test_rules_say_what_their_findings_mean(world, lines):
     (first, second), _, _ = await world.read(world.printing(said, rules=rules, value=3))
     assert (first.mission_class, first.risk, first.value, first.cost) == ("time-zones", 2, 7, 9)
     assert (second.mission_class, second.risk, second.value) == ("tidy", 1, 3)
+
+
+async def test_the_value_that_a_rule_is_given_counts_more_than_a_scanners_level(world):
+    found = [{"ruleId": rule, "level": "error", "message": {"text": "x"}} for rule in ("A1", "B1")]
+    run = {"tool": {"driver": {"name": "scan"}}, "results": found}
+    said = json.dumps({"version": "2.1.0", "runs": [run]})
+    rules = [{"rule": "A*", "value": 7}, {"rule": "*", "risk": "R2"}]
+    source = world.printing(said, format="sarif", rules=rules, value=3)
+    assert [one.value for one in (await world.read(source))[0]] == [7, 12]
 
 
 async def test_malformed_lines_are_refused_one_by_one_and_the_rest_is_kept(world):

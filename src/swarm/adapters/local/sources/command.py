@@ -112,7 +112,7 @@ class CommandSource:
 def _parser(settings: CommandSettings) -> Callable[[bytes, Path], Report]:
     match settings.format:
         case Format.SARIF:
-            return lambda data, root: sarif.parse(data, root, settings.value)
+            return lambda data, root: sarif.parse(data, root, settings.value, settings.rates)
         case Format.RUFF:
             return lambda data, root: ruff_json.parse(data, root, settings.by_hand_class)
         case Format.LINES:

@@ -7,7 +7,7 @@ Source: OASIS, Static Analysis Results Interchange Format 2.1.0, sections 3.13 t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -30,10 +30,13 @@ LONGEST_ARGUMENT = 1_000  #: characters of one argument of a message
 _PLACEHOLDER = re.compile(r"\{(\d{1,2})\}")
 
 
-def parse(data: bytes, root: Path, value: float) -> Report:
+def parse(
+    data: bytes, root: Path, value: float, rated: Callable[[str], bool] = lambda _rule: False
+) -> Report:
     """Read one SARIF log. Raises OutputUnreadable when it is something else.
 
     value: the source's value in points, which a result's level multiplies.
+    rated: whether the settings give findings of this rule a value, so that no level does.
     """
     log = whole_json(data, "the SARIF log")
     if not isinstance(log, dict) or log.get("version") != VERSION:
@@ -44,7 +47,7 @@ def parse(data: bytes, root: Path, value: float) -> Report:
     report = Report()
     for number, run in enumerate(runs, start=1):
         try:
-            one = _Run(_object(run), root, value)
+            one = _Run(_object(run), root, lambda rule: None if rated(rule) else value)
         except _Malformed as error:
             report.refusals.add(f"run {number}: {error}")
             continue
@@ -86,7 +89,9 @@ def _text(holder: Mapping[str, Any], name: str) -> str:
 class _Run:
     """One run of one tool: its rules by id and by index, its artefacts by index."""
 
-    def __init__(self, run: Mapping[str, Any], root: Path, value: float) -> None:
+    def __init__(
+        self, run: Mapping[str, Any], root: Path, value: Callable[[str], float | None]
+    ) -> None:
         self.run, self.root, self.value = run, root, value
         driver = _inner(run, "tool", "driver")
         self.tool = _text(driver, "name")
@@ -127,6 +132,7 @@ class _Run:
         level = _text(result, "level") or _text(_inner(rule, "defaultConfiguration"), "level")
         places = list(self._places(result))
         path, line = places[0] if places else ("", 0)
+        worth = self.value(rule_id)
         notes = (message, _text(_inner(rule, "fullDescription"), "text"), _text(rule, "helpUri"))
         prints = _inner(result, "fingerprints") or _inner(result, "partialFingerprints")
         return {
@@ -138,7 +144,7 @@ class _Run:
             "rule": rule_id,
             "author": self.tool,
             "id": "".join(f"{key}={value};" for key, value in sorted(prints.items()))[:2_000],
-            "value": min(self.value * WORTH.get(level or "warning", 1.0), MOST_VALUE),
+            "value": worth and min(worth * WORTH.get(level or "warning", 1.0), MOST_VALUE),
             "risk": _risk(rule, result),
         }
 
