@@ -630,3 +630,17 @@ async def test_a_cost_that_is_told_amid_much_else_counts_while_it_works_and_at_i
             await asyncio.sleep(0.05)
     ended = await fact(port.run, order)
     assert ended.cost == 800_000
+
+
+@pytest.mark.slow
+@pytest.mark.req("GATE-3")
+@pytest.mark.parametrize("into", ["a.txt", '"$OWN_API_KEY"'])
+async def test_an_agents_own_key_is_refused_whatever_form_it_has(world, monkeypatch, into):
+    """It is the one secret that every agent can read, and a gateway's own keys have any form."""
+    monkeypatch.setenv("OWN_API_KEY", "gateway.7f9-key-of-ours")
+    line = f'printf "%s" "$OWN_API_KEY" >{into}'
+    world.define("tells", line, env=("OWN_API_KEY",))
+    ended = await fact(world.port().run, world.order("tells"))
+    assert ended.result is RunResult.REFUSED
+    (said,) = (one for one in ended.violations if one.startswith("SecretInPatch"))
+    assert "a credential that the agent was given: gate***" in said

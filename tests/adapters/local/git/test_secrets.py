@@ -10,6 +10,11 @@ pytestmark = pytest.mark.req("GATE-3")
 FOUND = {
     "AWS Access Key": "key = AKIA" + "IOSFODNN7EXAMPLE",
     "GitHub Token": "gh" + "p_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8",
+    "Anthropic Key": "sk-" + "ant-api03-" + "a1B2c3D4e5F6g7H8i9J0" * 4,
+    "OpenAI Key": "sk-" + "proj-" + "a1B2c3D4e5F6g7H8i9J0" * 4,
+    "Google API Key": "AI" + "za" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6q",
+    "Hugging Face Token": "h" + "f_" + "aBcDeFgHiJ" * 3 + "kLmN",
+    "Vault Token": "hv" + "s." + "CAESIJ1a2b3c4d5e6f7g8h9i",
     "GitLab Token": "glp" + "at-" + "a1B2c3D4e5F6g7H8i9J0",
     "Slack Token": "xo" + "xb-123456789012-123456789012-" + "a1b2c3d4e5f6g7h8i9j0k1l2",
     "Stripe Access Key": "sk" + "_live_" + "a1B2c3D4e5F6g7H8i9J0k1L2",
@@ -71,3 +76,8 @@ def test_what_only_looks_like_a_secret_is_let_go(path, line):
 def test_a_mask_shows_at_most_a_quarter_and_four_characters(length):
     shown = mask("x" * length).partition("***")[0]
     assert len(shown) <= min(4, length // 4)
+
+
+def test_a_fine_grained_token_is_found_too():
+    token = "github" + "_pat_" + "11ABCDEFG0" + "a1B2c3D4e5" * 7
+    assert [seen.rule for seen in secrets_in("a.py", "", token)] == ["GitHub Token"]

@@ -67,14 +67,15 @@ def _free(result: JobResult | None, told: Report, settings: AgentSettings) -> bo
     return judged.meaning is Meaning.AGAIN
 
 
-def _secrets(settings: AgentSettings) -> list[str]:
+def secrets(settings: AgentSettings) -> list[str]:
+    """The values of its keys and other credentials, as far as they are set."""
     env = environment.build(settings.env, settings.path)
     return environment.secret_values(env, settings.env)
 
 
 def clean(text: str, settings: AgentSettings) -> str:
     """A tool's own words, short, plain and without secrets."""
-    return redact.tail(redact.plain(redact.masked(text, _secrets(settings))), 1000)
+    return redact.tail(redact.plain(redact.masked(text, secrets(settings))), 1000)
 
 
 def detail(job: JobFolder, settings: AgentSettings, judged: Judged) -> str:
@@ -85,5 +86,5 @@ def detail(job: JobFolder, settings: AgentSettings, judged: Judged) -> str:
     odd = report_in(folder, settings, result_in(folder)).odd
     parts = [clean(text, settings) for text in (judged.detail, odd) if text]
     if judged.meaning is not Meaning.TAKE:
-        parts.append(redact.kept_output(folder, OUTPUT_KEPT - 1024, _secrets(settings)))
+        parts.append(redact.kept_output(folder, OUTPUT_KEPT - 1024, secrets(settings)))
     return redact.tail("\n".join(part for part in parts if part), OUTPUT_KEPT)

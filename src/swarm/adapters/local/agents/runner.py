@@ -297,16 +297,20 @@ class LocalRuns:
             case Meaning.TIMED_OUT:
                 return replace(fact, result=RunResult.TIMED_OUT)
             case Meaning.TAKE:
-                return await self._take(order, job, fact)
+                return await self._take(order, job, fact, account.secrets(settings))
             case _:
                 return fact
 
-    async def _take(self, order: StartRun, job: JobFolder, fact: RunEnded) -> RunEnded:
+    async def _take(
+        self, order: StartRun, job: JobFolder, fact: RunEnded, secrets: Sequence[str]
+    ) -> RunEnded:
         """Have the folder checked and committed. Raises Unavailable when it cannot be now."""
         folder = job.state().folder
         assert folder is not None  # noqa: S101 - it finished
         base = (folder / "base").read_text(encoding="ascii")
-        taken = await self._forge.take_change(order, folder / "work", base=base, at=fact.at)
+        taken = await self._forge.take_change(
+            order, folder / "work", base=base, at=fact.at, secrets=secrets
+        )
         if taken.violations:
             named = tuple(str(item) for item in taken.violations[:100])
             return replace(fact, result=RunResult.REFUSED, violations=named)

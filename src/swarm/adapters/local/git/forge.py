@@ -7,7 +7,7 @@ Nothing is pushed unless the settings ask for it, and main never is.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -93,10 +93,17 @@ class LocalForge:
         await export(clone.folder, commit, into, with_history=with_history)
 
     async def take_change(
-        self, order: StartRun, folder: Path, *, base: str, at: datetime
+        self,
+        order: StartRun,
+        folder: Path,
+        *,
+        base: str,
+        at: datetime,
+        secrets: Sequence[str] = (),
     ) -> Intake:
         """Take what an agent left in `folder`; see `intake.take_change`."""
-        return await take_change(self.clone(order.repo), order, folder, base=base, at=at)
+        clone = self.clone(order.repo)
+        return await take_change(clone, order, folder, base=base, at=at, secrets=secrets)
 
     async def restage(self, order: Restage) -> Reply:
         """Put the change on top of `onto`; a conflict or a broken intake rule is a fact."""

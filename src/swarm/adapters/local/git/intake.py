@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from swarm.adapters.local.git.commits import (
 )
 from swarm.adapters.local.git.diff import changed_lines, touched_paths
 from swarm.adapters.local.git.errors import CommitUnknown, FolderUnreadable, GitFailed
+from swarm.adapters.local.git.secrets import values_in
 from swarm.adapters.local.git.survey import survey, write_tree
 from swarm.core.decision import StartRun
 from swarm.core.nouns import Change
@@ -58,12 +60,19 @@ def branch_of(mission: str) -> str:
 
 
 async def take_change(
-    clone: PrivateClone, order: StartRun, folder: Path, *, base: str, at: datetime
+    clone: PrivateClone,
+    order: StartRun,
+    folder: Path,
+    *,
+    base: str,
+    at: datetime,
+    secrets: Sequence[str] = (),
 ) -> Intake:
     """Take what the agent left in `folder`, which was exported from commit `base`.
 
     at: when the run ended; it becomes the commit's date, so that a repeated intake of the same
         folder gives the same commit.
+    secrets: the agent's own credentials, which are refused whatever form they have.
 
     A run whose change was taken before gives that change again, whatever the folder holds now.
     Raises FolderUnreadable when the folder is gone or something still writes to it.
@@ -83,6 +92,7 @@ async def take_change(
     except OSError as error:
         raise FolderUnreadable(f"{folder}: {error}") from error
     violations = await asyncio.to_thread(judge, taken.touched, rules)
+    violations += await asyncio.to_thread(values_in, taken.touched, taken.contents, secrets)
     if taken.endless:
         violations = (_endless(), *violations)
     if violations:

@@ -7,8 +7,9 @@ are left out: they refuse every hash, and a patch is refused for good by one fin
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from detect_secrets.plugins.artifactory import ArtifactoryDetector
 from detect_secrets.plugins.aws import AWSKeyDetector
@@ -35,7 +36,7 @@ from detect_secrets.plugins.stripe import StripeDetector
 from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
 from detect_secrets.plugins.twilio import TwilioKeyDetector
 
-from swarm.core.policy.intake import SecretSeen
+from swarm.core.policy.intake import Rule, SecretSeen, TouchedPath, Violation
 from swarm.core.policy.intake_text import added
 
 _RULES = tuple(
@@ -63,6 +64,26 @@ _RULES = tuple(
         TwilioKeyDetector,
     )
 )
+#: Tokens whose form no rule of the library knows; first among them the keys that agents work with.
+_FORMS = tuple(
+    (name, re.compile(rf"(?<![A-Za-z0-9])(?:{form})"))
+    for name, form in (
+        ("Anthropic Key", r"sk-ant-[A-Za-z0-9_-]{20,}"),
+        ("OpenAI Key", r"sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,}"),
+        ("OpenRouter Key", r"sk-or-v1-[a-f0-9]{64}"),
+        ("Google API Key", r"AIza[A-Za-z0-9_-]{35}"),
+        ("xAI Key", r"xai-[A-Za-z0-9]{80}"),
+        ("Groq Key", r"gsk_[A-Za-z0-9]{52}"),
+        ("Hugging Face Token", r"hf_[A-Za-z0-9]{34}"),
+        ("GitHub Token", r"github_pat_[A-Za-z0-9_]{50,}"),
+        ("DigitalOcean Token", r"do[opr]_v1_[a-f0-9]{64}"),
+        ("Databricks Token", r"dapi[a-f0-9]{32}"),
+        ("Shopify Token", r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}"),
+        ("Vault Token", r"hvs\.[A-Za-z0-9_-]{24,}"),
+        ("Terraform Token", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{60,}"),
+        ("Private Key", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
+    )
+)
 _ARTIFACTORY = ArtifactoryDetector()
 _TOKENS = JwtTokenDetector()  # decodes what looks like one, so it is called as a whole
 _LOGIN = BasicAuthDetector()
@@ -88,6 +109,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9+/=_.-]{11}|PRIVATE KEY|PuTTY")
 
 #: Shorter values beside a keyword are words such as `basic` or `changed`.
 SHORTEST = 8
+SHORTEST_VALUE = 16  #: of a credential that is looked for as it is; `dummy` keys are shorter
 
 #: Longer lines are cut before the rules see them: some of their expressions are quadratic.
 LINE_LIMIT = 4096
@@ -103,6 +125,24 @@ def secrets_in(path: str, old: str, new: str) -> tuple[SecretSeen, ...]:
                 for rule, value in _matches(path, piece)
             ]
     return tuple(dict.fromkeys(found))
+
+
+def values_in(
+    touched: Iterable[TouchedPath], contents: Mapping[str, bytes], values: Iterable[str]
+) -> tuple[Violation, ...]:
+    """Where the patch brings one of these very values, whatever form they have.
+
+    values: credentials of who made the patch. Short ones and plain words stand for none.
+    """
+    known = [value for value in values if len(value) >= SHORTEST_VALUE and not value.isalpha()]
+    found = []
+    for item in touched:
+        data = item.path + "\n" + os.fsdecode(contents.get(item.path, b""))
+        for value in known:
+            if value in data and value not in (item.old or ""):
+                what = f"a credential that the agent was given: {mask(value)}"
+                found.append(Violation(rule=Rule.SECRET_IN_PATCH, path=item.path, what=what))
+    return tuple(found)
 
 
 def mask(value: str) -> str:
@@ -128,6 +168,8 @@ def _tokens(line: str) -> Iterator[tuple[str, str]]:
         # The whole match, not its groups: some rules group only the first letters of a token.
         for expression in rule.denylist:
             yield from ((rule.secret_type, hit.group(0)) for hit in expression.finditer(line))
+    for name, form in _FORMS:
+        yield from ((name, hit.group(0)) for hit in form.finditer(line))
     yield from ((_TOKENS.secret_type, value) for value in _TOKENS.analyze_string(line))
     for expression in _ARTIFACTORY.denylist:
         for hit in expression.finditer(line):
