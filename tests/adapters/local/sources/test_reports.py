@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,9 @@ def suite(*cases: str) -> bytes:
     return f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>".encode()
 
 
+FAILED = b"<testcase name='x'><failure message='red'/></testcase></testsuite>"
+
+
 class TestJunit:
     def test_failures_and_errors_are_statements_and_nothing_else_is(self):
         report = junit.parse(
@@ -320,10 +324,45 @@ class TestJunit:
         with pytest.raises(ResultsUnreadable, match="document type"):
             junit.parse(f"{doctype}<testsuite/>".encode(), ROOT, "r.xml")
 
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"<testsuite>" + b"<a/>" * 100_000 + FAILED,
+            b"<testsuite><testcase name='x'><failure message='red'/>" + b"<failure/>" * 60_000
+            + b"<system-out/>" * 20_000 + b"</testcase></testsuite>",
+        ],
+        ids=["around-the-cases", "in-a-case"],
+    )  # fmt: skip
+    def test_what_a_file_is_full_of_is_not_kept(self, data):
+        """As a tree it is ten megabytes."""
+        tracemalloc.start()
+        try:
+            (line,) = junit.parse(data, ROOT, "r.xml").lines
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert "red" in line.title
+        assert peak < 2 * 1024 * 1024
+
+    def test_endless_nesting_is_no_result(self):
+        with pytest.raises(ResultsUnreadable, match=r"r\.xml is nested deeper than any report"):
+            junit.parse(b"<testsuite>" * 200 + b"</testsuite>" * 200, ROOT, "r.xml")
+
     def test_a_path_outside_is_no_citation(self):
         case = '<testcase name="x" file="../../etc/passwd" line="1"><failure/></testcase>'
         (line,) = junit.parse(suite(case), ROOT, "r.xml").lines
         assert (line.path, line.citation) == ("", "test:x")
+
+
+def test_as_many_lines_are_read_as_can_be_remembered(monkeypatch):
+    """A million short ones are a gigabyte when they are read."""
+    monkeypatch.setattr(json_lines, "MOST_STANDING", 3)
+    report = json_lines.parse(b'{"title": "a"}\n\n{"title": "b"}\nno\n\n{"title": "c"}\n', ROOT)
+    assert [line.title for line in report.lines] == ["a", "b"]
+    assert report.refusals.all()[1:] == ("line 6: 3 are read at once; the rest is left out",)
+    monkeypatch.setattr(json_lines, "MOST_STANDING", 4)
+    report = json_lines.parse(b'{"title": "a"}\n\n{"title": "b"}\nno\n\n{"title": "c"}\n', ROOT)
+    assert [line.title for line in report.lines] == ["a", "b", "c"]
 
 
 WORDS = (

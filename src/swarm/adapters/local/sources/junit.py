@@ -7,14 +7,14 @@ Source: the attributes that pytest writes with `junit_family` xunit1 (file and l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
 
+from swarm.adapters.local.junit_cases import NotJunit, cases, plain
 from swarm.adapters.local.sources.errors import ResultsUnreadable
 from swarm.adapters.local.sources.report import Report, relative
 from swarm.ports.gathering import read_line
@@ -32,34 +32,29 @@ def parse(data: bytes, root: Path, name: str) -> Report:
 
     name: what to call the file in messages.
     """
+    report = Report()
     try:
-        top = defusedxml.ElementTree.fromstring(data, forbid_dtd=True)
+        for number, case in enumerate(cases(BytesIO(data), _ROOTS), start=1):
+            _take(report, f"test {number}", case, root)
+    except NotJunit as error:
+        raise ResultsUnreadable(f"{name} {error}") from error
     except DefusedXmlException as error:
         raise ResultsUnreadable(
             f"{name} declares a document type: {type(error).__name__}"
         ) from error
-    except (ParseError, ValueError, LookupError, RecursionError) as error:
+    except (ParseError, ValueError, LookupError) as error:
         raise ResultsUnreadable(f"{name} is no whole XML: {str(error)[:200]}") from error
-    if _plain(top.tag) not in _ROOTS:
-        raise ResultsUnreadable(f"{name} begins with {_plain(top.tag)[:40]!r}, not with testsuite")
-    report = Report()
-    for number, case in enumerate(_cases(top), start=1):
-        for failure in case:
-            if _plain(failure.tag) in {"failure", "error"}:
-                where = f"test {number}"
-                statement = _statement(case, failure, root)
-                if (line := read_line(where, statement, report.refusals)) is not None:
-                    report.lines.append(line)
-                break  # a test that fails and then cannot be torn down failed once
     return report
 
 
-def _cases(top: Any) -> Iterator[Any]:
-    return (element for element in top.iter() if _plain(element.tag) == "testcase")
-
-
-def _plain(tag: Any) -> str:
-    return str(tag).rpartition("}")[2]
+def _take(report: Report, where: str, case: Any, root: Path) -> None:
+    # The first alone: a test that fails and then cannot be torn down failed once.
+    failure = next((child for child in case if plain(child.tag) in {"failure", "error"}), None)
+    if failure is None:
+        return
+    statement = _statement(case, failure, root)
+    if (line := read_line(where, statement, report.refusals)) is not None:
+        report.lines.append(line)
 
 
 def _statement(case: Any, failure: Any, root: Path) -> dict[str, Any]:
@@ -67,7 +62,7 @@ def _statement(case: Any, failure: Any, root: Path) -> dict[str, Any]:
     text = (failure.text or "")[:MOST_TEXT]
     said = failure.get("message") or next(iter(text.strip().splitlines()), "")
     path, line = _place(case, text, root)
-    kind = "fails" if _plain(failure.tag) == "failure" else "cannot run"
+    kind = "fails" if plain(failure.tag) == "failure" else "cannot run"
     return {
         "title": f"{test or 'a test'} {kind}: {said}"[:2_000],
         "body": text or said,
