@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -11,13 +12,14 @@ import pytest
 from swarm.cli.app import run as cli
 from swarm.core.nouns import Risk
 from swarm.runtime.background import start, stop
-from swarm.runtime.drills import agents, policy
+from swarm.runtime.drills import agents, catalogue, policy, production
 from swarm.runtime.drills.catalogue import DRILLS, drill_named, run
 from swarm.runtime.drills.drill import Drill, Protocol, event_is
 from swarm.runtime.drills.sandbox import Sandbox
-from swarm.runtime.errors import DrillUnderWay, NoSuchDrill
+from swarm.runtime.errors import ControllerFailed, DrillUnderWay, NoSuchDrill
 from swarm.runtime.home import Home
 from swarm.runtime.settings import load
+from swarm.testing.repository import ScratchRepository
 
 OWN = """
 [canary]
@@ -97,6 +99,9 @@ class Nowhere:
     def wait(self, fits, seconds):
         return None
 
+    def events(self):
+        return []
+
     def runs(self, rule):
         return []
 
@@ -114,6 +119,164 @@ def test_what_never_ended_has_not_recovered():
     DRILLS["controller-killed"].run(Nowhere(), protocol)
     assert not protocol.passed
     assert protocol.recovered is None
+
+
+class Written(Sandbox):
+    """A corner whose controller's log a test writes; nobody waits, and to wait is `passed`."""
+
+    def write(self, event, **fields):
+        self.home.logs.mkdir(parents=True, exist_ok=True)
+        with (self.home.logs / "controller.jsonl").open("a") as log:
+            log.write(json.dumps({"event": event, "mission": "m-1", **fields}) + "\n")
+
+    def wait(self, fits, seconds):
+        return super().wait(fits, 0)
+
+    def until(self, holds, seconds):
+        self.passed()
+        return super().until(holds, 0)
+
+    passed = kill = start = lambda self: None
+    say = budget = lambda self, what: None
+
+    def runs(self, rule):
+        return []
+
+    def commits_with(self, words):
+        return 0
+
+    def condition(self, name):
+        return {"status": "False"}
+
+
+@pytest.fixture
+def written(tmp_path):
+    place = policy.Place(folder=tmp_path, source=tmp_path, notes=tmp_path, port=1)
+    return Written(Home(tmp_path), SimpleNamespace(), place, "c0")
+
+
+def said_of(name, corner, expected):
+    """Whether a drill that is carried out there says that this is as expected."""
+    protocol = Protocol(lambda _: None)
+    DRILLS[name].run(corner, protocol)
+    return next(one.good for one in protocol.findings if one.expected == expected)
+
+
+@pytest.mark.req("LOOP-11")
+@pytest.mark.parametrize("again", [False, True])
+def test_the_last_words_of_a_killed_controller_are_no_sign_of_a_new_one(
+    written, monkeypatch, again
+):
+    def done():
+        written.write("order.done")
+
+    written.write("order.begun", kind="start-run")
+    monkeypatch.setattr(Written, "kill", lambda _: done())
+    monkeypatch.setattr(Written, "start", lambda _: done() if again else None)
+    expected = "a new one takes the mission up"
+    assert said_of("controller-killed", written, expected) is again
+
+
+@pytest.mark.req("FAIL-5")
+@pytest.mark.parametrize("dispatched", [False, True])
+def test_a_mission_that_no_budget_carries_is_seen_when_it_begins(written, monkeypatch, dispatched):
+    def say(_, rule):
+        if rule == "DRILL-GOOD" or dispatched:
+            written.write("mission.opened")
+            written.write("mission.ended", outcome="delivered")
+
+    monkeypatch.setattr(Written, "say", say)
+    expected = "no further mission was dispatched"
+    assert said_of("budget-breach", written, expected) is not dispatched
+
+
+@pytest.mark.req("FAIL-4")
+@pytest.mark.parametrize("begins", [False, True])
+def test_what_begins_one_tick_later_was_not_held_back(written, monkeypatch, begins):
+    def passed(_):
+        if begins:
+            written.write("mission.opened", mission_class="drill-high")
+
+    (written.place.folder / "third.jsonl").touch()
+    written.write("mission.ended", outcome="delivered")
+    monkeypatch.setattr(Written, "passed", passed)
+    expected = "a mission of class R2 is held back"
+    assert said_of("discovery-outage", written, expected) is not begins
+
+
+def test_nothing_but_its_risk_holds_back_what_an_outage_must():
+    """Else it would wait for the other mission of the drill, whatever the contract says."""
+    paths = [path for rule, (_, path) in agents.BEHAVIOURS.items() if rule != "DRILL-HIGH"]
+    assert agents.BEHAVIOURS["DRILL-HIGH"][1] not in paths
+
+
+@pytest.mark.req("FAIL-7")
+@pytest.mark.parametrize("again", [False, True])
+def test_what_was_healed_at_the_start_is_not_the_drift_of_the_drill(written, monkeypatch, again):
+    """A controller has main serve first, and says so in the same words."""
+    serves = iter(["c0", production.WRONG])
+    monkeypatch.setattr(Written, "serves", lambda _: next(serves, "c0"))
+    written.write("target.healed")
+
+    def impostor(corner):
+        before = len(corner.events())
+        if again:
+            written.write("target.healed")
+        return SimpleNamespace(kill=lambda: None, wait=lambda: None), before
+
+    monkeypatch.setattr(production, "_impostor", impostor)
+    assert said_of("sync-drift", written, "the drift is seen, put right and told") is again
+
+
+def test_an_impostor_of_a_drill_that_is_broken_off_is_ended(written, monkeypatch):
+    """It binds for some seconds, and until then only the drill knows of it."""
+    stable = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(production, "serving", lambda *_: (stable.pid, 1))
+    begun = []
+
+    class Begun(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            begun.append(self)
+
+    def broken_off(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", Begun)
+    monkeypatch.setattr(Written, "passed", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        production._impostor(written)
+    stable.wait()
+    (impostor,) = begun
+    assert impostor.returncode is not None
+
+
+def test_what_a_controller_left_that_was_killed_while_it_cloned_is_not_taken_for_the_clone(written):
+    written.home.clones.mkdir(parents=True)
+    for number in range(8):
+        (written.home.clones / f".new-{number}").mkdir()
+    repo = ScratchRepository(written.home.clones / "drill%2Forders.git")
+    head = repo.commit({"NOTES.md": "A drill wrote this line\n"})
+    assert written.main() == head
+
+
+def test_a_drill_that_cannot_go_on_deviates_and_says_what_it_found(tmp_path, monkeypatch):
+    """Such as one whose controller does not start any more: that is an answer, no wrong use."""
+    monkeypatch.setattr(catalogue, "sandbox", lambda *_, **__: nullcontext(None))
+    monkeypatch.setattr(catalogue, "_log", lambda *_: "kept")
+
+    def begin(_, protocol):
+        protocol.check("one thing", "so it is", good=True)
+        raise ControllerFailed("it ended at once")
+
+    protocol = run(
+        Drill(name="odd", breaks="Nothing.", proves=("VAL-3",), run=begin),
+        Home(tmp_path),
+        lambda _: None,
+    )
+    assert not protocol.passed
+    assert [one.good for one in protocol.findings] == [True, False]
+    assert protocol.findings[1].observed == "it ended at once"
 
 
 @pytest.mark.fast("DRILL-BROKEN", "DRILL-GOOD")

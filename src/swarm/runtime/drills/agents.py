@@ -17,12 +17,18 @@ RUNS, NO_QUOTA = "runs.jsonl", "no-quota"
 ASK_LATER = 75  #: EX_TEMPFAIL of sysexits.h
 RED_WORDS = "drill: red on purpose"
 NOTES, SERVICE = Path("NOTES.md"), Path("orders/service.py")
+RISKY = Path("RISKY.md")  #: nobody else's, so that nothing but its risk holds the need back
 GUARDED = Path(".github/workflows/ci.yml")
 
 
 def good(attempt: int) -> None:
     """An honest small change."""
     _append(NOTES, f"A drill wrote this line, attempt {attempt}.\n")
+
+
+def risky(attempt: int) -> None:
+    """The same where no other need of a drill writes."""
+    _append(RISKY, f"A drill wrote this line, attempt {attempt}.\n")
 
 
 def red(attempt: int) -> None:
@@ -48,7 +54,7 @@ def hostile(_attempt: int) -> None:
 BEHAVIOURS: dict[str, tuple[Callable[[int], None], Path]] = {
     "DRILL-GOOD": (good, NOTES),
     "DRILL-MORE": (good, NOTES),
-    "DRILL-HIGH": (good, NOTES),
+    "DRILL-HIGH": (risky, RISKY),
     "DRILL-RED": (red, SERVICE),
     "DRILL-BROKEN": (broken, SERVICE),
     "DRILL-HOSTILE": (hostile, GUARDED),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from swarm.contract.errors import SwarmError
 from swarm.runtime.drills import production, surroundings, work
 from swarm.runtime.drills.drill import Drill, Protocol
 from swarm.runtime.drills.sandbox import Sandbox, sandbox
@@ -26,6 +27,8 @@ def run(drill: Drill, installation: Home, say: Callable[[str], None]) -> Protoco
     with sandbox(installation, target=drill.target) as corner:
         try:
             drill.run(corner, protocol)
+        except SwarmError as error:  # such as a controller that does not start again
+            protocol.check("the drill comes to its end", error.message, good=False)
         finally:
             say(f"log: {_log(corner, drill.name)}")
             say("removing the sandbox")

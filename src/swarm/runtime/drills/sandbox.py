@@ -59,7 +59,7 @@ class Sandbox:
     database: ScratchDatabase
     place: Place
     first_commit: str
-    seen: list[Seen] = field(default_factory=list)  #: every event so far, in order
+    seen: list[Seen] = field(default_factory=list)  #: every event that was read so far, in order
     _journal: Journal = field(init=False)
     _traffic: subprocess.Popen[bytes] | None = None
 
@@ -122,15 +122,20 @@ class Sandbox:
 
     # --- what a drill sees -------------------------------------------------------------------
 
+    def events(self) -> list[Seen]:
+        """Every event so far, in order, up to what the controller wrote just now."""
+        self.seen.extend(self._journal.fresh())
+        return self.seen
+
     def wait(self, fits: Callable[[Seen], bool], seconds: float) -> Seen | None:
         """The first event that fits, among all that were seen and come; None in time for none."""
         deadline, looked_at = time.monotonic() + seconds, 0
         while True:
-            self.seen.extend(self._journal.fresh())
-            for event in self.seen[looked_at:]:
+            fresh = self.events()[looked_at:]
+            for event in fresh:
                 if fits(event):
                     return event
-            looked_at = len(self.seen)
+            looked_at += len(fresh)
             if time.monotonic() >= deadline:
                 return None
             time.sleep(LOOK_EVERY)
@@ -183,7 +188,8 @@ class Sandbox:
             return ""
 
     def _git(self, *words: str) -> str:
-        clones = [path for path in self.home.clones.iterdir() if path.is_dir()]
+        # Not just any folder: a controller that is killed while it makes the clone leaves another.
+        clones = list(self.home.clones.glob("*.git"))
         if not clones:
             return ""
         command = ["git", "-c", "safe.directory=*", "-C", str(clones[0]), *words]

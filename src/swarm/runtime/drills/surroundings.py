@@ -9,6 +9,7 @@ from swarm.runtime.events import Event
 
 DOWN_SECONDS = 12.0  #: longer than a transaction is tried again for
 DISPATCH_WITHIN = 5.0
+HELD_SECONDS = 3.0  #: several cadences: what is not held back begins within one
 
 
 def discovery_outage(corner: Sandbox, protocol: Protocol) -> None:
@@ -22,6 +23,7 @@ def discovery_outage(corner: Sandbox, protocol: Protocol) -> None:
     corner.say("DRILL-HIGH")
     corner.say("DRILL-GOOD")
     protocol.expect("a mission of class R0 goes on and is delivered", corner, DELIVERED, 90)
+    corner.until(lambda: _opened(corner, "drill-high") > 0, HELD_SECONDS)
     high = _opened(corner, "drill-high")
     protocol.check("a mission of class R2 is held back", f"{high} opened", good=high == 0)
     feed.touch()
@@ -43,7 +45,7 @@ def database_restart(corner: Sandbox, protocol: Protocol) -> None:
     if protocol.expect("the controller sees it and stops", corner, event_is(Event.STORE_LOST), 15):
         protocol.note_detected()
     corner.until(lambda: protocol.elapsed() >= DOWN_SECONDS, DOWN_SECONDS)
-    before = len(corner.seen)
+    before = len(corner.events())
     corner.database.mend()
     protocol.inject("the database is back")
     goes_on = lambda seen: seen in corner.seen[before:] and seen.get("event") == Event.ORDER_DONE  # noqa: E731
@@ -59,8 +61,10 @@ def controller_killed(corner: Sandbox, protocol: Protocol) -> None:
     protocol.expect("an agent is at work", corner, begun, 60)
     corner.kill()
     protocol.inject("kill -9 of the controller")
+    before = len(
+        corner.events()
+    )  # the last words of the one that was killed are no sign of another
     corner.start()
-    before = len(corner.seen)
     again = lambda seen: seen in corner.seen[before:] and seen.get("mission")  # noqa: E731
     if protocol.expect("a new one takes the mission up", corner, again, 30):
         protocol.note_detected()
@@ -70,7 +74,7 @@ def controller_killed(corner: Sandbox, protocol: Protocol) -> None:
 
 def _opened(corner: Sandbox, mission_class: str) -> int:
     fits = event_is(Event.MISSION_OPENED, mission_class=mission_class)
-    return sum(fits(event) for event in corner.seen)
+    return sum(fits(event) for event in corner.events())
 
 
 def _ends_once(corner: Sandbox, protocol: Protocol) -> bool:

@@ -46,7 +46,7 @@ def hostile_patch(corner: Sandbox, protocol: Protocol) -> None:
         protocol.check("its outcome is no delivery", outcome, good=outcome != "delivered")
         named = str(agents.GUARDED) in str(ended.get("detail"))
         protocol.check("the guarded path is named", ended.get("detail"), good=named)
-    checked = [event for event in corner.seen if event.get("kind") == "run-check"]
+    checked = [event for event in corner.events() if event.get("kind") == "run-check"]
     protocol.check("no check ever ran the patch", len(checked), good=not checked)
     _nothing_merged(corner, protocol)
 
@@ -60,14 +60,16 @@ def agent_quota(corner: Sandbox, protocol: Protocol) -> None:
     waits = event_is(Event.ORDER_POSTPONED, kind="start-run")
     if protocol.expect("the run waits, with the reason", corner, waits, 60):
         protocol.note_detected()
-    ended = [event for event in corner.seen if event.get("event") == Event.MISSION_ENDED]
+    ended = [event for event in corner.events() if event.get("event") == Event.MISSION_ENDED]
     protocol.check("it counts for no failure", len(ended), good=not ended)
     sign.unlink()
     protocol.inject("its quota is back")
     if protocol.expect("the mission is delivered", corner, DELIVERED, 150):
         protocol.note_recovered()
     runs = len(corner.runs("DRILL-GOOD"))
-    protocol.check("one attempt was enough: none was burnt", runs, good=runs == 1)
+    asked = {event["order"] for event in corner.events() if event.get("kind") == "start-run"}
+    burnt = f"{runs} with quota, {len(asked)} attempts in all"
+    protocol.check("one attempt was enough: none was burnt", burnt, good=runs == len(asked) == 1)
 
 
 def budget_breach(corner: Sandbox, protocol: Protocol) -> None:
@@ -81,7 +83,7 @@ def budget_breach(corner: Sandbox, protocol: Protocol) -> None:
     blocked = lambda: corner.condition("BudgetAvailable").get("status") == "False"  # noqa: E731
     if protocol.until("the condition BudgetAvailable turns False", corner, blocked, 30):
         protocol.note_detected()
-    opened = [event for event in corner.seen if event.get("event") == Event.MISSION_OPENED]
+    opened = [event for event in corner.events() if event.get("event") == Event.MISSION_OPENED]
     protocol.check("no further mission was dispatched", len(opened), good=len(opened) == 1)
     corner.budget("ample")
     protocol.inject("the owner binds a larger budget")
@@ -91,8 +93,7 @@ def budget_breach(corner: Sandbox, protocol: Protocol) -> None:
 
 
 def _delivered(corner: Sandbox) -> list[str]:
-    corner.wait(lambda _: False, 0)
-    return [str(event["mission"]) for event in corner.seen if DELIVERED(event)]
+    return [str(event["mission"]) for event in corner.events() if DELIVERED(event)]
 
 
 def _nothing_merged(corner: Sandbox, protocol: Protocol) -> None:
