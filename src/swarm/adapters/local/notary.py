@@ -96,8 +96,14 @@ class LocalNotary:
         return next((seal for line in reversed(lines) if (seal := _seal(swarm, line))), None)
 
     def published(self, swarm: SwarmId) -> Mapping[int, Seal]:
-        """All published seals by seq; a line that is none of ours is left out."""
-        return {seal.seq: seal for seal in self._lines(swarm)}
+        """All published seals by seq; a line that is none of ours is left out.
+
+        The first of a number counts: who can only append to the file takes nothing back in it.
+        """
+        found: dict[int, Seal] = {}
+        for one in self._lines(swarm):
+            found.setdefault(one.seq, one)
+        return found
 
     def _lines(self, swarm: SwarmId) -> Iterator[Seal]:
         path = self._file(swarm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import stat
 import threading
 from dataclasses import replace
@@ -280,3 +281,24 @@ async def test_a_published_line_that_was_changed_is_found(world, seals, sealed, 
     kept = notary.published(world.swarm)[1]
     notary.publish(replace(kept))  # an older one again is success, and changes nothing
     assert path.read_text().splitlines()[0] == one
+
+
+@pytest.mark.req("VAL-6")
+async def test_who_can_only_append_to_what_was_published_takes_nothing_back(
+    world, make, seals, sealed, tmp_path
+):
+    """He has the database and the key: a trail and seals of his own, published behind the true."""
+    folder, own = tmp_path / "seals", tmp_path / "own"
+    own.mkdir()
+    shutil.copy(folder / "seal.key", own)
+    await world.sql("update trail set actor = 'ann' where chain = %s and seq = 1", sealed)
+    await world.sql(REHASH.format(chain=sealed))
+    await world.sql("delete from seal")
+    forger = PostgresSeals(world.database, LocalNotary(own))
+    assert await forger.seal(world.swarm)
+    await world.tick(make.nothing(orders=(make.run_check(sealed, commit="c9"),)))
+    assert await forger.seal(world.swarm)
+    assert await everything(world, forger) == []
+    with (folder / f"{world.swarm}.jsonl").open("ab") as published:
+        published.write((own / f"{world.swarm}.jsonl").read_bytes())
+    assert await everything(world, seals) == [("seals of s", 1, FaultKind.REWRITTEN)]
