@@ -6,7 +6,8 @@
 Three controller processes share one database, real git, real agents and one real service. Whatever
 is killed is started again at once. Then all is left alone until every mission has ended, and the
 history is judged by what the outside recorded: git, the agents' own log, the target, the channel.
-Exit status: 0 nothing was lost or doubled; 3 something was; 2 wrong use.
+Exit status: 0 nothing was lost or doubled; 3 something was, or too little happened to tell; 2 wrong
+use.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from crash_site import SEATS, SWARM, Site, make
 from swarm.adapters.postgres.store.desk.histories import Histories
 from swarm.core.history.check import check
 from swarm.core.history.finding import Judgement
+from swarm.core.history.journal import Deed
 from swarm.core.ids import swarm_id
 from swarm.runtime.database import opened
 from swarm.runtime.wiring import stop_local
@@ -44,6 +46,9 @@ AT_ONCE = 16  #: needs that were told and have not come to an end
 CALM = 300.0  #: seconds within which everything must have ended
 LOOK = 0.02
 FIRST_MOST = 5.0  #: seconds that the first order may wait once the database answers
+DELIVERED_LEAST = 0.9  #: of all needs; a mission may fail by what was killed, most may not
+#: What a run in which missions are delivered leaves outside, whoever was killed.
+SEEN = (Deed.RUN, Deed.LAND, Deed.SYNC, Deed.PROMOTE)
 #: A fence is the time of its claim, in microseconds. And whether what was due then still waits.
 CLAIMED = """
 select (select min(fence) from swarm.decision where fence > %s),
@@ -284,7 +289,23 @@ def report(
         print(f"doubled: {rule}")
     print(f"{len(lost)} lost, {len(doubled)} doubled, {len(judgement.violations)} promises broken")
     slow = any(seconds > FIRST_MOST for seconds in tally.alive)
-    return BROKEN if lost or doubled or judgement.violations or slow else 0
+    little = list(unproved(tally, known, counts))
+    for what in little:
+        print(f"nothing is proven: {what}")
+    return BROKEN if lost or doubled or judgement.violations or slow or little else 0
+
+
+def unproved(tally: Tally, known: dict[str, str], counts: Counter[str]) -> Iterator[str]:
+    """Why this run could not have lost or doubled anything: who did nothing did nothing wrong."""
+    if not tally.kills:
+        yield "no controller was killed"
+    if not tally.database_kills:
+        yield "the database was never killed"
+    delivered = sum(outcome == "delivered" for outcome in known.values())
+    if not known or delivered < DELIVERED_LEAST * len(known):
+        yield f"{delivered} of {len(known)} needs were delivered"
+    if missing := [str(deed) for deed in SEEN if not counts[str(deed)]]:
+        yield f"outside nobody saw any {', '.join(missing)}"
 
 
 def _spread(what: str, seconds: list[float]) -> None:

@@ -1,5 +1,6 @@
-"""The crash run's own figure: how soon after the database is back the first order is claimed."""
+"""The crash run's own figures: when the first order is claimed, and whether enough happened."""
 
+from collections import Counter
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -62,3 +63,27 @@ def test_a_claim_is_counted_once(told):
     told.fence = int((NOW + 0.5) * 1e6)
     tally = recovered(told, after=9.0)
     assert (tally.alive, tally.late, tally.quiet) == ([0.5], [], 0)
+
+
+KILLED = {"kills": 40, "database_kills": 5}
+OUTSIDE = Counter({"run": 30, "land": 30, "sync": 6, "promote": 6})
+
+
+@pytest.mark.parametrize(
+    ("killed", "outcomes", "outside", "said"),
+    [
+        pytest.param(KILLED, ["delivered"] * 19 + ["failed"], OUTSIDE, [], id="enough"),
+        pytest.param({**KILLED, "kills": 0}, ["delivered"], OUTSIDE, ["no controller was killed"],
+                     id="nobody-killed"),
+        pytest.param({**KILLED, "database_kills": 0}, ["delivered"], OUTSIDE,
+                     ["the database was never killed"], id="database-left-alone"),
+        pytest.param(KILLED, [], OUTSIDE, ["0 of 0 needs were delivered"], id="nothing-asked"),
+        pytest.param(KILLED, ["failed"] * 20, OUTSIDE, ["0 of 20 needs were delivered"],
+                     id="all-failed"),
+        pytest.param(KILLED, ["delivered"], Counter({"run": 1, "land": 1}),
+                     ["outside nobody saw any sync, promote"], id="journal-unread"),
+    ],
+)  # fmt: skip
+def test_a_run_in_which_too_little_happened_is_not_green(killed, outcomes, outside, said):
+    known = {f"C-{number}": outcome for number, outcome in enumerate(outcomes)}
+    assert list(crash.unproved(crash.Tally(**killed), known, outside)) == said
