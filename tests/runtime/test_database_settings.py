@@ -30,6 +30,7 @@ def test_what_is_named_is_taken_and_nothing_is_embedded(home):
             "database.dsn: there is no such field; known: binaries, url",
         ),
         ('database = "postgresql://db/x"\n', "database: is no table"),
+        ('[database]\nurl = " "\n', "database.url: is empty; write 'embedded' or a DSN"),
     ],
 )
 def test_a_wrong_word_does_not_lead_to_an_empty_database(home, text, told):

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from swarm.adapters.local.sources.errors import CheckoutFailed
 from swarm.adapters.postgres.database import Database
@@ -151,6 +152,28 @@ async def watched(database_dsn, source):
         intake = CountedIntake(database)
         async with keeping(database, intake, source, Clock()):
             yield database, intake
+
+
+@pytest.mark.req("LOOP-11")
+async def test_a_spec_that_only_a_newer_release_can_read_keeps_nobody_else_from_being_read(
+    database,
+):
+    """It ended the older controller, which then did nothing for any Swarm."""
+    desk = SwarmDesk(database, "alice")
+    await desk.apply(manifest("one"))
+    newer = manifest("one")
+    newer = newer.model_copy(update={"metadata": newer.metadata.model_copy(update={"name": "n"})})
+    other = (await desk.apply(newer)).swarm
+    async with database.connection() as connection:
+        await connection.execute(
+            "update swarm set spec = spec || '{\"telepathy\": true}' where id = %s", (other,)
+        )
+    specs = Specs(database)
+    with capture_logs() as told:
+        for _ in range(2):
+            assert [swarm for swarm, _ in await specs.all()] == [SWARM]
+    assert [(event["swarm"], event["error"]) for event in told] == [(other, "SpecUnreadable")]
+    assert sorted(await specs.ids()) == sorted([SWARM, other])
 
 
 async def signals_kept(database):

@@ -46,6 +46,9 @@ def named(home: Home) -> tuple[str, str]:
     binaries = os.environ.get("SWARM_DATABASE__BINARIES") or str(
         table.get("binaries", DEFAULT_BINARIES)
     )
+    if not url.strip():
+        # To libpq, nothing is whatever server it finds on this machine.
+        raise BadSettings(f"{home.file}: database.url: is empty; write {EMBEDDED!r} or a DSN")
     return url, binaries
 
 

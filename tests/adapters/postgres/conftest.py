@@ -163,11 +163,11 @@ def read_only_mount():
 
 @pytest.fixture
 def small_disk():
-    """Mounts a file system of so many megabytes over a folder."""
+    """Mounts a file system of so many megabytes, and perhaps so many files, over a folder."""
 
     @contextmanager
-    def mount(folder, megabytes):
-        with mounted(folder, "-o", f"size={megabytes}m,mode=0711"):
+    def mount(folder, megabytes, files=0):
+        with mounted(folder, "-o", f"size={megabytes}m,nr_inodes={files},mode=0711"):
             try:
                 yield folder
             finally:

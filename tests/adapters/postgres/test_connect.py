@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,27 @@ FOR_ANOTHER = [
     ("PGTZ", "Asia/Tokyo"),
     ("PGDATESTYLE", "German"),
 ]
+
+
+OF_THE_DATABASE = [
+    ("intervalstyle", "iso_8601"),
+    ("intervalstyle", "sql_standard"),
+    ("extra_float_digits", "0"),
+    ("default_transaction_isolation", "serializable"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), OF_THE_DATABASE)
+def test_what_a_database_is_set_to_for_others_does_not_bend_our_sessions(
+    empty_database_dsn, name, value
+):
+    asked = "select interval '1 hour', 0.1::float8 + 0.2::float8, current_setting(%s)"
+    database = conninfo.conninfo_to_dict(empty_database_dsn)["dbname"]
+    with connect_sync(empty_database_dsn) as connection:
+        connection.execute(f"alter database \"{database}\" set {name} = '{value}'")
+    with connect_sync(empty_database_dsn) as connection:
+        found = connection.execute(asked, ["transaction_isolation"]).fetchone()
+    assert found == (timedelta(hours=1), 0.1 + 0.2, "read committed")
 
 
 @pytest.mark.parametrize(("name", "value"), FOR_ANOTHER)

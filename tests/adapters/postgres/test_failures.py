@@ -66,6 +66,17 @@ def test_each_environment_error_has_its_type(state, kind, whose):
     assert str(translated) == "asking: words"
 
 
+def test_missing_rights_are_the_environments_error():
+    assert is_environment(error("42501"))
+
+
+def test_a_pooler_that_lets_no_setting_through_is_named():
+    said = psycopg.OperationalError("FATAL:  unsupported startup parameter: options")
+    refused = translate(said, "connecting")
+    assert isinstance(refused, DatabaseRefused)
+    assert "PgBouncer" in refused.fix
+
+
 @pytest.mark.parametrize("state", ["23505", "22012", "42601"])
 def test_a_statements_own_error_is_not_the_environments(state):
     assert not is_environment(error(state))

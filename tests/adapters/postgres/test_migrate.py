@@ -74,6 +74,38 @@ def test_a_database_that_cannot_hold_every_text_is_refused_untouched(
             connection.execute(f"drop database {name}")
 
 
+@pytest.fixture
+def poor_dsn(empty_database_dsn):
+    """The database as somebody sees it who may do nothing in it."""
+    with psycopg.connect(empty_database_dsn, autocommit=True) as connection:
+        connection.execute("create role poor login password 'p'")
+    yield conninfo.make_conninfo(empty_database_dsn, user="poor", password="p", passfile="/nowhere")
+    with psycopg.connect(empty_database_dsn, autocommit=True) as connection:
+        connection.execute("drop owned by poor")
+        connection.execute("drop role poor")
+
+
+def test_a_role_that_may_not_make_the_schema_is_told_so(poor_dsn, files):
+    with pytest.raises(DatabaseRefused, match="permission denied for database"):
+        migrate(poor_dsn, read_migrations(files))
+
+
+def test_a_role_that_may_not_look_into_the_schema_is_told_so(poor_dsn, empty_database_dsn, files):
+    migrate(empty_database_dsn, read_migrations(files))
+    with pytest.raises(DatabaseRefused, match="permission denied for schema swarm"):
+        migrate(poor_dsn, read_migrations(files))
+
+
+def test_a_pooler_that_drops_our_settings_is_refused_before_anything_is_made(empty_database_dsn):
+    """Every table of ours came to lie in `public`, and a direct connection found none of them."""
+    bent = conninfo.make_conninfo(empty_database_dsn, options="-c search_path=public")
+    with pytest.raises(DatabaseRefused, match="search_path is 'public' there") as caught:
+        migrate(bent)
+    assert "PgBouncer" in caught.value.fix
+    left = "select to_regclass('public.decision'), to_regnamespace('swarm')"
+    assert rows(empty_database_dsn, left) == [(None, None)]
+
+
 def test_the_second_time_nothing_is_done(empty_database_dsn, files):
     migrate(empty_database_dsn, read_migrations(files))
     report = migrate(empty_database_dsn, read_migrations(files))

@@ -1,9 +1,12 @@
 """Reading without the driver gives what the driver gives."""
 
+import dataclasses
 import os
 import socket
+import struct
 import subprocess
 import sys
+import threading
 
 import psycopg
 import pytest
@@ -85,6 +88,32 @@ def test_a_listener_that_is_not_the_servers_account_is_not_asked(public_folder):
         impostor.listen()
         with pytest.raises(NotQuick, match="user id 0"):
             read_quickly(layout, "select 1")
+
+
+def test_an_answer_that_ends_in_the_middle_of_a_row_is_a_reason_too(monkeypatch, tmp_path):
+    layout = EmbeddedServer(tmp_path / "data").layout
+    layout.sockets.mkdir(parents=True)
+    own = dataclasses.replace(layout.account, uid=os.geteuid(), switched=False)
+    layout = dataclasses.replace(layout, account=own)
+    let_in = b"R" + struct.pack("!ii", 8, 0) + b"Z" + struct.pack("!i", 5) + b"I"
+    cut = b"D" + struct.pack("!ihi", 4 + 2 + 4 + 9, 1, 9) + b"nine"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(layout.socket))
+        server.listen()
+
+        def dies_over_it():
+            wire, _ = server.accept()
+            with wire:
+                wire.recv(4096)
+                wire.sendall(let_in)
+                wire.recv(4096)
+                wire.sendall(cut)
+
+        dying = threading.Thread(target=dies_over_it)
+        dying.start()
+        with pytest.raises(NotQuick, match="in mid-answer"):
+            read_quickly(layout, "select 'nine more'")
+        dying.join()
 
 
 def test_neither_the_driver_nor_asyncio_is_loaded(database_server):

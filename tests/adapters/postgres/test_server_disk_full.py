@@ -1,6 +1,7 @@
 """A full disk, on a small file system of its own."""
 
 import os
+import shutil
 
 import psycopg
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from swarm.adapters.postgres.ballast import BALLAST_BYTES
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.errors import DiskFull
-from swarm.adapters.postgres.postmaster import server_processes
+from swarm.adapters.postgres.postmaster import server_processes, shorten_log
 from swarm.adapters.postgres.server import EmbeddedServer
 
 MEGABYTE = 1024 * 1024
@@ -97,3 +98,24 @@ def test_no_room_for_a_new_cluster_says_so_and_leaves_nothing(public_folder, sma
             EmbeddedServer(disk / "data").start()
         assert not (disk / "data" / "cluster").exists()
         assert not (disk / "data" / "cluster.unfinished").exists()
+
+
+@pytest.mark.req("FAIL-6")
+def test_no_room_for_one_more_file_is_a_full_disk_and_no_foreign_folder(public_folder, small_disk):
+    with small_disk(public_folder, 20, files=4) as disk:
+        with pytest.raises(DiskFull, match="No space"):
+            EmbeddedServer(disk / "data").start()
+        shutil.rmtree(disk / "data")
+
+
+@pytest.mark.req("FAIL-6")
+def test_a_log_that_does_not_fit_a_second_time_takes_nothing_from_the_server(
+    public_folder, small_disk
+):
+    """The half of a copy stayed, and with it nothing was left of the disk."""
+    with small_disk(public_folder, 20) as disk:
+        log = disk / "postgres.log"
+        log.write_bytes(bytes(12 * MEGABYTE))
+        shorten_log(log)
+        assert log.stat().st_size == 12 * MEGABYTE
+        assert not log.with_suffix(".log.1").exists()

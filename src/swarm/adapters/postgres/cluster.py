@@ -17,7 +17,8 @@ from .errors import (
     DiskFull,
     ServerDidNotStart,
 )
-from .layout import DATABASE_NAME, DATABASE_USER, OUT_OF_SPACE, make_private
+from .layout import DATABASE_NAME, DATABASE_USER, make_private
+from .locks import OUT_OF_SPACE
 from .spawn import run_as
 
 if TYPE_CHECKING:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 OLDEST_SERVER = 150000  #: as libpq counts: major * 10000 + minor
 
+SCHEMA = "swarm"  #: where everything of ours lies
+
 #: Client side, seconds unless named. A caller's DSN may override each.
 _CLIENT = {
     "connect_timeout": "3",
@@ -44,10 +46,14 @@ _SERVER = {
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
     "datestyle": "ISO",  # the driver reads no other
+    "intervalstyle": "postgres",  # nor another of these
+    "extra_float_digits": "1",  # every digit, also where a database was set to leave some out
+    # Each lock is followed by a look at what it found; under another level that look is too old.
+    "default_transaction_isolation": "read committed",
     # One plan for each statement. Left to choose, the server makes a new one at each call wherever
     # it counts the elements of an array, at up to four times the cost of the work.
     "plan_cache_mode": "force_generic_plan",
-    "search_path": "swarm",
+    "search_path": SCHEMA,
 }
 
 #: Variables that libpq makes session settings of, behind everything that a connection string says.
@@ -85,7 +91,7 @@ def connection_parameters(dsn: str, settings: Mapping[str, str] | None = None) -
         # libpq quotes the whole string, which may hold a password: only its reason is repeated.
         raise DsnInvalid(f"the database DSN cannot be read: {_reason(error, dsn)}") from None
     told = " ".join(
-        f"-c {name}={value}" for name, value in (_SERVER | dict(settings or {})).items()
+        f"-c {name}={_escaped(value)}" for name, value in (_SERVER | dict(settings or {})).items()
     )
     theirs = given.pop("options", None)
     options = f"{told} {theirs}" if theirs else told  # theirs last: the later one wins
@@ -130,6 +136,10 @@ async def connect_async(
         await connection.close()
         raise
     return connection
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
 def _bent() -> list[tuple[str, str]]:

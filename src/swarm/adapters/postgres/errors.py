@@ -129,6 +129,12 @@ class DatabaseRefused(Refused):
     remedy = "Correct the DSN, or grant the account what the message names."
 
 
+NO_POOLER = (
+    "Name the server itself in `database.url`, not a pooler such as PgBouncer in front of it, and"
+    " leave `search_path` out of the options there."
+)
+
+
 class DsnInvalid(Refused):
     """The connection string cannot be read."""
 

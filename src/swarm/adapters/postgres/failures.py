@@ -14,6 +14,7 @@ import psycopg
 from swarm.contract.errors import SwarmError
 
 from .errors import (
+    NO_POOLER,
     DatabaseRefused,
     DatabaseUnavailable,
     DataCorrupted,
@@ -43,7 +44,9 @@ _CORRUPT = {"XX001", "XX002"}
 _TOO_SLOW = {"57014", "25P04"}  # statement timeout; transaction timeout
 
 #: 28: who you are; 3D: no such database; 42501: permission.
-_TURNED_AWAY_CLASSES = ("28", "3D")
+_TURNED_AWAY_CLASSES = ("28", "3D", "42501")
+
+_POOLER = "unsupported startup parameter"  #: of one that lets no session setting through
 
 
 def classify(error: BaseException) -> Failure:
@@ -72,8 +75,8 @@ def translate(error: psycopg.Error, doing: str) -> SwarmError:
         return DataCorrupted(words)
     if state in _TOO_SLOW:
         return StatementTooSlow(words)
-    if state.startswith(_TURNED_AWAY_CLASSES) or state == "42501" or _turned_away(error):
-        return DatabaseRefused(words)
+    if state.startswith(_TURNED_AWAY_CLASSES) or _turned_away(error):
+        return DatabaseRefused(words, remedy=NO_POOLER if _POOLER in words else None)
     return DatabaseUnavailable(words)
 
 
@@ -105,7 +108,7 @@ def _turned_away(error: psycopg.Error) -> bool:
             "pg_hba.conf rejects",
             "does not exist",
             "no password supplied",
-            "unsupported startup parameter",
+            _POOLER,
             "permission denied for database",
         )
     )

@@ -10,7 +10,6 @@ DATA/ballast      64 MB that are given up when the disk is full
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -25,7 +24,7 @@ from .errors import (
     FileSystemRefused,
     SocketFolderUnsafe,
 )
-from .locks import ServerLocks, prove_locks_hold
+from .locks import OUT_OF_SPACE, ServerLocks, prove_locks_hold
 from .reach import SYSTEM_STATE, claim_stand_in, reachable_folder, sign_stand_in
 
 PORT = 5432  #: only part of the socket's file name; the server listens on no network address
@@ -36,8 +35,6 @@ DATABASE_NAME = (
 
 #: sun_path holds 108 bytes on Linux and 104 on macOS, its closing zero included.
 _SOCKET_PATH_MAX = 103
-
-OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 _NETWORK_FILE_SYSTEMS = {
     "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "gfs2",

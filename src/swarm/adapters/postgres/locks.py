@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from .account import belong_to_folder
-from .errors import DataDirectoryUnusable, FileSystemRefused, StartBusy
+from .errors import DataDirectoryUnusable, DiskFull, FileSystemRefused, StartBusy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A start waits out crash recovery, which may replay gigabytes; ten minutes means that it hangs.
 PATIENCE_SECONDS = 600.0
+
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 
@@ -124,5 +126,8 @@ def _open(path: Path) -> int:
         descriptor = os.open(path, flags, 0o600)
         belong_to_folder(descriptor, path.parent)
     except OSError as error:
-        raise DataDirectoryUnusable(f"{path}: {error.strerror or error}") from error
+        words = f"{path}: {error.strerror or error}"
+        if error.errno in OUT_OF_SPACE:
+            raise DiskFull(words) from error
+        raise DataDirectoryUnusable(words) from error
     return descriptor

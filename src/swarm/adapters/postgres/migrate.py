@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import pq
 
-from .connect import connect_sync, describe
+from .connect import SCHEMA, connect_sync, describe
+from .copied import settle_in
 from .errors import (
+    NO_POOLER,
     DatabaseRefused,
     MigrationBusy,
     MigrationEdited,
@@ -81,7 +83,8 @@ def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> Migratio
     """Bring the database to this release's schema. Safe from any number of processes at once.
 
     Raises MigrationEdited, MigrationFailed, SchemaNewer, SchemaForeign, MigrationBusy,
-    DatabaseRefused for another encoding than UTF8, or what connect_sync raises.
+    DatabaseRefused for another encoding than UTF8, for a session that is not as we asked for it and
+    for missing rights, or what connect_sync raises.
     """
     known = read_migrations() if migrations is None else tuple(migrations)
     # A step may rewrite a table, so the usual statement timeout does not bind it. The lock timeout
@@ -90,10 +93,16 @@ def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> Migratio
     with connect_sync(dsn, settings) as connection:
         _refuse_encoding(connection, dsn)
         try:
+            _refuse_pooler(connection, dsn)
             done = _ledger(connection)
-            if done is not None and len(done) >= len(known):
-                return _report(known, done, applied=())
-            return _migrate_in_turn(connection, known)
+            report = (
+                _report(known, done, applied=())
+                if done is not None and len(done) >= len(known)
+                else _migrate_in_turn(connection, known)
+            )
+            if migrations is None:
+                settle_in(connection)
+            return report  # noqa: TRY300 - within reach of the handler below
         except psycopg.Error as error:
             if is_environment(error):
                 raise translate(error, f"migrating {describe(dsn)}") from error
@@ -107,6 +116,17 @@ def _refuse_encoding(connection: psycopg.Connection[Any], dsn: str) -> None:
         raise DatabaseRefused(
             f"{describe(dsn)} is encoded as {encoding}, which cannot hold every text",
             remedy="Make another one: create database NAME encoding 'UTF8' template template0.",
+        )
+
+
+def _refuse_pooler(connection: psycopg.Connection[Any], dsn: str) -> None:
+    """A pooler that drops session settings would have our tables put among somebody else's."""
+    row = connection.execute("select current_setting('search_path')").fetchone()
+    if row is None or row[0] != SCHEMA:
+        raise DatabaseRefused(
+            f"{describe(dsn)} does not give its sessions the settings that we ask for: search_path"
+            f" is {row and row[0]!r} there, not {SCHEMA!r}",
+            remedy=NO_POOLER,
         )
 
 

@@ -182,9 +182,13 @@ def shorten_log(log: Path) -> None:
                 return
             kept.unlink(missing_ok=True)
             copy = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(copy, "wb") as older:
-                belong_to_folder(copy, kept.parent)
-                shutil.copyfileobj(file, older)
+            try:
+                with os.fdopen(copy, "wb") as older:
+                    belong_to_folder(copy, kept.parent)
+                    shutil.copyfileobj(file, older)
+            except OSError:
+                kept.unlink()  # half a copy would keep from the server what is left of the disk
+                raise
             os.ftruncate(grown, 0)
 
 

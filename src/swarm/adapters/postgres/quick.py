@@ -137,7 +137,10 @@ def _messages(wire: socket.socket) -> Iterator[tuple[bytes, bytes]]:
             if len(head) < 5:  # noqa: PLR2004 - one byte of kind, four of length
                 raise ConnectionResetError("the server closed the connection")
             kind, length = struct.unpack("!ci", head)
-            yield kind, stream.read(length - 4)
+            content = stream.read(length - 4)
+            if len(content) < length - 4:
+                raise ConnectionResetError("the server closed the connection in mid-answer")
+            yield kind, content
 
 
 def _message(kind: bytes, body: bytes) -> bytes:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.store import retain as retaining
 from swarm.adapters.postgres.store.desk.look import Look
 from swarm.adapters.postgres.store.desk.people import People
@@ -247,6 +248,37 @@ async def test_followers_see_every_event_once_also_of_late_commits(world, make, 
     exported = [row async for row in trails.every(world.swarm)]
     assert len(exported) == len(seen) + 2
     assert await trails.newest(world.swarm, limit=2) == after
+
+
+async def test_events_that_came_from_another_server_are_shown_in_their_order(
+    world, make, trails, database_dsn
+):
+    """Restored from a dump, none of them was shown or exported: their numbers lie ahead here."""
+    await live_through(world, make)
+    told = [(row["chain"], row["seq"]) for row in await trails.since(world.swarm)]
+    await world.sql("update trail set tx = (tx::text::bigint + 5000000)::text::xid8")
+    assert await trails.newest(world.swarm) == []
+    migrate(database_dsn)
+    newest = await trails.newest(world.swarm, limit=2)
+    assert [(row["chain"], row["seq"]) for row in newest] == told[-2:]
+    exported = [row async for row in trails.every(world.swarm)]
+    assert [(row["chain"], row["seq"]) for row in exported] == told
+    assert (await trails.verify_all(world.swarm)).faults == ()
+    await world.desk.set_shadow(world.swarm, shadow=True)
+    after = await trails.since(world.swarm, after=exported[-1])
+    assert [row["kind"] for row in after] == ["shadow.set"]
+
+
+async def test_a_long_trail_from_another_server_is_exported_whole(world, trails, database_dsn):
+    """A server that was made for it has not counted so far yet."""
+    await world.sql(
+        "insert into trail (chain, seq, swarm, at, tx, kind, actor, body, hash)"
+        " select 'm-long', g, %s, now(), (10000000 + g)::text::xid8, 'x', 'x', '{}', %s"
+        " from generate_series(1, 20000) g", world.swarm, bytes(32),
+    )  # fmt: skip
+    migrate(database_dsn)
+    exported = [row["seq"] async for row in trails.every(world.swarm) if row["chain"] == "m-long"]
+    assert exported == [*range(1, 20001)]
 
 
 async def test_pages_join_where_the_number_of_a_transaction_gets_a_digit_more(world, trails):

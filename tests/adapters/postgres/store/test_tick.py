@@ -445,8 +445,8 @@ async def test_facts_that_only_a_newer_release_knows_are_left_out(world, make):
 async def test_a_spec_that_only_a_newer_release_can_read_stops_that_swarm_alone(world, make):
     other = (await world.desk.apply(make.manifest("billing"))).swarm
     await world.sql(
-        "update swarm set spec = spec || '{\"telepathy\": true}', generation = generation + 1"
-        " where id = %s", world.swarm,
+        "update swarm set spec = spec || '{\"telepathy\": true}', generation = generation + 1,"
+        " spec_sha256 = 'newer' where id = %s", world.swarm,
     )  # fmt: skip
     await world.bell.ring(world.swarm)
     tick = await world.ticks.tick(world.script, world.script.bind, "a")
@@ -454,6 +454,9 @@ async def test_a_spec_that_only_a_newer_release_can_read_stops_that_swarm_alone(
     assert await world.ticks.tick(world.script, world.script.bind, "a") is None
     assert "telepathy" in world.ticks.unreadable[world.swarm]
     assert not (await world.ticks.agenda()).swarms, "no reason to spin"
+    await world.desk.apply(make.manifest())
+    assert (await world.ticks.agenda()).swarms, "applied again, it can be read"
+    assert (await world.ticks.tick(world.script, world.script.bind, "a")).swarm == world.swarm
 
 
 async def test_an_order_of_the_swarm_itself_is_settled_into_its_own_trail(world, make):

@@ -5,7 +5,7 @@
 -- those who take one, and a reader that takes locks keeps others from ticking.
 select exists (
          select from swarm s
-         where s.id <> all(%(unreadable)s::text[])
+         where s.id || ' ' || s.xmin <> all(%(unreadable)s::text[])
            and (s.due_at <= now() or exists (select from wake w where w.swarm = s.id))) as swarms,
        exists (                                       -- the same conditions as orders.claim
          select from decision d join swarm s on s.id = d.swarm
@@ -28,9 +28,10 @@ with candidates as (
   (select swarm, min(at) from wake group by swarm order by 2 limit 32))
 select s.id, s.namespace, s.name, s.generation, s.spec::text, s.policy_hash, s.shadow,
        s.deleted_at is not null, s.due_at, s.status::text, s.trail_seq, s.trail_hash, now(),
-       coalesce(s.metadata -> 'annotations', '{}')::text
+       coalesce(s.metadata -> 'annotations', '{}')::text, s.id || ' ' || s.xmin
 from swarm s
-where s.id in (select id from candidates) and s.id <> all(%(unreadable)s::text[])
+where s.id in (select id from candidates)
+  and s.id || ' ' || s.xmin <> all(%(unreadable)s::text[])
 order by (select min(c.at) from candidates c where c.id = s.id)
 limit 1
 for no key update of s skip locked

@@ -46,19 +46,19 @@ class PostgresTicks:
         self._database = database
         self._snapshots = Snapshots()
         self._specs = Specs()
-        self._unreadable: dict[str, str] = {}
+        self._unreadable: dict[str, tuple[str, str]] = {}  #: version of the row, and why
         self._pondered: dict[SwarmId, tuple[object, ...]] = {}
 
     @property
     def unreadable(self) -> Mapping[str, str]:
         """Swarms that a newer release wrote, which this one must leave alone, and why."""
-        return dict(self._unreadable)
+        return {swarm: why for swarm, (_, why) in self._unreadable.items()}
 
     async def agenda(self, kinds: Sequence[str] | None = None) -> Agenda:
         """What is due, in one read."""
         asked = {
             "kinds": shapes.kinds_text(kinds),
-            "unreadable": list(self._unreadable),
+            "unreadable": self._passed_over(),
         }
         ((swarms, orders, *waits),) = await single.rows(
             self._database, statements("tick")["agenda"], asked
@@ -126,14 +126,18 @@ class PostgresTicks:
         sql = statements("tick")
         async with connection.pipeline():
             await connection.execute("begin")
-            found = await connection.execute(sql["take"], {"unreadable": list(self._unreadable)})
+            found = await connection.execute(sql["take"], {"unreadable": self._passed_over()})
         while (row := await found.fetchone()) is not None:
             try:
                 return swarm_row(row, self._specs)
             except SpecUnreadable as error:
-                self._unreadable[row[0]] = error.message
-            found = await connection.execute(sql["take"], {"unreadable": list(self._unreadable)})
+                self._unreadable[row[0]] = (row[14], error.message)
+            found = await connection.execute(sql["take"], {"unreadable": self._passed_over()})
         return None
+
+    def _passed_over(self) -> list[str]:
+        """The rows that cannot be read as they are: one that was written since may well be."""
+        return [version for version, _ in self._unreadable.values()]
 
     async def _ponder(self, connection: AsyncConnection[Any], row: SwarmRow, plan: Plan) -> None:
         if self._pondered.get(row.id) == _pondering(plan):
