@@ -127,7 +127,8 @@ def test_the_place_of_an_embedded_database_is_told(sound, monkeypatch, tmp_path)
     assert "Postgres" in sound("doctor", "-o", "wide").out
     assert ", in /" not in sound("doctor", "-o", "wide").out, "a DSN says it already"
     sound.home.make()
-    sound.home.write_note({"dsn": sound.dsn})
+    me = os.getpid()
+    sound.home.write_note({"dsn": sound.dsn, "pid": me, "started": start_time(me)})
     mend(sound, f"url = {json.dumps(sound.dsn)}", 'url = "embedded"')
     there = SimpleNamespace(cluster=tmp_path, data=tmp_path / "data-1")
     monkeypatch.setattr("swarm.adapters.postgres.layout.lay_out", lambda _asked: there)

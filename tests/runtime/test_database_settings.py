@@ -1,8 +1,13 @@
 """Which database an installation names: never another one than was meant."""
 
-import pytest
+import json
+import os
 
-from swarm.runtime.database import FIELDS, named
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from swarm.adapters.local.process.kernel import start_time
+from swarm.runtime.database import FIELDS, joined, named
 from swarm.runtime.errors import BadSettings
 from swarm.runtime.home import Home
 from swarm.runtime.policy_settings import DatabaseSettings
@@ -42,3 +47,22 @@ def test_a_wrong_word_does_not_lead_to_an_empty_database(home, text, told):
 
 def test_the_fields_are_those_of_the_settings():
     assert set(FIELDS) == set(DatabaseSettings.model_fields)
+
+
+async def asked_of(place):
+    async with joined(place) as database, database.connection() as connection:
+        found = await connection.execute("select current_database()")
+        return (await found.fetchone())[0]
+
+
+async def test_the_note_of_a_killed_controller_does_not_lead_to_its_old_database(
+    home, database_dsn, empty_database_dsn
+):
+    """`swarmctl freeze` held the Swarm there, and said so."""
+    place = home(f"[database]\nurl = {json.dumps(empty_database_dsn)}\n")
+    place.make()
+    place.write_note({"pid": os.getpid(), "started": "0", "dsn": database_dsn})
+    assert await asked_of(place) == conninfo_to_dict(empty_database_dsn)["dbname"]
+    living = start_time(os.getpid())
+    place.write_note({"pid": os.getpid(), "started": living, "dsn": database_dsn})
+    assert await asked_of(place) == conninfo_to_dict(database_dsn)["dbname"]

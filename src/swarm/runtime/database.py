@@ -15,8 +15,10 @@ from psycopg import AsyncConnection
 from swarm.adapters.postgres.binaries import find_binaries
 from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.errors import DatabaseUnavailable
+from swarm.adapters.postgres.layout import lay_out
 from swarm.adapters.postgres.migrate import migrate, read_migrations, refuse_newer
 from swarm.adapters.postgres.server import EmbeddedServer
+from swarm.runtime.background import running_pid
 from swarm.runtime.errors import BadSettings
 from swarm.runtime.home import Home
 
@@ -88,13 +90,19 @@ async def joined(home: Home) -> AsyncIterator[Database]:
     Raises SchemaNewer in either case: the controller may be of a newer release than this command.
     """
     dsn = home.read_note().get("dsn")
-    if isinstance(dsn, str) and dsn:
+    if isinstance(dsn, str) and dsn and (running_pid(home) is not None or dsn == _meant(home)):
         async with Database(dsn, size=2, patience=timedelta(seconds=1)) as database:
             if await _answers(database):
                 yield database
                 return
     async with opened(home, size=2) as database:
         yield database
+
+
+def _meant(home: Home) -> str:
+    """Where the settings lead. The note of a controller that was killed may be of another time."""
+    url, _ = named(home)
+    return lay_out(home.database).dsn if url == EMBEDDED else url
 
 
 async def _answers(database: Database) -> bool:

@@ -459,6 +459,18 @@ async def test_a_spec_that_only_a_newer_release_can_read_stops_that_swarm_alone(
     assert (await world.ticks.tick(world.script, world.script.bind, "a")).swarm == world.swarm
 
 
+async def test_a_window_that_is_made_longer_ends_later_though_it_began_at_the_same_time(world):
+    """It ended when the shorter one did: an exhausted budget was looked at without a pause then."""
+    hour = timedelta(hours=1)
+    hours = (now() - datetime(1970, 1, 1, tzinfo=UTC)) // hour
+    ends = []
+    for window in (hour, hours * hour):  # the second of this length began with this hour
+        world.script.budget = BudgetTerms(name="default-budget", cap=100, window=window)
+        ends.append((await world.snapshot()).budget.window_ends)
+    assert ends[1] - ends[0] == (hours - 1) * hour
+    assert await world.one("select count(*) from budget") == 1
+
+
 async def test_an_order_of_the_swarm_itself_is_settled_into_its_own_trail(world, make):
     order = make.run_check("", commit="c1")
     assert (await world.tick(make.nothing(orders=(order,)))).issued == (order,)

@@ -43,9 +43,9 @@ delete from wake where swarm = %(swarm)s
 insert into budget (namespace, name, window_start, window_end, cap)
 values (%(namespace)s, %(name)s, %(start)s, %(end)s, %(cap)s)
 on conflict (namespace, name, window_start) do update
-set cap = excluded.cap,
+set cap = excluded.cap, window_end = excluded.window_end,
     overrun = greatest(0, budget.reserved + budget.spent - excluded.cap)
-where budget.cap <> excluded.cap
+where (budget.cap, budget.window_end) <> (excluded.cap, excluded.window_end)
 
 -- name: read_budget
 select id, cap, reserved, spent, window_end from budget

@@ -284,9 +284,10 @@ async def _money(
     if terms is None or asked.budget is None:
         return None
     money = await asked.budget.fetchone()
-    if money is not None and money[1] == terms.cap:
-        return money
     window = _window(row, terms)
+    ends = window["end"] if window else None
+    if money is not None and (money[1], money[4]) == (terms.cap, ends):
+        return money
     await connection.execute(statements("tick")["budget"], {**(window or {}), "cap": terms.cap})
     return await (await connection.execute(statements("tick")["read_budget"], window)).fetchone()
 
