@@ -92,9 +92,12 @@ def read_shape(name: str, text: str) -> Any:
 def told(plan: Plan) -> list[str]:
     """What a plan does, in lines that two releases can be compared by."""
     lines = [
-        f"order {order.key}{'' if order.forward else ' (protection)'}" for order in plan.orders
+        f"order {order.key}{_share(order)}{'' if order.forward else ' (protection)'}"
+        for order in plan.orders
     ]
-    lines += [f"record {type(record).__name__} {_about(record)}" for record in plan.records]
+    lines += [
+        f"record {type(record).__name__} {_about(record)}{_said(record)}" for record in plan.records
+    ]
     lines += [f"standing {id_}: {at.room}, {at.reason}" for id_, at in plan.standings]
     lines.append(f"idle: {plan.idle_reason.partition(':')[0]}")
     lines.append(f"looks again: {plan.look_again}")
@@ -106,6 +109,27 @@ def _about(record: object) -> str:
     found = (getattr(record, name, None) for name in names)
     told_of = (getattr(one, "id", one) for one in found)
     return " ".join(str(one) for one in told_of if one is not None)
+
+
+def _share(order: object) -> str:
+    percent = getattr(order, "percent", None)
+    return "" if percent is None else f" at {percent} %"
+
+
+def _said(record: object) -> str:
+    """What it says of that: how a mission ended, what a gate answered, what is reserved, why."""
+    said: list[str] = []
+    if (outcome := getattr(record, "outcome", None)) is not None:
+        said += [str(outcome.kind), outcome.reason]
+        said += ["counts as a failure"] if outcome.counts_as_failure else []
+        said += ["need done"] if getattr(record, "need_done", False) else []
+    if (verdict := getattr(record, "verdict", None)) is not None:
+        said += [verdict.answer.name, verdict.reason]
+    if (reserve := getattr(record, "reserve", None)) is not None:
+        said += [f"R{getattr(record, 'risk', 0):d}", f"{reserve} reserved"]
+    freeze = getattr(record, "freeze", None)
+    said += [str(one) for of in (record, freeze) if (one := getattr(of, "reason", None))]
+    return f": {', '.join(said)}" if said else ""
 
 
 def look(data: Path = DATA) -> dict[str, Any]:

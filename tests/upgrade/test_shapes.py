@@ -10,12 +10,15 @@ import dataclasses
 import json
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
 import upgrade as tool
 from swarm.adapters.postgres.store import shapes
+from swarm.contract.verdict import Answer
 from swarm.core.decide import decide
+from swarm.core.decision import GiveVerdict, OpenMission, Settle
 from upgrade import DATA, compare, look, read_shape, read_snapshot, snapshots, stored_shapes, told
 
 SHAPES = stored_shapes()
@@ -108,6 +111,31 @@ def test_stored_snapshots_decide_as_the_release_decided_that_stored_them(number)
     now, was = told(decide(read_snapshot(SNAPSHOTS[number]))), DECISIONS[number]
     gone, added = [line for line in was if line not in now], [x for x in now if x not in was]
     assert (gone, added) == ([], [])
+
+
+def test_a_mission_that_ends_otherwise_is_a_difference():
+    """And so is a gate that answers otherwise, or another reserve: the lines must tell them."""
+    otherwise = {
+        Settle: lambda one: replace(
+            one, outcome=replace(one.outcome, counts_as_failure=not one.outcome.counts_as_failure)
+        ),
+        GiveVerdict: lambda one: replace(
+            one, verdict=replace(one.verdict, answer=other(one.verdict.answer))
+        ),
+        OpenMission: lambda one: replace(one, reserve=one.reserve + 1),
+    }
+    met = set()
+    for plan in map(decide, map(read_snapshot, SNAPSHOTS)):
+        for record in plan.records:
+            if (change := otherwise.get(type(record))) is not None:
+                met.add(type(record))
+                changed = tuple(change(one) if one is record else one for one in plan.records)
+                assert told(replace(plan, records=changed)) != told(plan)
+    assert met == set(otherwise)
+
+
+def other(answer):
+    return Answer.FAIL if answer is not Answer.FAIL else Answer.PASS
 
 
 def test_the_stored_snapshots_say_enough():
