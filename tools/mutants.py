@@ -263,7 +263,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("names", nargs="*", metavar="NAME", help="which; all when none is named")
-    top.add_argument("--short", action="store_true", help="only the handful that CI plants")
+    top.add_argument(
+        "--short", action="store_true", help="only the handful that `dev.py test --all` plants"
+    )
     top.add_argument(
         "--simulation", type=int, metavar="SEEDS", help="by the simulation alone, at most so many"
     )
