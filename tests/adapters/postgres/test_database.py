@@ -253,6 +253,34 @@ async def test_a_listener_hears_of_a_lost_database_at_once_and_until_it_is_back(
         other.close()
 
 
+@pytest.mark.req("FAIL-6")
+async def test_who_was_let_in_before_is_turned_away_for_a_while_only(databases):
+    """A password that is being changed, or a restore, must not end what works through the night."""
+    with databases.empty() as dsn:
+        name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+        other = connect_sync(psycopg.conninfo.make_conninfo(dsn, dbname="postgres"))
+        async with Database(dsn) as database:
+            assert await fetch(database, "select 1") == [(1,)]
+            other.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+                (name,),
+            )
+            other.execute(f"alter database {name} rename to {name}_away")
+            try:
+                with pytest.raises(DatabaseUnavailable, match="does not exist") as caught:
+                    await fetch(database, "select 1")
+                with pytest.raises(DatabaseUnavailable, match="does not exist"):
+                    await anext(database.listen("wake"))
+                async with Database(dsn) as stranger:
+                    with pytest.raises(DatabaseRefused):
+                        await fetch(stranger, "select 1")
+            finally:
+                other.execute(f"alter database {name}_away rename to {name}")
+            assert caught.value.fix == DatabaseRefused.remedy
+            assert await fetch(database, "select 1") == [(1,)]
+        other.close()
+
+
 async def _says(hints, word):
     async for payload in hints:
         if payload == word:

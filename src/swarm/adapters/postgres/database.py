@@ -54,6 +54,7 @@ class Database:
     ) -> None:
         self.dsn = dsn
         self.lost_since: float | None = None  #: event-loop time of the first failure of an outage
+        self._known = False  #: we were let in once
         self._pool = Pool(dsn, size, settings)
         self._settings = settings
         self._patience = patience.total_seconds()
@@ -66,7 +67,8 @@ class Database:
         `tx` must be idempotent: when the connection breaks during the commit, nobody knows whether
         it happened, and it is run again. What `tx` raises rolls back and passes; so do psycopg's
         errors that speak of the statement (unique violations and the like).
-        Raises DatabaseUnavailable, DiskFull, StatementTooSlow, DataCorrupted, DatabaseRefused.
+        Raises DatabaseUnavailable, DiskFull, StatementTooSlow, DataCorrupted, and DatabaseRefused
+        where it was never let in, or may not do what it wants.
         """
 
         async def whole(connection: AsyncConnection[Any]) -> T:
@@ -91,7 +93,7 @@ class Database:
                 failure = classify(error)
                 if failure is Failure.FINAL:
                     if is_environment(error):
-                        raise translate(error, describe(self.dsn)) from error
+                        raise translate(error, describe(self.dsn), known=self._known) from error
                     raise
                 spent = loop.time() - begun
                 if spent >= self._patience:
@@ -99,7 +101,7 @@ class Database:
                 if failure is Failure.LOST:
                     await self._after_loss(self._patience - spent)
             else:
-                self.lost_since = None
+                self.lost_since, self._known = None, True
                 return result
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             pause = min(pause * 2, _LONGEST_PAUSE)
@@ -130,7 +132,7 @@ class Database:
                 connection = await connect_async(self.dsn, self._settings)
                 try:
                     await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
-                    pause = _FIRST_PAUSE
+                    pause, self._known = _FIRST_PAUSE, True
                     yield ""
                     while True:
                         await _readable(connection)
@@ -140,7 +142,8 @@ class Database:
                     await connection.close()
             except psycopg.Error as error:
                 if classify(error) is not Failure.LOST:
-                    raise translate(error, f"listening on {describe(self.dsn)}") from error
+                    doing = f"listening on {describe(self.dsn)}"
+                    raise translate(error, doing, known=self._known) from error
                 yield ""  # a reader with nothing to do would learn of the loss at its next poll
                 # Why it cannot be brought back is told to those who ask it something.
                 with suppress(SwarmError):

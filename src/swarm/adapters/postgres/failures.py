@@ -43,8 +43,10 @@ _DISK_FULL = {"53100"}
 _CORRUPT = {"XX001", "XX002"}
 _TOO_SLOW = {"57014", "25P04"}  # statement timeout; transaction timeout
 
-#: 28: who you are; 3D: no such database; 42501: permission.
-_TURNED_AWAY_CLASSES = ("28", "3D", "42501")
+#: At the door. 28: who you are; 3D: no such database.
+_DOOR_CLASSES = ("28", "3D")
+_NOT_PERMITTED = "42501"
+_TURNED_AWAY_CLASSES = (*_DOOR_CLASSES, _NOT_PERMITTED)
 
 _POOLER = "unsupported startup parameter"  #: of one that lets no session setting through
 
@@ -65,8 +67,12 @@ def classify(error: BaseException) -> Failure:
     return Failure.FINAL
 
 
-def translate(error: psycopg.Error, doing: str) -> SwarmError:
-    """The typed error for a psycopg error that ended `doing`."""
+def translate(error: psycopg.Error, doing: str, *, known: bool = False) -> SwarmError:
+    """The typed error for a psycopg error that ended `doing`.
+
+    known: we were let in before. Then the door is closed for a while: somebody changes a password
+    or restores the database, and what works through the night must outlast that.
+    """
     words = f"{doing}: {first_line(error)}"
     state = error.sqlstate or ""
     if state in _DISK_FULL or (not state and "No space left on device" in str(error)):
@@ -75,6 +81,8 @@ def translate(error: psycopg.Error, doing: str) -> SwarmError:
         return DataCorrupted(words)
     if state in _TOO_SLOW:
         return StatementTooSlow(words)
+    if known and (state.startswith(_DOOR_CLASSES) or _turned_away(error)):
+        return DatabaseUnavailable(words, remedy=DatabaseRefused.remedy)
     if state.startswith(_TURNED_AWAY_CLASSES) or _turned_away(error):
         return DatabaseRefused(words, remedy=NO_POOLER if _POOLER in words else None)
     return DatabaseUnavailable(words)
