@@ -121,7 +121,12 @@ def work(trial: Trial) -> Sum:
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, simulate, report."""
-    options = parser().parse_args(arguments)
+    words = parser()
+    options = words.parse_args(arguments)
+    for name in ("seeds", "years", "days", "workers"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            words.error(f"--{name} is {value}; nothing simulated is nothing shown")
     if options.week is not None:
         return week(options.week, options.seed or 0, round(options.days or 7))
     lasts = timedelta(minutes=options.minutes) if options.minutes else (options.days or 1.0) * DAY

@@ -128,6 +128,11 @@ def test_the_daily_report_tells_a_freeze_that_is_over(shop):
     (row,) = shop("report", "-o", "json").json["lifted"]
     assert row["mission_class"] == "docs"
     assert not [words for words in shop("report", "--since", "30m").lines if "docs" in words]
+    shop("freeze", "--class", "docs", "--reason", "again")
+    shop.sql("update frozen set mission_class = E'do\x1b[2Jcs'")  # as an older release took it
+    said = shop("report").out
+    assert "\x1b" not in said
+    assert said.count(r"do\x1b[2Jcs") == 2
 
 
 @pytest.mark.req("VAL-5")

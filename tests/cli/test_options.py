@@ -4,8 +4,22 @@ from datetime import timedelta
 
 import pytest
 
-from swarm.cli.errors import Usage
+from swarm.cli.desk import home_of
+from swarm.cli.errors import NothingHere, Usage
 from swarm.cli.options import span_of
+
+
+def test_the_folder_that_was_named_is_the_one_that_is_missed(tmp_path, monkeypatch):
+    """Nobody looked above it, and a person who reads so looks at the wrong place."""
+    monkeypatch.setenv("SWARM_HOME", str(tmp_path))
+    with pytest.raises(NothingHere) as missed:
+        home_of(None)
+    assert missed.value.message == f"no swarm.toml in {tmp_path}"
+    monkeypatch.delenv("SWARM_HOME")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NothingHere) as missed:
+        home_of(None)
+    assert missed.value.message == f"no swarm.toml in {tmp_path} or above it"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.snapshot import AgentBinding, Installation
 from swarm.ports.sources import Reading
 from swarm.ports.store import Binding, BudgetTerms
+from swarm.runtime import act
 from swarm.runtime.controller import Controller, Store
 from swarm.runtime.events import Event
 from swarm.runtime.hands import Hands
@@ -130,8 +131,20 @@ class Away(PostgresTicks):
         return await super().agenda()
 
 
+class Unheard(PostgresOrders):
+    """Orders of which the first that is done cannot be told."""
+
+    unheard = False
+
+    async def settle(self, *told):
+        if not self.unheard:
+            self.unheard = True
+            raise DatabaseUnavailable("the store was away for just too long")
+        await super().settle(*told)
+
+
 @asynccontextmanager
-async def running(dsn, world, name="c1", ticks=None):
+async def running(dsn, world, name="c1", ticks=None, orders=PostgresOrders):
     hands = Hands(
         runs=world, checks=world, forge=WorldForge(world), attestations=world,
         targets=world, metrics=world, channel=world, pages=world, files=world,
@@ -139,7 +152,7 @@ async def running(dsn, world, name="c1", ticks=None):
     async with Database(dsn) as database:
         store = Store(
             ticks=ticks(database) if ticks else PostgresTicks(database),
-            orders=PostgresOrders(database, name),
+            orders=orders(database, name),
             bell=PostgresBell(database),
         )
         stop = asyncio.Event()
@@ -304,6 +317,21 @@ async def test_that_the_store_answers_again_is_told_before_the_next_poll(databas
             while len(told()) < 2:  # noqa: ASYNC110 - a line in the log sets no event
                 await asyncio.sleep(0.01)
     assert told() == [Event.STORE_LOST, Event.STORE_FOUND]
+
+
+@pytest.mark.req("FAIL-6")
+async def test_what_could_not_be_told_is_asked_again_at_once(database_dsn, monkeypatch):
+    """One call gave up just before the store was back, and no other noticed that it was away.
+
+    Nothing else would ask again: neither the lease nor who extends it comes round in this test.
+    """
+    monkeypatch.setattr(act, "LEASE", timedelta(hours=1))
+    world = World()
+    async with running(database_dsn, world, orders=Unheard) as database:
+        await SwarmDesk(database, "alice").apply(manifest())
+        await add_need(database)
+        assert await outcomes(database, 1) == [("delivered", "Delivered")]
+    assert set(world.journal.values()) == {1}
 
 
 @pytest.mark.slow

@@ -110,6 +110,14 @@ def test_two_runs_do_not_keep_one_file(tmp_path, capsys):
     assert run(kept, range(1))[1].worlds == 1
 
 
+@pytest.mark.parametrize("words", [("--seeds", "0"), ("--years", "0"), ("--days", "-1")])
+def test_a_run_of_nothing_is_wrong_use_and_no_success(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        tool.main(words)
+    assert ended.value.code == 2
+    assert "nothing simulated is nothing shown" in capsys.readouterr().err
+
+
 def test_years_are_counted_for_each_swarm():
     seeds = seeds_of(1.0, 10, timedelta(days=1))
     swarms = sum(size(seed).swarms for seed in seeds)

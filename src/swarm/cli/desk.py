@@ -5,6 +5,7 @@ Imports here are light: what needs a database driver brings it along when it run
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,8 +25,9 @@ def home_of(named: Path | None) -> Home:
     """The installation that a verb is about. Raises `NothingHere`."""
     found = Home(named.resolve()) if named is not None else find()
     if found is None or not (found.file.exists() or found.state.exists()):
-        where = named or Path.cwd()
-        raise NothingHere(f"no swarm.toml in {where} or above it")
+        alone = named or os.environ.get("SWARM_HOME")
+        where = alone or f"{Path.cwd()} or above it"
+        raise NothingHere(f"no swarm.toml in {where}")
     return found
 
 
@@ -62,7 +64,6 @@ def me() -> str:
 
     Not what USER says: an environment variable is no identity.
     """
-    import os  # noqa: PLC0415
     import pwd  # noqa: PLC0415
 
     number = os.getuid()

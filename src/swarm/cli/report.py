@@ -74,7 +74,7 @@ def digest(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _needs_you(found)
     for row in found["lifted"]:
         held = length_of((row["lifted_at"] - row["since"]).total_seconds())
-        what = f"{row['mission_class']} after {held}, by {line(row['lifted_by'])}"
+        what = f"{line(row['mission_class'])} after {held}, by {line(row['lifted_by'])}"
         yield f"lifted:    {what}: {row['reason']}: {line(row['detail'])}"
     recommended = [row for row in found["outcomes"] if row["outcome"] == RECOMMENDED]
     ended = [row for row in found["outcomes"] if row["outcome"] != RECOMMENDED]
@@ -109,6 +109,6 @@ def _needs_you(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found["freezes"]:
         until = f"until {row['until']:%Y-%m-%d %H:%M} UTC" if row["until"] else "until resumed"
         detail = line(row["detail"])
-        yield f"frozen:    {row['mission_class']} {until}: {row['reason']}: {detail}"
+        yield f"frozen:    {line(row['mission_class'])} {until}: {row['reason']}: {detail}"
     for row in found["dark"]:
         yield f"dark:      source {row['name']}: {line(row['detail'])}"

@@ -152,8 +152,7 @@ class Controller:
 
         A hint or a poll that finds nothing costs one read, however many controllers hear it.
         """
-        if self._retry != RETRY_FIRST:  # the store was away, and is perhaps back
-            await self._act.give_back()
+        await self._act.give_back()  # nothing, unless the store was away when work ended
         ticked = due.swarms and await self._tick()
         claimed = bool(due.orders and await self._act.claim())
         hinted = self._work.is_set()

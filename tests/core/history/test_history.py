@@ -139,7 +139,7 @@ def begin(tale, minutes, mission, risk=1):
     contract = {"targets": [TARGET]}
     tale.movements.append(Movement(at(minutes), WINDOW, mission, "reserve", 400))
     tale.log(
-        minutes, "mission.opened", mission, reserve=400, risk=risk, contract=contract,
+        minutes, "mission.opened", mission, reserve=400, risk=risk, contract=contract, repo=REPO,
         policy_hash=POLICY, **{"class": "tidy"},
     )  # fmt: skip
     tale.verdict(minutes, mission, "discovery_quality", "citations")
@@ -315,6 +315,12 @@ DOCTORED = [
     ("effect-without-an-order", Rule.GATES,
      lambda t: t.drop("order.issued", GOOD, kind="land")),
     ("effect-of-no-mission", Rule.GATES, lambda t: move(t, GOOD, Deed.SYNC, mission="m-ghost")),
+    *((f"{deed}-at-another-place", Rule.GATES,
+       lambda t, mission=mission, deed=deed: move(t, mission, deed, where="elsewhere"))
+      for mission, deed in (
+          (GOOD, Deed.RUN), (GOOD, Deed.LAND), (GOOD, Deed.SYNC), (GOOD, Deed.TRAFFIC),
+          (GOOD, Deed.PROMOTE), (BAD, Deed.ABORT), (BAD, Deed.REVERT))),
+    ("exposed-without-a-target", Rule.GATES, lambda t: opened_as(t, GOOD, contract=None)),
     ("effect-before-its-order", Rule.GATES,
      lambda t: move(t, GOOD, Deed.SYNC, at=at(5), begun_at=at(5))),
     # Rule 3
@@ -375,6 +381,14 @@ DOCTORED = [
         ]),
         t.drop("freeze.opened", freeze="f-1"),
         t.drop("freeze.lifted", freeze="f-1"),
+    ]),
+    ("failed-and-passed-when-asked-again", Rule.ROLLBACK, lambda t: [
+        setattr(t, "effects", [
+            e for e in t.effects if e.deed not in {Deed.ABORT, Deed.REVERT}
+        ]),
+        t.drop("freeze.opened", freeze="f-1"),
+        t.drop("freeze.lifted", freeze="f-1"),
+        t.verdict(131, BAD, "progressive_rollout", f"{TARGET}@{BAD}-head#10"),
     ]),
     ("rolled-back-and-main-keeps-it", Rule.ROLLBACK, lambda t: [
         t.drop("order.issued", BAD, kind="revert"),
@@ -799,7 +813,12 @@ ALLOWED_AND_NOT = [
     ]),
     ("r3-without-targets-needs-a-person", {Rule.MODE}, lambda t: [
         t.drop("approval.used", BIG), t.by(BIG, **LIGHTS_OUT, r3_allowed=[REPO]),
-        opened_as(t, BIG, contract=None),
+        opened_as(t, BIG, contract=None), setattr(
+            t, "effects", [e for e in t.effects if e.mission != BIG or e.where != TARGET]
+        ),
+    ]),
+    ("nobody-told-the-repository", set(), lambda t: [
+        opened_as(t, GOOD, repo=REPO), move(t, GOOD, Deed.RUN, where=""),
     ]),
     ("lifted-at-the-end-of-its-window", set(), lambda t: [
         t.drop("freeze.opened", freeze="f-1"),
@@ -810,6 +829,10 @@ ALLOWED_AND_NOT = [
         t.log(199, "freeze.extended", freeze="f-1", **{"class": "tidy"}),
     ]),
     # Rule 6
+    ("asked-again-after-the-rollback", set(), lambda t: [
+        t.drop("freeze.opened", freeze="f-1"),
+        t.verdict(139, BAD, "progressive_rollout", f"{TARGET}@{BAD}-head#10", Answer.FAIL),
+    ]),
     ("a-rollback-is-an-answer", set(), lambda t: t.drop("freeze.opened", freeze="f-1")),
     ("a-freeze-is-an-answer", set(), lambda t: setattr(
         t, "effects", [e for e in t.effects if e.deed not in {Deed.ABORT, Deed.REVERT}]

@@ -18,6 +18,8 @@ from swarm.core.nouns import MissionKind
 DISCOVERY, CITATIONS = "discovery_quality", "citations"
 BEFORE_MAIN = ("code_quality", "merge_policy", "supply_chain")
 CANARY, OBJECTIVES = "progressive_rollout", "post_deploy_slo"
+_ON_MAIN = frozenset({Deed.RUN, Deed.LAND, Deed.REVERT})
+_ON_TARGETS = frozenset({Deed.SYNC, Deed.TRAFFIC, Deed.PROMOTE, Deed.ABORT})
 _R2, _R3 = 2, 3
 _STAMP = "%Y-%m-%d %H:%M:%S"
 
@@ -42,10 +44,23 @@ def gates(bench: Bench) -> None:
         decided = mission.decided(effect.key, effect.asked)
         if decided is None:
             bench.broken(Rule.GATES, effect.at, about, f"{effect.deed} without an order for it")
+        elif astray := _astray(effect, mission):
+            bench.broken(Rule.GATES, effect.at, about, astray)
         elif late := _too_late(effect, mission):
             bench.broken(Rule.GATES, effect.at, about, late)
         elif missing := _missing(bench, effect, mission, decided):
             bench.broken(Rule.GATES, effect.at, about, missing)
+
+
+def _astray(effect: Effect, mission: Opened) -> str:
+    """Why it happened where its mission has nothing to do: its gates were asked of one place."""
+    if effect.deed in _ON_MAIN:
+        places = {"", str(mission.body.get("repo", effect.where))}
+    elif effect.deed in _ON_TARGETS:
+        places = set(_targets(mission))
+    else:
+        return ""
+    return "" if effect.where in places else f"{effect.deed} at {effect.where}, not its place"
 
 
 def _too_late(effect: Effect, mission: Opened) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from swarm.contract.verdict import Answer
 from swarm.core.history.finding import Bench, Rule
 from swarm.core.history.journal import Deed, Effect
-from swarm.core.history.log import Opened
+from swarm.core.history.log import Given, Opened
 from swarm.core.history.permitted import CANARY, OBJECTIVES
 from swarm.core.nouns import OutcomeKind
 from swarm.core.reasons import Reason
@@ -48,9 +49,9 @@ def rollback(bench: Bench) -> None:
             bench.broken(Rule.ROLLBACK, effect.at, (effect.mission, effect.key), detail)
     for mission in bench.log.missions.values():
         for (gate, subject), given in mission.verdicts.items():
-            if gate in {CANARY, OBJECTIVES} and given[-1].answer == Answer.FAIL:
+            for at in _failures(given) if gate in {CANARY, OBJECTIVES} else ():
                 bench.look(Rule.ROLLBACK)
-                _answered(bench, mission, (gate, subject, given[-1].at), taken_back[mission.id])
+                _answered(bench, mission, (gate, subject, at), taken_back[mission.id])
     _watched(bench)
 
 
@@ -90,6 +91,15 @@ def _failed(mission: Opened, at: datetime) -> bool:
         and any(one.at <= at and one.answer == Answer.FAIL for one in given)
         for (gate, _), given in mission.verdicts.items()
     )
+
+
+def _failures(given: Sequence[Given]) -> Iterator[datetime]:
+    """When a gate began to say no; a pass behind it takes nothing back."""
+    before = None
+    for one in given:
+        if one.answer == Answer.FAIL and before != Answer.FAIL:
+            yield one.at
+        before = one.answer
 
 
 def _founded(mission: Opened, at: datetime) -> bool:
