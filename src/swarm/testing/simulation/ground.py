@@ -307,7 +307,8 @@ class Ground(World):
             return no
         place = self.place(order.target)
         if place.canary not in {"", order.revision}:
-            return No(reason="TargetHeld", detail=f"{order.target} tries {place.canary}")
+            why = f"{order.target} tries {place.canary}"
+            return Later(delay=timedelta(minutes=2), reason="TargetHeld", detail=why, capacity=True)
         place.split(self._at(), order.revision, 0)
         place.errs_from = self.bad.get(order.revision, NEVER)
         self._note(order, Deed.SYNC, order.target, order.revision)

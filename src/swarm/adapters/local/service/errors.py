@@ -5,11 +5,14 @@ from __future__ import annotations
 from swarm.contract.errors import Refused, Unavailable
 
 
-class TargetHeld(Refused):
-    """The target has another canary; two rollouts never share one target."""
+class TargetHeld(Unavailable):
+    """The target has another canary; two rollouts never share one target, and the later waits.
+
+    It would be no fault of a change that landed already, and which was to be taken back for it.
+    """
 
     code = "SWM460"
-    remedy = "Let the other rollout end, or abort it; the message names its revision."
+    remedy = "It goes on when the other rollout ends; the message names its revision."
 
 
 class NoCanary(Refused):
