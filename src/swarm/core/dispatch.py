@@ -77,16 +77,18 @@ class Dispatch:
         """Another attempt that is shown the failure; after three of them, the mission failed."""
         if retries.may_fix(len(self.found.runs)):
             return self.send(failure=f"{reason}: {failure}", base=base)
-        return self.failed(Reason.RETRIES_SPENT, f"{reason}: {failure}")
+        # That main moves is nobody's failure (law 4), however often it does.
+        counts = reason is not Reason.MERGE_CONFLICT
+        return self.failed(Reason.RETRIES_SPENT, f"{reason}: {failure}", counts=counts)
 
-    def failed(self, reason: Reason, detail: str) -> Saying:
-        """The mission failed and counts; its need rests before it may be tried again."""
+    def failed(self, reason: Reason, detail: str, *, counts: bool = True) -> Saying:
+        """The mission failed; its need rests before it may be tried again."""
         now = self.view.now
         ending = Ending(
             kind=OutcomeKind.FAILED,
             reason=reason,
             detail=detail,
-            counts=True,
+            counts=counts,
             retry_at=now + self.view.snapshot.installation.need_cooldown,
         )
         return settled(self.room, self.mission, self.found, now, ending)

@@ -7,7 +7,7 @@ import pytest
 from swarm.core.decision import Land, RunCheck, StartRun
 from swarm.core.evidence import CheckResult, RunResult
 from swarm.core.nouns import OutcomeKind
-from swarm.testing.builders import installation, spec
+from swarm.testing.builders import change, installation, spec
 from swarm.testing.half_way import DELIVERY, HEAD, Evidence, orders, outcome, standing
 
 
@@ -26,6 +26,29 @@ def test_a_check_that_was_bound_later_is_asked_once_more_per_policy():
     assert again.key != f"m-1/check/{HEAD}/lint"
     (other,) = orders(replace(bound, policy_hash="policy-3"), RunCheck)
     assert len({again.key, other.key, *(o.key for o in orders(bound, RunCheck))}) == 2
+
+
+@pytest.mark.req("GATE-2")
+def test_a_red_check_that_nobody_binds_any_more_says_so():
+    """Main cannot be asked either, and who reads the status must learn what to mend."""
+    red = Evidence().ran().checked(CheckResult.RED)
+    said = standing(red.snapshot(installation=installation(checks=frozenset())))
+    assert said.reason == "CheckNotConfigured"
+    assert "is red; no check is bound to 'lint'" in said.detail
+    assert "asking whether main is red" in standing(red.snapshot()).detail
+
+
+@pytest.mark.req("FAIL-1")
+def test_a_main_that_moves_again_and_again_is_no_failure_of_the_class():
+    busy = Evidence()
+    for number in range(4):
+        main = f"main000{number + 2}"
+        busy.ran(made=change(head=f"{number}{HEAD[1:]}")).restaged(onto=main)
+    assert outcome(busy.snapshot()) == (OutcomeKind.FAILED, "RetriesSpent", False)
+    spent = Evidence()
+    for _ in range(4):
+        spent.ran(RunResult.FAILED)
+    assert outcome(spent.snapshot()) == (OutcomeKind.FAILED, "RetriesSpent", True)
 
 
 @pytest.mark.req("MODE-6")

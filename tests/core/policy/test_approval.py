@@ -117,6 +117,7 @@ def test_permission_is_monotone_in_risk(mode):
         pytest.param([answer(commit="other000")], None, id="another-commit"),
         pytest.param([answer(policy_hash="policy-0")], None, id="another-policy"),
         pytest.param([answer(expires_at=NOON)], None, id="expired-this-instant"),
+        pytest.param([answer(granted=False, expires_at=NOON)], False, id="a-no-does-not-expire"),
         pytest.param([answer(), answer(granted=False)], False, id="the-newest-counts"),
         pytest.param(
             [answer(), answer(commit="other000", granted=False)], True, id="no-for-another"

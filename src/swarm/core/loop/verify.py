@@ -88,10 +88,12 @@ def _red(mission: Mission, found: Findings, view: View, change: Change, verdict:
 
 def _ask_base(mission: Mission, found: Findings, view: View, bad: _Bad) -> Saying:
     orders = Orders(mission, view.snapshot)
+    unbound = bad.on_base.reason == Reason.CHECK_NOT_CONFIGURED
+    why = bad.on_base.detail if unbound else "asking whether main is red as well"
     return Saying(
         room=ROOM,
-        reason=Reason.REQUIRED_CHECK_RED,
-        detail=f"{bad.ended.check} is red; asking whether main is red as well",
+        reason=Reason.CHECK_NOT_CONFIGURED if unbound else Reason.REQUIRED_CHECK_RED,
+        detail=f"{bad.ended.check} is red; {why}",
         next_action="the check reports on main",
         orders=orders.missing_checks((bad.ended.check,), bad.base, bad.base, found),
         look_again=bad.on_base.look_again,

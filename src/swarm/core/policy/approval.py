@@ -76,10 +76,13 @@ def _lights_out(snapshot: Snapshot, mission: Mission, risk: Risk) -> Ruling:
 def valid(mission: Mission, commit: str, policy_hash: str, now: datetime) -> Approval | None:
     """The newest answer to exactly this question that has not expired; None if unanswered.
 
-    A new commit or another policy is another question, so an old answer never fits it.
+    A new commit or another policy is another question, so an old answer never fits it. Leave runs
+    out, a no does not: nobody is asked twice, and who was refused would wait for ever.
     """
     answer = given(mission, commit, policy_hash)
-    return answer if answer is not None and now < answer.expires_at else None
+    if answer is not None and answer.granted and answer.expires_at <= now:
+        return None
+    return answer
 
 
 def given(mission: Mission, commit: str, policy_hash: str) -> Approval | None:
