@@ -14,7 +14,7 @@ from swarm.core.findings import Findings, TargetFindings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
 from swarm.core.nouns import Risk
 from swarm.core.orders import Orders
-from swarm.core.policy import risk
+from swarm.core.policy import regime_limits, risk
 from swarm.core.reasons import Reason
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.saying import Content, Saying, View, Word, frozen, soonest, verdict_record
@@ -132,7 +132,7 @@ class Exposure:
             return self._back(why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(kept)
         again = verdict.look_again
         look = self._look(number, limits.look_every, verdict.detail, again, until)
-        if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
+        if self._goes_on(verdict, exposed, expired=self.view.now >= until):
             pause_over = exposed.at + self.steps[number].pause
             if self.view.now >= pause_over:
                 return self._expose(number + 1).recording(kept)
@@ -154,7 +154,7 @@ class Exposure:
             return self._back(why(verdict, Reason.SLO_REGRESSED), verdict.detail).recording(kept)
         again = verdict.look_again
         look = self._look(self.last, limits.look_every, verdict.detail, again, until)
-        if self._goes_on(verdict, exposed.at, expired=self.view.now >= until):
+        if self._goes_on(verdict, exposed, expired=self.view.now >= until):
             look = self._promote(verdict)
         elif self.view.now >= until:
             look = self._undecided(self.last, verdict, look)
@@ -184,15 +184,22 @@ class Exposure:
         outdated = replace(verdict, answer=Answer.WAIT, reason=reason, detail=detail)
         return outdated, max(until, asked + limits.max_hold)
 
-    def _goes_on(self, verdict: Verdict, since: datetime, *, expired: bool) -> bool:
-        """A pass, a person's promote for this very step, or the operator's choice for R0/R1."""
+    def _goes_on(self, verdict: Verdict, exposed: TrafficSet, *, expired: bool) -> bool:
+        """A pass, a person's promote for this very step, or the operator's choice for R0/R1.
+
+        That choice is about counters that cannot tell two versions apart. It vouches for no money:
+        what trades needs a fresh word on its limits all the same (REG-8).
+        """
         promote = self.found.said("promote")
         if verdict.answer is Answer.PASS:
             return True
-        if promote is not None and promote.at >= since:
+        if promote is not None and promote.at >= exposed.at:
             return True
         promotes = self.view.snapshot.installation.undecided_promotes
-        return expired and promotes and self.risk <= Risk.R1
+        if not (expired and promotes and self.risk <= Risk.R1):
+            return False
+        here = [taken for taken in self.target.looks_at(exposed.step) if taken.at >= exposed.at]
+        return regime_limits.hold(here, self.word_lasts, self.view.now)
 
     def _undecided(self, step: int, verdict: Verdict, look: Saying) -> Saying:
         """The longest hold passed: assisted asks a person and looks on, lights-out goes back."""

@@ -25,6 +25,7 @@ from swarm.testing.builders import NOON, REPO, TARGET, installation, mission, sp
 from swarm.testing.half_way import (
     DELIVERY,
     HEAD,
+    HOUR,
     MINUTE,
     SECOND,
     Evidence,
@@ -179,6 +180,33 @@ def test_a_target_that_trades_goes_no_further_without_a_word_on_its_limits():
         good.looked(look(NOON - MINUTE, 50_000.0), number=1, regime=read)
         found = orders(good.snapshot(**trading), SetTraffic)
         assert [order.percent for order in found] == further
+
+
+@pytest.mark.req("REG-8", "MODE-3")
+@pytest.mark.parametrize("weight", [10, 100])
+def test_no_operator_lets_a_target_that_trades_go_on_without_a_word_on_its_limits(weight):
+    """The longest hold is over, R1 may go on undecided, and the counters say nothing."""
+    trading = steps_of(10, 100)
+    bound = replace(trading["installation"], undecided_promotes=True)
+    read = look(NOON - MINUTE, percent=weight)
+    begun = NOON - 3 * HOUR
+    clean = RegimeRead(regime="trend", posture="normal", at=NOON - 2 * MINUTE)
+    before = RegimeRead(regime="trend", posture="normal", at=NOON - 6 * MINUTE)
+    onward = SetTraffic if weight == 10 else Promote
+    for regimes, regime, kind in (
+        ((), None, onward),
+        (((TARGET, 5 * MINUTE),), clean, onward),
+        (((TARGET, 5 * MINUTE),), before, Abort),
+        (((TARGET, 5 * MINUTE),), None, Abort),
+    ):
+        undecided = rolling(at=begun)
+        if weight == 100:
+            undecided.exposed(1, 100, at=begun)
+        undecided.looked(read, step=weight // 100, regime=regime)
+        trading["installation"] = replace(bound, regimes=regimes)
+        snap = undecided.snapshot(**trading)
+        found = [kind_ for kind_ in (SetTraffic, Promote, Abort) if orders(snap, kind_)]
+        assert found == [kind]
 
 
 @pytest.mark.req("GATE-5", "MODE-6")

@@ -9,7 +9,7 @@ import pytest
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.evidence import LookTaken, RegimeRead
 from swarm.core.ids import EvidenceId
-from swarm.core.policy.regime_limits import over
+from swarm.core.policy.regime_limits import hold, over
 from swarm.core.rollout.counts import Absent, AbsentWhy, Look
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -79,3 +79,23 @@ def test_with_one_it_passes_and_says_within_which_regime():
 def test_a_word_is_fresh_up_to_its_age_and_that_included():
     at_its_age = RegimeRead(regime="trend", at=NOON - FIVE)
     assert over(judged(), [taken(at_its_age)], FIVE).answer is Answer.PASS
+
+
+@pytest.mark.req("REG-8")
+@pytest.mark.parametrize(
+    ("looks", "late", "holds"),
+    [
+        pytest.param([], timedelta(0), False, id="nothing-was-read"),
+        pytest.param([None], timedelta(0), False, id="the-look-does-not-say"),
+        pytest.param([RegimeRead()], timedelta(0), False, id="nothing-stored"),
+        pytest.param([CLEAN], timedelta(minutes=1), True, id="fresh-to-the-second"),
+        pytest.param([CLEAN], timedelta(minutes=1, seconds=1), False, id="grown-old-since"),
+        pytest.param([BROKEN, CLEAN], timedelta(0), True, id="the-newest-counts"),
+        pytest.param([CLEAN, BROKEN], timedelta(0), False, id="broken"),
+        pytest.param([RegimeRead(at=NOON, lacking=("x",))], timedelta(0), False, id="unheard"),
+    ],
+)
+def test_limits_hold_by_a_word_that_is_fresh_now(looks, late, holds):
+    read = [taken(regime, number=number) for number, regime in enumerate(looks)]
+    assert hold(read, FIVE, NOON + late) is holds
+    assert hold(read, None, NOON + late)

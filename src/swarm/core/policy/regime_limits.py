@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.evidence import LookTaken, RegimeRead
@@ -37,6 +37,19 @@ def over(judged: Verdict, looks: Sequence[LookTaken], oldest: timedelta | None) 
         return replace(judged, answer=Answer.WAIT, reason=Reason.LIMITS_UNPROVEN, detail=why)
     read = looks[-1].regime or RegimeRead()
     return replace(judged, detail=f"{judged.detail}; within the limits of {read.regime}")
+
+
+def hold(looks: Sequence[LookTaken], oldest: timedelta | None, now: datetime) -> bool:
+    """Whether the newest look brought a word that all limits hold, and it is still fresh.
+
+    Always true of a target that does not trade. See `over` for the parameters.
+    """
+    if oldest is None:
+        return True
+    read = looks[-1].regime if looks else None
+    if read is None or read.at is None or read.breached or read.lacking:
+        return False
+    return now - read.at <= oldest
 
 
 def _breached(taken: LookTaken) -> tuple[str, ...]:
