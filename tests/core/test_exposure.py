@@ -134,8 +134,8 @@ def asked(snap, step, number, at):
 )
 def test_a_pass_from_before_the_metrics_went_dark_takes_nothing_further(word, step, move):
     """Eight readings were good; of the hours since then there is none. What slept reads first."""
-    assert moves(rollout(word, now=DARK)) == [move]
-    for now in (DARK + SECOND, NOON + 8 * HOUR):
+    assert moves(rollout(word, now=DARK - SECOND)) == [move]
+    for now in (DARK, NOON + 8 * HOUR):
         late = rollout(word, now=now)
         assert moves(late) == [("take-look", step)]
         reason = "SloPending" if step else "CanaryPending"
@@ -184,6 +184,86 @@ def test_only_a_persons_promote_for_this_very_step_takes_it_on(word, after, move
     snap = rollout("undecided", mode="assisted")
     spoken = said(snap.missions[0].id, word, NOON - 60 * MINUTE + after)
     assert moves(with_facts(snap, spoken)) == [move]
+
+
+# --- a step onward that is under way --------------------------------------------------------------
+
+PROMOTE, TRAFFIC = f"promote/{TARGET}/{HEAD}", f"traffic/{TARGET}/{HEAD}/1"
+ONWARD = pytest.mark.parametrize(
+    ("word", "step", "key"),
+    [
+        pytest.param("passed", 0, TRAFFIC, id="a-share"),
+        pytest.param("slo-held", 2, PROMOTE, id="promotion"),
+    ],
+)
+
+
+def under_way(snap, key, at=NOON):
+    """The same, with that step onward begun, and nobody having said that it is done."""
+    (me,) = snap.missions
+    kind = "promote" if key is PROMOTE else "set-traffic"
+    order = OpenOrder(key=OrderKey(f"{me.id}/{key}"), kind=kind, issued_at=at, begun=True)
+    return replace(snap, missions=(replace(me, orders=(*me.orders, order), version=98),))
+
+
+@pytest.mark.req("GATE-5", "GATE-6", "LOOP-9")
+@ONWARD
+def test_what_is_exposed_is_watched_until_the_step_onward_is_done(word, step, key):
+    """The target repeats `not yet` every two seconds, which is no news: nothing else wakes us."""
+    first = rollout(word)
+    ((onward, _),) = moves(first)
+    assert standing(first).look_again == NOON + 15 * SECOND
+    early = under_way(replace(first, now=NOON + 14 * SECOND), key)
+    assert [kind for kind, _ in moves(early)] == [onward]
+    assert standing(early).look_again == NOON + 15 * SECOND
+    due = under_way(replace(first, now=NOON + 15 * SECOND), key)
+    assert moves(due)[1:] == [("take-look", step)]
+    assert standing(due).look_again == DARK
+    dark = under_way(replace(first, now=DARK), key)
+    assert moves(dark) == [("take-look", step)]
+    assert standing(dark).reason == ("SloPending" if step else "CanaryPending")
+    failing = rollout("slo-failing" if step else "failing")
+    assert moves(under_way(failing, key)) == [("abort", None)]
+
+
+def astray(snap, step, *minutes, percent=0):
+    """Looks, so many minutes after noon, at a target that splits its traffic as nobody set."""
+    gone = ArmCounts(total=0.0, bad=0.0)
+    looks = [
+        LookTaken(
+            id=EvidenceId(f"e-astray-{minute}"), at=NOON + minute * MINUTE, target=TARGET,
+            step=step, number=20 + minute,
+            look=Look(
+                observed_at=NOON + minute * MINUTE, traffic_percent=percent, canary=gone,
+                stable=gone,
+            ),
+        )
+        for minute in minutes
+    ]  # fmt: skip
+    return with_facts(snap, *looks)
+
+
+@pytest.mark.req("GATE-6", "FAIL-2", "LOOP-9")
+@pytest.mark.parametrize("mode", ["lights-out", "assisted"])
+@ONWARD
+def test_a_target_that_left_its_split_and_never_says_that_it_went_on_is_taken_back(
+    word, step, key, mode
+):
+    """Promoted, and the process died: 0 % of a canary that is none, and nobody who answers.
+
+    Whatever a person or an operator chose before was about another thing.
+    """
+    snap = under_way(rollout(word, mode=mode, installation=PROMOTES, now=NOON + 6 * MINUTE), key)
+    snap = with_facts(snap, said(snap.missions[0].id, "promote", NOON))
+    back = [("abort", None)]
+    assert moves(astray(snap, step, 1, 2, 3, 5)) != back
+    assert moves(astray(snap, step, 1, 2, 3, 6)) == back
+    assert standing(astray(snap, step, 1, 6)).detail.startswith("CanaryUndecided: ")
+    here = 100 if step else 10
+    assert moves(astray(astray(astray(snap, step, 1), step, 3, percent=here), step, 6)) != back
+    later = under_way(rollout(word, now=NOON + 6 * MINUTE), key, at=NOON + 2 * MINUTE)
+    assert moves(astray(later, step, 1, 6)) != back, "it was astray before it was asked"
+    assert moves(astray(rollout(word, now=NOON + 6 * MINUTE), step, 1, 6)) != back
 
 
 # --- how far --------------------------------------------------------------------------------------

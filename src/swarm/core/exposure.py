@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from swarm.contract.choices import Mode
 from swarm.contract.verdict import Answer, Verdict
@@ -21,11 +22,16 @@ from swarm.core.saying import Content, Saying, View, Word, frozen, soonest, verd
 from swarm.core.snapshot import Mission
 
 ROOM = "protect"
-#: Pause before a target whose split is not the wanted one is asked again.
+#: Pause before a target whose split is not the wanted one is asked again; and for how long a step
+#: is simply waited for, which takes a moment.
 EXPOSE_EVERY = timedelta(seconds=15)
 #: How long a reading may be overdue before the last one is too old to go on by. Readings are dated
 #: by the machine that took them, and decisions by the database: their clocks may differ so far.
 OVERDUE = timedelta(minutes=5)
+#: How long a target may split its traffic as nobody set while it was asked to go on, and not say
+#: that it did: it left the old split, and nobody knows whether the new one ever comes.
+SETTLES_WITHIN = timedelta(minutes=5)
+_ONWARD = {"set-traffic", "promote"}
 _SHORTEST_ID = 7  #: digits of an abbreviated commit that a process may call itself
 
 
@@ -56,11 +62,29 @@ class Exposure:
             return self._sync()
         if _same(synced.stable, self.revision):
             return Content(records=self._nothing_to_expose())
+        if (lost := self._lost()) is not None:
+            return lost
         for number in range(self.last):
             word = self._step(number)
             if word is not None:
                 return word
         return self._observe()
+
+    def _lost(self) -> Saying | None:
+        """Back from a step that left the old split and never came to the new one.
+
+        No gate can judge what is in neither, and no word takes it on: a person's promote and the
+        operator's choice were about what was seen before.
+        """
+        asked = next((o for o in self.found.open_orders.values() if o.kind in _ONWARD), None)
+        if asked is None:
+            return None
+        looks = (taken for taken in reversed(self.target.looks) if taken.at >= asked.issued_at)
+        astray = list(takewhile(lambda taken: not self.target.in_force(taken), looks))
+        if not astray or astray[0].at - astray[-1].at < SETTLES_WITHIN:
+            return None
+        detail = f"{self.name} left its split by {astray[-1].at:%H:%M:%S} UTC and has not said"
+        return self._back(Reason.CANARY_UNDECIDED, f"{detail} that {asked.kind} is done")
 
     def _risk(self) -> Risk:
         change = self.found.change
@@ -135,7 +159,7 @@ class Exposure:
         if self._goes_on(verdict, exposed, expired=self.view.now >= until):
             pause_over = exposed.at + self.steps[number].pause
             if self.view.now >= pause_over:
-                return self._expose(number + 1).recording(kept)
+                return self._expose(number + 1, look).recording(kept)
             look = self._look(number, limits.look_every, verdict.detail, again, pause_over)
         elif self.view.now >= until:
             look = self._undecided(number, verdict, look)
@@ -155,7 +179,7 @@ class Exposure:
         again = verdict.look_again
         look = self._look(self.last, limits.look_every, verdict.detail, again, until)
         if self._goes_on(verdict, exposed, expired=self.view.now >= until):
-            look = self._promote(verdict)
+            look = self._promote(verdict, look)
         elif self.view.now >= until:
             look = self._undecided(self.last, verdict, look)
         return look.recording(kept)
@@ -167,16 +191,19 @@ class Exposure:
         since: datetime,
         limits: CanaryThresholds | SloThresholds,
     ) -> tuple[Verdict, datetime]:
-        """The verdict as it counts by now, and until when it may stay open.
+        """The verdict as it counts by now, and until when it may stay what it is.
 
+        A pass is one until a reading is long overdue; anything else may stay for the longest hold.
         Where the next reading is long overdue, nobody sees how the new version does: a pass from
         before is none (FAIL-6). The longest hold then counts from when that reading was asked for,
         so that what only slept goes on with the first reading after it.
         """
         until, due = since + limits.max_hold, verdict.look_again or self.view.now
         late = max(limits.look_every, OVERDUE)
-        if verdict.answer is not Answer.PASS or self.view.now <= due + late:
+        if verdict.answer is not Answer.PASS:
             return verdict, until
+        if self.view.now < due + late:
+            return verdict, due + late
         reason = Reason.SLO_PENDING if step == self.last else Reason.CANARY_PENDING
         detail = f"no reading since {due - limits.look_every:%H:%M:%S} UTC; {verdict.detail}"
         open_look = self.found.is_open(self._next_look(step).key)
@@ -220,9 +247,10 @@ class Exposure:
         channel = self.view.snapshot.spec.owner.channel
         return self.orders.notify(channel, event, f"{self.mission.title}: {detail}")
 
-    def _expose(self, number: int) -> Saying:
+    def _expose(self, number: int, look: Saying | None = None) -> Saying:
         """The next share of traffic; under a freeze the present one is only watched.
 
+        look: at the step before, where that is in force.
         Where the planner says that the step cannot be decided in time, the owner hears it before.
         """
         hold = self.view.freeze_over(self.mission)
@@ -241,6 +269,8 @@ class Exposure:
             orders=(order,) if self.view.now >= again else (),
             look_again=again,
         )
+        if look is not None:
+            saying = self._meanwhile(saying, order, look)
         limits = progressive_rollout.thresholds(self.view.snapshot.installation, self.risk)
         outlook = progressive_rollout.outlook(self.target, percent, limits)
         if not outlook:
@@ -252,17 +282,31 @@ class Exposure:
             orders=(*saying.orders, self._tell("undecidable", number, warning)),
         )
 
-    def _promote(self, verdict: Verdict) -> Saying:
+    def _promote(self, verdict: Verdict, look: Saying) -> Saying:
         hold = self.view.freeze_over(self.mission)
         if hold is not None:
             return self._watch_frozen(self.last, frozen(ROOM, hold))
-        return Saying(
+        order = self.orders.promote(self.name, self.revision)
+        saying = Saying(
             room=ROOM,
             reason=Reason.SLO_HELD,
             detail=verdict.detail,
             next_action=f"{self.revision[:8]} becomes the only version of {self.name}",
-            orders=(self.orders.promote(self.name, self.revision),),
+            orders=(order,),
         )
+        return self._meanwhile(saying, order, look)
+
+    def _meanwhile(self, saying: Saying, order: Order, look: Saying) -> Saying:
+        """The step onward; until it is done, what is exposed is looked at and judged as before.
+
+        A target may answer late, or never, while the new version fails.
+        """
+        now, asked = self.view.now, self.found.is_open(order.key)
+        soon = EXPOSE_EVERY + (now if asked is None else asked.issued_at)
+        if now < soon:
+            return replace(saying, look_again=soonest(now, saying.look_again, soon))
+        orders, again = (*saying.orders, *look.orders), (saying.look_again, look.look_again)
+        return replace(saying, orders=orders, look_again=soonest(now, *again))
 
     def _watch_frozen(self, step: int, held: Saying) -> Saying:
         if step < 0:
