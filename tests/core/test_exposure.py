@@ -282,6 +282,19 @@ def test_a_split_that_is_not_the_wanted_one_is_asked_for_again_after_a_moment():
     assert moves(replace(snap, now=NOON + 15 * SECOND)) == [("set-traffic", 0)]
 
 
+@pytest.mark.req("MODE-6", "GATE-6")
+def test_what_held_at_full_exposure_promotes_nothing_that_policy_took_back_to_a_smaller_step():
+    """All of it was proven under 10/30/100. Under 20/30/100 it stands at 20 %, which was not."""
+    steps = [{"setWeight": weight, "pause": "0s"} for weight in (20, 30, 100)]
+    delivery = {
+        "repoAllowlist": ["acme/shop"], "requiredChecks": ["lint"], "deploymentTargets": [TARGET],
+        "rollout": {"steps": steps},
+    }  # fmt: skip
+    held = rollout("slo-held", spec=spec(delivery=delivery))
+    assert moves(held) == [("set-traffic", 0)]
+    assert moves(with_facts(held, split(20))) == [("take-look", 0)]
+
+
 @pytest.mark.req("GATE-6")
 def test_a_rollout_of_one_step_is_full_exposure_at_once():
     steps = {"steps": [{"setWeight": 100, "pause": "0s"}]}

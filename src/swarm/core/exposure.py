@@ -122,10 +122,15 @@ class Exposure:
         )
 
     def _exposed(self, number: int) -> TrafficSet | None:
-        """The exposure of a step at the weight that policy asks for now."""
+        """The exposure of a step at the weight that policy asks for now.
+
+        None where a smaller step was set since: policy changed, and the rollout began again there.
+        """
         exposed = self.target.traffic.get(number)
-        wanted = self.steps[number].set_weight
-        return exposed if exposed is not None and exposed.percent == wanted else None
+        if exposed is None or exposed.percent != self.steps[number].set_weight:
+            return None
+        went_back = any(other < number for other in self.target.set_since(number))
+        return None if went_back else exposed
 
     def _sync(self) -> Saying:
         hold = self.view.freeze_over(self.mission)
@@ -154,10 +159,14 @@ class Exposure:
         kept = self._kept(progressive_rollout.NAME, number, verdict)
         if verdict.answer is Answer.FAIL:
             return self._back(why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(kept)
-        again = verdict.look_again
+        again, pause_over = verdict.look_again, exposed.at + self.steps[number].pause
+        if self.target.set_since(number):
+            # A step of another policy is in force, where no look proves this one: only what this
+            # one proved just now goes on from there.
+            proven = verdict.answer is Answer.PASS and self.view.now >= pause_over
+            return self._expose(number + 1 if proven else number).recording(kept)
         look = self._look(number, limits.look_every, verdict.detail, again, until)
         if self._goes_on(verdict, exposed, expired=self.view.now >= until):
-            pause_over = exposed.at + self.steps[number].pause
             if self.view.now >= pause_over:
                 return self._expose(number + 1, look).recording(kept)
             look = self._look(number, limits.look_every, verdict.detail, again, pause_over)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from swarm.core.evidence import (
     Aborted,
@@ -32,7 +33,7 @@ from swarm.core.snapshot import Mission, OpenOrder
 class TargetFindings:
     """What is known about this mission's rollout at one target.
 
-    traffic: the newest exposure of each rollout step.
+    traffic: the newest exposure of each rollout step, in the order in which they came.
     looks:   in the order of observation, which is not that of the steps: a policy that changes
              the steps in the middle of a rollout has the smaller ones looked at again.
     """
@@ -58,6 +59,10 @@ class TargetFindings:
     def looks_at(self, step: int) -> list[LookTaken]:
         """The looks of one step, oldest first."""
         return [taken for taken in self.looks if taken.step == step]
+
+    def set_since(self, step: int) -> tuple[int, ...]:
+        """Steps that were set after this one was: while there are some, it is not in force."""
+        return tuple(takewhile(lambda other: other != step, reversed(self.traffic)))
 
     def in_force(self, taken: LookTaken) -> bool:
         """Whether a look saw the split that was set before it; at another it proves nothing."""
@@ -191,6 +196,7 @@ def _sort_target(
         case Synced():
             target.synced = fact
         case TrafficSet():
+            target.traffic.pop(fact.step, None)
             target.traffic[fact.step] = fact
         case Promoted():
             target.promoted = fact

@@ -124,8 +124,33 @@ def test_new_rollout_steps_bind_a_rollout_in_flight():
     assert orders(snap, Promote) == []
 
 
-def steps_of(*weights):
-    steps = [{"setWeight": weight, "pause": "0s"} for weight in weights]
+@pytest.mark.req("MODE-6", "GATE-5")
+@pytest.mark.parametrize(
+    ("weights", "percents", "further"),
+    [
+        pytest.param((20, 30, 100), [(1, 30), (0, 20)], None, id="the-old-30-counts-no-more"),
+        pytest.param((10, 100), [(1, 30)], (0, 10), id="the-first-is-not-in-force"),
+        pytest.param((10, 50, 100), [(1, 30)], (0, 10), id="nor-is-it-with-three"),
+        pytest.param((20, 30, 100), [(1, 30), (2, 100)], (0, 20), id="back-from-all-of-it"),
+        pytest.param((20, 30, 100), [(1, 30), (2, 100), (0, 20)], None, id="nor-does-the-old-100"),
+        pytest.param((20, 30, 100), [(1, 30), (2, 100), (0, 20), (1, 30)], None, id="in-order"),
+    ],
+)
+def test_only_a_step_that_is_in_force_is_looked_at(weights, percents, further):
+    """What was set before a smaller step is in force no more, whatever it proved."""
+    found = rolling(at=NOON - HOUR)
+    for minutes, (step, percent) in enumerate(percents):
+        found.exposed(step, percent, at=NOON - (20 - minutes) * MINUTE)
+    snap = found.snapshot(**steps_of(*weights))
+    set_next = [(order.step, order.percent) for order in orders(snap, SetTraffic)]
+    assert set_next == ([further] if further else [])
+    looked_at = [] if further else [percents[-1][0]]
+    assert [order.step for order in orders(snap, TakeLook)] == looked_at
+    assert orders(snap, Abort) == []
+
+
+def steps_of(*weights, pause="0s"):
+    steps = [{"setWeight": weight, "pause": pause} for weight in weights]
     return {
         "spec": spec(delivery={**DELIVERY, "rollout": {"steps": steps}}),
         "installation": installation(canary=CanaryThresholds(p95_increase=None)),
@@ -141,6 +166,8 @@ def test_what_was_proven_before_a_step_got_another_weight_is_no_proof_of_it():
     proven.looked(look(NOON - 4 * MOMENT, 99_000.0, percent=30), step=1, number=1)
     (order,) = orders(proven.snapshot(**steps_of(10, 50, 100)), SetTraffic)
     assert (order.step, order.percent) == (1, 50)
+    (order,) = orders(proven.snapshot(**steps_of(10, 50, 100, pause="1h")), SetTraffic)
+    assert (order.step, order.percent) == (0, 10), "it lasts an hour now, and is not in force"
     snap = proven.exposed(1, 50, at=NOON - SECOND).snapshot(**steps_of(10, 50, 100))
     assert orders(snap, SetTraffic) == []
     (verdict,) = (r.verdict for r in records(snap, GiveVerdict) if r.subject.endswith("#50"))
