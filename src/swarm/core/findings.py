@@ -28,6 +28,8 @@ from swarm.core.evidence import (
 from swarm.core.nouns import Change
 from swarm.core.snapshot import Mission, OpenOrder
 
+AGAINST = ("cancel", "reject", "rollback")  #: what people say to have a mission end or go back
+
 
 @dataclass(slots=True)
 class TargetFindings:
@@ -122,7 +124,7 @@ class Findings:
     @property
     def against(self) -> PersonSaid | None:
         """The newest word against the mission, whatever else was said before a decision saw it."""
-        return self.said("cancel", "reject", "rollback")
+        return self.said(*AGAINST)
 
     @property
     def revision(self) -> str:

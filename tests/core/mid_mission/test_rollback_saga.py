@@ -413,3 +413,43 @@ def test_a_start_that_is_not_healthy_goes_back_under_that_reason_to_the_end():
 def test_a_rollback_goes_on_under_a_freeze_and_in_shadow(held):
     assert orders(falling().snapshot(**held), Abort)
     assert orders(falling().aborted().snapshot(**held), Revert)
+
+
+@pytest.mark.req("FRZ-1", "LOOP-9")
+@pytest.mark.parametrize(
+    ("evidence", "ends"),
+    [
+        pytest.param(
+            rolling().spoken("rollback").refused("set-traffic", "x").aborted().reverted(),
+            ("Cancelled", False), id="a-person-came-first",
+        ),
+        pytest.param(
+            rolling().refused("set-traffic", "x").spoken("rollback").aborted().reverted(),
+            ("OrderRefused", True), id="a-word-hides-no-refusal",
+        ),
+        pytest.param(
+            rolling().aborted().refused("set-traffic", "x").reverted(),
+            ("CanaryUndecided", True), id="it-was-off-already",
+        ),
+        pytest.param(
+            rolling().spoken("promote").refused("set-traffic", "x").aborted().reverted(),
+            ("OrderRefused", True), id="a-word-for-it",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_taken_off_may_refuse_the_step_that_was_still_on_its_way(evidence, ends):
+    """A person's rollback meets an open set-traffic: NoCanary is no failure of the change."""
+    assert outcome(evidence.snapshot()) == (OutcomeKind.ROLLED_BACK, *ends)
+
+
+@pytest.mark.req("GATE-6", "FRZ-1")
+@pytest.mark.parametrize(
+    ("gate", "reason"),
+    [("post_deploy_slo", "SloRegressed"), ("progressive_rollout", "CanaryFailed")],
+)
+def test_no_refusal_hides_that_a_gate_failed(gate, reason):
+    """Gate 6 freezes its class for what it saw, not for an order that came late."""
+    failed = Verdict(answer=Answer.FAIL, reason="ErrorRate")
+    gone = rolling().refused("promote", TARGET, HEAD).aborted().reverted()
+    kept = gone.mission(verdicts=((gate, f"{TARGET}@{HEAD}#100", failed),))
+    assert outcome(gone.snapshot(missions=(kept,))) == (OutcomeKind.ROLLED_BACK, reason, True)

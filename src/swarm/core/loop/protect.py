@@ -7,8 +7,9 @@ from datetime import datetime
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core import saga
 from swarm.core.decision import GiveVerdict, Record
+from swarm.core.evidence import Aborted, OrderRefused, PersonSaid
 from swarm.core.exposure import Exposure, why
-from swarm.core.findings import Findings
+from swarm.core.findings import AGAINST, Findings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
 from swarm.core.reasons import Reason
 from swarm.core.saying import Content, Saying, View, Word, merge_queue, verdict_record
@@ -55,9 +56,6 @@ def _broken(mission: Mission, found: Findings) -> tuple[Reason, str] | None:
     for name, target in found.targets.items():
         if target.synced is not None and not target.synced.healthy:
             return Reason.SYNC_FAILED, f"{name}: {target.synced.detail}"
-    for fact in found.refused:
-        if fact.verb in _ROLLOUT_VERBS:
-            return Reason.ORDER_REFUSED, f"{fact.verb}: {fact.reason}: {fact.detail}"
     for gate, reason in (
         (post_deploy_slo.NAME, Reason.SLO_REGRESSED),
         (progressive_rollout.NAME, Reason.CANARY_FAILED),
@@ -67,6 +65,22 @@ def _broken(mission: Mission, found: Findings) -> tuple[Reason, str] | None:
                 where, _, rest = subject.partition("@")
                 detail = f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
                 return why(verdict, reason), detail
+    if found.refused and (fact := _refused(mission)) is not None:
+        return Reason.ORDER_REFUSED, f"{fact.verb}: {fact.reason}: {fact.detail}"
+    return None
+
+
+def _refused(mission: Mission) -> OrderRefused | None:
+    """The first step of the rollout that was refused while it was still wanted.
+
+    What is taken off a target, or was said to be, refuses the steps that are still on their way:
+    that is no failure of the change.
+    """
+    for fact in mission.facts:
+        if isinstance(fact, Aborted) or (isinstance(fact, PersonSaid) and fact.said in AGAINST):
+            return None
+        if isinstance(fact, OrderRefused) and fact.verb in _ROLLOUT_VERBS:
+            return fact
     return None
 
 
