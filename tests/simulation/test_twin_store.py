@@ -12,6 +12,7 @@ from swarm.core.snapshot import Installation
 from swarm.ports.store import Binding
 from swarm.testing.builders import spec
 from swarm.testing.contracts.store import StoreContract
+from swarm.testing.contracts.store_freezes import FreezeContract
 from swarm.testing.contracts.store_plans import LEASE, run_check
 from swarm.testing.paper_rows import PaperOrder
 from swarm.testing.simulation.chance import Chance
@@ -64,7 +65,7 @@ class TwinWorld:
         self.store.at(self.swarm).change(shadow=True)
 
 
-class TestTwinStore(StoreContract):
+class TestTwinStore(StoreContract, FreezeContract):
     @pytest.fixture
     def world(self):
         return TwinWorld()

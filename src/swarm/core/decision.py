@@ -333,10 +333,11 @@ class LiftFreeze:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkRequalified:
-    """A requalification mission succeeded for this freeze."""
+    """A requalification mission succeeded for this freeze, unless it was extended since `began`."""
 
     freeze: FreezeId
     mission: MissionId
+    began: datetime
     at: datetime
 
 
@@ -368,8 +369,7 @@ class Standing:
     """Where a mission stands, computed from evidence; kept for display and for skipping.
 
     version:    the mission's evidence version it was computed from.
-    epoch:      hash of policy and freezes it was computed under.
-    room:       the loop step that spoke.
+    epoch:      hash of policy and freezes it was computed under.    room: the loop step that spoke.
     holds:      resources it holds (`repo:x`, `queue:x`, `target:x`).
     blocked_on: the resource it waits for, if that is what it waits for.
     risk:       what it is judged as: its own class, or what its change raised that to.

@@ -185,6 +185,7 @@ class Freeze:
     """A hold on a swarm (`mission_class` "*") or on one class; never stops protecting.
 
     until:        end of the window, exclusive; None means until somebody resumes it.
+    extended:     when its scope was frozen once more while it held; None: never.
     requalified:  evidence that the scope proved itself since; None while it has not.
     needs_token:  a policy or a person asked for an explicit reset as well.
     """
@@ -199,6 +200,7 @@ class Freeze:
     requalified: str | None = None
     needs_token: bool = False
     by: str = "policy"
+    extended: datetime | None = None
 
     def covers(self, mission_class: str) -> bool:
         """True when missions of this class are held."""

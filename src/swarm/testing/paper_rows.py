@@ -197,7 +197,8 @@ class PaperRows:
 
     def _requalify(self, record: MarkRequalified) -> None:
         for hold in self.world.freezes:
-            if hold.id == record.freeze and hold.requalified is None:
+            outdated = hold.extended is not None and hold.extended >= record.began
+            if hold.id == record.freeze and hold.requalified is None and not outdated:
                 proven = replace(hold, requalified=record.mission)
                 self._freezes(proven if one is hold else one for one in self.world.freezes)
                 body = {"freeze": hold.id, "class": hold.mission_class, "mission": record.mission}
@@ -220,7 +221,7 @@ class PaperRows:
                 until = None if endless else max(hold.until, new.until)  # type: ignore[type-var]
                 grown = replace(
                     new, id=hold.id, since=hold.since, until=until, requalified=None,
-                    needs_token=hold.needs_token or new.needs_token,
+                    needs_token=hold.needs_token or new.needs_token, extended=self.now,
                 )  # fmt: skip
                 self._freezes(grown if one is hold else one for one in self.world.freezes)
                 self._tell_freeze(EventKind.FREEZE_EXTENDED, grown)

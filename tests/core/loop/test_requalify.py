@@ -152,6 +152,50 @@ def test_a_proof_that_a_new_failure_took_away_is_asked_for_again():
     assert (proof.outcome.kind, proof.outcome.reason) == (OutcomeKind.DELIVERED, "Requalified")
 
 
+def extend(story, until):
+    """A person freezes the scope once more."""
+    (hold,) = story.store.world.freezes
+    story.store.freeze(replace(hold, cause="alice", until=until))
+
+
+def under_way(until):
+    """A frozen class whose requalification has begun and waits for main to be seen."""
+    story = frozen_class()
+    story.store.change(freezes=tuple(replace(h, until=until) for h in story.store.world.freezes))
+    story.store.now = NOON + HOUR
+    story.store.tick()
+    (proof,) = story.store.missions.values()
+    assert proof.kind is MissionKind.REQUALIFY
+    story.store.now += timedelta(minutes=10)
+    return story, proof
+
+
+@pytest.mark.req("FRZ-3")
+def test_a_proof_under_way_does_not_count_for_a_freeze_that_was_extended_meanwhile():
+    """What it sees may be from before whatever froze the scope once more."""
+    story, proof = under_way(NOON + HOUR)
+    extend(story, NOON + 3 * HOUR)
+    story.until(NOON + 3 * HOUR - timedelta(seconds=1))
+    (hold,) = story.store.world.freezes
+    assert hold.requalified is None
+    outcome = story.store.ended[proof.id].outcome
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.FAILED, "Frozen")
+    assert not outcome.counts_as_failure
+    story.until(NOON + 3 * HOUR + timedelta(seconds=1))
+    assert story.scopes() == set()
+
+
+@pytest.mark.req("FRZ-3")
+def test_an_open_ended_freeze_that_is_extended_is_proven_anew_at_once():
+    """Its window says nothing of it; a person who wants to resume need not wait for a round."""
+    story, proof = under_way(None)
+    extend(story, None)
+    story.store.now += timedelta(seconds=1)
+    story.until(story.store.now + timedelta(seconds=1))
+    (hold,) = story.store.world.freezes
+    assert hold.requalified not in {None, proof.id}
+
+
 @pytest.mark.req("FRZ-3")
 def test_a_token_that_policy_asks_for_keeps_a_proven_freeze_closed():
     story = frozen_class()

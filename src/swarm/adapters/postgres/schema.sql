@@ -399,7 +399,8 @@ create table frozen (                                     -- `freeze` is a reser
   requalified    text,
   requalified_at timestamptz,
   lifted_at      timestamptz,
-  lifted_by      text not null default ''
+  lifted_by      text not null default '',
+  extended_at    timestamptz                              -- when its scope was frozen once more
 );
 create unique index frozen_one_open_per_scope on frozen (swarm, mission_class)
   where lifted_at is null;

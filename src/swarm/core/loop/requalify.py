@@ -25,6 +25,10 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     """Speak for requalification missions only, to their end."""
     if mission.kind is not MissionKind.REQUALIFY:
         return Content()
+    if _outdated(mission, view):
+        why = "its scope was frozen once more meanwhile, and is proven anew"
+        ending = Ending(kind=OutcomeKind.FAILED, reason=Reason.FROZEN, detail=why)
+        return settled(ROOM, mission, found, view.now, ending)
     orders = Orders(mission, view.snapshot)
     if found.main is None:
         return _wait("asking where main stands", (orders.see_main("0"),))
@@ -42,6 +46,16 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     return _targets(mission, found, view, verdict.detail)
 
 
+def _outdated(mission: Mission, view: View) -> bool:
+    """Whether its scope was frozen since it began: what it saw may be from before that."""
+    began = mission.opened_at
+    return any(
+        hold.since > began or (hold.extended is not None and hold.extended >= began)
+        for hold in view.snapshot.freezes
+        if hold.mission_class == mission.mission_class
+    )
+
+
 def _targets(mission: Mission, found: Findings, view: View, green: str) -> Saying:
     """Checks are green; now every target, then the proof."""
     orders = Orders(mission, view.snapshot)
@@ -57,7 +71,9 @@ def _targets(mission: Mission, found: Findings, view: View, green: str) -> Sayin
     said = _end(mission, found, view, OutcomeKind.DELIVERED, green)
     if mission.freeze is None:
         return said
-    proof = MarkRequalified(freeze=mission.freeze, mission=mission.id, at=view.now)
+    proof = MarkRequalified(
+        freeze=mission.freeze, mission=mission.id, began=mission.opened_at, at=view.now
+    )
     return said.recording(proof)
 
 

@@ -82,11 +82,12 @@ def _round_id(hold: Freeze, snapshot: Snapshot) -> MissionId:
     """The try of this round.
 
     A freeze that is extended keeps its id, and policy may change how long a round is: the window's
-    end and that length tell the tries apart.
+    end, or when it was extended without one, and that length tell the tries apart.
     """
-    end = hold.until.astimezone(UTC).isoformat() if hold.until else "open-ended"
+    end = hold.until or hold.extended
+    told = end.astimezone(UTC).isoformat() if end else "open-ended"
     every = snapshot.spec.risk.freeze_duration.total_seconds()
-    return mission_id(f"{hold.id}@{end}/{every}", _round(hold, snapshot))
+    return mission_id(f"{hold.id}@{told}/{every}", _round(hold, snapshot))
 
 
 def _repo(hold: Freeze, snapshot: Snapshot) -> str | None:
@@ -101,9 +102,12 @@ def _repo(hold: Freeze, snapshot: Snapshot) -> str | None:
 
 def _round(hold: Freeze, snapshot: Snapshot) -> int:
     """Which try this is: one per freezeDuration since the window ended, from 0."""
-    began = hold.until or hold.since
-    return int((snapshot.now - began) / snapshot.spec.risk.freeze_duration)
+    return int((snapshot.now - _begin(hold)) / snapshot.spec.risk.freeze_duration)
 
 
 def _round_start(hold: Freeze, number: int, snapshot: Snapshot) -> datetime:
-    return (hold.until or hold.since) + number * snapshot.spec.risk.freeze_duration
+    return _begin(hold) + number * snapshot.spec.risk.freeze_duration
+
+
+def _begin(hold: Freeze) -> datetime:
+    return hold.until or hold.extended or hold.since

@@ -257,7 +257,7 @@ async def test_resume_refuses_until_the_checklist_is_met(world, make, freezes):
     await world.sql("update frozen set until = now()")
     with pytest.raises(ResumeRefused, match="requalification"):
         await freezes.resume(world.swarm, "go on", rule=ALWAYS, token_given=True)
-    mark = MarkRequalified(freeze=frozen.id, mission="m-9", at=now())
+    mark = MarkRequalified(freeze=frozen.id, mission="m-9", began=now(), at=now())
     await world.tick(make.nothing(records=(mark,)))
     assert await freezes.resume(world.swarm, "go on", rule=ALWAYS) == (frozen.id,)
     assert (await world.snapshot()).freezes == ()
@@ -271,7 +271,7 @@ async def test_an_open_ended_freeze_is_lifted_by_hand_once_it_requalified(world,
     frozen = await freezes.freeze(world.swarm, "why")
     with pytest.raises(ResumeRefused):
         await freezes.resume(world.swarm, "go on", rule=ALWAYS)
-    mark = MarkRequalified(freeze=frozen.id, mission="m-9", at=now())
+    mark = MarkRequalified(freeze=frozen.id, mission="m-9", began=now(), at=now())
     await world.tick(make.nothing(records=(mark,)))
     assert await freezes.resume(world.swarm, "go on", rule=ALWAYS, freeze=frozen.id) == (frozen.id,)
 

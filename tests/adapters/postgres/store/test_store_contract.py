@@ -9,6 +9,7 @@ import pytest
 from swarm.adapters.postgres.store.desk.freezes import FreezeDesk
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.testing.contracts.store import StoreContract
+from swarm.testing.contracts.store_freezes import FreezeContract
 
 
 class PostgresWorld:
@@ -48,7 +49,7 @@ class PostgresWorld:
         await self._world.sql("update mission set revision = revision + 1")
 
 
-class TestPostgresStore(StoreContract):
+class TestPostgresStore(StoreContract, FreezeContract):
     @pytest.fixture
     def world(self, world):
         return PostgresWorld(world)

@@ -769,7 +769,7 @@ async def test_a_scope_has_one_open_freeze_and_another_cause_extends_it(world, m
 async def test_a_freeze_is_requalified_and_lifted(world, make):
     held = freeze(world.swarm)
     await world.tick(make.nothing(records=(OpenFreeze(freeze=held),)))
-    mark = MarkRequalified(freeze=held.id, mission="m-9", at=now())
+    mark = MarkRequalified(freeze=held.id, mission="m-9", began=now(), at=now())
     await world.tick(make.nothing(records=(mark,)))
     assert (await world.snapshot()).freezes[0].requalified == "m-9"
     lift = LiftFreeze(freeze=held.id, by="policy", at=now())
@@ -783,7 +783,7 @@ async def test_a_freeze_is_requalified_and_lifted(world, make):
 @pytest.mark.req("FRZ-3")
 async def test_a_freeze_that_a_person_extends_while_a_tick_decides_is_not_lifted(world, make):
     held = freeze(world.swarm)
-    mark = MarkRequalified(freeze=held.id, mission="m-9", at=now())
+    mark = MarkRequalified(freeze=held.id, mission="m-9", began=now(), at=now())
     await world.tick(make.nothing(records=(OpenFreeze(freeze=held),)))
     await world.tick(make.nothing(records=(mark,)))
     lift = LiftFreeze(freeze=held.id, by="policy", at=now())

@@ -198,7 +198,7 @@ set until = case when frozen.until is null or excluded.until is null then null
                  else greatest(frozen.until, excluded.until) end,
     reason = excluded.reason, detail = excluded.detail, cause = excluded.cause,
     needs_token = frozen.needs_token or excluded.needs_token,
-    requalified = null, requalified_at = null
+    requalified = null, requalified_at = null, extended_at = excluded.since
 returning id, until, xmax = 0 as fresh
 
 -- name: lift
@@ -208,8 +208,10 @@ where id = %(id)s and swarm = %(swarm)s and lifted_at is null and requalified is
 returning mission_class
 
 -- name: requalify
+-- Unless its scope was frozen once more since that mission began: what it saw is from before.
 update frozen set requalified = %(mission)s, requalified_at = %(at)s
 where id = %(id)s and swarm = %(swarm)s and lifted_at is null and requalified is null
+  and (extended_at is null or extended_at < %(began)s)
 returning mission_class
 
 -- name: learn

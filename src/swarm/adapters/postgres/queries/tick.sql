@@ -93,7 +93,8 @@ returning mission, id, state
 select
   (select coalesce(sum(open), 0)::bigint from tally where swarm = %(swarm)s),
   (select json_agg(f order by f.since, f.id)
-   from (select id, mission_class, reason, detail, cause, since, until, requalified, needs_token, by
+   from (select id, mission_class, reason, detail, cause, since, until, requalified, needs_token, by,
+                extended_at as extended
          from frozen where swarm = %(swarm)s and lifted_at is null) f)::text,
   -- With its repository: a freeze is requalified where its cause worked.
   (select json_agg(o order by o.at, o.mission)

@@ -226,7 +226,7 @@ async def _lift_freeze(writing: Writing, record: LiftFreeze) -> str | None:
 async def _mark_requalified(writing: Writing, record: MarkRequalified) -> str | None:
     scope = await writing.one(
         "missions", "requalify", swarm=writing.swarm, id=record.freeze, mission=record.mission,
-        at=record.at,
+        began=record.began, at=record.at,
     )  # fmt: skip
     if scope is None:
         return ""
