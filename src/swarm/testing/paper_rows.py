@@ -40,7 +40,14 @@ from swarm.core.nouns import (
 from swarm.core.snapshot import Budget, Mission, Snapshot
 from swarm.core.trail import EventKind
 
-_SETTLED_KEPT = 64
+_SETTLED_KEPT, _ROW_KEPT = 64, 128
+
+
+def _remembered(settled: tuple[Settled, ...]) -> tuple[Settled, ...]:
+    """The newest endings, and of those that make or break a row of failures some more."""
+    row = [one for one in settled if one.counts_as_failure or one.outcome is OutcomeKind.DELIVERED]
+    kept = {one.mission for one in (*settled[-_SETTLED_KEPT:], *row[-_ROW_KEPT:])}
+    return tuple(one for one in settled if one.mission in kept)
 
 
 @dataclass(slots=True)
@@ -310,7 +317,7 @@ class PaperRows:
         self.move_money(mission.id, "release", mission.reserved)
         self.world = replace(
             self.world,
-            settled=(*self.world.settled, item)[-_SETTLED_KEPT:],
+            settled=_remembered((*self.world.settled, item)),
             denied=self.world.denied | set(record.deny),
         )
 

@@ -3,13 +3,19 @@
 # ruff: noqa: S101 - a suite asserts
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 import pytest
 
-from swarm.core.decision import MarkRequalified, Plan
-from swarm.core.ids import MissionId
+from swarm.core.decision import MarkRequalified, OpenMission, Plan, Settle
+from swarm.core.ids import MissionId, NeedId
+from swarm.core.nouns import MissionKind, Outcome, OutcomeKind
+from swarm.core.policy.freeze import consecutive_failures
+from swarm.core.reasons import Reason
 from swarm.core.snapshot import Snapshot
 from swarm.testing.contracts.store import MOMENT, StoreWorld
-from swarm.testing.contracts.store_plans import CLASS, plan
+from swarm.testing.contracts.store_plans import CLASS, opening, plan
 
 
 async def told(world: StoreWorld, made: Plan | None = None) -> Snapshot:
@@ -19,6 +25,18 @@ async def told(world: StoreWorld, made: Plan | None = None) -> Snapshot:
     _, snapshot = await world.tick(plan())
     assert snapshot is not None
     return snapshot
+
+
+def ended(number: int, at: datetime, *, counts: bool) -> tuple[OpenMission, Settle]:
+    """A repair that was opened and failed."""
+    opened = replace(
+        opening(NeedId(""), at), id=MissionId(f"m-{number}"), need=None, kind=MissionKind.REMEDIATE
+    )
+    outcome = Outcome(
+        kind=OutcomeKind.FAILED, at=at, reason=Reason.RUN_PRODUCED_NOTHING, detail="", attempts=1,
+        cost=0, counts_as_failure=counts,
+    )  # fmt: skip
+    return opened, Settle(mission=opened.id, outcome=outcome, need_done=False)
 
 
 class FreezeContract:
@@ -41,3 +59,16 @@ class FreezeContract:
             )
             (after,) = (await told(world, plan(records=[proof]))).freezes
             assert after.requalified == proven
+
+    @pytest.mark.req("FRZ-1")
+    async def test_a_row_of_failures_is_known_as_long_as_any_limit_may_be(
+        self, world: StoreWorld
+    ) -> None:
+        """Also behind endings that neither make it longer nor break it."""
+        at, most, others = world.now(), 100, 64
+        endings = [
+            record
+            for number in range(most + others)
+            for record in ended(number, at + number * MOMENT, counts=number < most)
+        ]
+        assert consecutive_failures((await told(world, plan(records=endings))).settled) == most

@@ -96,11 +96,17 @@ select
    from (select id, mission_class, reason, detail, cause, since, until, requalified, needs_token, by,
                 extended_at as extended
          from frozen where swarm = %(swarm)s and lifted_at is null) f)::text,
-  -- With its repository: a freeze is requalified where its cause worked.
+  -- With its repository: a freeze is requalified where its cause worked. Beside the newest ones, as
+  -- many as a row of failures may be long (100) of those that make or break one, however old.
   (select json_agg(o order by o.at, o.mission)
    from (select e.mission, e.mission_class, e.kind, e.outcome, e.counts_as_failure, e.at, e.reason, m.repo
-         from (select * from outcome where swarm = %(swarm)s order by at desc, mission limit 64) e
-         join mission m on m.id = e.mission) o)::text,
+         from outcome e join mission m on m.id = e.mission
+         where e.mission in (
+           (select mission from outcome where swarm = %(swarm)s order by at desc, mission limit 64)
+           union
+           (select mission from outcome
+            where swarm = %(swarm)s and (counts_as_failure or outcome = 'delivered')
+            order by at desc, mission limit 128))) o)::text,
   (select json_agg(s order by s.name)
    from (select name, read_at is not null as answered, dark_since, detail from source where swarm = %(swarm)s) s)::text,
   (select json_agg(json_build_array(target, revision) order by target, revision)
