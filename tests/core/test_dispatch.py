@@ -7,8 +7,9 @@ import pytest
 
 from swarm.core.decide import decide
 from swarm.core.decision import Settle, StartRun
-from swarm.core.snapshot import AgentBinding, Budget
-from swarm.testing.builders import NOON, installation, mission, snapshot
+from swarm.core.nouns import Risk
+from swarm.core.snapshot import AgentBinding, Budget, RiskRule, SourceState
+from swarm.testing.builders import NOON, installation, mission, snapshot, spec
 from swarm.testing.states import BASE, HEAD, State, build
 
 HOUR = timedelta(hours=1)
@@ -87,3 +88,28 @@ def test_a_mission_whose_agent_is_not_bound_any_more_waits_for_one():
     assert sent(snap) == []
     assert standing(snap).reason == "NoAgent"
     assert sent(replace(build(RED), installation=others)) == []
+
+
+@pytest.mark.req("FAIL-4")
+@pytest.mark.parametrize("attempt", [State(run="none"), RED])
+def test_while_a_source_is_dark_no_agent_is_sent_for_what_is_risky(attempt):
+    """Not for a fix either; it may have been opened while the source still answered."""
+    snap = build(attempt)
+    dark = {
+        "sources": (SourceState(name="feed", dark_since=NOON),),
+        "spec": spec(discovery={"sources": [{"name": "feed"}]}),
+    }
+    risky = replace(snap, missions=(replace(snap.missions[0], risk=Risk.R2),))
+    assert sent(replace(snap, **dark))
+    assert sent(replace(risky, **dark)) == []
+    assert standing(replace(risky, **dark)).reason == "DiscoveryDegraded"
+    assert sent(risky)
+
+
+@pytest.mark.req("FAIL-4")
+def test_a_change_that_raised_the_risk_counts_for_the_fix_that_follows():
+    bound = installation(risk_rules=(RiskRule(pattern="*", risk=Risk.R2),))
+    fed = spec(discovery={"sources": [{"name": "feed"}]})
+    raised = replace(build(RED), installation=bound, spec=fed)
+    assert sent(raised)
+    assert sent(replace(raised, sources=(SourceState(name="feed", dark_since=NOON),))) == []

@@ -89,8 +89,7 @@ def decide(snapshot: Snapshot) -> Plan:
 def judge(mission: Mission, view: View) -> Saying:
     """The first room that has something to say speaks; when none has, it is delivered."""
     found = read(mission)
-    change, rules = found.change, view.snapshot.installation.risk_rules
-    level = risk.of_change(mission.risk, change, rules).risk if change else mission.risk
+    level = risk.judged(mission.risk, found.change, view.snapshot.installation.risk_rules)
     kept: list[Record] = []
     for room in ROOMS:
         word = room(mission, found, view)

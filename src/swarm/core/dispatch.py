@@ -9,9 +9,9 @@ from swarm.core.findings import Findings
 from swarm.core.ids import run_id
 from swarm.core.nouns import Brief, OutcomeKind
 from swarm.core.orders import Orders
-from swarm.core.policy import retries
+from swarm.core.policy import retries, risk
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, frozen, lane_of, settled
+from swarm.core.saying import Ending, Saying, View, degraded, frozen, lane_of, settled
 from swarm.core.snapshot import AgentBinding, Mission
 
 FAILURE_CHARACTERS = 8_000  #: the tail of a failing check that a fix attempt is shown
@@ -49,7 +49,12 @@ class Dispatch:
             )
         attempt = len(self.found.runs)
         lane = lane_of(attempt)
-        wait = _broke(self.room, agent, view) or _busy(self.room, lane, mission, view)
+        level = risk.judged(mission.risk, self.found.change, view.snapshot.installation.risk_rules)
+        wait = (
+            degraded(self.room, level, view, "starts")
+            or _broke(self.room, agent, view)
+            or _busy(self.room, lane, mission, view)
+        )
         if wait is not None:
             return wait
         again = citing.hold(self.room, mission, self.found, view)

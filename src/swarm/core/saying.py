@@ -146,6 +146,22 @@ def frozen(room: str, hold: Freeze) -> Saying:
     )
 
 
+def degraded(room: str, level: Risk, view: View, then: str) -> Saying | None:
+    """The word on what is risky while a source is dark; None for anything else (FAIL-4).
+
+    then: what the mission does once the source answers.
+    """
+    dark = view.snapshot.dark
+    if not dark or level <= Risk.R1:
+        return None
+    return Saying(
+        room=room,
+        reason=Reason.DISCOVERY_DEGRADED,
+        detail=f"{dark[0].name} is dark and this is R{level:d}",
+        next_action=f"{then} when {dark[0].name} answers again",
+    )
+
+
 def lasting(hold: Freeze) -> str:
     """How long a freeze lasts at least, in words."""
     return f"until {hold.until:%Y-%m-%d %H:%M:%S} UTC" if hold.until else "until resumed"

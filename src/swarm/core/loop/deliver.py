@@ -20,6 +20,7 @@ from swarm.core.saying import (
     Saying,
     View,
     Word,
+    degraded,
     frozen,
     merge_queue,
     settled,
@@ -82,7 +83,9 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
         why = "; ".join((*_anew(mission, found, view), gate3.detail, *finding.why))
         asking = _ask(mission, change, view, finding.risk, why)
         return _in_place(asking, mission, _checked_at(found, change.head), view).recording(record)
-    word = _dark(finding.risk, view, answer) or _queue(mission, found, view, change, answer)
+    # A person's answer says that somebody has looked at it.
+    dark = degraded(ROOM, finding.risk, view, "lands") if answer is None else None
+    word = dark or _queue(mission, found, view, change, answer)
     if answer is not None:
         again = soonest(view.now, word.look_again, answer.expires_at)
         word = replace(word, look_again=again)
@@ -92,19 +95,6 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
 def _landing(mission: Mission, found: Findings, view: View, change: Change) -> bool:
     order = Orders(mission, view.snapshot).land(change, found)
     return found.is_open(order.key) is not None
-
-
-def _dark(level: Risk, view: View, answer: Approval | None) -> Saying | None:
-    """While a source is dark nothing risky lands that no person has looked at (FAIL-4)."""
-    dark = view.snapshot.dark
-    if not dark or level <= Risk.R1 or answer is not None:
-        return None
-    return Saying(
-        room=ROOM,
-        reason=Reason.DISCOVERY_DEGRADED,
-        detail=f"{dark[0].name} is dark and this is R{level:d}",
-        next_action=f"lands when {dark[0].name} answers again",
-    )
 
 
 def _ask(mission: Mission, change: Change, view: View, level: Risk, why: str) -> Saying:

@@ -73,6 +73,11 @@ def of_change(base: Risk, change: Change, rules: Sequence[RiskRule]) -> RiskFind
     return RiskFinding(risk=risk, why=tuple(why))
 
 
+def judged(base: Risk, change: Change | None, rules: Sequence[RiskRule]) -> Risk:
+    """The risk of a mission: its own, or what its change raised that to."""
+    return of_change(base, change, rules).risk if change else base
+
+
 def matches(path: str, pattern: str) -> bool:
     """True when a gitignore-like pattern takes a path or a folder above it; case is folded.
 
