@@ -113,3 +113,19 @@ def test_a_change_that_raised_the_risk_counts_for_the_fix_that_follows():
     raised = replace(build(RED), installation=bound, spec=fed)
     assert sent(raised)
     assert sent(replace(raised, sources=(SourceState(name="feed", dark_since=NOON),))) == []
+
+
+@pytest.mark.req("API-3")
+@pytest.mark.parametrize(
+    "state", [State(run="none"), RED, State()], ids=["before-any-agent", "red", "green"]
+)
+@pytest.mark.parametrize("frozen", ["no", "class"])
+def test_a_mission_whose_repository_was_taken_from_the_list_ends_and_its_need_waits(state, frozen):
+    """An edit by mistake loses no need: no new evidence is asked for once it is undone."""
+    elsewhere = spec(delivery={"repoAllowlist": ["acme/other"], "requiredChecks": ["lint"]})
+    snap = replace(build(replace(state, frozen=frozen)), spec=elsewhere)
+    (settled,) = (record for record in decide(snap).records if isinstance(record, Settle))
+    assert settled.outcome.reason == "RepositoryNotAllowed"
+    assert not settled.outcome.counts_as_failure
+    assert (settled.need_done, settled.retry_need_at) == (False, NOON + 6 * HOUR)
+    assert sent(snap) == []

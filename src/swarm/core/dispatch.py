@@ -32,10 +32,14 @@ class Dispatch:
     def send(self, *, failure: str = "", base: str = "") -> Saying:
         """Order the next attempt, unless a freeze, a busy lane or a missing agent holds it back.
 
+        It is not waited for a repository that was taken from the allowlist: the mission ends.
+
         failure: what the last attempt did wrong, for a fix.
         base:    start over from this main commit instead of from the failing head.
         """
         mission, view = self.mission, self.view
+        if mission.repo not in view.snapshot.spec.delivery.repo_allowlist:
+            return self._not_allowed()
         hold = view.freeze_over(mission)
         if hold is not None:
             return frozen(self.room, hold)
@@ -94,6 +98,17 @@ class Dispatch:
             reason=reason,
             detail=detail,
             counts=counts,
+            retry_at=now + self.view.snapshot.installation.need_cooldown,
+        )
+        return settled(self.room, self.mission, self.found, now, ending)
+
+    def _not_allowed(self) -> Saying:
+        """Nobody's failure; its need rests, and waits until its repository is listed again."""
+        now = self.view.now
+        ending = Ending(
+            kind=OutcomeKind.REFUSED,
+            reason=Reason.REPOSITORY_NOT_ALLOWED,
+            detail=f"{self.mission.repo!r} is not in spec.delivery.repoAllowlist any more",
             retry_at=now + self.view.snapshot.installation.need_cooldown,
         )
         return settled(self.room, self.mission, self.found, now, ending)

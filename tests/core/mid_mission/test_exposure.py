@@ -268,7 +268,7 @@ def test_the_same_look_twice_and_a_look_of_the_past_say_nothing_new():
 def test_readings_that_do_not_fit_together_decide_nothing_and_stop_nobody_else():
     odd = rolling(at=NOON - 3 * MINUTE).looked(look(NOON - 2 * MINUTE))
     odd.looked(look(NOON - MINUTE, 2_000.0, edges=(0.02, 0.2)), number=1)
-    other = mission(2, repo="acme/docs", opened_at=NOON)
+    other = mission(2, opened_at=NOON)
     snap = odd.snapshot(missions=(odd.mission(), other))
     (verdict,) = (r.verdict for r in records(snap, GiveVerdict) if r.gate == "progressive_rollout")
     assert verdict.answer is Answer.INCONCLUSIVE

@@ -69,10 +69,14 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     record = verdict_record(mission, merge_policy.NAME, change.head, gate3, view.now)
     if gate3.answer is Answer.FAIL:
         rejected = gate3.reason == Reason.APPROVAL_DENIED
+        # A list can be edited back, which says nothing new about the need.
+        rests = gate3.reason == Reason.REPOSITORY_NOT_ALLOWED
+        retry = view.now + view.snapshot.installation.need_cooldown if rests else None
         ending = Ending(
             kind=OutcomeKind.REJECTED if rejected else OutcomeKind.REFUSED,
             reason=Reason(gate3.reason),
             detail=gate3.detail,
+            retry_at=retry,
         )
         return settled(ROOM, mission, found, view.now, ending).recording(record)
     if gate3.answer is not Answer.PASS:
