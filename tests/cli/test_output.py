@@ -75,7 +75,9 @@ def test_every_reading_verb_speaks_every_form(story):
     for words in READING:
         asked = filled(words, story)
         document = story(*asked, "-o", "json")
-        assert document.code in {0, 1}, (asked, document.err)
+        # The world of this shop lands nothing in Git, and an audit says that main lacks it.
+        good = {3} if words == ("audit", "verify") else {0, 1}
+        assert document.code in good, (asked, document.err)
         assert document.json["apiVersion"] == API_VERSION, asked
         assert document.json["kind"][0].isupper(), asked
         text = story(*asked, "-o", "yaml")

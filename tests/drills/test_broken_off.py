@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -68,7 +69,11 @@ def databases(home):
 def under_way(installation, name):
     """A drill in a process of its own, once its fault is injected."""
     words = [*SWARMCTL, "drill", "run", name, "--yes", "--home", str(installation.folder)]
-    drill = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    drill = subprocess.Popen(
+        words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        # As from a terminal: beneath `nohup` everything that is started ignores its closing.
+        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 - one call
+    )  # fmt: skip
     for line in drill.stderr:
         if AT_WORK in line:
             return drill
