@@ -29,7 +29,7 @@ from swarm.core.holds import Holds, path_resources
 from swarm.core.ids import MissionId, OrderKey
 from swarm.core.loop import deliver, implement, learn, protect, requalify, select, verify
 from swarm.core.nouns import Freeze
-from swarm.core.policy import backpressure, freeze, lifting, risk, self_caused
+from swarm.core.policy import freeze, lifting, risk, self_caused
 from swarm.core.saying import Saying, View, news, soonest
 from swarm.core.snapshot import Mission, Snapshot
 
@@ -48,8 +48,7 @@ def decide(snapshot: Snapshot) -> Plan:
     loops = self_caused.caught(snapshot)
     records: list[Record] = [*lifting.records(snapshot), *loops.records]
     standings: list[tuple[MissionId, Standing]] = []
-    ended: set[MissionId] = set()
-    known = loops.known  # what one ending brings about binds whatever comes after it
+    known, ended = loops.known, 0  # what one ending brings about binds whatever comes after it
     for mission in holds.to_judge(snapshot.now):
         word = judge(mission, holds.view(known))
         standing = _standing(mission, word, snapshot.now, epoch)
@@ -61,16 +60,14 @@ def decide(snapshot: Snapshot) -> Plan:
             lesson = learn.from_ending(settle, mission, known)
             records.extend((lesson.settle, *lesson.records))
             orders.extend(lesson.orders)
-            known = lesson.known
-            ended.add(mission.id)
+            known, ended = lesson.known, ended + 1
         if mission.standing is None or _moved(mission.standing, standing):
             standings.append((mission.id, standing))
     opened = [record for record in records if isinstance(record, OpenMission)]
     for mission_opened in opened:
         holds.expect(mission_opened)
-    going_on = (mission for mission in snapshot.missions if mission.id not in ended)
-    taken = backpressure.slots_taken((*going_on, *opened), known)
-    selection = select.choose(known, holds.occupied, taken)
+    open_missions = len(snapshot.missions) - ended + len(opened)
+    selection = select.choose(known, holds.occupied, open_missions)
     records.extend(selection.rejected)
     for opening, gate in zip(selection.opened, selection.founded, strict=True):
         records.extend(learn.recommended(opening, known) if known.shadow else (opening,))

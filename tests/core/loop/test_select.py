@@ -213,37 +213,6 @@ def test_the_best_come_first_and_the_slots_are_the_limit():
     assert [record.need for record in found] == ["n-7", "n-6", "n-5"]
 
 
-def held(number, **over):
-    return mission(number, mission_class="docs", **over)
-
-
-PROOF = mission(8, mission_class="docs", kind=MissionKind.REQUALIFY, need=None, freeze="f-1")
-
-
-@pytest.mark.req("LOOP-5")
-@pytest.mark.req("FRZ-1")
-@pytest.mark.parametrize(
-    ("missions", "over"),
-    [
-        pytest.param((held(4), held(5), PROOF), {"freezes": (hold("docs"),)}, id="frozen-class"),
-        pytest.param(
-            (held(4, risk=Risk.R2), held(5, risk=Risk.R2)),
-            {"sources": (SourceState(name="feed", dark_since=NOON),), "spec": spec(discovery=FED)},
-            id="dark-source",
-        ),
-    ],
-)
-def test_what_is_held_for_as_long_as_it_takes_keeps_nothing_else_from_beginning(missions, over):
-    two = installation(max_missions=2)
-    snap = snapshot(needs=(need(1), need(2), need(3)), missions=missions, installation=two, **over)
-    assert [record.need for record in opened(snap)] == ["n-1", "n-2"]
-    # Nor does what begins meanwhile pile up, before the hold ends or after it.
-    full = replace(snap, missions=(*missions, mission(6), mission(7)))
-    assert opened(full) == []
-    assert decide(full).idle_reason == "NoFreeSlot: 2 missions open"
-    assert opened(replace(snap, freezes=(), sources=())) == []
-
-
 @pytest.mark.req("LOOP-10")
 def test_what_was_learned_about_a_class_moves_it():
     needs = (need(1, mission_class="docs"), need(2, mission_class="tidy"))

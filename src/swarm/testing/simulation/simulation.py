@@ -336,7 +336,9 @@ class Simulation:
                     left[swarm] -= LOOK
             await asyncio.sleep(LOOK.total_seconds())
         for id_ in sorted(before):
-            standing = self.store.at(before[id_]).missions[id_].standing
+            # None: it ended too late, while another Swarm went on.
+            late = self.store.at(before[id_]).missions.get(id_)
+            standing = None if late is None else late.standing
             where = "never judged" if standing is None else f"{standing.room}: {standing.reason}"
             detail = standing.detail if standing is not None else ""
             self._stuck.append(f"{id_} is open {periods} after the trouble: {where}; {detail}")
