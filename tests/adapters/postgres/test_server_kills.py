@@ -46,9 +46,16 @@ def reuse_number(layout):
 
 async def strike(mode, layout, writer, backend, kill, until):
     """Kill what the mode names. Returns a bystander process that took a dead server's number."""
-    processes = server_processes(layout)
+    processes = {}
+
+    def one_postmaster():
+        """A process that was forked just now still has the title of its parent."""
+        processes.clear()
+        processes.update(server_processes(layout))
+        return list(processes.values()).count(True) == 1
+
+    await until(one_postmaster)
     postmaster = [pid for pid, is_postmaster in processes.items() if is_postmaster]
-    assert len(postmaster) == 1
     if mode == BACKEND:
         kill([backend])
         # Until the postmaster sees it, it answers as if nothing were; then it ends everyone, and
