@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from swarm.core.decide import decide
-from swarm.core.decision import Settle, StartRun
+from swarm.core.decision import Settle, StartRun, VoidRun
 from swarm.core.nouns import Risk
 from swarm.core.snapshot import AgentBinding, Budget, RiskRule, SourceState
 from swarm.testing.builders import NOON, installation, mission, snapshot, spec
@@ -56,6 +56,37 @@ def test_a_need_rests_after_its_last_repair_spent_its_attempts():
     last = replace(spent, missions=(replace(spent.missions[0], depth=9),))
     (settled,) = (record for record in decide(last).records if isinstance(record, Settle))
     assert settled.retry_need_at == NOON + 6 * HOUR
+
+
+@pytest.mark.req("FRZ-1", "FRZ-2")
+@pytest.mark.parametrize(
+    ("how", "void"),
+    [
+        pytest.param({"begun": False}, True, id="not-begun"),
+        pytest.param({"begun": True, "waits_because": "Quota: spent"}, True, id="without-capacity"),
+        pytest.param({"begun": True}, False, id="at-work"),
+    ],
+)
+@pytest.mark.parametrize("frozen", ["class", "other-class"])
+def test_a_frozen_class_keeps_the_lane_only_for_an_agent_that_is_at_work(how, void, frozen):
+    """Else nothing of any other class would start before that freeze is lifted."""
+    snap = build(State(run="open", frozen=frozen))
+    (first,) = snap.missions
+    (run,) = first.orders
+    ordered = replace(first, orders=(replace(run, **how),))
+    elsewhere = replace(first.contract, allowed_paths=("docs/a.md",))
+    other = mission(7, mission_class="docs", contract=elsewhere)
+    snap = replace(snap, missions=(ordered, other))
+    plan = decide(snap)
+    voided = [record.order for record in plan.records if isinstance(record, VoidRun)]
+    assert voided == ([run.key] if void and frozen == "class" else [])
+    # The run may begin before that is written: nobody else starts in this very tick.
+    assert sent(snap) == []
+    assert (plan.look_again == snap.now) is bool(voided)
+    taken_back = replace(snap, missions=(replace(ordered, orders=()), other))
+    assert [order.mission for order in sent(taken_back)] == [
+        "m-7" if frozen == "class" else first.id
+    ]
 
 
 @pytest.mark.req("FAIL-5")

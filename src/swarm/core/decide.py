@@ -23,18 +23,21 @@ from swarm.core.decision import (
     Settle,
     Standing,
     UseApproval,
+    VoidRun,
 )
 from swarm.core.findings import read
 from swarm.core.holds import Holds, path_resources
 from swarm.core.ids import MissionId, OrderKey
 from swarm.core.loop import deliver, implement, learn, protect, requalify, select, verify
 from swarm.core.nouns import Freeze
-from swarm.core.policy import freeze, lifting, risk, self_caused
+from swarm.core.policy import backpressure, freeze, lifting, risk, self_caused
 from swarm.core.saying import Saying, View, news, soonest
 from swarm.core.snapshot import Mission, Snapshot
 
 # What these change is judged in the next snapshot, at once.
-_CHANGES_THE_NEXT_SNAPSHOT = (OpenMission, Settle, OpenFreeze, MarkRequalified, LiftFreeze)
+_CHANGES_THE_NEXT_SNAPSHOT = (
+    OpenMission, Settle, VoidRun, OpenFreeze, MarkRequalified, LiftFreeze,
+)  # fmt: skip
 ROOMS = (
     deliver.begun, implement.say, verify.say, deliver.say, protect.say, requalify.say,
 )  # fmt: skip
@@ -67,7 +70,9 @@ def decide(snapshot: Snapshot) -> Plan:
     for mission_opened in opened:
         holds.expect(mission_opened)
     open_missions = len(snapshot.missions) - ended + len(opened)
-    selection = select.choose(known, holds.occupied, open_missions)
+    most = snapshot.installation.max_missions
+    slots = backpressure.free_slots(most, open_missions, holds.standings)
+    selection = select.choose(known, holds.occupied, open_missions, slots)
     records.extend(selection.rejected)
     for opening, gate in zip(selection.opened, selection.founded, strict=True):
         records.extend(learn.recommended(opening, known) if known.shadow else (opening,))

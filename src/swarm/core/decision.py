@@ -204,22 +204,9 @@ class Notify(_Order):
 
 
 Order = (
-    StartRun
-    | RunCheck
-    | Restage
-    | JudgeArtifact
-    | Land
-    | Sync
-    | SetTraffic
-    | TakeLook
-    | Promote
-    | Abort
-    | Revert
-    | SeeMain
-    | SeeLive
-    | Notify
-    | ReadCitation
-)
+    StartRun | RunCheck | Restage | JudgeArtifact | Land | Sync | SetTraffic | TakeLook | Promote
+    | Abort | Revert | SeeMain | SeeLive | Notify | ReadCitation
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +303,15 @@ class RejectNeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoidRun:
+    """A run that was ordered, and is not at work, is taken back; it may be ordered anew."""
+
+    mission: MissionId
+    order: OrderKey
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFreeze:
     """Hold a scope. The same cause opens the same freeze once."""
 
@@ -357,6 +353,7 @@ Record = (
     | UseApproval
     | Settle
     | RejectNeed
+    | VoidRun
     | OpenFreeze
     | LiftFreeze
     | MarkRequalified

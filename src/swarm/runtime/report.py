@@ -16,6 +16,7 @@ from swarm.core.decision import (
     RejectNeed,
     Settle,
     UseApproval,
+    VoidRun,
 )
 from swarm.core.ids import MissionId
 from swarm.ports.store import Tick
@@ -87,6 +88,9 @@ def _event(record: Record) -> tuple[Event, dict[str, object]]:  # noqa: C901 - o
                 "mission": record.approval.mission,
                 "approver": record.approval.approver,
             }
+        case VoidRun():
+            fields = {"mission": record.mission, "order": record.order}
+            return Event.ORDER_POSTPONED, {**fields, "reason": record.reason}
         case RejectNeed():
             return Event.NEED_REJECTED, {"need": record.need, "reason": record.reason}
         case OpenFreeze():

@@ -29,6 +29,7 @@ from swarm.core.decision import (
     Settle,
     SetTraffic,
     UseApproval,
+    VoidRun,
 )
 from swarm.core.evidence import Fact, PersonSaid, RunEnded
 from swarm.core.history import terms
@@ -39,8 +40,8 @@ from swarm.core.trail import EventKind
 from swarm.testing.paper_rows import PaperOrder, PaperRows, Question
 
 _ORDER = (
-    GiveVerdict, UseApproval, Settle, RejectNeed, MarkRequalified, LiftFreeze, OpenFreeze, Learn,
-    AskApproval, OpenMission,
+    GiveVerdict, UseApproval, Settle, VoidRun, RejectNeed, MarkRequalified, LiftFreeze, OpenFreeze,
+    Learn, AskApproval, OpenMission,
 )  # fmt: skip
 _AFTER_REFUSAL = timedelta(seconds=1)
 UNASKED = timedelta(minutes=1)
@@ -137,14 +138,6 @@ class PaperStore(PaperRows):
         """Whether a freeze or shadow mode holds what goes forward."""
         frozen = (hold.covers(row.order.mission_class) for hold in self.world.freezes)
         return self.world.shadow or any(frozen)
-
-    def void(self, row: PaperOrder, reason: str = "it had not happened") -> None:
-        """Take it back; its key is free again."""
-        order = row.order
-        self.keys.discard(order.key)
-        del self.orders[order.key]
-        self.tell(EventKind.ORDER_VOIDED, {"order": order.key, "reason": reason}, order.mission)
-        self.advance(order.mission)
 
     def begin(self, row: PaperOrder) -> bool:
         """Take an order in hand; False when it may not be begun any more."""
@@ -328,7 +321,7 @@ def _place(record: Record, opened: Collection[str]) -> tuple[bool, int]:
 
 
 def _owner(record: Record) -> str:
-    if isinstance(record, GiveVerdict | AskApproval | Settle):
+    if isinstance(record, GiveVerdict | AskApproval | Settle | VoidRun):
         return record.mission
     return record.approval.mission if isinstance(record, UseApproval) else ""
 

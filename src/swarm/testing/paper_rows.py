@@ -23,6 +23,7 @@ from swarm.core.decision import (
     RejectNeed,
     Settle,
     UseApproval,
+    VoidRun,
 )
 from swarm.core.history.journal import Entry, Movement
 from swarm.core.ids import approval_id
@@ -156,6 +157,14 @@ class PaperRows:
         if mission in self.missions:
             self.alter(mission, version=self.missions[mission].version + 1)
 
+    def void(self, row: PaperOrder, reason: str = "it had not happened") -> None:
+        """Take it back; its key is free again."""
+        order = row.order
+        self.keys.discard(order.key)
+        del self.orders[order.key]
+        self.tell(EventKind.ORDER_VOIDED, {"order": order.key, "reason": reason}, order.mission)
+        self.advance(order.mission)
+
     def apply(self, record: Record) -> str:  # noqa: C901 - one arm per kind of record
         """Write one record; why the state of the rows does not allow it, or an empty text."""
         match record:
@@ -171,6 +180,8 @@ class PaperRows:
                 return self._use(record)
             case Settle():
                 self._settle(record)
+            case VoidRun():
+                return self._void_run(record)
             case RejectNeed():
                 self._move_need(record.need, NeedState.REJECTED, None)
             case MarkRequalified():
@@ -187,6 +198,13 @@ class PaperRows:
                 self._ask(record)
             case OpenMission():
                 return self._open(record)
+        return ""
+
+    def _void_run(self, record: VoidRun) -> str:
+        row = self.orders.get(record.order)
+        if row is None or (row.begun_at is not None and not row.waits_because):
+            return "RunBegun"
+        self.void(row, record.reason)
         return ""
 
     def _freezes(self, holds: Iterable[Freeze]) -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from swarm.core.decide import decide
-from swarm.core.decision import OpenMission, RejectNeed
+from swarm.core.decide import decide, epoch_of
+from swarm.core.decision import OpenMission, RejectNeed, Standing
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.ids import EvidenceId, FreezeId, MissionId, OrderKey, RunId
 from swarm.core.loop import select
@@ -54,6 +54,10 @@ NOTHING_CAME_OF_IT = tuple(
     )
     for attempt in range(4)
 )
+STANDS = Standing(
+    version=0, epoch="", room="deliver", reason="Frozen", detail="", since=NOON, look_again=None,
+    next_action="waits", holds=frozenset(), blocked_on=None,
+)  # fmt: skip
 ENDED = Settled(
     mission=MissionId("m-1"), mission_class="tidy", kind=MissionKind.DELIVER,
     outcome=OutcomeKind.FAILED, counts_as_failure=True, at=NOON,
@@ -211,6 +215,26 @@ def test_the_best_come_first_and_the_slots_are_the_limit():
     needs = tuple(need(number, value=float(number)) for number in range(1, 8))
     found = opened(snapshot(needs=needs, installation=installation(max_missions=3)))
     assert [record.need for record in found] == ["n-7", "n-6", "n-5"]
+
+
+@pytest.mark.req("LOOP-5", "FRZ-1")
+@pytest.mark.parametrize("reason", ["Frozen", "ApprovalNeeded", "DiscoveryDegraded"])
+def test_one_goes_on_beside_missions_that_all_wait_for_as_long_as_it_takes(reason):
+    """A person may sleep, and a freeze may have no end; but what waits does not pile up."""
+
+    def open_(count, **over):
+        waits = {"version": mission(4).version, "epoch": epoch_of(snap), "reason": reason}
+        stands = replace(STANDS, **{**waits, **over})
+        return tuple(mission(number, standing=stands) for number in range(4, 4 + count))
+
+    two = installation(max_missions=2)
+    snap = snapshot(needs=(need(1), need(2)), installation=two)
+    took = {count: len(opened(replace(snap, missions=open_(count)))) for count in range(6)}
+    assert took == {0: 2, 1: 1, 2: 1, 3: 1, 4: 0, 5: 0}
+    working = open_(1, reason="RunPending")
+    crowded = replace(snap, missions=(*working, *open_(3)[1:]))
+    assert opened(crowded) == []
+    assert decide(crowded).idle_reason == "NoFreeSlot: 3 missions open"
 
 
 @pytest.mark.req("LOOP-10")

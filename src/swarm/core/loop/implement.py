@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from swarm.core.decision import VoidRun
 from swarm.core.dispatch import Dispatch
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.findings import Findings
 from swarm.core.ids import order_key
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Ending, Saying, View, Word, lane_of, settled
+from swarm.core.saying import Content, Ending, Saying, View, Word, frozen, lane_of, settled
 from swarm.core.snapshot import Mission
 
 ROOM = "implement"
@@ -20,7 +21,7 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
         return ended
     if mission.kind is MissionKind.REQUALIFY:
         return Content()
-    if (waiting := _at_work(mission, found)) is not None:
+    if (waiting := _at_work(mission, found, view)) is not None:
         return waiting
     if not found.runs:
         return Dispatch(ROOM, mission, found, view).send()
@@ -34,12 +35,18 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     return _unhappy(mission, found, view, last)
 
 
-def _at_work(mission: Mission, found: Findings) -> Saying | None:
+def _at_work(mission: Mission, found: Findings, view: View) -> Saying | None:
     attempt = len(found.runs)
     order = found.is_open(order_key(mission.id, "run", str(attempt)))
     if order is None:
         return None
     lane = frozenset({lane_of(attempt)})
+    hold = view.freeze_over(mission)
+    if hold is not None and (not order.begun or order.waits_because):
+        # Kept for when the freeze ends, it would keep the lane from every other class until then.
+        word = frozen(ROOM, hold)
+        void = VoidRun(mission=mission.id, order=order.key, reason=word.reason)
+        return word.holding(*lane).recording(void)
     if order.waits_because:
         return Saying(
             room=ROOM,

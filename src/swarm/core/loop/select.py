@@ -40,15 +40,16 @@ class Selection:
 PASSED_OVER_KEPT = 20
 
 
-def choose(snapshot: Snapshot, occupied: overlap.Occupied, open_missions: int) -> Selection:
+def choose(
+    snapshot: Snapshot, occupied: overlap.Occupied, open_missions: int, slots: int
+) -> Selection:
     """Fill the free slots, best need first; `occupied` counts what is opened here from then on.
 
     Cost: one pass over the needs until slots are full.
     """
-    blocked = _nothing_at_all(snapshot, open_missions)
+    blocked = _nothing_at_all(snapshot, open_missions, slots)
     if blocked is not None:
         return Selection(idle_reason=blocked, look_again=_window_ends(snapshot, [blocked]))
-    slots = snapshot.installation.max_missions - open_missions
     taken = 0  # micro-units that this very tick reserves
     opened: list[OpenMission] = []
     founded: list[GiveVerdict] = []
@@ -167,11 +168,11 @@ def agent_for(need: Need, snapshot: Snapshot) -> AgentBinding | None:
     return None
 
 
-def _nothing_at_all(snapshot: Snapshot, open_missions: int) -> str | None:
+def _nothing_at_all(snapshot: Snapshot, open_missions: int, slots: int) -> str | None:
     hold = freeze.holding(snapshot.freezes, EVERYTHING)
     if hold is not None:
         return f"{Reason.FROZEN}: {hold.reason}"
-    if open_missions >= snapshot.installation.max_missions:
+    if slots <= 0:
         return f"{Reason.NO_FREE_SLOT}: {counted(open_missions, 'mission')} open"
     waiting = backpressure.pending(snapshot.missions)
     if waiting >= snapshot.installation.max_pending:

@@ -8,14 +8,17 @@ from datetime import datetime
 
 import pytest
 
-from swarm.core.decision import MarkRequalified, OpenMission, Plan, Settle
-from swarm.core.ids import MissionId, NeedId
+from swarm.contract.errors import Refused
+from swarm.core.decision import MarkRequalified, OpenMission, Plan, Settle, VoidRun
+from swarm.core.evidence import RunEnded, RunResult
+from swarm.core.ids import MissionId, NeedId, evidence_id, order_key, run_id
 from swarm.core.nouns import MissionKind, Outcome, OutcomeKind
 from swarm.core.policy.freeze import consecutive_failures
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Snapshot
-from swarm.testing.contracts.store import MOMENT, StoreWorld
-from swarm.testing.contracts.store_plans import CLASS, opening, plan
+from swarm.ports.reply import Later
+from swarm.testing.contracts.store import MOMENT, StoreWorld, claimed, issued, shown
+from swarm.testing.contracts.store_plans import CLASS, opening, plan, start_run
 
 
 async def told(world: StoreWorld, made: Plan | None = None) -> Snapshot:
@@ -59,6 +62,43 @@ class FreezeContract:
             )
             (after,) = (await told(world, plan(records=[proof]))).freezes
             assert after.requalified == proven
+
+    @pytest.mark.req("FRZ-1", "FRZ-2")
+    @pytest.mark.parametrize("how", ["not begun", "without capacity", "at work", "ended"])
+    async def test_a_run_is_taken_back_only_while_nobody_is_at_work_on_it(
+        self, world: StoreWorld, how: str
+    ) -> None:
+        """It may be begun between the snapshot and this write; taken back, it may come again."""
+        mission = await issued(world, "run")
+        void = VoidRun(
+            mission=MissionId(mission), order=order_key(mission, "run", "0"), reason=Reason.FROZEN
+        )
+        claim = await claimed(world)
+        if how != "not begun":
+            await world.orders.begin(claim)
+        if how == "without capacity":
+            await world.orders.postpone(claim, Later(delay=MOMENT, reason="Quota", capacity=True))
+        if how == "ended":
+            fact = RunEnded(
+                id=evidence_id(void.order), at=world.now(), source="c",
+                run=run_id(void.mission, 0), attempt=0, result=RunResult.NOTHING,
+            )  # fmt: skip
+            await world.orders.settle(claim, fact)
+        version = (await shown(world, mission)).version
+        ticked, _ = await world.tick(plan(records=[void]))
+        assert ticked is not None
+        free = how in {"not begun", "without capacity"}
+        refused = [] if free else [(void, "RunBegun")]
+        assert (list(ticked.applied), list(ticked.refused)) == ([void] if free else [], refused)
+        after = await shown(world, mission)
+        assert after.version > version  # it is decided anew, whatever came of it
+        assert len(after.orders) == (how == "at work")
+        if free:
+            with pytest.raises(Refused):
+                await world.orders.begin(claim)
+            again, _ = await world.tick(plan(orders=[start_run(mission, world.policy)]))
+            assert again is not None
+            assert [order.key for order in again.issued] == [void.order]
 
     @pytest.mark.req("FRZ-1")
     async def test_a_row_of_failures_is_known_as_long_as_any_limit_may_be(

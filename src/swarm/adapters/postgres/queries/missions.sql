@@ -118,6 +118,11 @@ delete from decision
 where mission = any(%(ids)s::text[]) and settled_at is null and forward
 returning mission, key
 
+-- name: void_run
+-- Not begun, or waiting for capacity: nobody is at work on it. Its row is locked already.
+delete from decision
+where key = %(key)s and settled_at is null and (begun_at is null or capacity)
+
 -- name: give_verdicts
 insert into verdict (mission, gate, subject, answer, reason, detail, evidence, configured,
   look_again, generation, policy_hash, at)

@@ -20,6 +20,7 @@ from swarm.core.decision import (
     RejectNeed,
     Settle,
     UseApproval,
+    VoidRun,
 )
 from swarm.core.ids import approval_id
 from swarm.core.trail import EventKind
@@ -35,6 +36,7 @@ _ORDER: tuple[type[Any], ...] = (
     GiveVerdict,
     UseApproval,
     Settle,
+    VoidRun,
     MarkRequalified,
     LiftFreeze,
     OpenFreeze,
@@ -153,6 +155,15 @@ async def _drop_leftovers(writing: Writing, mission: str) -> None:
     for _, key in await found.fetchall():
         body = {"order": key, "reason": "the mission ended"}
         writing.tell(mission, EventKind.ORDER_VOIDED, body)
+
+
+async def _void_run(writing: Writing, record: VoidRun) -> str | None:
+    if not await writing.run("missions", "void_run", key=record.order):
+        return "RunBegun"
+    writing.touch(record.mission, versions=1)
+    body = {"order": record.order, "reason": record.reason}
+    writing.tell(record.mission, EventKind.ORDER_VOIDED, body)
+    return None
 
 
 async def _reject_needs(writing: Writing, records: Sequence[RejectNeed]) -> None:
@@ -274,6 +285,7 @@ def _sql(name: str) -> Any:
 _HANDLERS: dict[type[Any], Callable[[Writing, Any], Awaitable[str | None]]] = {
     UseApproval: _use_approval,
     Settle: _settle,
+    VoidRun: _void_run,
     OpenFreeze: _open_freeze,
     LiftFreeze: _lift_freeze,
     MarkRequalified: _mark_requalified,

@@ -20,6 +20,7 @@ from swarm.core.decision import (
     RejectNeed,
     Settle,
     UseApproval,
+    VoidRun,
 )
 from swarm.core.history import terms
 from swarm.core.ids import SwarmId
@@ -214,6 +215,7 @@ async def _write(writing: Writing, plan: Plan) -> None:
         if id_ in known and known[id_].standing != standing
     ]
     settled = {record.mission for record in plan.records if isinstance(record, Settle)}
+    voiding = {record.mission for record in plan.records if isinstance(record, VoidRun)}
     new = _new_orders(writing, plan)
     judged = {
         *_missions_of(plan),
@@ -222,7 +224,9 @@ async def _write(writing: Writing, plan: Plan) -> None:
     }
     freed = {need for id_ in settled & known.keys() if (need := known[id_].need)}
     await writing.lock(
-        ending=settled - opened, missions=judged - opened, needs={*_needs_of(plan), *freed}
+        ending=(settled | voiding) - opened,
+        missions=judged - opened,
+        needs={*_needs_of(plan), *freed},
     )
     await apply(writing, plan.records)
     await writing.issue(_allowed(writing, new, opened))
@@ -262,7 +266,7 @@ def _missions_of(plan: Plan) -> set[str]:
 
 def _owner(record: Record) -> str:
     """The mission whose judgement made this record; empty for others."""
-    if isinstance(record, GiveVerdict | AskApproval | Settle):
+    if isinstance(record, GiveVerdict | AskApproval | Settle | VoidRun):
         return record.mission
     return record.approval.mission if isinstance(record, UseApproval) else ""
 
