@@ -166,6 +166,19 @@ def test_a_freeze_holds_at_once_and_is_lifted_only_with_its_checklist(shop):
         assert not shop("get", "missions", "-o", "json").json["items"]
 
 
+@pytest.mark.req("FRZ-3")
+def test_freezing_a_class_that_nobody_ever_saw_says_so_and_holds_all_the_same(shop):
+    """At night a misspelt class would hold nothing, and nobody would know."""
+    misspelt = shop("freeze", "--class", "dosc", "--reason", "links are broken")
+    assert misspelt.code == 0
+    assert "class 'dosc' was ever seen; seen: none yet" in misspelt.err
+    shop.need("mend the links", "--class", "docs")
+    assert "; seen: docs" in shop("freeze", "--class", "dosc", "--reason", "again").err
+    assert "warning" not in shop("freeze", "--class", "docs", "--reason", "links").err
+    listed = shop("get", "freezes", "-o", "json").json["items"]
+    assert sorted(one["mission_class"] for one in listed) == ["docs", "dosc"]
+
+
 @pytest.mark.req("FRZ-3", "FRZ-4")
 def test_describe_freeze_shows_trigger_scope_end_and_what_is_left(shop):
     shop("freeze", "--class", "docs", "--for", "2h", "--reason", "links are broken")

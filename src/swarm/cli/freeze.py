@@ -10,7 +10,7 @@ from swarm.cli.desk import ask, home_of, me, swarm_named
 from swarm.cli.errors import NoResetToken, Usage
 from swarm.cli.need import class_named
 from swarm.cli.options import Home, Reason, SwarmName, span_of
-from swarm.cli.output import emit
+from swarm.cli.output import complain, emit
 
 if TYPE_CHECKING:
     from swarm.adapters.postgres.database import Database
@@ -49,8 +49,9 @@ def freeze(
     if token and not _has_token(home):
         raise NoResetToken("nobody could lift this freeze: no reset token is configured")
 
-    async def work(database: Database) -> str:
+    async def work(database: Database) -> tuple[str, list[str]]:
         from swarm.adapters.postgres.store.desk.freezes import FreezeDesk  # noqa: PLC0415
+        from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
 
         id_ = await swarm_named(database, swarm)
         held = await FreezeDesk(database, me()).freeze(
@@ -59,9 +60,14 @@ def freeze(
         scope = "everything" if mission_class == "*" else f"class {mission_class}"
         until = f"until {held.until:%Y-%m-%d %H:%M:%S} UTC" if held.until else "until resumed"
         word = "extended" if held.extended else "frozen"
-        return f"{held.id} {word}: {scope} {until}"
+        return f"{held.id} {word}: {scope} {until}", await Look(database).classes(id_)
 
-    emit(ask(home, work))
+    told, classes = ask(home, work)
+    emit(told)
+    if mission_class not in {"*", *classes}:
+        # It holds all the same: the class may be one that is yet to come.
+        known = ", ".join(classes[:20]) or "none yet"
+        complain(f"warning: no need of class {mission_class!r} was ever seen; seen: {known}")
 
 
 def _has_token(home: Home) -> bool:

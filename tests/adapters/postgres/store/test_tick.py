@@ -459,6 +459,23 @@ async def test_a_spec_that_only_a_newer_release_can_read_stops_that_swarm_alone(
     assert (await world.ticks.tick(world.script, world.script.bind, "a")).swarm == world.swarm
 
 
+@pytest.mark.req("LOOP-11")
+async def test_many_that_only_a_newer_release_can_read_hide_no_other(world, make):
+    """They stay due; none of them may take a place among those that are looked at."""
+    many = 40
+    for number in range(many):
+        await world.desk.apply(make.manifest(f"newer-{number}"))
+    await world.sql(
+        "update swarm set spec = spec || '{\"telepathy\": true}', spec_sha256 = 'newer'"
+    )
+    other = (await world.desk.apply(make.manifest("billing"))).swarm
+    await world.bell.ring(other)
+    assert (await world.ticks.tick(world.script, world.script.bind, "a")).swarm == other
+    assert len(world.ticks.unreadable) == many + 1
+    await world.sql("update swarm set due_at = now() where id = %s", other)
+    assert (await world.ticks.tick(world.script, world.script.bind, "a")).swarm == other
+
+
 async def test_a_window_that_is_made_longer_ends_later_though_it_began_at_the_same_time(world):
     """It ended when the shorter one did: an exhausted budget was looked at without a pause then."""
     hour = timedelta(hours=1)

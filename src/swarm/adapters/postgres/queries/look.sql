@@ -25,6 +25,12 @@ where (%(swarm)s::text is null or n.swarm = %(swarm)s) and starts_with(n.id, %(l
   and (%(state)s::text is null or n.state = %(state)s)
 order by n.rank desc, n.id limit %(limit)s
 
+-- name: classes
+-- Every class that a need of it was ever seen of.
+select mission_class as name from tally
+where (%(swarm)s::text is null or swarm = %(swarm)s) order by open desc, mission_class
+limit %(limit)s
+
 -- name: missions
 select m.id, m.swarm, m.need, m.kind, m.parent, m.mission_class, m.repo, m.title, m.agent,
        greatest(m.risk, (m.standing ->> 'risk')::smallint) as risk, m.risk as declared_risk,

@@ -22,10 +22,13 @@ select exists (
 
 -- name: take
 -- NO KEY UPDATE: writers that refer to the swarm take KEY SHARE on its row and must not block it.
+-- Room for those that cannot be read, which stay due, or many of them would hide all others.
 with candidates as (
-  (select id, due_at as at from swarm where due_at <= now() order by due_at limit 32)
+  (select id, due_at as at from swarm where due_at <= now() order by due_at
+   limit 32 + cardinality(%(unreadable)s::text[]))
   union all
-  (select swarm, min(at) from wake group by swarm order by 2 limit 32))
+  (select swarm, min(at) from wake group by swarm order by 2
+   limit 32 + cardinality(%(unreadable)s::text[])))
 select s.id, s.namespace, s.name, s.generation, s.spec::text, s.policy_hash, s.shadow,
        s.deleted_at is not null, s.due_at, s.status::text, s.trail_seq, s.trail_hash, now(),
        coalesce(s.metadata -> 'annotations', '{}')::text, s.id || ' ' || s.xmin

@@ -56,6 +56,11 @@ class Look:
         asked = {"swarm": swarm, "like": like, "state": state, "limit": limit}
         return await self._read(kind, asked)
 
+    async def classes(self, swarm: str, limit: int = 500) -> list[str]:
+        """Mission classes that needs were ever seen of, those with most open needs first."""
+        found = await self._read("classes", {"swarm": swarm, "limit": limit})
+        return [str(row["name"]) for row in found]
+
     async def accounts(self, limit: int = 100) -> list[Row]:
         """Budget windows whose figures differ from their missions and ledger; none should."""
         rows = await self._read("accounts", {"limit": limit})
