@@ -188,6 +188,18 @@ async def test_pages_end_at_the_limit_and_at_a_circle(world):
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(("most", "told"), [(3, True), (4, False), (5, False)])
+async def test_pages_that_are_not_read_are_told_while_they_may_hold_something_new(
+    world, most, told
+):
+    async with paged(4) as server:
+        source = world.json(server, items="/items", next="/next", max_pages=most)
+        _, refused, cursor = await world.read(source)
+        assert refused == ([f"page {most}: more follow than max_pages reads"] if told else [])
+        _, refused, _ = await world.read(source, cursor)
+        assert refused == []
+
+
 async def test_a_next_page_elsewhere_is_refused(world):
     async with paged(2, next_of=lambda _: "http://169.254.169.254/x") as server:
         with pytest.raises(SourceRefused, match="BlockedAddress"):

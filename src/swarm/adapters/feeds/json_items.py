@@ -10,7 +10,7 @@ from typing import Any
 
 from swarm.adapters.feeds.client import EgressClient, Fetched
 from swarm.adapters.feeds.errors import BadShape, Unparsable
-from swarm.adapters.feeds.mark import MOST_SEEN, Mark, from_cursor
+from swarm.adapters.feeds.mark import MOST_SEEN, Mark, from_cursor, key_of
 from swarm.adapters.feeds.network import Resolver
 from swarm.adapters.feeds.origin import link
 from swarm.adapters.feeds.settings import FieldPointers, JsonSettings
@@ -83,28 +83,31 @@ class JsonSource:
                 read_at=self._place.now(),
             )
             gathering = Gathering(self._settings, self._place, bearing)
-            entries: list[Entry] = []
-            async for number, page in self._pages(client, first, deadline):
-                entries += await asyncio.to_thread(
-                    self._entries, number, page, first.url, gathering
-                )
+            entries, told = list[Entry](), set(before.seen)
+            async for number, page, cut in self._pages(client, first, deadline):
+                found = await asyncio.to_thread(self._entries, number, page, first.url, gathering)
+                entries += found
+                if cut and any(key_of(one.external_id) not in told for one in found):
+                    # Newest first, what was told before ends the pages that matter.
+                    gathering.refusals.add(f"page {number}: more follow than max_pages reads")
         after = _after(before, first, paged=bool(self._settings.next))
         for reading in await asyncio.to_thread(tell, gathering, cursor, before, after, entries):
             yield reading
 
     async def _pages(
         self, client: EgressClient, first: Fetched, deadline: Deadline
-    ) -> AsyncIterator[tuple[int, list[Any]]]:
+    ) -> AsyncIterator[tuple[int, list[Any], bool]]:
+        """Number and items of each page, and whether another one follows that is not read."""
         got, value = first, await asyncio.to_thread(parsed, first)
         visited = {first.url}
         for number in range(1, self._settings.max_pages + 1):
-            yield number, self._items(value)
             target = at_pointer(value, self._settings.next) if self._settings.next else None
-            if not isinstance(target, str) or number == self._settings.max_pages:
+            url = link(got.url, target) if isinstance(target, str) else ""
+            ends = not url or url in visited  # the last page often points at itself
+            cut = number == self._settings.max_pages and not ends
+            yield number, self._items(value), cut
+            if ends or cut:
                 return
-            url = link(got.url, target)
-            if not url or url in visited:
-                return  # the last page often points at itself
             visited.add(url)
             got = await self._web.page(client, url, deadline.left())
             value = await asyncio.to_thread(parsed, got)
