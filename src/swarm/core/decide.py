@@ -30,7 +30,7 @@ from swarm.core.holds import Holds, path_resources
 from swarm.core.ids import MissionId, OrderKey
 from swarm.core.loop import deliver, implement, learn, protect, requalify, select, verify
 from swarm.core.nouns import Freeze
-from swarm.core.policy import backpressure, freeze, lifting, risk, self_caused
+from swarm.core.policy import freeze, lifting, risk, self_caused
 from swarm.core.saying import Saying, View, news, soonest
 from swarm.core.snapshot import Mission, Snapshot
 
@@ -70,9 +70,7 @@ def decide(snapshot: Snapshot) -> Plan:
     for mission_opened in opened:
         holds.expect(mission_opened)
     open_missions = len(snapshot.missions) - ended + len(opened)
-    most = snapshot.installation.max_missions
-    slots = backpressure.free_slots(most, open_missions, holds.standings)
-    selection = select.choose(known, holds.occupied, open_missions, slots)
+    selection = select.choose(known, holds.occupied, open_missions, holds.standings)
     records.extend(selection.rejected)
     for opening, gate in zip(selection.opened, selection.founded, strict=True):
         records.extend(learn.recommended(opening, known) if known.shadow else (opening,))

@@ -201,9 +201,7 @@ class LoopSettings(SettingsBlock):
     """How much happens at once, and how long things rest."""
 
     max_missions: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=4,
-        description="Open missions per Swarm at a time. Where all of them wait for a freeze, a"
-        " person or a dark source, one more goes on beside them, up to as many again.",
+        default=4, description="Open missions per Swarm at a time."
     )
     max_pending: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=8, description="Dispatched runs that have not begun, before dispatch stops."

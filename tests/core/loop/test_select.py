@@ -217,24 +217,22 @@ def test_the_best_come_first_and_the_slots_are_the_limit():
     assert [record.need for record in found] == ["n-7", "n-6", "n-5"]
 
 
-@pytest.mark.req("LOOP-5", "FRZ-1")
+@pytest.mark.req("LOOP-5")
 @pytest.mark.parametrize("reason", ["Frozen", "ApprovalNeeded", "DiscoveryDegraded"])
-def test_one_goes_on_beside_missions_that_all_wait_for_as_long_as_it_takes(reason):
-    """A person may sleep, and a freeze may have no end; but what waits does not pile up."""
+def test_who_reads_that_no_slot_is_free_learns_how_many_wait_for_somebody(reason):
+    """An answer, a lifted freeze or a larger limit makes room; more time alone does not."""
+    snap = snapshot(needs=(need(1),), installation=installation(max_missions=2))
+    base = {"version": mission(4).version, "epoch": epoch_of(snap)}
 
-    def open_(count, **over):
-        waits = {"version": mission(4).version, "epoch": epoch_of(snap), "reason": reason}
-        stands = replace(STANDS, **{**waits, **over})
-        return tuple(mission(number, standing=stands) for number in range(4, 4 + count))
+    def idle(*reasons):
+        stands = [replace(STANDS, reason=why, **base) for why in reasons]
+        open_ = tuple(mission(4 + at, standing=one) for at, one in enumerate(stands))
+        return decide(replace(snap, missions=open_)).idle_reason
 
-    two = installation(max_missions=2)
-    snap = snapshot(needs=(need(1), need(2)), installation=two)
-    took = {count: len(opened(replace(snap, missions=open_(count)))) for count in range(6)}
-    assert took == {0: 2, 1: 1, 2: 1, 3: 1, 4: 0, 5: 0}
-    working = open_(1, reason="RunPending")
-    crowded = replace(snap, missions=(*working, *open_(3)[1:]))
-    assert opened(crowded) == []
-    assert decide(crowded).idle_reason == "NoFreeSlot: 3 missions open"
+    assert idle("RunPending", "ChecksPending") == "NoFreeSlot: 2 missions open"
+    who = "of them wait for a freeze, an approval or a dark source"
+    assert idle("RunPending", reason) == f"NoFreeSlot: 2 missions open; 1 {who}"
+    assert idle(reason, reason) == f"NoFreeSlot: 2 missions open; 2 {who}"
 
 
 @pytest.mark.req("LOOP-10")

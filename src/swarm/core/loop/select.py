@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-from swarm.contract.counted import counted
 from swarm.contract.verdict import Answer, Verdict
-from swarm.core.decision import GiveVerdict, OpenMission, RejectNeed
+from swarm.core.decision import GiveVerdict, OpenMission, RejectNeed, Standing
 from swarm.core.gates import discovery_quality
 from swarm.core.ids import NeedId, mission_id
 from swarm.core.nouns import MissionKind, Need, NeedState, Risk, ValidationContract
@@ -41,15 +40,19 @@ PASSED_OVER_KEPT = 20
 
 
 def choose(
-    snapshot: Snapshot, occupied: overlap.Occupied, open_missions: int, slots: int
+    snapshot: Snapshot,
+    occupied: overlap.Occupied,
+    open_missions: int,
+    standings: Iterable[Standing],
 ) -> Selection:
     """Fill the free slots, best need first; `occupied` counts what is opened here from then on.
 
     Cost: one pass over the needs until slots are full.
     """
-    blocked = _nothing_at_all(snapshot, open_missions, slots)
+    blocked = _nothing_at_all(snapshot, open_missions, standings)
     if blocked is not None:
         return Selection(idle_reason=blocked, look_again=_window_ends(snapshot, [blocked]))
+    slots = snapshot.installation.max_missions - open_missions
     taken = 0  # micro-units that this very tick reserves
     opened: list[OpenMission] = []
     founded: list[GiveVerdict] = []
@@ -168,12 +171,14 @@ def agent_for(need: Need, snapshot: Snapshot) -> AgentBinding | None:
     return None
 
 
-def _nothing_at_all(snapshot: Snapshot, open_missions: int, slots: int) -> str | None:
+def _nothing_at_all(
+    snapshot: Snapshot, open_missions: int, standings: Iterable[Standing]
+) -> str | None:
     hold = freeze.holding(snapshot.freezes, EVERYTHING)
     if hold is not None:
         return f"{Reason.FROZEN}: {hold.reason}"
-    if slots <= 0:
-        return f"{Reason.NO_FREE_SLOT}: {counted(open_missions, 'mission')} open"
+    if open_missions >= snapshot.installation.max_missions:
+        return backpressure.no_slot(open_missions, standings)
     waiting = backpressure.pending(snapshot.missions)
     if waiting >= snapshot.installation.max_pending:
         return f"{Reason.BACKPRESSURE}: {waiting} dispatched runs have not begun"

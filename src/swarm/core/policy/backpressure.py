@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from swarm.contract.counted import counted
 from swarm.core.decision import Standing
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission
@@ -21,14 +22,8 @@ def pending(missions: Iterable[Mission]) -> int:
     )
 
 
-def free_slots(most: int, open_missions: int, standings: Iterable[Standing]) -> int:
-    """How many missions may be opened now; most: how many may be open.
-
-    Where all of them wait for a freeze, a person or a dark source, one goes on beside them, or they
-    would hold up everything else for as long. With those that come to wait as well, there are at
-    most as many again.
-    """
-    if open_missions < most or open_missions >= 2 * most:
-        return max(0, most - open_missions)
+def no_slot(open_missions: int, standings: Iterable[Standing]) -> str:
+    """Why no more are opened, and how many of those that are open somebody could let go on."""
     held = sum(standing.reason in _HELD for standing in standings)
-    return int(held == open_missions)
+    wait = f"; {held} of them wait for a freeze, an approval or a dark source" if held else ""
+    return f"{Reason.NO_FREE_SLOT}: {counted(open_missions, 'mission')} open{wait}"
