@@ -54,6 +54,9 @@ class TwinWorld:
         ticked = await self.ports.tick(decide, bind, "c")
         return ticked, (seen[-1] if seen else None)
 
+    async def due(self):
+        return (await self.ports.agenda()).orders
+
     async def freeze(self, mission_class):
         hold = Freeze(
             id=FreezeId("f-1"), mission_class=mission_class, reason="Person", detail="",

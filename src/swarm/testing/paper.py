@@ -28,6 +28,7 @@ from swarm.core.decision import (
     RunCheck,
     Settle,
     SetTraffic,
+    StartRun,
     UseApproval,
     VoidRun,
 )
@@ -125,16 +126,16 @@ class PaperStore(PaperRows):
             return True
         if row.order.policy_hash != self.world.policy_hash and not _followed(row):
             return False
-        return _landing(row) or not self._held(row)
+        return _unheard_of(row) or not self.held(row)
 
     def lapsed(self, row: PaperOrder) -> bool:
         """Whether what holds by now would not let it begin; who takes it can only ask."""
         if not row.order.forward:
             return False
         other = row.order.policy_hash != self.world.policy_hash
-        return other or (_landing(row) and self._held(row))
+        return other or (_unheard_of(row) and self.held(row))
 
-    def _held(self, row: PaperOrder) -> bool:
+    def held(self, row: PaperOrder) -> bool:
         """Whether a freeze or shadow mode holds what goes forward."""
         frozen = (hold.covers(row.order.mission_class) for hold in self.world.freezes)
         return self.world.shadow or any(frozen)
@@ -326,9 +327,9 @@ def _owner(record: Record) -> str:
     return record.approval.mission if isinstance(record, UseApproval) else ""
 
 
-def _landing(row: PaperOrder) -> bool:
-    """Whether main may have moved to it, and nobody knows."""
-    return row.begun_at is not None and isinstance(row.order, Land)
+def _unheard_of(row: PaperOrder) -> bool:
+    """Whether main may have moved to it, or its agent be at work, and nobody else would know."""
+    return row.begun_at is not None and isinstance(row.order, Land | StartRun)
 
 
 def _followed(row: PaperOrder) -> bool:

@@ -45,6 +45,9 @@ class StoreWorld(Protocol):
     async def tick(self, plan: Plan) -> tuple[Tick | None, Snapshot | None]:
         """Ring for the swarm and tick it with this plan; the tick and what it was shown."""
 
+    async def due(self) -> bool:
+        """Whether the agenda tells of orders that may be claimed now."""
+
     async def freeze(self, mission_class: str) -> None:
         """Have a person hold a class until somebody resumes it."""
 
@@ -306,35 +309,6 @@ class StoreContract:
         assert ticked is not None
         assert len(ticked.issued) == 1
         assert not (await claimed(world)).begun
-
-    @pytest.mark.req("FRZ-2", "OWN-3")
-    @pytest.mark.parametrize("held_by", ["freeze", "shadow"])
-    async def test_whether_a_landing_that_was_begun_has_happened_is_asked_whatever_holds_it(
-        self, world: StoreWorld, held_by: str
-    ) -> None:
-        """A change that is on main, and nobody knows it, is watched by nobody."""
-        mission = await issued(world, "land")
-        await world.orders.begin(await claimed(world, MOMENT))
-        stale = await claimed(world)
-        assert (stale.begun, stale.lapsed) == (True, False)
-        await (world.freeze(CLASS) if held_by == "freeze" else world.shadow())
-        with pytest.raises(Refused):
-            await world.orders.begin(stale)
-        later = await claimed(world)
-        assert (later.begun, later.lapsed) == (True, True)
-        await world.orders.begin(later)
-        await world.orders.void(later)
-        assert not (await shown(world, mission)).orders
-
-    @pytest.mark.req("FRZ-2")
-    @pytest.mark.parametrize("held_by", ["freeze", "shadow"])
-    async def test_a_landing_that_was_not_begun_waits_for_whatever_holds_it(
-        self, world: StoreWorld, held_by: str
-    ) -> None:
-        """There is nothing to ask."""
-        await issued(world, "land")
-        await (world.freeze(CLASS) if held_by == "freeze" else world.shadow())
-        assert await world.orders.claim("c", 5, LEASE) == ()
 
     @pytest.mark.req("MODE-6")
     async def test_traffic_that_another_policy_decided_is_void_although_it_was_begun(

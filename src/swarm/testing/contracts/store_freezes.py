@@ -18,7 +18,7 @@ from swarm.core.reasons import Reason
 from swarm.core.snapshot import Snapshot
 from swarm.ports.reply import Later
 from swarm.testing.contracts.store import MOMENT, StoreWorld, claimed, issued, shown
-from swarm.testing.contracts.store_plans import CLASS, opening, plan, start_run
+from swarm.testing.contracts.store_plans import CLASS, LEASE, opening, plan, start_run
 
 
 async def told(world: StoreWorld, made: Plan | None = None) -> Snapshot:
@@ -62,6 +62,39 @@ class FreezeContract:
             )
             (after,) = (await told(world, plan(records=[proof]))).freezes
             assert after.requalified == proven
+
+    @pytest.mark.req("FRZ-2", "OWN-3")
+    @pytest.mark.parametrize("held_by", ["freeze", "shadow"])
+    @pytest.mark.parametrize("kind", ["land", "run"])
+    async def test_what_was_begun_and_nobody_else_would_hear_of_is_asked_about_whatever_holds_it(
+        self, world: StoreWorld, held_by: str, kind: str
+    ) -> None:
+        """Else a change that is on main goes unwatched, and an agent past its end and its cost."""
+        mission = await issued(world, kind)
+        await world.orders.begin(await claimed(world, MOMENT))
+        stale = await claimed(world)
+        assert (stale.begun, stale.lapsed) == (True, False)
+        await (world.freeze(CLASS) if held_by == "freeze" else world.shadow())
+        with pytest.raises(Refused):
+            await world.orders.begin(stale)
+        assert await world.due()
+        later = await claimed(world)
+        assert (later.begun, later.lapsed) == (True, True)
+        await world.orders.begin(later)
+        await world.orders.void(later)
+        assert not (await shown(world, mission)).orders
+
+    @pytest.mark.req("FRZ-2")
+    @pytest.mark.parametrize("held_by", ["freeze", "shadow"])
+    @pytest.mark.parametrize("kind", ["land", "run"])
+    async def test_what_was_not_begun_waits_for_whatever_holds_it(
+        self, world: StoreWorld, held_by: str, kind: str
+    ) -> None:
+        """There is nothing to ask."""
+        await issued(world, kind)
+        await (world.freeze(CLASS) if held_by == "freeze" else world.shadow())
+        assert not await world.due()
+        assert await world.orders.claim("c", 5, LEASE) == ()
 
     @pytest.mark.req("FRZ-1", "FRZ-2")
     @pytest.mark.parametrize("how", ["not begun", "without capacity", "at work", "ended"])

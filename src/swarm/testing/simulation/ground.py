@@ -164,6 +164,10 @@ class Ground(World):
         wait = min(ends - self._at(), timedelta(seconds=60))
         return Later(delay=max(wait, SOON), reason="Working")
 
+    def started(self, order: StartRun) -> bool:
+        """Whether its agent is at work here, or was."""
+        return order.key in self._ends or self._known(order)
+
     async def run(self, order: StartRun) -> Reply:
         """An agent works for minutes; mostly it changes what it may."""
         if self._known(order):

@@ -93,6 +93,17 @@ class StorePorts:
 
         await self._call("begin", begin, claim=claim)
 
+    async def may_begin(self, key: str) -> bool:
+        """Whether nothing holds it back by now; a yes is when the store allowed it."""
+
+        def ask() -> bool:
+            may = self._store.may_begin(key)
+            if may and key in self.begun:
+                self.begun[key] = (self._store.clock(), self.begun[key][1])
+            return may
+
+        return await self._call("may-begin", ask)
+
     async def heartbeat(self, claims: Sequence[Claim], lease: timedelta) -> tuple[Claim, ...]:
         """Extend the leases."""
         return await self._call("heartbeat", lambda: self._store.heartbeat(claims, lease))

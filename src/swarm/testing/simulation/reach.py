@@ -27,9 +27,10 @@ from swarm.core.decision import (
 )
 from swarm.core.evidence import Fact, LiveSeen, LookTaken, MainSeen
 from swarm.core.ids import OrderKey, RunId, evidence_id
+from swarm.core.reasons import Reason
 from swarm.core.rollout.counts import Absent, AbsentWhy, ArmCounts
-from swarm.ports.reply import Done, Reply
-from swarm.testing.simulation.ground import Asked, Ground
+from swarm.ports.reply import Done, Later, Reply
+from swarm.testing.simulation.ground import SOON, Asked, Ground
 from swarm.testing.simulation.line import Line, Peer, at_once
 from swarm.testing.simulation.ports import StorePorts
 
@@ -61,7 +62,9 @@ class Reach:
         return await self._line.call(order.kind, arrive, self._peer, stale, order.mission)
 
     async def run(self, order: StartRun) -> Reply:
-        """Agent work."""
+        """Agent work; one that works already is followed, whatever holds it back by now."""
+        if not self.ground.started(order) and not await self._store.may_begin(order.key):
+            return Later(delay=SOON, reason=Reason.FROZEN, capacity=True)
         return await self.ask(order, self.ground.run)
 
     async def stop(self, name: RunId | OrderKey) -> None:

@@ -312,9 +312,9 @@ class Simulation:
     async def _settle_down(self) -> None:
         """Liveness: what is open when the trouble ends must end soon, frozen or not.
 
-        A freeze is trouble that goes on, also for missions that it does not cover: a run that was
-        begun before it keeps its lane, and nobody may look after it. So no time of a swarm counts
-        in which anything there is frozen; but the freeze has to end, and what it held after it.
+        A freeze is trouble that goes on, also for missions that it does not cover: a rollout that
+        it holds keeps its target, and a landing its queue. So no time of a swarm counts in which
+        anything there is frozen; but the freeze has to end, and what it held after it.
         """
         for replica in self._replicas.values():
             replica.line.go_on()

@@ -222,6 +222,13 @@ class TwinStore:
         self._grip(row, "begun", claim.fence)
         row.begun_at = row.begun_at or paper.now
 
+    def may_begin(self, key: str) -> bool:
+        """Whether nothing holds a begun order back by now."""
+        for twin in self.swarms.values():
+            if (row := twin.paper.orders.get(key)) is not None:
+                return not (self.held_back and row.order.forward and twin.paper.held(row))
+        return False
+
     def heartbeat(self, claims: Sequence[Claim], lease: timedelta) -> tuple[Claim, ...]:
         """Extend the leases; the claims that are lost come back."""
         lost = []

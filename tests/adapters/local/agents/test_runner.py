@@ -38,20 +38,36 @@ async def test_the_change_is_one_commit_of_ours_on_the_tip_of_main(world):
 @pytest.mark.slow
 @pytest.mark.req("FRZ-2")
 async def test_what_is_frozen_while_its_clone_is_made_does_not_start_until_it_may(world):
+    """It says that nobody is at work on it, so that it is taken back; and makes no clone again."""
     asked, may = [], asyncio.Event()
 
     async def may_begin(key):
         asked.append(key)
-        return may.is_set()
+        return may.is_set() or len(asked) == 1
 
     order, port = world.order("change"), world.port(may_begin=may_begin)
     for _ in range(3):
         held = await port.run(order)
-        assert (held.reason, held.capacity) == (Reason.FROZEN, False)
-    assert asked == [order.key] * 3
+        assert (held.reason, held.capacity) == (Reason.FROZEN, True)
+    assert asked == [order.key] * 4
     assert world.effects("change") == 0
     assert not port.at_work()
     may.set()
+    assert (await fact(port.run, order)).result is RunResult.CHANGED
+    assert world.effects("change") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.req("FRZ-2", "FAIL-5")
+async def test_an_agent_that_is_at_work_is_followed_to_its_end_whatever_holds_it_back_by_now(world):
+    may = True
+
+    async def may_begin(_key):
+        return may
+
+    order, port = world.order("change"), world.port(may_begin=may_begin)
+    assert (await port.run(order)).reason == Reason.RUN_PENDING
+    may = False
     assert (await fact(port.run, order)).result is RunResult.CHANGED
     assert world.effects("change") == 1
 

@@ -34,6 +34,9 @@ class PostgresWorld:
         ticked = await self._world.tick(made)
         return ticked, self._world.script.seen[-1]
 
+    async def due(self):
+        return (await self._world.ticks.agenda()).orders
+
     async def freeze(self, mission_class):
         desk = FreezeDesk(self._world.database, "alice")
         await desk.freeze(self.swarm, "hold on", mission_class=mission_class)

@@ -105,7 +105,8 @@ class LocalRuns:
             return await self._step(order, settings, job)
         except _Held as held:
             reason, why = held.args
-            return Later(delay=_SOON, reason=reason, detail=why)
+            # Not at work, and said so: it is taken back while the freeze lasts.
+            return Later(delay=_SOON, reason=reason, detail=why, capacity=reason is Reason.FROZEN)
         except (CommitUnknown, RepositoryUnknown, BadCommand) as error:
             return No(reason=type(error).__name__, detail=error.message)
         except Refused as error:
@@ -155,6 +156,7 @@ class LocalRuns:
     async def _start(
         self, order: StartRun, settings: AgentSettings, job: JobFolder, state: JobState
     ) -> Reply:
+        await self._allowed(order, "it is held back")  # before its clone is made, for nothing
         left, why = patience.left(job, self._now())
         if left:
             return Later(delay=left, reason=Reason.CAPACITY, detail=why, capacity=True)
@@ -188,12 +190,7 @@ class LocalRuns:
         told.write_text(prompt.text(order.brief), encoding="utf-8")
         argv = await asyncio.to_thread(arguments.argv, settings, order.brief, work, told)
         # A large repository takes seconds to copy, and a freeze holds within one.
-        try:
-            may = await self._may_begin(order.key)
-        except Unavailable as error:  # not a yes, and no trouble of the agent's
-            raise _Held(Reason.UNAVAILABLE, error.message) from error
-        if not may:
-            raise _Held(Reason.FROZEN, "it was held back while its clone was made")
+        await self._allowed(order, "it was held back while its clone was made")
         return JobSpec(
             argv=argv,
             cwd=work,
@@ -211,6 +208,15 @@ class LocalRuns:
             hidden=self._hidden,
             notes=COST_LINES.get(settings.result, ""),
         )
+
+    async def _allowed(self, order: StartRun, why: str) -> None:
+        """Ask whether it may begin now. Raises _Held."""
+        try:
+            may = await self._may_begin(order.key)
+        except Unavailable as error:  # not a yes, and no trouble of the agent's
+            raise _Held(Reason.UNAVAILABLE, error.message) from error
+        if not may:
+            raise _Held(Reason.FROZEN, why)
 
     async def _ended(self, order: StartRun, settings: AgentSettings, state: JobState) -> Reply:
         assert state.result is not None  # noqa: S101 - that is what FINISHED means

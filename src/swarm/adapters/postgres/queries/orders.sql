@@ -10,9 +10,10 @@
 -- Whoever locks several orders locks them by key, and before their missions.
 
 -- What was begun may have happened outside, so another policy does not keep it from being asked
--- about, and of a landing neither do a freeze and shadow mode: until somebody knows, a landed change
--- goes unwatched. It is then claimed as lapsed: whoever has it asks, and lands nothing. Traffic is
--- voided instead (see tick.lapse_policy): its mission is watched anyway, and decides it anew.
+-- about. Nor do a freeze and shadow mode where nobody else would learn of it: a landed change would go
+-- unwatched, and an agent at work past its end and its cost. It is then claimed as lapsed: whoever has
+-- it asks, and lands and starts nothing. Traffic is voided instead (see tick.lapse_policy): its mission
+-- is watched anyway, and decides it anew.
 
 -- name: claim
 -- kinds is `,one,another,`: one text is sent at a tenth of the cost of an array, and the planner
@@ -29,7 +30,7 @@ due as (
       s.deleted_at is null
       and (d.policy_hash = s.policy_hash
            or (d.begun_at is not null and d.kind not in ('set-traffic', 'promote')))
-      and ((d.begun_at is not null and d.kind = 'land') or not h.held)))
+      and ((d.begun_at is not null and d.kind in ('land', 'start-run')) or not h.held)))
   order by d.due_at
   limit (select %(limit)s::int)                      -- hidden, so that one plan serves every limit
   for no key update of d skip locked)
@@ -49,7 +50,7 @@ allowed as (
   where d.key = %(key)s and d.fence = %(fence)s and d.settled_at is null and s.id = d.swarm
     and (not d.forward or (
       (d.policy_hash = s.policy_hash or %(lapsed)s) and s.deleted_at is null
-      and ((%(lapsed)s and d.kind = 'land') or (
+      and ((%(lapsed)s and d.kind in ('land', 'start-run')) or (
         not s.shadow
         and not exists (select from frozen f
                         where f.swarm = d.swarm and f.lifted_at is null

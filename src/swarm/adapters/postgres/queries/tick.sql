@@ -13,10 +13,12 @@ select exists (
            and (not d.forward or (
              (d.policy_hash = s.policy_hash
               or (d.begun_at is not null and d.kind not in ('set-traffic', 'promote')))
-             and not s.shadow and s.deleted_at is null
-             and not exists (select from frozen f
-                             where f.swarm = d.swarm and f.lifted_at is null
-                               and f.mission_class in ('*', d.mission_class))))) as orders,
+             and s.deleted_at is null
+             and ((d.begun_at is not null and d.kind in ('land', 'start-run'))
+                  or not (s.shadow or exists (select from frozen f
+                                              where f.swarm = d.swarm and f.lifted_at is null
+                                                and f.mission_class in ('*', d.mission_class)))))))
+         as orders,
        (select min(due_at) from swarm where due_at > now()) - now() as swarm_wait,
        (select min(due_at) from decision where due_at > now()) - now() as order_wait
 
