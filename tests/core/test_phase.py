@@ -402,3 +402,17 @@ def test_a_step_that_does_something_again_moves_its_time_again():
     first = report(snapshot(missions=(mission(1),)))
     snap = snapshot(missions=(mission(2),), now=NOON + HOUR)
     assert report(snap, before=first).last_implement_at == NOON + HOUR
+
+
+@pytest.mark.req("API-9")
+def test_who_reads_no_source_because_discovery_is_off_says_so_and_discovers_nothing():
+    """But for a source that went dark before: what is risky goes on waiting for it."""
+    fed = spec(discovery=FED, execution={"discover": {"enabled": False}})
+    snap = snapshot(spec=fed)
+    assert report(snap, Figures()).phase is Phase.IDLE
+    found = condition(ConditionType.DISCOVERY_HEALTHY, snap)
+    assert (found.status, found.reason, found.message) == (
+        ConditionStatus.UNKNOWN, "StageOff", "spec.execution.discover.enabled is false",
+    )  # fmt: skip
+    dark = replace(snap, sources=(SourceState(name="feed", dark_since=NOON),))
+    assert condition(ConditionType.DISCOVERY_HEALTHY, dark).reason == "SourceDark"

@@ -44,3 +44,12 @@ def test_a_resume_window_is_part_of_the_policy():
 def test_a_window_that_is_none_is_refused(text, word):
     with pytest.raises(ValidationError, match=word):
         Settings(loop={"resume_window": text})
+
+
+@pytest.mark.req("API-9")
+def test_a_stage_that_is_switched_off_or_on_makes_another_policy():
+    """So what was ordered before and has not begun is taken back, and all is judged anew."""
+    told = [{}, {"verify": {"enabled": False}}, {"implement": {"enabled": False}}]
+    bindings = Bindings(Settings())
+    bound = [bindings.of(SwarmId("s-1"), spec(execution=execution)) for execution in told]
+    assert len({one.policy_hash for one in bound}) == len(told)

@@ -24,7 +24,7 @@ from swarm.runtime.wiring import Specs
 SWARM = swarm_id("default", "shop")
 
 
-def manifest(*sources):
+def manifest(*sources, **blocks):
     return SwarmObject.model_validate(
         {
             "apiVersion": "swarm.proompteng.ai/v1alpha1",
@@ -36,6 +36,7 @@ def manifest(*sources):
                 "objectives": ["fewer defects"],
                 "mode": "lights-out",
                 "discovery": {"sources": [{"name": name} for name in sources]},
+                **blocks,
             },
         }
     )
@@ -78,14 +79,14 @@ class Numbers:
 
 
 class Bound:
-    def __init__(self, source):
-        self._source = source
+    def __init__(self, source, every=timedelta(milliseconds=5)):
+        self._source, self._every = source, every
 
     def source(self, _swarm, _name):
         return self._source
 
     def every(self, _name):
-        return timedelta(milliseconds=5)
+        return self._every
 
     def quiet_after(self, _name):
         return None
@@ -331,3 +332,71 @@ async def test_a_new_source_is_read_when_its_swarm_is_rung_for(database_dsn):
             await SwarmDesk(database, "alice").apply(manifest("one"))
             keeper.hint()
             await source.again()
+
+
+def discovering(**said):
+    return manifest("one", execution={"discover": said})
+
+
+@asynccontextmanager
+async def kept(database_dsn, source, swarm, every):
+    """A keeper that reads one source; gives what applies a Swarm and rings for it."""
+    async with Database(database_dsn) as database:
+        desk = SwarmDesk(database, "alice")
+        await desk.apply(swarm)
+        specs, bound = Specs(database), Bound(source, every)
+        soon = timedelta(milliseconds=10)
+        keeper = SourceKeeper(specs, bound, PostgresIntake(database), Clock(), swarms_soonest=soon)
+        task = asyncio.create_task(keeper.run())
+
+        async def apply(swarm):
+            await desk.apply(swarm)
+            keeper.hint()
+
+        try:
+            yield apply
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.req("API-9")
+async def test_a_swarm_whose_discover_stage_is_off_has_no_source_read_until_it_is_on(database_dsn):
+    source = Numbers()
+    off, on = discovering(enabled=False), discovering(enabled=True)
+    async with kept(database_dsn, source, off, timedelta(milliseconds=5)) as apply:
+        await asyncio.sleep(0.2)
+        assert source.begun == []
+        await apply(on)
+        await source.again()
+        await apply(off)
+        read = -1
+        async with asyncio.timeout(10):
+            while len(source.begun) > read:
+                read = len(source.begun)
+                await asyncio.sleep(0.2)
+        await apply(on)
+        await source.again()
+
+
+@pytest.mark.req("API-9")
+@pytest.mark.parametrize(
+    ("own", "stage", "often"),
+    [
+        pytest.param(None, "1s", True, id="the-stage-wins-over-the-cadence"),
+        pytest.param(timedelta(hours=1), "1s", False, id="the-source-wins-over-the-stage"),
+        pytest.param(timedelta(milliseconds=5), "1h", True, id="and-may-be-read-more-often"),
+    ],
+)
+async def test_the_pause_of_the_discover_stage_stands_between_the_cadence_and_a_sources_own(
+    database_dsn, own, stage, often
+):
+    source = Numbers()
+    swarm = discovering(every=stage)
+    assert swarm.spec.cadence.discover_every == timedelta(minutes=5)
+    async with kept(database_dsn, source, swarm, own):
+        if often:
+            await source.again(1)
+        else:
+            await asyncio.sleep(1.5)
+            assert len(source.begun) == 1

@@ -31,6 +31,7 @@ _REMEDIES = {
     "BudgetUnknown": "bind the name in risk.budgetRef: swarm.toml, [budgets]",
     "BudgetExhausted": "raise its cap in swarm.toml, or wait for the window: `swarmctl budget`",
     "NotConfigured": "name sources in the spec and bind them: `swarmctl source list`",
+    "StageOff": "set the field that the message names to true, and apply the Swarm anew",
     "SourceUnread": "`swarmctl source test NAME` shows what the source answers",
     "SourceDark": "`swarmctl source test NAME` shows what the source answers",
     "RetriesSpent": "`swarmctl why MISSION` shows what failed; the next delivery ends it",

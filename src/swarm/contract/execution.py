@@ -25,11 +25,17 @@ class StageExecution(Block):
     """How one stage of the loop is executed."""
 
     enabled: Annotated[bool, Field(strict=True)] = Field(
-        default=True, description="Whether this stage runs at all."
+        default=True,
+        description="Whether this stage begins anything. Off: discover reads no source; plan opens"
+        " no mission; implement sends no agent, and no mission opens; verify asks for no check,"
+        " and nothing lands. What has landed is watched, and rolled back if need be, all the same.",
     )
     every: Annotated[timedelta, POSITIVE_SPAN] | None = Field(
         default=None,
-        description="Pause between two runs of this stage; spec.cadence when left out.",
+        description="Of discover: pause between two readings of a source;"
+        " spec.cadence.discoverEvery when left out. A source's own pause in swarm.toml wins over"
+        " both. Plan, implement and verify are woken by events and keep no pause: there it is"
+        " accepted and changes nothing.",
         examples=["30m"],
     )
     target_ref: TargetRef | None = Field(

@@ -11,7 +11,7 @@ from swarm.core.nouns import Brief, OutcomeKind
 from swarm.core.orders import Orders
 from swarm.core.policy import retries, risk
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, degraded, frozen, lane_of, settled
+from swarm.core.saying import Ending, Saying, View, degraded, frozen, lane_of, settled, stage_off
 from swarm.core.snapshot import AgentBinding, Mission
 
 FAILURE_CHARACTERS = 8_000  #: the tail of a failing check that a fix attempt is shown
@@ -30,7 +30,7 @@ class Dispatch:
     view: View
 
     def send(self, *, failure: str = "", base: str = "") -> Saying:
-        """Order the next attempt, unless a freeze, a busy lane or a missing agent holds it back.
+        """Order the next attempt, unless a freeze, the spec, a busy lane or no agent holds it back.
 
         It is not waited for a repository that was taken from the allowlist: the mission ends.
 
@@ -43,6 +43,8 @@ class Dispatch:
         hold = view.freeze_over(mission)
         if hold is not None:
             return frozen(self.room, hold)
+        if (off := stage_off(self.room, "implement", view)) is not None:
+            return off
         agent = _agent_of(mission, view)
         if agent is None:
             return Saying(

@@ -21,7 +21,7 @@ from swarm.core.decision import (
 )
 from swarm.core.ids import MissionId
 from swarm.core.nouns import Freeze, MissionKind, OutcomeKind
-from swarm.core.policy import approval, freeze
+from swarm.core.policy import approval, freeze, stages
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Snapshot
 
@@ -102,8 +102,9 @@ def _phase(
         return Phase.PLANNING
     if snapshot.queued_needs and not plan.idle_reason:
         return Phase.PLANNING
-    unread = snapshot.spec.discovery.sources and figures.last_discover_at is None
-    return Phase.DISCOVERING if unread else Phase.IDLE
+    spec = snapshot.spec
+    unread = spec.discovery.sources and figures.last_discover_at is None
+    return Phase.DISCOVERING if unread and not stages.off(spec, "discover") else Phase.IDLE
 
 
 def same_meaning(one: SwarmStatus, other: SwarmStatus) -> bool:
@@ -294,6 +295,8 @@ class _Conditions:
         if dark := self.snapshot.dark:
             message = "; ".join(f"{source.name}: {source.detail}" for source in dark)
             return self._make(kind, _FALSE, "SourceDark", message)
+        if off := stages.off(self.snapshot.spec, "discover"):
+            return self._make(kind, _UNKNOWN, Reason.STAGE_OFF, off)
         if not self.snapshot.sources:
             named = self.snapshot.spec.discovery.sources
             message = "no source was read yet" if named else "the spec names no source"

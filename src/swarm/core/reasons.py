@@ -31,6 +31,7 @@ class Reason(StrEnum):
     BUDGET_UNKNOWN = "BudgetUnknown"  #: risk.budgetRef is bound to no budget
     DISCOVERY_DEGRADED = "DiscoveryDegraded"  #: a source is dark; high-risk work is blocked
     FROZEN = "Frozen"  #: a freeze holds this swarm or class
+    STAGE_OFF = "StageOff"  #: the Swarm's spec.execution switched this stage of the loop off
     SHADOW = "Shadow"  #: recommended only: the swarm is in shadow mode
     SELF_CAUSED_LOOP = "SelfCausedLoop"  #: our own work causes it; its class is frozen
     EXCLUSIVE_CONTROL = "ExclusiveControl"  #: it touches trading controls, which only people change

@@ -23,7 +23,7 @@ from swarm.core.decision import (
 from swarm.core.findings import Findings
 from swarm.core.ids import FreezeId, MissionId
 from swarm.core.nouns import Freeze, Outcome, OutcomeKind, Risk
-from swarm.core.policy import freeze, overlap
+from swarm.core.policy import freeze, overlap, stages
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
 
@@ -143,6 +143,19 @@ def frozen(room: str, hold: Freeze) -> Saying:
         detail=f"{hold.reason}: {hold.detail}" if hold.detail else hold.reason,
         next_action=f"held {lasting(hold)}, then requalification",
         look_again=hold.until,
+    )
+
+
+def stage_off(room: str, stage: stages.Stage, view: View) -> Saying | None:
+    """The word of every room whose stage the spec switched off; None while it is on (API-9)."""
+    why = stages.off(view.snapshot.spec, stage)
+    if not why:
+        return None
+    return Saying(
+        room=room,
+        reason=Reason.STAGE_OFF,
+        detail=why,
+        next_action=f"goes on when spec.execution.{stage}.enabled is true again",
     )
 
 

@@ -20,6 +20,7 @@ from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
 from swarm.core.loop import discover
 from swarm.core.loop.discover import Pace, SourceStanding
+from swarm.core.policy import stages
 from swarm.ports.sources import Reading, Source
 from swarm.ports.store import IngestReport, Intake
 from swarm.runtime.events import Event
@@ -116,8 +117,9 @@ class SourceKeeper:
         except Unavailable:
             return False
         wanted = {
-            (swarm, source.name, self._bound.every(source.name) or spec.cadence.discover_every)
+            (swarm, source.name, self._bound.every(source.name) or stages.discover_every(spec))
             for swarm, spec in swarms
+            if not stages.off(spec, "discover")
             for source in spec.discovery.sources
         }
         for key in sorted(self._tasks.keys() - wanted):

@@ -9,7 +9,17 @@ from swarm.core.findings import Findings
 from swarm.core.ids import order_key
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Ending, Saying, View, Word, frozen, lane_of, settled
+from swarm.core.saying import (
+    Content,
+    Ending,
+    Saying,
+    View,
+    Word,
+    frozen,
+    lane_of,
+    settled,
+    stage_off,
+)
 from swarm.core.snapshot import Mission
 
 ROOM = "implement"
@@ -42,11 +52,12 @@ def _at_work(mission: Mission, found: Findings, view: View) -> Saying | None:
         return None
     lane = frozenset({lane_of(attempt)})
     hold = view.freeze_over(mission)
-    if hold is not None and (not order.begun or order.waits_because):
+    held = stage_off(ROOM, "implement", view) if hold is None else frozen(ROOM, hold)
+    if held is not None and (not order.begun or order.waits_because):
         # Kept for when the freeze ends, it would keep the lane from every other class until then.
-        word = frozen(ROOM, hold)
-        void = VoidRun(mission=mission.id, order=order.key, reason=word.reason)
-        return word.holding(*lane).recording(void)
+        # A stage that is off sends no agent, which includes asking again for a free one.
+        void = VoidRun(mission=mission.id, order=order.key, reason=held.reason)
+        return held.holding(*lane).recording(void)
     if order.waits_because:
         return Saying(
             room=ROOM,

@@ -15,7 +15,7 @@ from swarm.core.gates import code_quality
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.orders import Orders
 from swarm.core.reasons import Reason
-from swarm.core.saying import Content, Ending, Saying, View, Word, settled
+from swarm.core.saying import Content, Ending, Saying, View, Word, settled, stage_off
 from swarm.core.snapshot import Mission
 
 ROOM = "verify"
@@ -29,6 +29,8 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
         why = "its scope was frozen once more meanwhile, and is proven anew"
         ending = Ending(kind=OutcomeKind.FAILED, reason=Reason.FROZEN, detail=why)
         return settled(ROOM, mission, found, view.now, ending)
+    if (off := stage_off(ROOM, "verify", view)) is not None:
+        return off
     orders = Orders(mission, view.snapshot)
     if found.main is None:
         return _wait("asking where main stands", (orders.see_main("0"),))

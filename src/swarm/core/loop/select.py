@@ -12,7 +12,7 @@ from swarm.core.decision import GiveVerdict, OpenMission, RejectNeed, Standing
 from swarm.core.gates import discovery_quality
 from swarm.core.ids import NeedId, mission_id
 from swarm.core.nouns import MissionKind, Need, NeedState, Risk, ValidationContract
-from swarm.core.policy import backpressure, budget, exclusive, freeze, overlap, ranking
+from swarm.core.policy import backpressure, budget, exclusive, freeze, overlap, ranking, stages
 from swarm.core.policy.freeze import EVERYTHING
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import AgentBinding, Snapshot
@@ -177,6 +177,9 @@ def _nothing_at_all(
     hold = freeze.holding(snapshot.freezes, EVERYTHING)
     if hold is not None:
         return f"{Reason.FROZEN}: {hold.reason}"
+    # A mission whose agent is never sent would only take a slot, so neither may be off.
+    if off := stages.off(snapshot.spec, "plan") or stages.off(snapshot.spec, "implement"):
+        return f"{Reason.STAGE_OFF}: {off}"
     if open_missions >= snapshot.installation.max_missions:
         return backpressure.no_slot(open_missions, standings)
     waiting = backpressure.pending(snapshot.missions)

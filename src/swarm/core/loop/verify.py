@@ -20,6 +20,7 @@ from swarm.core.saying import (
     Word,
     merge_queue,
     settled,
+    stage_off,
     verdict_record,
 )
 from swarm.core.snapshot import Mission
@@ -37,10 +38,15 @@ class _Bad(NamedTuple):
 
 
 def say(mission: Mission, found: Findings, view: View) -> Word:
-    """Speak until Gate 2 passes on the newest head; then leave it to deliver."""
+    """Speak until Gate 2 passes on the newest head; then leave it to deliver.
+
+    Switched off, it waits even where every check passed: not to verify is never a pass.
+    """
     change = found.change
     if change is None or found.landed is not None:
         return Content()
+    if (off := stage_off(ROOM, "verify", view)) is not None:
+        return off
     checks = code_quality.required(mission, view.snapshot)
     verdict = code_quality.judge(checks, change.head, found, view.snapshot)
     record = verdict_record(mission, code_quality.NAME, change.head, verdict, view.now)
