@@ -1,4 +1,4 @@
-"""`spec.cadence`: how often each step of the loop may begin."""
+"""`spec.cadence`: how often sources are read, and three pauses that are kept and not needed."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -9,19 +9,24 @@ Every = Annotated[timedelta, POSITIVE_SPAN]
 
 
 class Cadence(Block):
-    """How often each step of the loop may begin.
+    """How often sources are read; events wake all other steps of the loop, at once.
 
-    A step never overlaps itself, and a late tick runs once. Events wake a step at once and do not
-    wait for its cadence.
+    A step never overlaps itself, and a late tick runs once.
     """
 
     discover_every: Every = span_field(
         "5m", "Pause between two readings of the same source. Feeds change slower than this."
     )
     plan_every: Every = span_field(
-        "10m", "Pause between two rankings of the open needs when nothing new arrived."
+        "10m",
+        "Accepted, and changes nothing: whatever changes has the open needs ranked at once.",
     )
-    implement_every: Every = span_field("10m", "Pause between two dispatches of agent work.")
+    implement_every: Every = span_field(
+        "10m",
+        "Accepted, and changes nothing: agent work is dispatched as soon as nothing holds it.",
+    )
     verify_every: Every = span_field(
-        "5m", "Pause between two looks at running checks, rollouts and deployed revisions."
+        "5m",
+        "Accepted, and changes nothing: a check that ends is judged at once. Rollouts and what is"
+        " deployed are looked at every canary.look_every and slo.look_every of swarm.toml.",
     )

@@ -13,7 +13,11 @@ class Mode(StrEnum):
 
 
 class MergePolicy(StrEnum):
-    """How a change that passed its gates reaches the protected branch."""
+    """How a change that passed its gates reaches the protected branch.
+
+    A choice for code hosts with pull requests. The local forge reads it nowhere: it always queues
+    changes and has the merged result tested.
+    """
 
     AUTO_MERGE = "auto-merge"  #: the code host merges as soon as its own rules are met
     MERGE_QUEUE = "merge-queue"  #: changes queue, and the merged result is tested before it lands

@@ -100,8 +100,9 @@ class Rollout(Block):
     )
     analysis_template_ref: ObjectName = Field(
         default="default-canary-analysis",
-        description="Name of the Argo Rollouts AnalysisTemplate (or of the installation's own"
-        " analysis) that judges each step.",
+        description="AnalysisTemplate of Argo Rollouts that judges each step. Accepted, and changes"
+        " nothing without Argo Rollouts: the installation's own analysis judges, [canary] in"
+        " swarm.toml.",
         examples=["default-canary-analysis"],
     )
 
@@ -123,7 +124,8 @@ class Delivery(Block):
     )
     merge_policy: MergePolicy = Field(
         default=MergePolicy.AUTO_MERGE,
-        description="How a change that passed its gates reaches the protected branch.",
+        description="How a change that passed its gates reaches the protected branch. A local"
+        " repository does the same with either: changes queue, and the merged result is tested.",
     )
     deployment_targets: Annotated[tuple[Target, ...], Field(max_length=64), Distinct()] = Field(
         default=(),

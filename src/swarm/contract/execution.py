@@ -40,8 +40,8 @@ class StageExecution(Block):
     )
     target_ref: TargetRef | None = Field(
         default=None,
-        description="Run template that this stage launches; the installation's agent when left"
-        " out.",
+        description="Run template that this stage launches on Kubernetes. Accepted, and changes"
+        " nothing elsewhere: the agents of swarm.toml are asked.",
     )
 
 
