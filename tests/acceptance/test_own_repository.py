@@ -115,7 +115,6 @@ def test_a_finding_becomes_a_cited_need_and_a_merged_change(repository):
     assert "import os" not in git(clone, "show", "trunk:app/calc.py")
 
 
-@pytest.mark.req("FAIL-3")
 def test_a_finding_that_no_linter_can_repair_fails_nothing_and_freezes_nothing(repository):
     """What a package hands on is unused in its `__init__`, and ruff leaves that alone."""
     (repository / "app" / "calc.py").write_text(CLEAN)

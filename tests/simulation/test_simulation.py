@@ -35,7 +35,7 @@ def trial(seed, hours=3.0, **more):
     return Trial(seed=seed, lasts=hours * HOUR, **more)
 
 
-@pytest.mark.req("OWN-3", "OWN-4", "LOOP-11", "FRZ-2", "FAIL-5")
+@pytest.mark.req("OWN-3", "OWN-4", "LOOP-11", "FRZ-2", "FAIL-5", "VAL-2")
 @pytest.mark.parametrize("seed", range(4))
 def test_a_few_hours_of_trouble_break_no_promise(seed):
     result = simulate(trial(seed))
@@ -45,7 +45,7 @@ def test_a_few_hours_of_trouble_break_no_promise(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.req("OWN-3", "OWN-4", "LOOP-11", "FRZ-2", "FAIL-5")
+@pytest.mark.req("OWN-3", "OWN-4", "LOOP-11", "FRZ-2", "FAIL-5", "VAL-2")
 @pytest.mark.parametrize("seed", range(1_000, 1_008))
 def test_a_day_of_trouble_breaks_no_promise(seed):
     result = simulate(trial(seed, 24))
@@ -54,6 +54,7 @@ def test_a_day_of_trouble_breaks_no_promise(seed):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.req("VAL-2")
 def test_a_hundred_seeds_give_the_same_history_twice_and_no_false_alarm():
     """The trace of all calls, faults, events and effects, hashed; and a clean verdict each."""
     first = {seed: simulate(trial(seed, 0.75)) for seed in range(100)}
@@ -94,19 +95,19 @@ def noticed(rules, seeds, layers, hours=24.0):
 
 
 @pytest.mark.slow
-@pytest.mark.req("OWN-3")
+@pytest.mark.req("OWN-3", "VAL-2")
 def test_targets_without_keys_are_noticed():
     assert noticed({Rule.ONCE}, range(3), Layers(keyed=False), hours=2)
 
 
 @pytest.mark.slow
-@pytest.mark.req("OWN-4")
+@pytest.mark.req("OWN-4", "VAL-2")
 def test_a_store_without_fences_is_noticed_although_keyed_targets_hide_the_harm():
     assert noticed({Rule.FENCE}, range(6, 12), Layers(fenced=False))
 
 
 @pytest.mark.slow
-@pytest.mark.req("FRZ-2")
+@pytest.mark.req("FRZ-2", "VAL-2")
 def test_a_store_that_looks_at_freezes_only_when_it_hands_out_is_noticed():
     """Where nothing goes wrong but what people do: somebody has to come in that very moment."""
     alone = {"layers": Layers(held_back=False), "kinds": frozenset({Fault.PERSON})}
@@ -160,6 +161,7 @@ def forgetful(snapshot):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.req("VAL-2")
 def test_a_mission_that_is_forgotten_late_in_a_day_shrinks_as_well(monkeypatch):
     """What comes late has a long past: by names alone, nothing of that could be left out."""
     monkeypatch.setattr(controller, "decide", forgetful)

@@ -24,8 +24,10 @@ APART = frozenset({"pytest.mark.slow", "pytest.mark.soak", "pytest.mark.alone"})
 FAMILIES = {
     "API": 10, "OWN": 4, "LOOP": 11, "MODE": 6, "GATE": 6, "FRZ": 5, "FAIL": 7, "VAL": 6, "REG": 10,
 }  # fmt: skip
-#: Families whose rooms are still being built: their tests are looked at, not asked for.
-BUILDING = {"REG"}
+#: Requirements that no test can carry yet, each with why; one that a test carries must go.
+UNPROVEN = {
+    "VAL-1": "asks a real API server; tests/contract/test_crd_agrees.py has a model of one",
+}
 
 
 def known() -> list[str]:
@@ -78,8 +80,7 @@ def proofs(folder: Path, apart: AbstractSet[str] = frozenset()) -> Mapping[str, 
 def unproven(folder: Path, apart: AbstractSet[str] = frozenset()) -> list[str]:
     """Requirements that no test carries, or none but those that stand apart."""
     there = proofs(folder, apart)
-    asked = (number for number in known() if number.partition("-")[0] not in BUILDING)
-    return [number for number in asked if number not in there]
+    return [number for number in known() if number not in there and number not in UNPROVEN]
 
 
 def invented(folder: Path) -> list[str]:
@@ -94,6 +95,10 @@ def test_every_requirement_has_a_test():
 def test_every_requirement_has_a_fast_test():
     """Whoever runs only the fast part sees each requirement break."""
     assert unproven(TESTS, APART) == []
+
+
+def test_what_is_said_to_be_unproven_is():
+    assert UNPROVEN.keys() <= set(known()) - proofs(TESTS).keys()
 
 
 def test_no_test_proves_a_requirement_that_is_none():
@@ -126,4 +131,4 @@ def test_a_requirement_with_slow_tests_only_is_seen(tmp_path):
 if __name__ == "__main__":
     table = proofs(TESTS)
     for number in known():
-        print(f"{number:<8} {', '.join(table.get(number, ())) or '-'}")  # noqa: T201
+        print(f"{number:<8} {', '.join(table.get(number, ())) or UNPROVEN.get(number)}")  # noqa: T201
