@@ -1,4 +1,4 @@
-"""`spec.execution`: which run template each stage launches. Written for the existing chart."""
+"""`spec.execution`: which stages run, and how. Written for the existing chart."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -46,7 +46,7 @@ class StageExecution(Block):
 
 
 class Execution(Block):
-    """Which run template each stage of the loop launches.
+    """Which stages of the loop run, and how.
 
     A stage left out follows the cadence and the installation's own binding.
     """
