@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from swarm.core.decide import decide
-from swarm.core.decision import Settle, StartRun, VoidRun
+from swarm.core.decision import Settle, StartRun, VoidOrder
 from swarm.core.nouns import Risk
 from swarm.core.snapshot import AgentBinding, Budget, RiskRule, SourceState
 from swarm.testing.builders import NOON, installation, mission, snapshot, spec
@@ -78,7 +78,7 @@ def test_a_frozen_class_keeps_the_lane_only_for_an_agent_that_is_at_work(how, vo
     other = mission(7, mission_class="docs", contract=elsewhere)
     snap = replace(snap, missions=(ordered, other))
     plan = decide(snap)
-    voided = [record.order for record in plan.records if isinstance(record, VoidRun)]
+    voided = [record.order for record in plan.records if isinstance(record, VoidOrder)]
     assert voided == ([run.key] if void and frozen == "class" else [])
     # The run may begin before that is written: nobody else starts in this very tick.
     assert sent(snap) == []
@@ -87,6 +87,26 @@ def test_a_frozen_class_keeps_the_lane_only_for_an_agent_that_is_at_work(how, vo
     assert [order.mission for order in sent(taken_back)] == [
         "m-7" if frozen == "class" else first.id
     ]
+
+
+@pytest.mark.req("FAIL-4", "API-3", "MODE-6")
+@pytest.mark.parametrize("waits", [{"begun": False}, {"begun": True, "waits_because": "Quota: no"}])
+def test_an_agent_that_is_asked_for_and_not_at_work_is_not_sent_once_that_is_barred(waits):
+    """When its quota is back it would be sent, and paid, for what may not be done by now."""
+    snap = build(State(run="open"))
+    (one,) = snap.missions
+    run = replace(one.orders[0], **waits)
+    snap = replace(snap, missions=(replace(one, orders=(run,), risk=Risk.R2),))
+    dark = {"sources": (SourceState(name="feed", dark_since=NOON),)}
+    fed = replace(snap, spec=spec(discovery={"sources": [{"name": "feed"}]}), **dark)
+    (void,) = (record for record in decide(fed).records if isinstance(record, VoidOrder))
+    assert (void.order, void.reason) == (run.key, "DiscoveryDegraded")
+    elsewhere = spec(delivery={"repoAllowlist": ["acme/other"], "requiredChecks": ["lint"]})
+    (ended,) = (r for r in decide(replace(snap, spec=elsewhere)).records if isinstance(r, Settle))
+    assert ended.outcome.reason == "RepositoryNotAllowed"
+    spent = replace(run, begun=True, waits_because="Quota: no", spent=80)
+    paid = replace(fed, missions=(replace(one, orders=(spent,), risk=Risk.R2),))
+    assert not any(isinstance(record, VoidOrder) for record in decide(paid).records)
 
 
 @pytest.mark.req("FAIL-5")

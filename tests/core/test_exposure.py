@@ -266,6 +266,28 @@ def test_a_target_that_left_its_split_and_never_says_that_it_went_on_is_taken_ba
     assert moves(astray(rollout(word, now=NOON + 6 * MINUTE), step, 1, 6)) != back
 
 
+@pytest.mark.req("GATE-5", "GATE-6", "FAIL-2")
+@pytest.mark.parametrize("mode", ["lights-out", "assisted"])
+@ONWARD
+def test_a_step_that_is_seen_half_way_after_the_longest_hold_is_given_its_time(
+    word, step, key, mode
+):
+    """It was proven and asked for; a freeze before it may have lasted longer than any hold."""
+    short = installation(
+        canary=CanaryThresholds(p95_increase=None, max_hold=MINUTE),
+        slo=SloThresholds(max_hold=MINUTE),
+    )
+    snap = rollout(word, mode=mode, installation=short, now=NOON + 4 * MINUTE + 30 * SECOND)
+    half_way = astray(under_way(snap, key), step, 1, 4)
+    assert [kind for kind, _ in moves(half_way)] == ["take-look"]
+    assert standing(half_way).reason != "CanaryUndecided"
+    late = replace(half_way, now=NOON + 5 * MINUTE)
+    if mode == "assisted":
+        assert standing(late).reason == "CanaryUndecided"
+    else:
+        assert moves(late) == [("abort", None)]
+
+
 # --- how far --------------------------------------------------------------------------------------
 
 

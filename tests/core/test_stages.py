@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from swarm.core.decide import decide
-from swarm.core.decision import OpenMission, Settle, StartRun, VoidRun
+from swarm.core.decision import OpenMission, Settle, StartRun, VoidOrder
 from swarm.core.evidence import CheckEnded, CheckResult, Landed, LiveSeen, MainSeen
 from swarm.core.ids import EvidenceId, FreezeId
 from swarm.core.nouns import Freeze, MissionKind, Risk
@@ -158,7 +158,7 @@ def test_an_agent_that_is_at_work_is_let_finish_and_one_that_is_not_is_not_sent(
     (run,) = first.orders
     snap = replace(snap, missions=(replace(first, orders=(replace(run, **how),)),))
     plan = decide(switched(snap, "implement"))
-    voided = [record for record in plan.records if isinstance(record, VoidRun)]
+    voided = [record for record in plan.records if isinstance(record, VoidOrder)]
     assert [(one.order, one.reason) for one in voided] == ([(run.key, "StageOff")] if void else [])
     assert standing(switched(snap, "implement")).reason == ("StageOff" if void else "RunPending")
     assert not [order for order in plan.orders if isinstance(order, StartRun)]

@@ -23,7 +23,7 @@ from swarm.core.decision import (
     Settle,
     Standing,
     UseApproval,
-    VoidRun,
+    VoidOrder,
 )
 from swarm.core.findings import read
 from swarm.core.holds import Holds, path_resources
@@ -36,7 +36,7 @@ from swarm.core.snapshot import Mission, Snapshot
 
 # What these change is judged in the next snapshot, at once.
 _CHANGES_THE_NEXT_SNAPSHOT = (
-    OpenMission, Settle, VoidRun, OpenFreeze, MarkRequalified, LiftFreeze,
+    OpenMission, Settle, VoidOrder, OpenFreeze, MarkRequalified, LiftFreeze,
 )  # fmt: skip
 ROOMS = (
     deliver.begun, implement.say, verify.say, deliver.say, protect.say, requalify.say,

@@ -303,8 +303,8 @@ class RejectNeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoidRun:
-    """A run that was ordered, and is not at work, is taken back; it may be ordered anew."""
+class VoidOrder:
+    """An order that nobody is at work on is taken back; it may be decided anew."""
 
     mission: MissionId
     order: OrderKey
@@ -353,7 +353,7 @@ Record = (
     | UseApproval
     | Settle
     | RejectNeed
-    | VoidRun
+    | VoidOrder
     | OpenFreeze
     | LiftFreeze
     | MarkRequalified

@@ -30,21 +30,14 @@ class Dispatch:
     view: View
 
     def send(self, *, failure: str = "", base: str = "") -> Saying:
-        """Order the next attempt, unless a freeze, the spec, a busy lane or no agent holds it back.
-
-        It is not waited for a repository that was taken from the allowlist: the mission ends.
+        """Order the next attempt, unless something bars it, or its lane or its agent is not there.
 
         failure: what the last attempt did wrong, for a fix.
         base:    start over from this main commit instead of from the failing head.
         """
         mission, view = self.mission, self.view
-        if mission.repo not in view.snapshot.spec.delivery.repo_allowlist:
-            return self._not_allowed()
-        hold = view.freeze_over(mission)
-        if hold is not None:
-            return frozen(self.room, hold)
-        if (off := stage_off(self.room, "implement", view)) is not None:
-            return off
+        if (barred := self.barred()) is not None:
+            return barred
         agent = _agent_of(mission, view)
         if agent is None:
             return Saying(
@@ -55,12 +48,7 @@ class Dispatch:
             )
         attempt = len(self.found.runs)
         lane = lane_of(attempt)
-        level = risk.judged(mission.risk, self.found.change, view.snapshot.installation.risk_rules)
-        wait = (
-            degraded(self.room, level, view, "starts")
-            or _broke(self.room, agent, view)
-            or _busy(self.room, lane, mission, view)
-        )
+        wait = _broke(self.room, agent, view) or _busy(self.room, lane, mission, view)
         if wait is not None:
             return wait
         again = citing.hold(self.room, mission, self.found, view)
@@ -83,6 +71,22 @@ class Dispatch:
             records=again.records,
             holds=frozenset({lane}),
         )
+
+    def barred(self) -> Saying | None:
+        """Why no agent may be sent now, however much room and money there is.
+
+        It is not waited for a repository that was taken from the allowlist: the mission ends.
+        """
+        mission, view = self.mission, self.view
+        if mission.repo not in view.snapshot.spec.delivery.repo_allowlist:
+            return self._not_allowed()
+        hold = view.freeze_over(mission)
+        if hold is not None:
+            return frozen(self.room, hold)
+        if (off := stage_off(self.room, "implement", view)) is not None:
+            return off
+        level = risk.judged(mission.risk, self.found.change, view.snapshot.installation.risk_rules)
+        return degraded(self.room, level, view, "starts")
 
     def fix(self, reason: Reason, failure: str, *, base: str = "") -> Saying:
         """Another attempt that is shown the failure; after three of them, the mission failed."""

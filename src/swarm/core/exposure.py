@@ -19,7 +19,7 @@ from swarm.core.policy import regime_limits, risk
 from swarm.core.reasons import Reason
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.saying import Content, Saying, View, Word, frozen, soonest, verdict_record
-from swarm.core.snapshot import Mission
+from swarm.core.snapshot import Mission, OpenOrder
 
 ROOM = "protect"
 #: Pause before a target whose split is not the wanted one is asked again; and for how long a step
@@ -76,8 +76,7 @@ class Exposure:
         No gate can judge what is in neither, and no word takes it on: a person's promote and the
         operator's choice were about what was seen before.
         """
-        asked = next((o for o in self.found.open_orders.values() if o.kind in _ONWARD), None)
-        if asked is None:
+        if (asked := self._onward()) is None:
             return None
         looks = (taken for taken in reversed(self.target.looks) if taken.at >= asked.issued_at)
         astray = list(takewhile(lambda taken: not self.target.in_force(taken), looks))
@@ -85,6 +84,10 @@ class Exposure:
             return None
         detail = f"{self.name} left its split by {astray[-1].at:%H:%M:%S} UTC and has not said"
         return self._back(Reason.CANARY_UNDECIDED, f"{detail} that {asked.kind} is done")
+
+    def _onward(self) -> OpenOrder | None:
+        """The step onward that was asked for and is not answered yet."""
+        return next((o for o in self.found.open_orders.values() if o.kind in _ONWARD), None)
 
     def _risk(self) -> Risk:
         change = self.found.change
@@ -208,6 +211,8 @@ class Exposure:
         so that what only slept goes on with the first reading after it.
         """
         until, due = since + limits.max_hold, verdict.look_again or self.view.now
+        if (onward := self._onward()) is not None:  # what is under way may be seen half-way
+            until = max(until, onward.issued_at + SETTLES_WITHIN)
         late = max(limits.look_every, OVERDUE)
         if verdict.answer is not Answer.PASS:
             return verdict, until
@@ -318,11 +323,23 @@ class Exposure:
         return replace(saying, orders=orders, look_again=soonest(now, *again))
 
     def _watch_frozen(self, step: int, held: Saying) -> Saying:
-        if step < 0:
-            return held
+        """Look on at a step; at a split that is none of the present ones no gate could judge."""
+        if step < 0 or self._exposed(step) is None or self.target.set_since(step):
+            return self._unjudged(held)
         every = self.view.snapshot.installation.canary.look_every
         look = self._look(step, every, held.detail, held.look_again)
         return replace(look, reason=held.reason, detail=held.detail, next_action=held.next_action)
+
+    def _unjudged(self, held: Saying) -> Saying:
+        """Policy took the step in force away: it stays as long as the longest hold, and no more."""
+        if not self.target.traffic:
+            return held
+        newest = [*self.target.traffic.values()][-1]
+        until = newest.at + self.view.snapshot.installation.canary.max_hold
+        if self.view.now >= until:
+            detail = f"frozen at {newest.percent} % of {self.name}, which is no step any more"
+            return self._back(Reason.CANARY_UNDECIDED, detail)
+        return replace(held, look_again=soonest(self.view.now, held.look_again, until))
 
     def _look(self, step: int, every: timedelta, detail: str, *until: datetime | None) -> Saying:
         """Take the next look when it is due; otherwise say when it will be.

@@ -35,12 +35,14 @@ AGAINST = ("cancel", "reject", "rollback")  #: what people say to have a mission
 class TargetFindings:
     """What is known about this mission's rollout at one target.
 
+    resynced: whether it was started once more after it was taken off, by an order that came late.
     traffic: the newest exposure of each rollout step, in the order in which they came.
     looks:   in the order of observation, which is not that of the steps: a policy that changes
              the steps in the middle of a rollout has the smaller ones looked at again.
     """
 
     synced: Synced | None = None
+    resynced: bool = False
     traffic: dict[int, TrafficSet] = field(default_factory=dict)
     looks: list[LookTaken] = field(default_factory=list)
     last_look: dict[int, LookTaken] = field(default_factory=dict)
@@ -196,13 +198,13 @@ def _sort_target(
 ) -> None:
     match fact:
         case Synced():
-            target.synced = fact
+            target.synced, target.resynced = fact, target.aborted is not None
         case TrafficSet():
             target.traffic.pop(fact.step, None)
             target.traffic[fact.step] = fact
         case Promoted():
             target.promoted = fact
         case Aborted():
-            target.aborted = fact
+            target.aborted, target.resynced = fact, False
         case LiveSeen():
             target.live = fact

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from swarm.core.decision import Abort, Order
+from swarm.core.decision import Abort, Order, VoidOrder
 from swarm.core.evidence import OrderRefused
 from swarm.core.findings import Findings
 from swarm.core.ids import evidence_id
@@ -33,6 +33,7 @@ class _Step:
 
     doing: str
     orders: tuple[Order, ...] = ()
+    records: tuple[VoidOrder, ...] = ()
     reason: Reason = Reason.ROLLING_BACK
     look_again: datetime | None = None
 
@@ -49,6 +50,7 @@ def roll_back(
             detail=f"{reason}: {detail}",
             next_action=step.doing,
             orders=step.orders,
+            records=step.records,
             look_again=step.look_again,
         ).holding(*holds(mission))
     reverted = found.reverted is not None and found.reverted.reverted
@@ -97,27 +99,33 @@ def _next_step(mission: Mission, found: Findings, view: View) -> _Step | None:
 
 def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | None:
     """What is left to do at one target; None once the old revision is proven to serve."""
-    target = found.target(name)
+    target, order = found.target(name), _tries(name, mission, found, view)[-1]
     last, syncing = target.aborted, _syncing(name, mission, found, view)
-    if last is not None and last.proven:
+    if last is not None and last.proven and not target.resynced and syncing is None:
         return None
-    if target.synced is None:
-        if syncing is None:
-            return None
-        if view.now < (patience := syncing.issued_at + SYNC_PATIENCE):
-            doing = f"{name} is still starting it; then it is taken off"
-            return _Step(doing=doing, look_again=patience)
-    if last is not None and view.now < last.at + PROVE_EVERY:
-        return _Step(doing=f"{name} is asked again", look_again=last.at + PROVE_EVERY)
-    order = _tries(name, mission, found, view)[-1]
+    void: tuple[VoidOrder, ...] = ()
+    if syncing is not None and syncing.idle:
+        # Once the target has room for it, it would come up after it was taken off.
+        why = Reason.ROLLING_BACK
+        void = (VoidOrder(mission=mission.id, order=syncing.key, reason=why),)
+        if not syncing.begun:
+            return _Step(doing=f"starting it at {name} is taken back", records=void)
+    elif syncing is not None and view.now < (patience := syncing.issued_at + SYNC_PATIENCE):
+        doing = f"{name} is still starting it; then it is taken off"
+        return _Step(doing=doing, look_again=patience)
+    if target.synced is None and syncing is None and found.is_open(order.key) is None:
+        return None
+    if last is not None and not target.resynced and view.now < last.at + PROVE_EVERY:
+        again = last.at + PROVE_EVERY
+        return _Step(doing=f"{name} is asked again", records=void, look_again=again)
     back = order.stable[:8] or "what it ran before"
-    return _Step(doing=f"{name} goes back to {back}, proven by asking it", orders=(order,))
+    doing = f"{name} goes back to {back}, proven by asking it"
+    return _Step(doing=doing, orders=(order,), records=void)
 
 
 def _syncing(name: str, mission: Mission, found: Findings, view: View) -> OpenOrder | None:
-    """The order that starts the new revision at a target, once it was begun."""
-    order = found.is_open(Orders(mission, view.snapshot).sync(name, found.revision).key)
-    return order if order is not None and order.begun else None
+    """The order that starts the new revision at a target, where it is open."""
+    return found.is_open(Orders(mission, view.snapshot).sync(name, found.revision).key)
 
 
 def _tries(name: str, mission: Mission, found: Findings, view: View) -> tuple[Abort, ...]:

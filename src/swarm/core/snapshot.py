@@ -124,6 +124,7 @@ class OpenOrder:
 
     waits_because: why it could not be carried out yet (capacity); empty while it is under way.
     begun_at:      when it was first begun; where nobody noted it, `issued_at` stands in for it.
+    spent:         micro-units that were told of before it ended.
     """
 
     key: OrderKey
@@ -133,6 +134,12 @@ class OpenOrder:
     waits_because: str = ""
     next_try: datetime | None = None
     begun_at: datetime | None = None
+    spent: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is at work on it, so that it can be taken back as if it had not been."""
+        return not self.begun or (bool(self.waits_because) and not self.spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from swarm.core.decision import (
     RejectNeed,
     Settle,
     UseApproval,
-    VoidRun,
+    VoidOrder,
 )
 from swarm.core.ids import MissionId
 from swarm.ports.store import Tick
@@ -88,7 +88,7 @@ def _event(record: Record) -> tuple[Event, dict[str, object]]:  # noqa: C901 - o
                 "mission": record.approval.mission,
                 "approver": record.approval.approver,
             }
-        case VoidRun():
+        case VoidOrder():
             fields = {"mission": record.mission, "order": record.order}
             return Event.ORDER_POSTPONED, {**fields, "reason": record.reason}
         case RejectNeed():

@@ -30,7 +30,7 @@ from swarm.core.decision import (
     SetTraffic,
     StartRun,
     UseApproval,
-    VoidRun,
+    VoidOrder,
 )
 from swarm.core.evidence import Fact, PersonSaid, RunEnded
 from swarm.core.history import terms
@@ -41,8 +41,8 @@ from swarm.core.trail import EventKind
 from swarm.testing.paper_rows import PaperOrder, PaperRows, Question
 
 _ORDER = (
-    GiveVerdict, UseApproval, Settle, VoidRun, RejectNeed, MarkRequalified, LiftFreeze, OpenFreeze,
-    Learn, AskApproval, OpenMission,
+    GiveVerdict, UseApproval, Settle, VoidOrder, RejectNeed, MarkRequalified, LiftFreeze,
+    OpenFreeze, Learn, AskApproval, OpenMission,
 )  # fmt: skip
 _AFTER_REFUSAL = timedelta(seconds=1)
 UNASKED = timedelta(minutes=1)
@@ -322,7 +322,7 @@ def _place(record: Record, opened: Collection[str]) -> tuple[bool, int]:
 
 
 def _owner(record: Record) -> str:
-    if isinstance(record, GiveVerdict | AskApproval | Settle | VoidRun):
+    if isinstance(record, GiveVerdict | AskApproval | Settle | VoidOrder):
         return record.mission
     return record.approval.mission if isinstance(record, UseApproval) else ""
 

@@ -23,7 +23,7 @@ from swarm.core.decision import (
     RejectNeed,
     Settle,
     UseApproval,
-    VoidRun,
+    VoidOrder,
 )
 from swarm.core.history.journal import Entry, Movement
 from swarm.core.ids import approval_id
@@ -180,8 +180,8 @@ class PaperRows:
                 return self._use(record)
             case Settle():
                 self._settle(record)
-            case VoidRun():
-                return self._void_run(record)
+            case VoidOrder():
+                return self._void_order(record)
             case RejectNeed():
                 self._move_need(record.need, NeedState.REJECTED, None)
             case MarkRequalified():
@@ -200,10 +200,11 @@ class PaperRows:
                 return self._open(record)
         return ""
 
-    def _void_run(self, record: VoidRun) -> str:
+    def _void_order(self, record: VoidOrder) -> str:
         row = self.orders.get(record.order)
-        if row is None or (row.begun_at is not None and not row.waits_because):
-            return "RunBegun"
+        waits = row is not None and row.waits_because and not (row.owner or row.in_hand)
+        if row is None or (row.begun_at is not None and not waits):
+            return "OrderInHand"
         self.void(row, record.reason)
         return ""
 

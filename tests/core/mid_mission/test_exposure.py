@@ -30,6 +30,7 @@ from swarm.testing.half_way import (
     SECOND,
     Evidence,
     arm,
+    hold,
     look,
     next_tick,
     orders,
@@ -147,6 +148,21 @@ def test_only_a_step_that_is_in_force_is_looked_at(weights, percents, further):
     looked_at = [] if further else [percents[-1][0]]
     assert [order.step for order in orders(snap, TakeLook)] == looked_at
     assert orders(snap, Abort) == []
+
+
+@pytest.mark.req("FRZ-2", "LOOP-9", "MODE-6")
+@pytest.mark.parametrize("weights", [(10, 50, 100), (20, 30, 100), (20, 100)])
+@pytest.mark.parametrize("lasts", [HOUR, None], ids=["an-hour", "without-end"])
+def test_what_is_exposed_at_a_step_that_policy_took_away_is_not_left_so_by_a_freeze(weights, lasts):
+    """No gate can judge it there, and nothing may go on: it stays as long as the longest hold."""
+    found = rolling(at=NOON - HOUR).exposed(0, 10, at=NOON - 9 * MINUTE).exposed(1, 30, at=NOON)
+    frozen = {"freezes": (hold(until=None if lasts is None else NOON + lasts),)}
+    snap = found.snapshot(**steps_of(*weights), **frozen)
+    ends = NOON + 30 * MINUTE
+    assert decide(snap).orders == ()
+    assert (standing(snap).reason, standing(snap).look_again) == ("Frozen", ends)
+    assert decide(replace(snap, now=ends - SECOND)).orders == ()
+    assert orders(replace(snap, now=ends), Abort)
 
 
 def steps_of(*weights, pause="0s"):

@@ -16,6 +16,7 @@ from swarm.core.decision import (
     StartRun,
     Sync,
     TakeLook,
+    VoidOrder,
 )
 from swarm.core.evidence import CheckResult
 from swarm.core.ids import OrderKey, order_key
@@ -95,8 +96,43 @@ def test_a_start_that_was_begun_is_waited_for_before_it_is_taken_off_but_not_for
     assert standing(snap).look_again == NOON + 10 * MINUTE
     (abort,) = orders(replace(snap, now=NOON + 10 * MINUTE), Abort)
     assert abort.stable == ""
-    never_begun = replace(me, orders=(replace(syncing, begun=False),))
-    assert orders(replace(snap, missions=(never_begun,)), Revert)
+
+
+@pytest.mark.req("LOOP-9", "FAIL-2")
+@pytest.mark.parametrize(
+    ("how", "undone"),
+    [
+        pytest.param({"begun": False}, [], id="never-begun"),
+        pytest.param({"begun": True, "waits_because": "TargetHeld: busy"}, ["abort"], id="waits"),
+    ],
+)
+def test_a_start_that_nobody_is_at_work_on_does_not_outlive_its_rollback(how, undone):
+    """It would be made once the target has room for it, and nobody would take it off again."""
+    key = OrderKey(f"m-1/sync/{TARGET}/{HEAD}")
+    syncing = OpenOrder(key=key, kind="sync", issued_at=NOON, **how)
+    said_no = Evidence().green().landed().spoken("rollback")
+    snap = snapshot(spec=spec(delivery=DELIVERY), missions=(said_no.mission(orders=(syncing,)),))
+    (void,) = records(snap, VoidOrder)
+    assert (void.mission, void.order) == ("m-1", key)
+    assert [order.kind for order in decide(snap).orders] == undone
+    # It is taken back now; whatever it began before is proven gone before anything else.
+    open_ = tuple(
+        OpenOrder(key=one.key, kind=one.kind, issued_at=NOON, begun=True)
+        for one in decide(snap).orders
+    )
+    after = replace(snap, missions=(said_no.mission(orders=open_),))
+    assert (orders(after, Revert) == []) is bool(undone)
+    assert records(after, VoidOrder) == []
+    proven = said_no.aborted().mission()
+    assert orders(replace(snap, missions=(proven,)), Revert)
+
+
+@pytest.mark.req("LOOP-9")
+def test_what_came_up_after_it_was_taken_off_is_taken_off_again():
+    late = falling().aborted(at=NOON).synced()
+    (again,) = orders(late.snapshot(now=NOON), Abort)
+    assert again.key.endswith("again-1")
+    assert orders(late.aborted("again-1").snapshot(), Revert)
 
 
 @pytest.mark.req("FAIL-2")

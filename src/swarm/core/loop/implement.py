@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from swarm.core.decision import VoidRun
+from swarm.core.decision import Settle, VoidOrder
 from swarm.core.dispatch import Dispatch
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.findings import Findings
 from swarm.core.ids import order_key
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.reasons import Reason
-from swarm.core.saying import (
-    Content,
-    Ending,
-    Saying,
-    View,
-    Word,
-    frozen,
-    lane_of,
-    settled,
-    stage_off,
-)
+from swarm.core.saying import Content, Ending, Saying, View, Word, lane_of, settled
 from swarm.core.snapshot import Mission
 
 ROOM = "implement"
@@ -51,13 +41,12 @@ def _at_work(mission: Mission, found: Findings, view: View) -> Saying | None:
     if order is None:
         return None
     lane = frozenset({lane_of(attempt)})
-    hold = view.freeze_over(mission)
-    held = stage_off(ROOM, "implement", view) if hold is None else frozen(ROOM, hold)
-    if held is not None and (not order.begun or order.waits_because):
-        # Kept for when the freeze ends, it would keep the lane from every other class until then.
-        # A stage that is off sends no agent, which includes asking again for a free one.
-        void = VoidRun(mission=mission.id, order=order.key, reason=held.reason)
-        return held.holding(*lane).recording(void)
+    if order.idle and (barred := Dispatch(ROOM, mission, found, view).barred()) is not None:
+        if any(isinstance(record, Settle) for record in barred.records):
+            return barred
+        # Kept for when it may begin, it would keep the lane from every other class until then.
+        void = VoidOrder(mission=mission.id, order=order.key, reason=barred.reason)
+        return barred.holding(*lane).recording(void)
     if order.waits_because:
         return Saying(
             room=ROOM,

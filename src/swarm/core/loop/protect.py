@@ -48,7 +48,7 @@ def _against(mission: Mission, found: Findings, view: View) -> tuple[Reason, str
     if person is not None:
         return Reason.CANCELLED, f"{person.by}: {person.reason}"
     if saga.started(found):
-        return Reason.CANARY_UNDECIDED, "the longest hold passed without a verdict"
+        return Reason.CANARY_UNDECIDED, "it was not decided in the time that it may take"
     return None
 
 

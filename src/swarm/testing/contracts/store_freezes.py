@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from swarm.contract.errors import Refused
-from swarm.core.decision import MarkRequalified, OpenMission, Plan, Settle, VoidRun
+from swarm.core.decision import MarkRequalified, OpenMission, Plan, Settle, VoidOrder
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.ids import MissionId, NeedId, evidence_id, order_key, run_id
 from swarm.core.nouns import MissionKind, Outcome, OutcomeKind
@@ -97,20 +97,24 @@ class FreezeContract:
         assert await world.orders.claim("c", 5, LEASE) == ()
 
     @pytest.mark.req("FRZ-1", "FRZ-2")
-    @pytest.mark.parametrize("how", ["not begun", "without capacity", "at work", "ended"])
+    @pytest.mark.parametrize(
+        "how", ["not begun", "without capacity", "in hand", "at work", "ended"]
+    )
     async def test_a_run_is_taken_back_only_while_nobody_is_at_work_on_it(
         self, world: StoreWorld, how: str
     ) -> None:
         """It may be begun between the snapshot and this write; taken back, it may come again."""
         mission = await issued(world, "run")
-        void = VoidRun(
+        void = VoidOrder(
             mission=MissionId(mission), order=order_key(mission, "run", "0"), reason=Reason.FROZEN
         )
         claim = await claimed(world)
         if how != "not begun":
             await world.orders.begin(claim)
-        if how == "without capacity":
+        if how in {"without capacity", "in hand"}:
             await world.orders.postpone(claim, Later(delay=MOMENT, reason="Quota", capacity=True))
+        if how == "in hand":  # it is asked again, and may have begun to work by now
+            await claimed(world)
         if how == "ended":
             fact = RunEnded(
                 id=evidence_id(void.order), at=world.now(), source="c",
@@ -121,11 +125,11 @@ class FreezeContract:
         ticked, _ = await world.tick(plan(records=[void]))
         assert ticked is not None
         free = how in {"not begun", "without capacity"}
-        refused = [] if free else [(void, "RunBegun")]
+        refused = [] if free else [(void, "OrderInHand")]
         assert (list(ticked.applied), list(ticked.refused)) == ([void] if free else [], refused)
         after = await shown(world, mission)
         assert after.version > version  # it is decided anew, whatever came of it
-        assert len(after.orders) == (how == "at work")
+        assert len(after.orders) == (how in {"in hand", "at work"})
         if free:
             with pytest.raises(Refused):
                 await world.orders.begin(claim)

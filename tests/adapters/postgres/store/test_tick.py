@@ -26,6 +26,7 @@ from swarm.core.decision import (
     Settle,
     Standing,
     UseApproval,
+    VoidOrder,
 )
 from swarm.core.ids import approval_id, freeze_id
 from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind
@@ -624,6 +625,22 @@ async def test_a_run_that_never_began_or_has_no_capacity_is_not_charged(world, m
     await world.tick(make.nothing(records=(settle(waits, OutcomeKind.REJECTED, run_cost=20),)))
     budget = (await world.snapshot()).budget
     assert (budget.reserved, budget.spent) == (0, 0)
+
+
+@pytest.mark.req("FAIL-5")
+async def test_a_run_that_cost_something_is_not_taken_back_with_what_it_cost(world, make):
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    mission = await world.open_mission("n-1", make.start_run, reserve=60)
+    (claim,) = await world.orders.claim("a", 1, HOUR)
+    await world.orders.begin(claim)
+    quota = Later(delay=HOUR, reason="Quota", capacity=True, spent=40)
+    await world.orders.postpone(claim, quota)
+    ((order,),) = (one.orders for one in (await world.snapshot()).missions)
+    assert (order.spent, order.idle) == (40, False)
+    void = VoidOrder(mission=mission, order=order.key, reason="Frozen")
+    assert (await world.tick(make.nothing(records=(void,)))).refused == ((void, "OrderInHand"),)
+    await world.tick(make.nothing(records=(settle(mission, OutcomeKind.REJECTED, run_cost=20),)))
+    assert (await world.snapshot()).budget.spent == 40
 
 
 @pytest.mark.req("FAIL-5")

@@ -28,7 +28,7 @@ select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission
       'begun_at', d.begun_at,
       -- Work under way is no waiting: only what cannot be asked, or has no capacity, says why.
       'waits_because', case when d.capacity then d.reason || ': ' || d.detail else '' end,
-      'next_try', case when d.capacity then d.due_at end) order by d.issued_at, d.key)
+      'spent', d.spent, 'next_try', case when d.capacity then d.due_at end) order by d.issued_at, d.key)
    from decision d where d.mission = m.id and d.settled_at is null)::text,
   (select json_agg(json_build_array(v.gate, v.subject, json_build_object(
       'answer', v.answer, 'reason', v.reason, 'detail', v.detail, 'evidence', v.evidence,
@@ -118,10 +118,12 @@ delete from decision
 where mission = any(%(ids)s::text[]) and settled_at is null and forward
 returning mission, key
 
--- name: void_run
--- Not begun, or waiting for capacity: nobody is at work on it. Its row is locked already.
+-- name: void_order
+-- Not begun, or nobody has it in hand while it waits for capacity. What was spent on it would be
+-- forgotten with it. Its row is locked already.
 delete from decision
-where key = %(key)s and settled_at is null and (begun_at is null or capacity)
+where key = %(key)s and settled_at is null
+  and (begun_at is null or (capacity and owner = '' and spent = 0))
 
 -- name: give_verdicts
 insert into verdict (mission, gate, subject, answer, reason, detail, evidence, configured,

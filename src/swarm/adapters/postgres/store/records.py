@@ -20,7 +20,7 @@ from swarm.core.decision import (
     RejectNeed,
     Settle,
     UseApproval,
-    VoidRun,
+    VoidOrder,
 )
 from swarm.core.ids import approval_id
 from swarm.core.trail import EventKind
@@ -36,7 +36,7 @@ _ORDER: tuple[type[Any], ...] = (
     GiveVerdict,
     UseApproval,
     Settle,
-    VoidRun,
+    VoidOrder,
     MarkRequalified,
     LiftFreeze,
     OpenFreeze,
@@ -157,9 +157,9 @@ async def _drop_leftovers(writing: Writing, mission: str) -> None:
         writing.tell(mission, EventKind.ORDER_VOIDED, body)
 
 
-async def _void_run(writing: Writing, record: VoidRun) -> str | None:
-    if not await writing.run("missions", "void_run", key=record.order):
-        return "RunBegun"
+async def _void_order(writing: Writing, record: VoidOrder) -> str | None:
+    if not await writing.run("missions", "void_order", key=record.order):
+        return "OrderInHand"
     writing.touch(record.mission, versions=1)
     body = {"order": record.order, "reason": record.reason}
     writing.tell(record.mission, EventKind.ORDER_VOIDED, body)
@@ -285,7 +285,7 @@ def _sql(name: str) -> Any:
 _HANDLERS: dict[type[Any], Callable[[Writing, Any], Awaitable[str | None]]] = {
     UseApproval: _use_approval,
     Settle: _settle,
-    VoidRun: _void_run,
+    VoidOrder: _void_order,
     OpenFreeze: _open_freeze,
     LiftFreeze: _lift_freeze,
     MarkRequalified: _mark_requalified,

@@ -20,7 +20,7 @@ from swarm.core.decision import (
     RejectNeed,
     Settle,
     UseApproval,
-    VoidRun,
+    VoidOrder,
 )
 from swarm.core.history import terms
 from swarm.core.ids import SwarmId
@@ -215,7 +215,7 @@ async def _write(writing: Writing, plan: Plan) -> None:
         if id_ in known and known[id_].standing != standing
     ]
     settled = {record.mission for record in plan.records if isinstance(record, Settle)}
-    voiding = {record.mission for record in plan.records if isinstance(record, VoidRun)}
+    voiding = {record.mission for record in plan.records if isinstance(record, VoidOrder)}
     new = _new_orders(writing, plan)
     judged = {
         *_missions_of(plan),
@@ -266,7 +266,7 @@ def _missions_of(plan: Plan) -> set[str]:
 
 def _owner(record: Record) -> str:
     """The mission whose judgement made this record; empty for others."""
-    if isinstance(record, GiveVerdict | AskApproval | Settle | VoidRun):
+    if isinstance(record, GiveVerdict | AskApproval | Settle | VoidOrder):
         return record.mission
     return record.approval.mission if isinstance(record, UseApproval) else ""
 
