@@ -53,3 +53,16 @@ def test_a_stage_that_is_switched_off_or_on_makes_another_policy():
     bindings = Bindings(Settings())
     bound = [bindings.of(SwarmId("s-1"), spec(execution=execution)) for execution in told]
     assert len({one.policy_hash for one in bound}) == len(told)
+
+
+@pytest.mark.req("FAIL-5")
+def test_what_becomes_of_agents_at_work_when_the_money_is_spent_is_part_of_the_policy():
+    told = [{"cap": 2}, {"cap": 2, "when_spent": "finish"}, {"cap": 2, "when_spent": "stop"}]
+    bound = [
+        Bindings(Settings(budgets={"default-budget": one})).of(SwarmId("s-1"), spec())
+        for one in told
+    ]
+    assert [one.budget.when_spent for one in bound] == ["finish", "finish", "stop"]
+    assert bound[0].policy_hash == bound[1].policy_hash != bound[2].policy_hash
+    with pytest.raises(ValidationError, match="finish"):
+        Settings(budgets={"default-budget": {"cap": 2, "when_spent": "pause"}})

@@ -12,7 +12,7 @@ from swarm.core.orders import Orders
 from swarm.core.policy import retries, risk
 from swarm.core.reasons import Reason
 from swarm.core.saying import Ending, Saying, View, degraded, frozen, lane_of, settled, stage_off
-from swarm.core.snapshot import AgentBinding, Mission
+from swarm.core.snapshot import AgentBinding, Budget, Mission
 
 FAILURE_CHARACTERS = 8_000  #: the tail of a failing check that a fix attempt is shown
 
@@ -88,6 +88,25 @@ class Dispatch:
         level = risk.judged(mission.risk, self.found.change, view.snapshot.installation.risk_rules)
         return degraded(self.room, level, view, "starts")
 
+    def stopped(self) -> Saying | None:
+        """The end of a mission whose agent is at work, where its budget stops what is overdrawn.
+
+        Nobody's failure: its need may be tried again in the next window (FAIL-5).
+        """
+        window, view = self.view.snapshot.budget, self.view
+        if window is None or window.when_spent == "finish" or window.left >= 0:
+            return None
+        agent = _agent_of(self.mission, view)
+        if self.found.landed is not None or (agent is not None and agent.cost <= 0):
+            return None
+        ending = Ending(
+            kind=OutcomeKind.REFUSED,
+            reason=Reason.BUDGET_EXHAUSTED,
+            detail=f"stopped at work: {_overdraft(window)}",
+            retry_at=window.window_ends,
+        )
+        return settled(self.room, self.mission, self.found, view.now, ending)
+
     def fix(self, reason: Reason, failure: str, *, base: str = "") -> Saying:
         """Another attempt that is shown the failure; after three of them, the mission failed."""
         if retries.may_fix(len(self.found.runs)):
@@ -128,17 +147,21 @@ def _agent_of(mission: Mission, view: View) -> AgentBinding | None:
 
 
 def _broke(room: str, agent: AgentBinding, view: View) -> Saying | None:
-    """No fix is paid for from a window that is overdrawn already (FAIL-5)."""
+    """No attempt is paid for from a window that is overdrawn already (FAIL-5)."""
     window = view.snapshot.budget
     if agent.cost <= 0 or window is None or window.left >= 0:
         return None
     return Saying(
         room=room,
         reason=Reason.BUDGET_EXHAUSTED,
-        detail=f"{window.name} is overdrawn by {-window.left} micro-units",
+        detail=_overdraft(window),
         next_action=f"goes on when the window ends, at {window.window_ends:%Y-%m-%d %H:%M} UTC",
         look_again=window.window_ends,
     )
+
+
+def _overdraft(window: Budget) -> str:
+    return f"{window.name} is overdrawn by {-window.left} micro-units"
 
 
 def _busy(room: str, lane: str, mission: Mission, view: View) -> Saying | None:

@@ -27,7 +27,7 @@ class Reason(StrEnum):
     BACKPRESSURE = "Backpressure"  #: dispatched work has not started; nothing is added to the pile
     REPOSITORY_NOT_ALLOWED = "RepositoryNotAllowed"  #: not in delivery.repoAllowlist
     NO_REPOSITORY = "NoRepository"  #: the need names no repository that could be changed
-    BUDGET_EXHAUSTED = "BudgetExhausted"  #: the window's budget cannot carry one more reservation
+    BUDGET_EXHAUSTED = "BudgetExhausted"  #: the window is overdrawn, or carries no mission more
     BUDGET_UNKNOWN = "BudgetUnknown"  #: risk.budgetRef is bound to no budget
     DISCOVERY_DEGRADED = "DiscoveryDegraded"  #: a source is dark; high-risk work is blocked
     FROZEN = "Frozen"  #: a freeze holds this swarm or class

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
+from typing import Literal
 
 from swarm.contract.profiles import Thresholds
 from swarm.contract.swarm import SwarmSpec
@@ -102,6 +103,10 @@ class SourceState:
     detail: str = ""
 
 
+#: What becomes of agents that are at work when the window is overdrawn.
+WhenSpent = Literal["finish", "stop"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """One budget window in micro-units; None in the snapshot means that none is bound."""
@@ -111,6 +116,7 @@ class Budget:
     reserved: int
     spent: int
     window_ends: datetime
+    when_spent: WhenSpent = "finish"
 
     @property
     def left(self) -> int:

@@ -17,7 +17,7 @@ from swarm.core.decision import Order, Plan, Record
 from swarm.core.evidence import Fact
 from swarm.core.ids import MissionId, NeedId, SwarmId
 from swarm.core.phase import Figures
-from swarm.core.snapshot import Installation, Snapshot
+from swarm.core.snapshot import Installation, Snapshot, WhenSpent
 from swarm.ports.reply import Later
 from swarm.ports.sources import Reading
 
@@ -26,12 +26,14 @@ from swarm.ports.sources import Reading
 class BudgetTerms:
     """What an installation binds a budget's name to.
 
-    cap:    micro-units per window.    window: its length; windows begin at multiples of it (UTC).
+    cap:        micro-units per window.    window: its length; it begins at multiples of it (UTC).
+    when_spent: what becomes of agents that are at work when the window is overdrawn.
     """
 
     name: str
     cap: int
     window: timedelta = timedelta(days=1)
+    when_spent: WhenSpent = "finish"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

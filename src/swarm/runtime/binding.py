@@ -41,7 +41,12 @@ class Bindings:
         bound = installation(self._settings, spec)
         terms = self._settings.budgets.get(spec.risk.budget_ref)
         budget = (
-            BudgetTerms(name=spec.risk.budget_ref, cap=terms.cap_micro, window=terms.window)
+            BudgetTerms(
+                name=spec.risk.budget_ref,
+                cap=terms.cap_micro,
+                window=terms.window,
+                when_spent=terms.when_spent,
+            )
             if terms is not None
             else None
         )

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from swarm.contract.rules import Span
 from swarm.core.nouns import ResumeWindow, Risk
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
-from swarm.core.snapshot import RiskRule
+from swarm.core.snapshot import RiskRule, WhenSpent
 from swarm.ports.source_settings import RiskClass, SettingsBlock
 
 MICRO = 1_000_000
@@ -69,6 +69,13 @@ class BudgetSettings(SettingsBlock):
     )
     window: _Long = Field(
         default=timedelta(days=1), description="Length of a window; it begins at midnight UTC."
+    )
+    when_spent: WhenSpent = Field(
+        default="finish",
+        description="What becomes of agents that are at work when more is spent and reserved than"
+        " the cap: `finish` lets them finish, `stop` ends them and their missions, and the needs"
+        " rest until the window ends. What a stopped run was to cost is charged, and what has"
+        " landed goes on.",
     )
 
     @property

@@ -134,14 +134,12 @@ class PaperRows:
         self.movements.append(Movement(self.now, named, mission, what, amount))
 
     def turn_window(self, window: Budget | None) -> None:
-        """Begin another budget window, or go on with the present one under another cap."""
+        """Begin another budget window, or go on with the present one under other terms."""
         before = self.world.budget
         if window is None or before is None:
             kept = window
         elif before.window_ends == window.window_ends:
-            if before.cap == window.cap:
-                return
-            kept = replace(before, cap=window.cap)
+            kept = replace(before, cap=window.cap, when_spent=window.when_spent)
         else:
             self.windows[before.window_ends] = before
             kept = self.windows.pop(window.window_ends, window)

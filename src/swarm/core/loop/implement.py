@@ -40,6 +40,8 @@ def _at_work(mission: Mission, found: Findings, view: View) -> Saying | None:
     order = found.is_open(order_key(mission.id, "run", str(attempt)))
     if order is None:
         return None
+    if (stopped := Dispatch(ROOM, mission, found, view).stopped()) is not None:
+        return stopped
     lane = frozenset({lane_of(attempt)})
     if order.idle and (barred := Dispatch(ROOM, mission, found, view).barred()) is not None:
         if any(isinstance(record, Settle) for record in barred.records):

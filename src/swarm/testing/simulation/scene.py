@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -87,6 +87,7 @@ def draw(seed: int, number: int) -> Scene:
         window=dice.choice((6, 24)) * HOUR,
     )
     spec = SwarmSpec.model_validate(_spec(dice, repo, (target,) if watched else ()))
+    news_every = dice.choice((30, 60, 120)) * MINUTE
     return Scene(
         swarm=swarm_id("default", name),
         name=name,
@@ -94,8 +95,8 @@ def draw(seed: int, number: int) -> Scene:
         target=target,
         spec=spec,
         installation=installation,
-        budget=terms,
-        news_every=dice.choice((30, 60, 120)) * MINUTE,
+        budget=replace(terms, when_spent=dice.choice(("finish", "stop"))),
+        news_every=news_every,
     )
 
 

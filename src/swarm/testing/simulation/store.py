@@ -328,7 +328,10 @@ def window_of(terms: BudgetTerms | None, now: datetime) -> Budget | None:
         return None
     start = EPOCH + ((now - EPOCH) // terms.window) * terms.window
     ends = start + terms.window
-    return Budget(name=terms.name, cap=terms.cap, reserved=0, spent=0, window_ends=ends)
+    return Budget(
+        name=terms.name, cap=terms.cap, reserved=0, spent=0, window_ends=ends,
+        when_spent=terms.when_spent,
+    )  # fmt: skip
 
 
 def _never(_: Snapshot) -> Any:

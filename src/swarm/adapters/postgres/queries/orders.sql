@@ -203,12 +203,19 @@ taken as (
   set reserved = m.reserved - least(m.reserved, p.amount)
   from paid p, (select id, reserved from mission where id = %(mission)s) was
   where m.id = p.mission and was.id = m.id
-  returning p.budget, p.amount, least(was.reserved, p.amount) as from_reserved)
-update budget b
-set reserved = b.reserved - t.from_reserved, spent = b.spent + t.amount,
-    overrun = greatest(b.overrun, b.reserved - t.from_reserved + b.spent + t.amount - b.cap)
-from taken t
-where b.id = t.budget
+  returning p.budget, p.amount, least(was.reserved, p.amount) as from_reserved),
+figures as (
+  update budget b
+  set reserved = b.reserved - t.from_reserved, spent = b.spent + t.amount,
+      overrun = greatest(b.overrun, b.reserved - t.from_reserved + b.spent + t.amount - b.cap)
+  from taken t
+  where b.id = t.budget
+  returning b.namespace, b.name, b.reserved + b.spent > b.cap and b.window_end > now() as overdrawn)
+insert into wake (swarm)                               -- whoever has agents at work at its expense
+select distinct m.swarm
+from figures f join budget b on b.namespace = f.namespace and b.name = f.name
+  join mission m on m.budget = b.id and m.ended_at is null
+where f.overdrawn
 
 -- name: postpone
 -- Work under way is no news; that something cannot be asked, or can again, is.

@@ -296,4 +296,7 @@ def _budget_of(terms: BudgetTerms | None, row: tuple[Any, ...] | None) -> Budget
     if terms is None or row is None:
         return None
     _, cap, reserved, spent, ends = row
-    return Budget(name=terms.name, cap=cap, reserved=reserved, spent=spent, window_ends=ends)
+    return Budget(
+        name=terms.name, cap=cap, reserved=reserved, spent=spent, window_ends=ends,
+        when_spent=terms.when_spent,
+    )  # fmt: skip
