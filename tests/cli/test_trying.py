@@ -170,3 +170,18 @@ def test_an_agent_that_is_not_installed_cannot_start(workshop):
     rows = {row["name"]: row for row in workshop("agent", "list", "-o", "json").json["items"]}
     assert rows["ghost"]["ready"] is False
     assert rows["tidy"]["ready"] is True
+
+
+@pytest.mark.req("LOOP-1", "API-9")
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({}, "sources are read every 5m; events wake everything else"),
+        ({"cadence": {"discoverEvery": "7m"}}, "sources are read every 7m; "),
+        ({"execution": {"discover": {"every": "1h"}}}, "sources are read every 1h; "),
+        ({"execution": {"discover": {"enabled": False}}}, "no source is read: spec.execution"),
+    ],
+)
+def test_describe_swarm_says_when_its_sources_are_read(shop, spec, told):
+    assert shop.apply(**spec).code == 0
+    assert f"cadence:    {told}" in shop("describe", "swarm").out

@@ -174,10 +174,12 @@ def _money(row: dict[str, Any], now: datetime) -> Iterable[str]:
 
 
 def _cadence(row: dict[str, Any]) -> Iterable[str]:
-    cadence = row["spec"].get("cadence", {})
-    told = ", ".join(
-        f"{key.removesuffix('Every')} {value}" for key, value in sorted(cadence.items())
-    )
+    spec = row["spec"]
+    stage = (spec.get("execution") or {}).get("discover") or {}
+    every = stage.get("every") or spec.get("cadence", {}).get("discoverEvery", "")
+    told = f"sources are read every {every}; events wake everything else"
+    if not stage.get("enabled", True):
+        told = "no source is read: spec.execution.discover.enabled is false"
     yield f"cadence:    {told}"
 
 

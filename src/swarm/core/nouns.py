@@ -82,7 +82,7 @@ class Need:
 
     citations:   independent origins that can be looked up.   heard: all that can be looked up.
     anchored:    one of the independent ones is our own or from a trusted tier.
-    heat:        ln of the pheromone sum relative to the fixed epoch (see loop.normalize).
+    heat:        ln of the pheromone sum relative to the fixed epoch (see policy.ranking).
     rank:        the static sort key (see loop.select); waiting never changes the order.
     rounds:      missions already opened for it; the next one has this round number.
     """
