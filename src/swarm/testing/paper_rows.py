@@ -44,10 +44,15 @@ from swarm.core.trail import EventKind
 _SETTLED_KEPT, _ROW_KEPT = 64, 128
 
 
-def _remembered(settled: tuple[Settled, ...]) -> tuple[Settled, ...]:
-    """The newest endings, and of those that make or break a row of failures some more."""
+def _remembered(settled: tuple[Settled, ...], of_class: int) -> tuple[Settled, ...]:
+    """The newest endings, and of those that make or break a row of failures some more.
+
+    of_class: how many of them of each class, however many of others came since.
+    """
     row = [one for one in settled if one.counts_as_failure or one.outcome is OutcomeKind.DELIVERED]
     kept = {one.mission for one in (*settled[-_SETTLED_KEPT:], *row[-_ROW_KEPT:])}
+    for name in {one.mission_class for one in row}:
+        kept |= {one.mission for one in [o for o in row if o.mission_class == name][-of_class:]}
     return tuple(one for one in settled if one.mission in kept)
 
 
@@ -334,7 +339,9 @@ class PaperRows:
         self.move_money(mission.id, "release", mission.reserved)
         self.world = replace(
             self.world,
-            settled=_remembered((*self.world.settled, item)),
+            settled=_remembered(
+                (*self.world.settled, item), self.world.installation.class_freeze_after
+            ),
             denied=self.world.denied | set(record.deny),
         )
 

@@ -356,6 +356,8 @@ create table outcome (
 create index outcome_recent on outcome (swarm, at);
 create index outcome_in_a_row on outcome (swarm, at)
   where counts_as_failure or outcome = 'delivered';
+create index outcome_in_a_row_of_class on outcome (swarm, mission_class, at)
+  where counts_as_failure or outcome = 'delivered';
 create index outcome_landed on outcome (landed) where landed is not null;
 
 create table ledger (

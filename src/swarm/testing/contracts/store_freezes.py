@@ -15,9 +15,9 @@ from swarm.core.ids import MissionId, NeedId, evidence_id, order_key, run_id
 from swarm.core.nouns import MissionKind, Outcome, OutcomeKind
 from swarm.core.policy.freeze import consecutive_failures
 from swarm.core.reasons import Reason
-from swarm.core.snapshot import Snapshot
+from swarm.core.snapshot import Installation, Snapshot
 from swarm.ports.reply import Later
-from swarm.testing.contracts.store import MOMENT, StoreWorld, claimed, issued, shown
+from swarm.testing.contracts.store import MOMENT, StoreWorld, claimed, issued, opened, shown
 from swarm.testing.contracts.store_plans import CLASS, LEASE, opening, plan, start_run
 
 
@@ -149,3 +149,17 @@ class FreezeContract:
             for record in ended(number, at + number * MOMENT, counts=number < most)
         ]
         assert consecutive_failures((await told(world, plan(records=endings))).settled) == most
+
+    @pytest.mark.req("FRZ-1", "FAIL-3")
+    async def test_a_class_that_seldom_comes_has_its_row_behind_any_number_of_others(
+        self, world: StoreWorld
+    ) -> None:
+        """It fails each month, and others deliver each hour: that is in a row all the same."""
+        at, row, others = world.now(), Installation().class_freeze_after, 130
+        await opened(world)  # a class is known by its needs
+        records = [one for n in range(row) for one in ended(n, at + n * MOMENT, counts=True)]
+        for number in range(row, row + others):
+            opening_, end = ended(number, at + number * MOMENT, counts=True)
+            records += [replace(opening_, mission_class="busy"), end]
+        settled = (await told(world, plan(records=records))).settled
+        assert consecutive_failures(settled, CLASS) == row

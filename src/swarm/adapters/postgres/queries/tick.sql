@@ -102,7 +102,8 @@ select
                 extended_at as extended
          from frozen where swarm = %(swarm)s and lifted_at is null) f)::text,
   -- With its repository: a freeze is requalified where its cause worked. Beside the newest ones, as
-  -- many as a row of failures may be long (100) of those that make or break one, however old.
+  -- many as a row of failures may be long (100) of those that make or break one, however old; and of
+  -- each class as many as freeze it, however many of other classes came since.
   (select json_agg(o order by o.at, o.mission)
    from (select e.mission, e.mission_class, e.kind, e.outcome, e.counts_as_failure, e.at, e.reason, m.repo
          from outcome e join mission m on m.id = e.mission
@@ -111,7 +112,14 @@ select
            union
            (select mission from outcome
             where swarm = %(swarm)s and (counts_as_failure or outcome = 'delivered')
-            order by at desc, mission limit 128))) o)::text,
+            order by at desc, mission limit 128)
+           union
+           (select c.mission from (select mission_class from tally where swarm = %(swarm)s
+                                   union select '*') known,
+              lateral (select mission from outcome
+                       where swarm = %(swarm)s and mission_class = known.mission_class
+                         and (counts_as_failure or outcome = 'delivered')
+                       order by at desc, mission limit %(class_row)s) c))) o)::text,
   (select json_agg(s order by s.name)
    from (select name, read_at is not null as answered, dark_since, detail from source where swarm = %(swarm)s) s)::text,
   (select json_agg(json_build_array(target, revision) order by target, revision)

@@ -134,7 +134,10 @@ class Snapshots:
             open=await connection.execute(missions["open"], me),
             stale=await connection.execute(missions["load"], stale),
             best=await connection.execute(statements("needs")["best"], best),
-            about=await connection.execute(sql["surroundings"], me),
+            about=await connection.execute(
+                sql["surroundings"],
+                {**me, "class_row": binding.installation.class_freeze_after},
+            ),
             budget=await connection.execute(sql["read_budget"], window) if window else None,
         )
 
