@@ -7,7 +7,7 @@ import pytest
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decide import decide
-from swarm.core.decision import GiveVerdict, Settle
+from swarm.core.decision import GiveVerdict, OpenFreeze, Settle
 from swarm.core.evidence import LookTaken, Promoted, Synced, TrafficSet
 from swarm.core.exposure import OVERDUE
 from swarm.core.ids import EvidenceId, OrderKey
@@ -15,7 +15,7 @@ from swarm.core.nouns import Risk
 from swarm.core.rollout.counts import ArmCounts, Look
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
 from swarm.core.snapshot import OpenOrder
-from swarm.testing.builders import NOON, TARGET, installation, spec
+from swarm.testing.builders import NOON, TARGET, installation, mission, spec
 from swarm.testing.paper import said
 from swarm.testing.states import HEAD, State, build
 
@@ -286,6 +286,31 @@ def test_a_step_that_is_seen_half_way_after_the_longest_hold_is_given_its_time(
         assert standing(late).reason == "CanaryUndecided"
     else:
         assert moves(late) == [("abort", None)]
+
+
+@pytest.mark.req("GATE-6", "FRZ-1", "FRZ-2")
+def test_a_regression_holds_its_class_from_the_verdict_on_however_long_it_takes_to_go_back():
+    """A target that does not answer is asked for ever; the next of the class may not meet it."""
+    snap = rollout("slo-failing")
+    apart = replace(mission(2).contract, allowed_paths=("docs/a.md",))
+    other = mission(2, opened_at=NOON, contract=apart)
+    both = replace(snap, missions=(*snap.missions, other))
+    assert moves(replace(snap, missions=(other,))) == [("start-run", None)]
+    assert moves(both) == [("abort", None)], "nor in this very tick"
+    (frozen,) = (r.freeze for r in decide(both).records if isinstance(r, OpenFreeze))
+    assert (frozen.mission_class, frozen.reason) == ("tidy", "SloRegressed")
+    assert (frozen.since, frozen.until) == (NOON, NOON + HOUR)
+    texts = [order.text for order in decide(both).orders if order.kind == "notify"]
+    assert any(text.startswith("class tidy is frozen until") for text in texts)
+
+
+@pytest.mark.req("FAIL-7")
+def test_what_was_promoted_and_runs_no_more_is_not_delivered():
+    drifted = rollout("promoted", drifted=((TARGET, "runs x"),))
+    assert (moves(drifted), standing(drifted).reason) == ([], "TargetDrifted")
+    assert not any(isinstance(record, Settle) for record in decide(drifted).records)
+    healed = replace(drifted, drifted=())
+    assert any(isinstance(record, Settle) for record in decide(healed).records)
 
 
 # --- how far --------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ def decide(snapshot: Snapshot) -> Plan:
     for mission in holds.to_judge(snapshot.now):
         word = judge(mission, holds.view(known))
         standing = _standing(mission, word, snapshot.now, epoch)
+        for record in word.records:
+            known = learn.after(known, record, mission)
         settle = next((record for record in word.records if isinstance(record, Settle)), None)
         holds.update(mission, standing if settle is None else None)
         orders.extend(word.orders)

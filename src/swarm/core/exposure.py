@@ -18,7 +18,15 @@ from swarm.core.orders import Orders
 from swarm.core.policy import regime_limits, risk
 from swarm.core.reasons import Reason
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
-from swarm.core.saying import Content, Saying, View, Word, frozen, soonest, verdict_record
+from swarm.core.saying import (
+    Content,
+    Saying,
+    View,
+    Word,
+    frozen,
+    soonest,
+    verdict_record,
+)
 from swarm.core.snapshot import Mission, OpenOrder
 
 ROOM = "protect"
@@ -40,6 +48,7 @@ class Exposure:
 
     def __init__(self, mission: Mission, found: Findings, view: View, name: str) -> None:
         self.mission, self.found, self.view, self.name = mission, found, view, name
+        self.context = (ROOM, mission, found, view)
         self.revision = found.revision
         self.target: TargetFindings = found.target(name)
         self.orders = Orders(mission, view.snapshot)
@@ -53,7 +62,7 @@ class Exposure:
         promoted, synced = self.target.promoted, self.target.synced
         if promoted is not None:
             if _same(promoted.revision, self.revision):
-                return Content()
+                return self._drifted() or Content()
             detail = f"{self.name} says that it runs {promoted.revision[:8] or 'nothing'}"
             return self._back(Reason.TARGET_DRIFTED, detail)
         if (waiting := self._not_now()) is not None:
@@ -103,15 +112,19 @@ class Exposure:
                 detail=f"no target is bound to {self.name!r} in swarm.toml",
                 next_action="goes on when it is bound; `swarmctl mission cancel` undoes main",
             )
+        return self._drifted() if self.target.synced is None else None
+
+    def _drifted(self) -> Saying | None:
+        """It runs what nobody asked for; but two versions in the middle of a rollout are ours."""
         seen = dict(self.view.snapshot.drifted).get(self.name)
-        if seen is not None and self.target.synced is None:
-            return Saying(
-                room=ROOM,
-                reason=Reason.TARGET_DRIFTED,
-                detail=f"{self.name} {seen}",
-                next_action="goes on when the target runs what Git says",
-            )
-        return None
+        if seen is None:
+            return None
+        return Saying(
+            room=ROOM,
+            reason=Reason.TARGET_DRIFTED,
+            detail=f"{self.name} {seen}",
+            next_action="goes on when the target runs what Git says",
+        )
 
     def _nothing_to_expose(self) -> tuple[GiveVerdict, ...]:
         """The target runs this very revision already: there is no old version to compare with."""
@@ -161,7 +174,8 @@ class Exposure:
         verdict, until = self._still(verdict, number, exposed.at, limits)
         kept = self._kept(progressive_rollout.NAME, number, verdict)
         if verdict.answer is Answer.FAIL:
-            return self._back(why(verdict, Reason.CANARY_FAILED), verdict.detail).recording(kept)
+            why = saga.named(verdict, Reason.CANARY_FAILED)
+            return saga.failed(*self.context, why).recording(kept)
         again, pause_over = verdict.look_again, exposed.at + self.steps[number].pause
         if self.target.set_since(number):
             # A step of another policy is in force, where no look proves this one: only what this
@@ -187,7 +201,8 @@ class Exposure:
         verdict, until = self._still(verdict, self.last, exposed.at, limits)
         kept = self._kept(post_deploy_slo.NAME, self.last, verdict)
         if verdict.answer is Answer.FAIL:
-            return self._back(why(verdict, Reason.SLO_REGRESSED), verdict.detail).recording(kept)
+            why = saga.named(verdict, Reason.SLO_REGRESSED)
+            return saga.failed(*self.context, why).recording(kept)
         again = verdict.look_again
         look = self._look(self.last, limits.look_every, verdict.detail, again, until)
         if self._goes_on(verdict, exposed, expired=self.view.now >= until):
@@ -369,12 +384,13 @@ class Exposure:
         return verdict_record(self.mission, gate, subject, verdict, self.view.now)
 
     def _back(self, reason: Reason, detail: str) -> Saying:
-        return saga.roll_back(ROOM, self.mission, self.found, self.view, (reason, detail))
-
-
-def why(verdict: Verdict, otherwise: Reason) -> Reason:
-    """A broken limit is named as such; any other failure is that of the gate."""
-    return Reason.LIMIT_BREACHED if verdict.reason == Reason.LIMIT_BREACHED else otherwise
+        """Go back for what no gate said; kept as a failed verdict, so that later ticks know why."""
+        percent = [0, *(one.percent for one in self.target.traffic.values())][-1]
+        gate = post_deploy_slo if percent == self.steps[-1].set_weight else progressive_rollout
+        verdict = Verdict(answer=Answer.FAIL, reason=reason, detail=detail)
+        subject = f"{self.name}@{self.revision}#{percent}"
+        kept = verdict_record(self.mission, gate.NAME, subject, verdict, self.view.now)
+        return saga.roll_back(*self.context, (reason, detail)).recording(kept)
 
 
 def _same(seen: str, wanted: str) -> bool:

@@ -6,17 +6,28 @@ what a target refuses for good is left to a person, who is told, and who may ask
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from swarm.core.decision import Abort, Order, VoidOrder
+from swarm.contract.verdict import Verdict
+from swarm.core.decision import Abort, OpenFreeze, Order, VoidOrder
 from swarm.core.evidence import OrderRefused
 from swarm.core.findings import Findings
 from swarm.core.ids import evidence_id
 from swarm.core.nouns import OutcomeKind
 from swarm.core.orders import Orders
+from swarm.core.policy import at_once
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, merge_queue, settled, target_resources
+from swarm.core.rollout.counts import ArmCounts
+from swarm.core.saying import (
+    Ending,
+    Saying,
+    View,
+    held_words,
+    merge_queue,
+    settled,
+    target_resources,
+)
 from swarm.core.snapshot import Mission, OpenOrder
 
 #: Pause before a proof that failed is asked for again: a target needs seconds to come back.
@@ -24,6 +35,9 @@ PROVE_EVERY = timedelta(seconds=15)
 #: A start that was begun is waited for, so that it does not come up after it was taken off; but
 #: a freeze may keep its answer away, and a freeze never holds protection back.
 SYNC_PATIENCE = timedelta(minutes=10)
+#: What a person wanted, and what the target or an earlier rollback is the reason of.
+_NO_FAILURES = {Reason.CANCELLED, Reason.TARGET_DRIFTED, Reason.DIGEST_DENIED}
+_OWN_REASONS = {Reason.LIMIT_BREACHED, Reason.CANARY_UNDECIDED, Reason.TARGET_DRIFTED}
 _GIVE_UP = ("cancel", "reject")  #: words that leave a target as it is
 
 
@@ -61,11 +75,41 @@ def roll_back(
         kind=OutcomeKind.FAILED if stuck else OutcomeKind.ROLLED_BACK,
         reason=reason,
         detail="; ".join((detail, *left)),
-        counts=reason is not Reason.CANCELLED,
+        counts=_counts(reason, found),
         retry_at=view.now + view.snapshot.installation.need_cooldown,
         deny=_denied(mission, found),
     )
     return settled(room, mission, found, view.now, ending)
+
+
+def failed(
+    room: str, mission: Mission, found: Findings, view: View, why: tuple[Reason, str]
+) -> Saying:
+    """The first step, at the verdict that says so; some failures freeze the class then and there.
+
+    Taking it back may last for as long as a target does not answer.
+    """
+    word = roll_back(room, mission, found, view, why)
+    hold = at_once.of(mission, *why, view.snapshot)
+    if hold is None:
+        return word
+    channel = view.snapshot.spec.owner.channel
+    tell = Orders(mission, view.snapshot).notify(channel, f"frozen-{hold.id}", held_words(hold))
+    return replace(word, orders=(*word.orders, tell)).recording(OpenFreeze(freeze=hold))
+
+
+def named(verdict: Verdict, otherwise: Reason) -> tuple[Reason, str]:
+    """Why a failed verdict takes it back; `otherwise` where it only says that its gate failed."""
+    own = verdict.reason in _OWN_REASONS
+    return Reason(verdict.reason) if own else otherwise, verdict.detail
+
+
+def _counts(reason: Reason, found: Findings) -> bool:
+    """Whether the change failed; not where nobody could see how it did (law 4)."""
+    if reason is not Reason.CANARY_UNDECIDED:
+        return reason not in _NO_FAILURES
+    looks = [taken.look.canary for target in found.targets.values() for taken in target.looks]
+    return any(isinstance(canary, ArmCounts) and canary.total > 0 for canary in looks)
 
 
 def holds(mission: Mission) -> tuple[str, ...]:

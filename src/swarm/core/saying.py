@@ -180,6 +180,13 @@ def lasting(hold: Freeze) -> str:
     return f"until {hold.until:%Y-%m-%d %H:%M:%S} UTC" if hold.until else "until resumed"
 
 
+def held_words(hold: Freeze) -> str:
+    """What the owner hears of a freeze."""
+    every = hold.mission_class == freeze.EVERYTHING
+    scope = "everything" if every else f"class {hold.mission_class}"
+    return f"{scope} is frozen {lasting(hold)}: {hold.reason}: {hold.detail}"
+
+
 def verdict_record(
     mission: Mission, gate: str, subject: str, verdict: Verdict, now: datetime
 ) -> GiveVerdict:

@@ -204,13 +204,42 @@ def test_a_broken_limit_takes_the_rollout_back_and_freezes_the_class_at_once():
     (given,) = (
         r for r in records(bad.snapshot(**trading), GiveVerdict) if r.verdict.answer is Answer.FAIL
     )
+    (frozen,) = (record.freeze for record in records(bad.snapshot(**trading), OpenFreeze))
+    assert (frozen.mission_class, frozen.reason) == ("tidy", "LimitBreached")
+    assert (frozen.cause, frozen.since, frozen.until) == ("m-1", NOON, NOON + HOUR)
+    assert "broke a limit" in frozen.detail
+    texts = [order.text for order in orders(bad.snapshot(**trading), Notify)]
+    assert any(text.startswith("class tidy is frozen until") for text in texts)
     kept = ((given.gate, given.subject, given.verdict),)
     done = bad.aborted().reverted().mission(verdicts=kept)
     gone = bad.snapshot(missions=(done,), **trading)
     settled, reason, _ = outcome(gone)
     assert (settled, reason) == (OutcomeKind.ROLLED_BACK, "LimitBreached")
-    (frozen,) = (record.freeze for record in records(gone, OpenFreeze))
-    assert (frozen.mission_class, frozen.reason) == ("tidy", "LimitBreached")
+    assert records(gone, OpenFreeze) == [], "it is frozen once, and may have been lifted by now"
+
+
+@pytest.mark.req("FAIL-2", "LOOP-9")
+@pytest.mark.parametrize("how", ["drifted", "undecided", "lost"])
+def test_why_a_rollout_goes_back_is_known_to_the_end(how):
+    """Later ticks see the abort, and no more of what it was for."""
+    found, now, counts = rolling(at=NOON - HOUR), NOON, True
+    if how == "drifted":
+        found.promoted(revision="0ther999")
+        told, counts = ("TargetDrifted", "says that it runs 0ther999"), False
+    else:
+        found.looked(look(NOON - 59 * MINUTE))
+        told = ("CanaryUndecided", "no verdict at 10 %")
+    if how == "lost":
+        found, now = rolling(at=NOON - 31 * MINUTE), NOON
+        told, counts = ("CanaryUndecided", "no verdict at 10 %"), False
+    first = found.snapshot(now=now)
+    assert orders(first, Abort)
+    assert standing(first).detail.startswith(f"{told[0]}: ")
+    kept = tuple((r.gate, r.subject, r.verdict) for r in records(first, GiveVerdict))
+    done = replace(found.aborted().reverted().mission(), verdicts=kept)
+    (ended,) = records(replace(first, missions=(done,)), Settle)
+    assert (ended.outcome.reason, ended.outcome.counts_as_failure) == (told[0], counts)
+    assert told[1] in ended.outcome.detail
 
 
 @pytest.mark.req("REG-8", "GATE-5")

@@ -465,7 +465,7 @@ def test_a_rollback_goes_on_under_a_freeze_and_in_shadow(held):
         ),
         pytest.param(
             rolling().aborted().refused("set-traffic", "x").reverted(),
-            ("CanaryUndecided", True), id="it-was-off-already",
+            ("CanaryUndecided", False), id="it-was-off-already",
         ),
         pytest.param(
             rolling().spoken("promote").refused("set-traffic", "x").aborted().reverted(),

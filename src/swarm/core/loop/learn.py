@@ -11,7 +11,7 @@ from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind, Settled
 from swarm.core.orders import Orders
 from swarm.core.policy import budget, freeze, ranking, remediation
 from swarm.core.reasons import Reason
-from swarm.core.saying import Ending, Saying, View, lasting, settled
+from swarm.core.saying import Ending, Saying, View, held_words, settled
 from swarm.core.snapshot import AgentBinding, Mission, Snapshot
 
 ROOM = "learn"
@@ -26,11 +26,6 @@ GATE_FAILURES = {
     Reason.SLO_REGRESSED,
     Reason.ORDER_REFUSED,
     Reason.LIMIT_BREACHED,
-}
-#: What freezes the class at once, however seldom it happens (GATE-6, FRZ-5).
-AT_ONCE = {
-    Reason.SLO_REGRESSED: "made the service worse after full exposure",
-    Reason.LIMIT_BREACHED: "broke a limit of its regime",
 }
 
 
@@ -100,13 +95,13 @@ def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
         # The need passes to the repair in the same transaction.
         settle = replace(settle, retry_need_at=snapshot.now)
         records.append(repair)
-    holds = _freezes(last, outcome.reason, snapshot)
+    holds = _freezes(last, snapshot)
     records.extend(OpenFreeze(freeze=hold) for hold in holds)
     if mission.kind is not MissionKind.REQUALIFY:
         records.extend(_numbers(last, mission, snapshot))
     known = replace(snapshot, settled=(*snapshot.settled, last))
     for record in records:
-        known = _after(known, record, mission)
+        known = after(known, record, mission)
     told = tuple(_told(outcome, holds, mission, snapshot))
     return Lesson(settle=settle, records=tuple(records), orders=told, known=known)
 
@@ -120,12 +115,10 @@ def _told(
         text = f"{mission.title}: rolled back: {outcome.reason}: {outcome.detail}"
         yield orders.notify(channel, "rolled-back", text)
     for hold in holds:
-        scope = "everything" if hold.mission_class == "*" else f"class {hold.mission_class}"
-        text = f"{scope} is frozen {lasting(hold)}: {hold.reason}: {hold.detail}"
-        yield orders.notify(channel, f"frozen-{hold.id}", text)
+        yield orders.notify(channel, f"frozen-{hold.id}", held_words(hold))
 
 
-def _after(known: Snapshot, record: Record, ended: Mission) -> Snapshot:
+def after(known: Snapshot, record: Record, ended: Mission) -> Snapshot:
     """The snapshot as the next ending of the same tick must see it."""
     match record:
         case OpenFreeze():
@@ -156,7 +149,7 @@ def _repair(settle: Settle, mission: Mission, snapshot: Snapshot) -> OpenMission
     return remediation.of(mission, why, reserve, snapshot.now)
 
 
-def _freezes(last: Settled, reason: str, snapshot: Snapshot) -> tuple[Freeze, ...]:
+def _freezes(last: Settled, snapshot: Snapshot) -> tuple[Freeze, ...]:
     after, held_to = snapshot.spec.risk.freeze_after_failures, snapshot.held_to
     limits = freeze.Limits(
         # A spec may be stricter than its profile, and never laxer.
@@ -166,12 +159,7 @@ def _freezes(last: Settled, reason: str, snapshot: Snapshot) -> tuple[Freeze, ..
         duration=snapshot.spec.risk.freeze_duration,
         needs_token=snapshot.installation.needs_token,
     )
-    opened = freeze.opened_by(last, snapshot.settled, snapshot.swarm, limits)
-    known = any(hold.mission_class == last.mission_class for hold in opened)
-    if not known and (what := AT_ONCE.get(Reason(reason))) is not None:
-        why = (reason, f"{last.mission} {what}")
-        opened = (*opened, freeze.at_once(last, snapshot.swarm, limits, why))
-    return opened
+    return freeze.opened_by(last, snapshot.settled, snapshot.swarm, limits)
 
 
 def _numbers(last: Settled, mission: Mission, snapshot: Snapshot) -> tuple[Learn, ...]:

@@ -8,7 +8,7 @@ from swarm.contract.verdict import Answer, Verdict
 from swarm.core import saga
 from swarm.core.decision import GiveVerdict, Record
 from swarm.core.evidence import Aborted, OrderRefused, PersonSaid
-from swarm.core.exposure import Exposure, why
+from swarm.core.exposure import Exposure
 from swarm.core.findings import AGAINST, Findings
 from swarm.core.gates import post_deploy_slo, progressive_rollout
 from swarm.core.reasons import Reason
@@ -64,7 +64,7 @@ def _broken(mission: Mission, found: Findings) -> tuple[Reason, str] | None:
             if known == gate and verdict.answer is Answer.FAIL:
                 where, _, rest = subject.partition("@")
                 detail = f"{where} at {rest.partition('#')[2]} %: {verdict.detail}"
-                return why(verdict, reason), detail
+                return saga.named(verdict, reason)[0], detail
     if found.refused and (fact := _refused(mission)) is not None:
         return Reason.ORDER_REFUSED, f"{fact.verb}: {fact.reason}: {fact.detail}"
     return None

@@ -140,11 +140,6 @@ def opened_by(
     return tuple(opened)
 
 
-def at_once(last: Settled, swarm: SwarmId, limits: Limits, why: tuple[str, str]) -> Freeze:
-    """The class freezes after one such ending. why: reason and a sentence."""
-    return _freeze(last, swarm, limits, last.mission_class, why)
-
-
 def _freeze(
     last: Settled, swarm: SwarmId, limits: Limits, scope: str, why: tuple[str, str]
 ) -> Freeze:
