@@ -94,10 +94,59 @@ def test_what_is_not_risky_is_not_held_up(risk):
     assert of(decide(world(NEWS, BLOG, risk=risk)), StartRun)
 
 
-def test_a_repair_has_no_need_and_nothing_to_read_again():
-    plan = decide(world(kind=MissionKind.REMEDIATE, need=None))
+@pytest.mark.req("MODE-4")
+@pytest.mark.parametrize(
+    "read_again", [{}, {"gone": True}, {"claims": False}], ids=["never", "gone", "changed"]
+)
+def test_a_repair_is_begun_whatever_the_pages_behind_its_need_say_by_now(read_again):
+    """It inherits the need and its citations; but what it repairs is there, whoever said what."""
+    facts = tuple(read(order, **read_again) for order in asked(NEWS, BLOG) if read_again)
+    plan = decide(world(NEWS, BLOG, facts=facts, kind=MissionKind.REMEDIATE, parent="m-0", depth=1))
     assert of(plan, StartRun)
+    assert not of(plan, ReadCitation)
     assert not of(plan, GiveVerdict)
+
+
+STUCK = "HostUnreachable: blog.example: refused"
+
+
+@pytest.mark.req("LOOP-5")
+@pytest.mark.parametrize(
+    ("waits", "starts"),
+    [
+        pytest.param(["", ""], [], id="while-it-reads"),
+        pytest.param([STUCK, ""], ["m-2"], id="not-while-a-page-cannot-be-asked"),
+    ],
+)
+def test_a_mission_keeps_its_turn_while_it_reads(waits, starts):
+    """Else every other agent goes first, and by the time that one ends the readings are old."""
+    reads = asked(NEWS, BLOG)
+    orders = tuple(
+        OpenOrder(
+            key=order.key, kind="read-citation", issued_at=NOON, begun=True, waits_because=why,
+            next_try=NOON + MINUTE if why else None,
+        )
+        for order, why in zip(reads, waits, strict=True)
+    )  # fmt: skip
+    other = mission(2, opened_at=NOON + MINUTE)
+    for known in ((), orders):
+        snap = world(NEWS, BLOG, orders=known)
+        plan = decide(replace(snap, missions=(*snap.missions, other)))
+        assert [order.mission for order in of(plan, StartRun)] == (starts if known else [])
+    snap = world(NEWS, BLOG, facts=tuple(map(read, reads)))
+    plan = decide(replace(snap, missions=(*snap.missions, other)))
+    assert [order.mission for order in of(plan, StartRun)] == ["m-1"]
+
+
+def test_what_is_not_cited_any_more_costs_no_turn():
+    """A page that cannot be asked, and that its need does not count by now, is not waited for."""
+    (order,) = (order for order in asked(WIKI, NEWS, BLOG) if order.cited is WIKI)
+    stuck = OpenOrder(
+        key=order.key, kind="read-citation", issued_at=NOON, begun=True, waits_because=STUCK
+    )
+    snap = world(NEWS, BLOG, orders=(stuck,))
+    plan = decide(replace(snap, missions=(*snap.missions, mission(2, opened_at=NOON + MINUTE))))
+    assert not of(plan, StartRun)
 
 
 @pytest.mark.parametrize(

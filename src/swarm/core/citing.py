@@ -17,7 +17,7 @@ from swarm.core.evidence import CitationRead
 from swarm.core.findings import Findings
 from swarm.core.gates import discovery_quality
 from swarm.core.ids import evidence_id
-from swarm.core.nouns import Cited, OutcomeKind, Risk
+from swarm.core.nouns import Cited, MissionKind, OutcomeKind, Risk
 from swarm.core.orders import Orders
 from swarm.core.policy import excerpts
 from swarm.core.policy.citation import anchors, confidence
@@ -32,20 +32,27 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citing:
-    """What re-reading came to. word: why nothing is sent now; None when it may be."""
+    """What re-reading came to.
+
+    word:    why nothing is sent now; None when it may be.
+    reading: the answers are under way, so its turn is kept: until the next one they would age.
+    """
 
     word: Saying | None = None
+    reading: bool = False
     records: tuple[GiveVerdict, ...] = ()
 
 
 def hold(room: str, mission: Mission, found: Findings, view: View) -> Citing:
     """Nothing below R2; else orders to read again, a wait for them, or the end of the mission."""
-    if mission.risk < Risk.R2 or not mission.cited:
-        return Citing()  # no need stands behind a repair or a requalification
+    # A repair mends what is there by now, whatever the page says that its need was found on.
+    if mission.risk < Risk.R2 or mission.kind is not MissionKind.DELIVER or not mission.cited:
+        return Citing()
     cited = _strongest(mission, view)
     stale = [one for one in cited if not _fresh(one, mission, found, view)]
     if stale:
-        return Citing(word=_read(room, mission, found, view, stale))
+        word, stuck = _read(room, mission, found, view, stale)
+        return Citing(word=word, reading=not stuck)
     broken = {one.citation: why for one in cited if (why := _broken(found.cited.get(one.citation)))}
     intact = [one for one in cited if one.citation not in broken]
     wrong = _too_little(intact, view) if broken else None
@@ -84,19 +91,29 @@ def _fresh(cited: Cited, mission: Mission, found: Findings, view: View) -> bool:
 
 def _read(
     room: str, mission: Mission, found: Findings, view: View, stale: Sequence[Cited]
-) -> Saying:
-    """Ask for what is stale, one order for each at a time, however long its answer takes."""
+) -> tuple[Saying, bool]:
+    """Ask for what is stale, one order for each at a time, however long its answer takes.
+
+    And whether one of them cannot be asked: nobody else waits until a dead page is back.
+    """
     orders = Orders(mission, view.snapshot)
-    wanted = [orders.read_citation(one, _slot(view)) for one in stale]
-    asked = {key.rpartition("/")[0] for key in found.open_orders}
-    fresh = tuple(order for order in wanted if order.key.rpartition("/")[0] not in asked)
-    return Saying(
+    reads = [orders.read_citation(one, _slot(view)) for one in stale]
+    wanted = {_page(order.key): order for order in reads}
+    asked = {_page(key): order for key, order in found.open_orders.items()}
+    stuck = any(asked[page].waits_because for page in wanted.keys() & asked.keys())
+    word = Saying(
         room=room,
         reason=Reason.CITATIONS_PENDING,
         detail=f"{counted(len(stale), 'citation')} of an R{mission.risk:d} to read again",
         next_action="the agent starts when they still say what they said",
-        orders=fresh,
+        orders=tuple(order for page, order in wanted.items() if page not in asked),
     )
+    return word, stuck
+
+
+def _page(key: str) -> str:
+    """What a reading is of, whatever its slot."""
+    return key.rpartition("/")[0]
 
 
 def _broken(reads: Sequence[CitationRead] | None) -> tuple[Reason, str] | None:

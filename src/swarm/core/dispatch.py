@@ -53,7 +53,7 @@ class Dispatch:
             return wait
         again = citing.hold(self.room, mission, self.found, view)
         if again.word is not None:
-            return again.word
+            return again.word.holding(lane) if again.reading else again.word
         change = None if base else self.found.change
         order = Orders(mission, view.snapshot).start_run(
             attempt,
