@@ -20,6 +20,7 @@ from swarm.core.decision import (
     Order,
     Plan,
     Record,
+    RejectNeed,
     Settle,
     Standing,
     UseApproval,
@@ -36,7 +37,7 @@ from swarm.core.snapshot import Mission, Snapshot
 
 # What these change is judged in the next snapshot, at once.
 _CHANGES_THE_NEXT_SNAPSHOT = (
-    OpenMission, Settle, VoidOrder, OpenFreeze, MarkRequalified, LiftFreeze,
+    OpenMission, RejectNeed, Settle, VoidOrder, OpenFreeze, MarkRequalified, LiftFreeze,
 )  # fmt: skip
 ROOMS = (
     deliver.begun, implement.say, verify.say, deliver.say, protect.say, requalify.say,

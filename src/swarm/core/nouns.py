@@ -36,7 +36,7 @@ class NeedState(StrEnum):
     OPEN = "open"  #: may be selected
     TAKEN = "taken"  #: a mission is open for it
     DONE = "done"  #: a mission delivered it
-    REJECTED = "rejected"  #: refused by Gate 1 or by a person, until new evidence arrives
+    REJECTED = "rejected"  #: by Gate 1, a person or exclusive control, until new evidence comes
     EXPIRED = "expired"  #: too old to matter
 
 

@@ -22,7 +22,7 @@ class Event(StrEnum):
     TARGET_DRIFTED = "target.drifted"  #: a target runs what Git does not say
     TARGET_HEALED = "target.healed"  #: a target ran what Git does not say, and was put right
     TARGET_SETTLED = "target.settled"  #: a drifted target runs what Git says again
-    NEED_REJECTED = "need.rejected"  #: Gate 1 refused a need
+    NEED_REJECTED = "need.rejected"  #: Gate 1 or exclusive control refused a need
     MISSION_OPENED = "mission.opened"  #: a promise was made and its budget reserved
     MISSION_MOVED = "mission.moved"  #: a mission stands elsewhere than before
     MISSION_ENDED = "mission.ended"  #: a mission has its one outcome

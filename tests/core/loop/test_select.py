@@ -12,10 +12,10 @@ from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.ids import EvidenceId, FreezeId, MissionId, OrderKey, RunId
 from swarm.core.loop import select
 from swarm.core.nouns import Freeze, MissionKind, NeedState, OutcomeKind, Risk, Settled
-from swarm.core.policy import overlap
+from swarm.core.policy import overlap, ranking
 from swarm.core.reasons import Reason
 from swarm.core.rollout.thresholds import CanaryThresholds
-from swarm.core.snapshot import AgentBinding, Budget, OpenOrder, SourceState
+from swarm.core.snapshot import AgentBinding, Budget, OpenOrder, RiskRule, SourceState
 from swarm.testing.builders import NOON, REPO, installation, mission, need, snapshot, spec
 
 HOUR = timedelta(hours=1)
@@ -74,12 +74,6 @@ PAID = installation(agents=(AgentBinding(name="tidy", cost=100),))
         pytest.param({"not_before": NOON + HOUR}, {}, Reason.NOT_BEFORE, id="resting"),
         pytest.param({"repo": ""}, {}, Reason.NO_REPOSITORY, id="no-repository"),
         pytest.param({"repo": "acme/x"}, {}, Reason.REPOSITORY_NOT_ALLOWED, id="not-allowed"),
-        pytest.param(
-            {"paths": ("docs/a.md", "src/swarm/Regime/Controls/pretrade.py")},
-            {},
-            Reason.EXCLUSIVE_CONTROL,
-            id="trading-controls",
-        ),
         pytest.param({}, {"freezes": (hold(),)}, Reason.FROZEN, id="class-frozen"),
         pytest.param(
             {"risk": Risk.R2},
@@ -189,6 +183,68 @@ def test_what_gate_1_refuses_leaves_the_backlog_with_the_reason():
     (rejected,) = [r for r in plan.records if isinstance(r, RejectNeed)]
     assert (rejected.need, rejected.reason) == ("n-1", "TooFewCitations")
     assert plan.idle_reason.startswith("TooFewCitations: n-1")
+
+
+@pytest.mark.req("LOOP-4")
+def test_what_only_people_may_change_leaves_the_backlog_with_the_reason():
+    """It would be the oldest before long, and nothing that came later would be read any more."""
+    kept = need(1, paths=("docs/a.md", "src/swarm/Regime/Controls/pretrade.py"))
+    plan = decide(snapshot(needs=(kept, need(2))))
+    (rejected,) = [r for r in plan.records if isinstance(r, RejectNeed)]
+    assert (rejected.need, rejected.reason) == ("n-1", Reason.EXCLUSIVE_CONTROL)
+    assert "Controls/pretrade.py' is changed by people alone" in rejected.detail
+    assert [one.need for one in opened(snapshot(needs=(kept, need(2))))] == ["n-2"]
+    assert decide(snapshot(needs=(kept,))).idle_reason.startswith("ExclusiveControl: n-1")
+
+
+@pytest.mark.req("GATE-1", "LOOP-5")
+def test_behind_needs_that_are_refused_the_next_are_looked_at_at_once():
+    """A tick reads the best few hundred: nothing else would wake it for those behind them."""
+    bad = tuple(need(number, citations=1) for number in range(1, 201))
+    plan = decide(snapshot(needs=bad, queued_needs=500))
+    assert len([r for r in plan.records if isinstance(r, RejectNeed)]) == 200
+    assert plan.look_again == NOON
+    assert decide(snapshot()).look_again is None  # they are gone by then: it comes to rest
+
+
+CI = (".github/workflows/ci.yml",)
+
+
+@pytest.mark.req("MODE-1")
+@pytest.mark.parametrize(
+    ("one", "level"),
+    [
+        pytest.param({"paths": CI}, Risk.R3, id="built-in-rule"),
+        pytest.param({"paths": ("src/pay/a.py",)}, Risk.R2, id="rule-of-the-installation"),
+        pytest.param({"paths": ("src/a.py",)}, Risk.R1, id="no-rule"),
+        pytest.param({"paths": ("src/a.py",), "risk": Risk.R3}, Risk.R3, id="never-lowered"),
+    ],
+)
+def test_a_mission_has_the_class_of_the_paths_that_its_need_names(one, level):
+    rules = installation(risk_rules=(RiskRule(pattern="src/pay/**", risk=Risk.R2),))
+    (mission,) = opened(snapshot(needs=(need(1, **one),), installation=rules))
+    assert mission.risk is level
+    # Ranked as it was declared: what it is told that its rank was made of is what it was.
+    assert sum(nats for _, nats in mission.rank_terms) == pytest.approx(
+        sum(nats for _, nats in ranking.terms(need(1, **one), NOON, 0.0))
+    )
+
+
+@pytest.mark.req("MODE-1", "FAIL-4")
+def test_while_a_source_is_dark_what_names_a_risky_path_waits():
+    dark = {
+        "sources": (SourceState(name="feed", dark_since=NOON),),
+        "spec": spec(discovery=FED, delivery=DELIVERY),
+    }
+    assert passed_over(snapshot(needs=(need(1, paths=CI),), **dark)) == {"n-1": "DiscoveryDegraded"}
+
+
+@pytest.mark.req("MODE-1", "GATE-1")
+def test_what_names_a_risky_path_wants_a_source_that_is_our_own_or_trusted():
+    loose = need(1, paths=CI, external=True, anchored=False)
+    plan = decide(snapshot(needs=(loose,)))
+    (rejected,) = [r for r in plan.records if isinstance(r, RejectNeed)]
+    assert (rejected.reason, rejected.detail[:10]) == ("NotAnchored", "this is R3")
 
 
 @pytest.mark.req("FAIL-4")

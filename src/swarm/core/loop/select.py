@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 
@@ -12,7 +12,16 @@ from swarm.core.decision import GiveVerdict, OpenMission, RejectNeed, Standing
 from swarm.core.gates import discovery_quality
 from swarm.core.ids import NeedId, mission_id
 from swarm.core.nouns import MissionKind, Need, NeedState, Risk, ValidationContract
-from swarm.core.policy import backpressure, budget, exclusive, freeze, overlap, ranking, stages
+from swarm.core.policy import (
+    backpressure,
+    budget,
+    exclusive,
+    freeze,
+    overlap,
+    ranking,
+    risk,
+    stages,
+)
 from swarm.core.policy.freeze import EVERYTHING
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import AgentBinding, Snapshot
@@ -20,7 +29,7 @@ from swarm.core.snapshot import AgentBinding, Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What selecting came to: missions to open, needs that Gate 1 refused, and why not more.
+    """What selecting came to: missions to open, needs that leave the backlog, and why not more.
 
     founded:     what Gate 1 said of each of those missions.
     passed_over: need, reason, detail for needs that ranked above the last chosen one (or the
@@ -60,12 +69,13 @@ def choose(
     passed: list[tuple[NeedId, str, str]] = []
     policy = snapshot.spec.discovery
     dark, named = len(snapshot.dark), len(policy.sources)
-    for need in _ranked(snapshot):
+    for declared in _ranked(snapshot):
         if len(opened) >= slots:
             break
+        need = _raised(declared, snapshot)
         gate = discovery_quality.judge(need, policy, dark, named)
-        if gate.answer is Answer.FAIL:
-            rejected.append(_rejected(need, gate, snapshot))
+        if (never := _never(need, gate)) is not None:
+            rejected.append(_rejected(need, never, snapshot))
             continue
         agent = agent_for(need, snapshot)
         reserve = budget.reservation(agent) if agent else 0
@@ -78,7 +88,8 @@ def choose(
             if len(passed) < PASSED_OVER_KEPT and why is not None:
                 passed.append((need.id, *why))
             continue
-        mission = _open(need, agent, reserve, snapshot)
+        terms = ranking.terms(declared, snapshot.now, _bias(need, snapshot))
+        mission = _open(need, agent, reserve, terms, snapshot)
         taken += reserve
         for resource in overlap.resources(need.repo, need.paths):
             occupied.add(resource, mission.id)
@@ -105,6 +116,29 @@ def _ranked(snapshot: Snapshot) -> list[Need]:
     else:
         ranked.sort(key=attrgetter("rank"), reverse=True)
     return ranked
+
+
+def _raised(need: Need, snapshot: Snapshot) -> Need:
+    """The need under the class of the paths that it names, whatever its source says (MODE-1)."""
+    level = risk.of_paths(need.risk, need.paths, snapshot.installation.risk_rules).risk
+    return need if level is need.risk else replace(need, risk=level)
+
+
+def _never(need: Need, gate: Verdict) -> tuple[Reason, str] | None:
+    """Why it leaves the backlog until new evidence comes; None while it may stay.
+
+    What waiting does not change may not stay: it is the oldest before long, and a tick reads no
+    more than the best few hundred.
+    """
+    if gate.answer is Answer.FAIL:
+        return Reason(gate.reason), gate.detail
+    if (path := exclusive.touched(need.paths)) is not None:
+        return Reason.EXCLUSIVE_CONTROL, f"{path!r} is changed by people alone"
+    return None
+
+
+def _bias(need: Need, snapshot: Snapshot) -> float:
+    return dict(snapshot.class_bias).get(need.mission_class, 0.0)
 
 
 def _waits(gate: Verdict) -> tuple[Reason, str] | None:
@@ -152,13 +186,11 @@ def refusal(
 
 
 def _out_of_bounds(need: Need, snapshot: Snapshot) -> tuple[Reason, str] | None:
-    """Why what the need names may not be changed at all."""
+    """Why what the need names may not be changed here."""
     if not need.repo:
         return Reason.NO_REPOSITORY, "it names no repository that could be changed"
     if need.repo not in snapshot.spec.delivery.repo_allowlist:
         return Reason.REPOSITORY_NOT_ALLOWED, f"{need.repo!r} is not in delivery.repoAllowlist"
-    if (path := exclusive.touched(need.paths)) is not None:
-        return Reason.EXCLUSIVE_CONTROL, f"{path!r} is changed by people alone"
     return None
 
 
@@ -206,14 +238,20 @@ def _founded(mission: OpenMission, verdict: Verdict) -> GiveVerdict:
     )
 
 
-def _rejected(need: Need, gate: Verdict, snapshot: Snapshot) -> RejectNeed:
+def _rejected(need: Need, why: tuple[Reason, str], snapshot: Snapshot) -> RejectNeed:
+    reason, detail = why
     return RejectNeed(
-        need=need.id, signals=need.signals, reason=gate.reason, detail=gate.detail, at=snapshot.now
+        need=need.id, signals=need.signals, reason=reason, detail=detail, at=snapshot.now
     )
 
 
-def _open(need: Need, agent: AgentBinding, reserve: int, snapshot: Snapshot) -> OpenMission:
-    bias = dict(snapshot.class_bias).get(need.mission_class, 0.0)
+def _open(
+    need: Need,
+    agent: AgentBinding,
+    reserve: int,
+    rank_terms: tuple[tuple[str, float], ...],
+    snapshot: Snapshot,
+) -> OpenMission:
     return OpenMission(
         id=mission_id(need.id, need.rounds),
         need=need.id,
@@ -227,7 +265,7 @@ def _open(need: Need, agent: AgentBinding, reserve: int, snapshot: Snapshot) -> 
         agent=agent.name,
         contract=contract_for(need.repo, need.paths, snapshot),
         reserve=reserve,
-        rank_terms=ranking.terms(need, snapshot.now, bias),
+        rank_terms=rank_terms,
         at=snapshot.now,
     )
 
