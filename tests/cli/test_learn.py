@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from swarm.cli.describe_rest import teller_of
+from swarm.cli.kinds import KINDS
+
 
 @pytest.mark.slow
 def test_the_budget_says_what_was_spent_and_by_whom(shop, costly_world):
@@ -203,3 +206,22 @@ def test_a_need_that_rests_is_not_told_as_no_need(shop):
 def test_days_are_told_by_the_clock_of_the_store(shop):
     begin = datetime.now(UTC) - timedelta(hours=1)
     assert shop("report", "-o", "json").json["since"] < begin.isoformat()
+
+
+@pytest.mark.req("FAIL-5")
+@pytest.mark.parametrize(
+    ("spent", "reserved", "told"),
+    [
+        (300, 0, "dispatch goes on; the window turns in 2h"),
+        (400, 0, "nothing is dispatched until the window turns in 2h"),
+        (0, 400, "nothing is dispatched until a mission gives back what it reserves; the window"),
+    ],
+)
+def test_a_budget_that_is_only_reserved_comes_back_before_its_window_turns(spent, reserved, told):
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    row = {
+        "name": "b", "cap": 400, "spent": spent, "reserved": reserved,
+        "left": 400 - spent - reserved, "window_end": now + timedelta(hours=2),
+    }  # fmt: skip
+    (kind,) = (kind for kind in KINDS if kind.name == "budgets")
+    assert teller_of(kind)(row, now)[-1].startswith(f"next: {told}")

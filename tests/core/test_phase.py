@@ -191,20 +191,102 @@ def test_every_condition_says_its_word(kind, over, figures, status, reason):
     assert (str(found.status), found.reason) == (status, reason)
 
 
+TWO = {"sources": [{"name": "feed"}, {"name": "fine"}]}
+FINE = SourceState(name="fine", answered=True)
+
+
+@pytest.mark.req("API-6")
 @pytest.mark.parametrize(
-    ("sources", "message"), [(FED, "no source was read yet"), ({}, "the spec names no source")]
-)
-def test_what_was_never_read_is_told_from_what_nobody_asked_for(sources, message):
-    snap = snapshot(spec=spec(discovery=sources), sources=())
-    assert condition(ConditionType.DISCOVERY_HEALTHY, snap).message == message
+    ("sources", "known", "told"),
+    [
+        pytest.param({}, (), ("NotConfigured", "the spec names no source"), id="none-is-asked-for"),
+        pytest.param(FED, (), ("SourceUnread", "no answer yet: feed"), id="never-read"),
+        pytest.param(TWO, (FINE,), ("SourceUnread", "no answer yet: feed"), id="one-never-read"),
+        pytest.param(
+            {"sources": [{"name": "fine"}]}, (SourceState(name="gone"), FINE),
+            ("SourcesAnswer", "1 source"), id="taken-out-before-it-ever-answered",
+        ),
+        pytest.param(
+            {}, (SourceState(name="gone", answered=True),),
+            ("NotConfigured", "the spec names no source"), id="only-what-was-taken-out",
+        ),
+    ],
+)  # fmt: skip
+def test_whether_sources_answer_is_told_of_those_that_the_spec_names(sources, known, told):
+    """A row outlives the source's name in the spec, and a new name has none until it is read."""
+    found = condition(
+        ConditionType.DISCOVERY_HEALTHY, snapshot(spec=spec(discovery=sources), sources=known)
+    )
+    assert (found.reason, found.message) == told
+
+
+@pytest.mark.req("API-6", "FAIL-5")
+@pytest.mark.parametrize(
+    ("reserved", "spent", "told"),
+    [
+        pytest.param(0, 400, "b is spent until 2026-03-02 13:00 UTC", id="spent"),
+        pytest.param(9, 391, "b: what is not spent is reserved by open missions and comes back as"
+                     " they end", id="reserved"),
+        pytest.param(400, 0, "b: what is not spent is reserved by open missions and comes back as"
+                     " they end", id="all-reserved"),
+    ],
+)  # fmt: skip
+def test_what_is_reserved_is_not_called_spent(reserved, spent, told):
+    """It comes back when a mission ends, which may be long before the window does."""
+    window = Budget(name="b", cap=400, reserved=reserved, spent=spent, window_ends=NOON + HOUR)
+    found = condition(ConditionType.BUDGET_AVAILABLE, snapshot(budget=window))
+    assert (found.status, found.reason, found.message) == ("False", "BudgetExhausted", told)
 
 
 @pytest.mark.req("FRZ-4")
 def test_a_freeze_says_why_until_when_and_what_would_lift_it():
     status = report(snapshot(freezes=(frozen("tidy"), frozen(id="f-2", reason="Person"))))
     assert status.freeze.until == NOON + HOUR
-    assert status.freeze.reason.startswith("Person (everything): practice; window: ends 2026-03-02")
+    assert status.freeze.reason.startswith(
+        "Person (everything): practice; since 2026-03-02 12:00:00 UTC; window: ends 2026-03-02"
+    )
     assert "requalification" in status.freeze.reason
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.req("FRZ-4", "API-6")
+@pytest.mark.parametrize(
+    ("others", "until", "also"),
+    [
+        pytest.param(
+            [frozen("docs", id="f-2", since=NOON + MINUTE, until=NOON + 2 * MINUTE)],
+            NOON + HOUR, ["Drill (docs) until 2026-03-02 12:02:00 UTC"], id="newer-and-shorter",
+        ),
+        pytest.param(
+            [frozen("docs", id="f-2", until=None)],
+            None, ["Drill (tidy) until 2026-03-02 13:00:00 UTC"], id="without-an-end",
+        ),
+        pytest.param(
+            [frozen(id="f-3", reason="Person", until=NOON + MINUTE), frozen("docs", id="f-2")],
+            NOON + MINUTE,
+            ["Drill (tidy) until 2026-03-02 13:00:00 UTC",
+             "Drill (docs) until 2026-03-02 13:00:00 UTC"],
+            id="everything-comes-first",
+        ),
+    ],
+)  # fmt: skip
+def test_of_several_freezes_the_longest_is_shown_and_the_others_are_named(others, until, also):
+    """Who reads only how long it is held must not be told the end of another freeze."""
+    for held in (frozen("tidy"), *others), (*others, frozen("tidy")):
+        snap = snapshot(freezes=held, now=NOON + MINUTE / 2)
+        status = report(snap)
+        assert status.freeze.until == until
+        assert status.freeze.reason.split("; also held: ")[1:] == also
+        assert condition(ConditionType.FROZEN, snap).message == status.freeze.reason
+
+
+@pytest.mark.req("FRZ-4")
+def test_a_freeze_without_a_word_on_it_ends_in_no_colon():
+    assert report(snapshot(freezes=(frozen(detail=""),))).freeze.reason.startswith(
+        "Drill (everything); since "
+    )
 
 
 @pytest.mark.req("FRZ-4")

@@ -98,9 +98,11 @@ def _approval(row: Data, now: datetime) -> str:
 
 def _budget(row: Data, now: datetime) -> str:
     turns = f"the window turns {span(row['window_end'], now)}"
-    return (
-        f"nothing is dispatched until {turns}" if row["left"] <= 0 else f"dispatch goes on; {turns}"
-    )
+    if row["left"] > 0:
+        return f"dispatch goes on; {turns}"
+    if row["cap"] > row["spent"]:
+        return f"nothing is dispatched until a mission gives back what it reserves; {turns}"
+    return f"nothing is dispatched until {turns}"
 
 
 def _source(row: Data, now: datetime) -> str:

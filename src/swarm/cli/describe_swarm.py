@@ -29,7 +29,7 @@ _REMEDIES = {
     "CheckNotConfigured": "bind the check that the spec names: swarm.toml, [checks]",
     "TargetDrifted": "set the target back, or land what it runs; `swarmctl describe mission`",
     "BudgetUnknown": "bind the name in risk.budgetRef: swarm.toml, [budgets]",
-    "BudgetExhausted": "raise its cap in swarm.toml, or wait for the window: `swarmctl budget`",
+    "BudgetExhausted": "raise its cap in swarm.toml, or wait as is said above: `swarmctl budget`",
     "NotConfigured": "name sources in the spec and bind them: `swarmctl source list`",
     "StageOff": "set the field that the message names to true, and apply the Swarm anew",
     "SourceUnread": "`swarmctl source test NAME` shows what the source answers",

@@ -23,6 +23,7 @@ from swarm.core.ids import MissionId
 from swarm.core.nouns import Freeze, MissionKind, OutcomeKind
 from swarm.core.policy import approval, freeze, stages
 from swarm.core.reasons import Reason
+from swarm.core.saying import lasting
 from swarm.core.snapshot import Snapshot
 
 _LATE = {"verify", "deliver", "protect", "learn"}  #: rooms that wait on Gate 2 or later
@@ -197,17 +198,27 @@ def _saturated(snapshot: Snapshot) -> tuple[str, str] | None:
 
 
 def _freeze_status(snapshot: Snapshot, plan: Plan) -> FreezeStatus | None:
+    """What holds the most for the longest, in full, and a word on whatever else is held (FRZ-4)."""
     holds = _freezes(snapshot, plan)
-    if not holds:
+    whole = [hold for hold in holds if hold.mission_class == freeze.EVERYTHING]
+    hold = freeze.longest(whole or holds)
+    if hold is None:
         return None
-    hold = max(
-        holds, key=lambda item: (item.mission_class == freeze.EVERYTHING, item.since, item.id)
-    )
     items = freeze.checklist(hold, snapshot.now, snapshot.resuming)
-    left = [item.text for item in items if not item.done]
-    scope = "everything" if hold.mission_class == freeze.EVERYTHING else hold.mission_class
-    what = f"{hold.reason} ({scope}): {hold.detail}"
-    return FreezeStatus(reason="; ".join((what, *left))[:4096], until=hold.until)
+    said = [
+        ": ".join(filter(None, (_held(hold), hold.detail))),
+        f"since {hold.since:%Y-%m-%d %H:%M:%S} UTC",
+    ]
+    said += [item.text for item in items if not item.done]
+    others = sorted((item for item in holds if item is not hold), key=lambda item: item.id)
+    said += [f"also held: {_held(other)} {lasting(other)}" for other in others]
+    return FreezeStatus(reason="; ".join(said)[:4096], until=hold.until)
+
+
+def _held(hold: Freeze) -> str:
+    """Why and what, such as `Drill (tidy)`."""
+    whole = hold.mission_class == freeze.EVERYTHING
+    return f"{hold.reason} ({'everything' if whole else hold.mission_class})"
 
 
 @lru_cache(maxsize=4_096)
@@ -297,16 +308,14 @@ class _Conditions:
             return self._make(kind, _FALSE, "SourceDark", message)
         if off := stages.off(self.snapshot.spec, "discover"):
             return self._make(kind, _UNKNOWN, Reason.STAGE_OFF, off)
-        if not self.snapshot.sources:
-            named = self.snapshot.spec.discovery.sources
-            message = "no source was read yet" if named else "the spec names no source"
-            return self._make(kind, _UNKNOWN, Reason.NOT_CONFIGURED, message)
-        unread = [source.name for source in self.snapshot.sources if not source.answered]
+        named = [source.name for source in self.snapshot.spec.discovery.sources]
+        if not named:
+            return self._make(kind, _UNKNOWN, Reason.NOT_CONFIGURED, "the spec names no source")
+        answered = {source.name for source in self.snapshot.sources if source.answered}
+        unread = [name for name in named if name not in answered]
         if unread:
             return self._make(kind, _UNKNOWN, "SourceUnread", f"no answer yet: {', '.join(unread)}")
-        return self._make(
-            kind, _TRUE, "SourcesAnswer", counted(len(self.snapshot.sources), "source")
-        )
+        return self._make(kind, _TRUE, "SourcesAnswer", counted(len(named), "source"))
 
     def _budget(self) -> Condition:
         kind, window = ConditionType.BUDGET_AVAILABLE, self.snapshot.budget
@@ -314,8 +323,10 @@ class _Conditions:
             name = self.snapshot.spec.risk.budget_ref
             return self._make(kind, _UNKNOWN, Reason.BUDGET_UNKNOWN, f"{name!r} is not bound")
         if window.left <= 0:
-            ends = f"{window.window_ends:%Y-%m-%d %H:%M} UTC"
-            message = f"{window.name} is spent until {ends}"
+            message = f"{window.name} is spent until {window.window_ends:%Y-%m-%d %H:%M} UTC"
+            if window.cap > window.spent:
+                left = "what is not spent is reserved by open missions and comes back as they end"
+                message = f"{window.name}: {left}"
             return self._make(kind, _FALSE, Reason.BUDGET_EXHAUSTED, message)
         # Something is left and it is too little: nothing is dispatched either, so it is said.
         for need, reason, detail in self.plan.selected:

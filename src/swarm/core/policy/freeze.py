@@ -43,11 +43,15 @@ def holding(freezes: Sequence[Freeze], mission_class: str) -> Freeze | None:
 
     A freeze whose window has passed still holds: it ends by being lifted, not by the clock.
     """
-    covering = [hold for hold in freezes if hold.covers(mission_class)]
-    if not covering:
+    return longest([hold for hold in freezes if hold.covers(mission_class)])
+
+
+def longest(freezes: Sequence[Freeze]) -> Freeze | None:
+    """The one that lasts longest; None where there is none."""
+    if not freezes:
         return None
-    endless = datetime.max.replace(tzinfo=covering[0].since.tzinfo)
-    return max(covering, key=lambda hold: (hold.until or endless, hold.id))
+    endless = datetime.max.replace(tzinfo=freezes[0].since.tzinfo)
+    return max(freezes, key=lambda hold: (hold.until or endless, hold.id))
 
 
 def checklist(hold: Freeze, now: datetime, rule: ResumeRule) -> tuple[Item, ...]:
