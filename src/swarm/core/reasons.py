@@ -70,6 +70,7 @@ class Reason(StrEnum):
     # Gates 5 and 6
     TARGET_BUSY = "TargetBusy"  #: another rollout holds this target
     TARGET_DRIFTED = "TargetDrifted"  #: the target runs what Git does not say
+    TARGET_UNHEALTHY = "TargetUnhealthy"  #: what the target runs does not answer healthily
     TARGET_NOT_BOUND = "TargetNotBound"  #: nobody says any more what this target's name means
     SYNC_PENDING = "SyncPending"  #: the new revision is starting at the target
     SYNC_FAILED = "SyncFailed"  #: the new revision never became healthy

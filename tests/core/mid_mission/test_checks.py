@@ -19,7 +19,10 @@ def test_a_check_that_was_bound_later_is_asked_once_more_per_policy():
         .checked(CheckResult.NOT_CONFIGURED)
         .snapshot(installation=installation(checks=frozenset()))
     )
-    assert standing(unbound).reason == "CheckNotConfigured"
+    said = standing(unbound)
+    assert (said.reason, said.next_action) == (
+        "CheckNotConfigured", "goes on when swarm.toml binds it",
+    )  # fmt: skip
     assert orders(unbound, RunCheck) == []
     bound = replace(unbound, installation=installation(), policy_hash="policy-2")
     (again,) = orders(bound, RunCheck)
@@ -34,6 +37,7 @@ def test_a_red_check_that_nobody_binds_any_more_says_so():
     red = Evidence().ran().checked(CheckResult.RED)
     said = standing(red.snapshot(installation=installation(checks=frozenset())))
     assert said.reason == "CheckNotConfigured"
+    assert said.next_action == "goes on when swarm.toml binds it"
     assert "is red; no check is bound to 'lint'" in said.detail
     assert "asking whether main is red" in standing(red.snapshot()).detail
 

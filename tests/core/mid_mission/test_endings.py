@@ -142,35 +142,52 @@ def test_an_overdrawn_window_pays_for_no_fix_until_it_turns():
 
 @pytest.mark.req("FRZ-3")
 @pytest.mark.parametrize(
-    ("over", "why"),
+    ("over", "reason", "why"),
     [
-        pytest.param({"drifted": ((TARGET, "runs x"),)}, "runs x", id="a-target-drifted"),
         pytest.param(
-            {"installation": installation(checks=frozenset())}, "swarm.toml", id="a-check-unbound"
+            {"drifted": ((TARGET, "runs x"),)}, "TargetDrifted", "runs x", id="a-target-drifted"
         ),
         pytest.param(
-            {"spec": spec(delivery={**DELIVERY, "requiredChecks": []})}, "no proof", id="no-check"
+            {"healthy": False}, "TargetUnhealthy", "is not healthy", id="a-target-unhealthy"
+        ),
+        pytest.param(
+            {"installation": installation(checks=frozenset())},
+            "CheckNotConfigured", "swarm.toml", id="a-check-unbound",
+        ),
+        pytest.param(
+            {"result": CheckResult.RED}, "RequiredCheckRed", "lint on", id="a-check-red"
+        ),
+        pytest.param(
+            {"result": CheckResult.NEVER_REPORTED},
+            "CheckNeverReported", "passed its deadline", id="a-check-silent",
+        ),
+        pytest.param(
+            {"spec": spec(delivery={**DELIVERY, "requiredChecks": []})},
+            "NoRequiredChecks", "no proof", id="no-check",
         ),
     ],
-)
-def test_a_requalification_without_proof_fails_and_counts_for_nothing(over, why):
+)  # fmt: skip
+def test_a_requalification_without_proof_says_what_is_missing_and_counts_for_nothing(
+    over, reason, why
+):
+    """Main is green where the target is at fault: nobody must look for a red check there."""
     snap = build_requalification(**over)
     (settled,) = records(snap, Settle)
-    assert settled.outcome.kind is OutcomeKind.FAILED
+    assert (settled.outcome.kind, settled.outcome.reason) == (OutcomeKind.FAILED, reason)
     assert why in settled.outcome.detail
     assert not settled.outcome.counts_as_failure
 
 
-def build_requalification(**over):
+def build_requalification(*, healthy=True, result=CheckResult.GREEN, **over):
     contract = replace(mission(7).contract, checks=("lint",))
     evidence = Evidence(requalifying())
     if over.get("spec") is not None:
         evidence.me = replace(evidence.me, contract=replace(contract, checks=()))
     evidence._add(MainSeen, "main", "0", repo=REPO, commit=BASE)
     if "installation" not in over:
-        evidence.checked(commit=BASE)
+        evidence.checked(result, commit=BASE)
     evidence._add(
-        LiveSeen, "live", TARGET, "0", target=TARGET, stable=BASE, canary="", healthy=True
+        LiveSeen, "live", TARGET, "0", target=TARGET, stable=BASE, canary="", healthy=healthy
     )
     fields = {"freezes": (hold(until=NOON - MINUTE),), **over}
     return evidence.snapshot(**fields)

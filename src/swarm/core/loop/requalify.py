@@ -26,9 +26,8 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     if mission.kind is not MissionKind.REQUALIFY:
         return Content()
     if _outdated(mission, view):
-        why = "its scope was frozen once more meanwhile, and is proven anew"
-        ending = Ending(kind=OutcomeKind.FAILED, reason=Reason.FROZEN, detail=why)
-        return settled(ROOM, mission, found, view.now, ending)
+        why = (Reason.FROZEN, "its scope was frozen once more meanwhile, and is proven anew")
+        return _unproven(mission, found, view, why)
     if (off := stage_off(ROOM, "verify", view)) is not None:
         return off
     orders = Orders(mission, view.snapshot)
@@ -38,10 +37,11 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     checks = code_quality.required(mission, view.snapshot)
     verdict = code_quality.judge(checks, commit, found, view.snapshot)
     if not verdict.configured:
-        return _end(mission, found, view, OutcomeKind.FAILED, "no check is required: no proof")
+        why = (Reason.NO_REQUIRED_CHECKS, "no check is required: no proof")
+        return _unproven(mission, found, view, why)
     if verdict.answer is Answer.FAIL or verdict.reason == Reason.CHECK_NOT_CONFIGURED:
         # The next round looks at main anew; waiting here would prove an old commit.
-        return _end(mission, found, view, OutcomeKind.FAILED, verdict.detail)
+        return _unproven(mission, found, view, (Reason(verdict.reason), verdict.detail))
     if verdict.answer is not Answer.PASS:
         wanted = orders.missing_checks(checks, commit, commit, found)
         return _wait(verdict.detail, wanted, verdict.look_again)
@@ -67,10 +67,13 @@ def _targets(mission: Mission, found: Findings, view: View, green: str) -> Sayin
         if live is None:
             return _wait(f"asking {name} what it runs", (orders.see_live(name, "0"),))
         if not live.healthy:
-            return _end(mission, found, view, OutcomeKind.FAILED, f"{name} is not healthy")
+            why = (Reason.TARGET_UNHEALTHY, f"{name} is not healthy")
+            return _unproven(mission, found, view, why)
         if name in drifted:
-            return _end(mission, found, view, OutcomeKind.FAILED, f"{name} {drifted[name]}")
-    said = _end(mission, found, view, OutcomeKind.DELIVERED, green)
+            why = (Reason.TARGET_DRIFTED, f"{name} {drifted[name]}")
+            return _unproven(mission, found, view, why)
+    ending = Ending(kind=OutcomeKind.DELIVERED, reason=Reason.REQUALIFIED, detail=green)
+    said = settled(ROOM, mission, found, view.now, ending)
     if mission.freeze is None:
         return said
     proof = MarkRequalified(
@@ -90,8 +93,8 @@ def _wait(detail: str, orders: tuple[Order, ...], look_again: datetime | None = 
     )
 
 
-def _end(mission: Mission, found: Findings, view: View, kind: OutcomeKind, detail: str) -> Saying:
-    good = kind is OutcomeKind.DELIVERED
-    reason = Reason.REQUALIFIED if good else Reason.REQUIRED_CHECK_RED
-    ending = Ending(kind=kind, reason=reason, detail=detail)
+def _unproven(mission: Mission, found: Findings, view: View, why: tuple[Reason, str]) -> Saying:
+    """It ends without a proof; `why` is reason and sentence."""
+    reason, detail = why
+    ending = Ending(kind=OutcomeKind.FAILED, reason=reason, detail=detail)
     return settled(ROOM, mission, found, view.now, ending)

@@ -26,6 +26,7 @@ from swarm.core.saying import (
 from swarm.core.snapshot import Mission
 
 ROOM = "verify"
+_BINDS = "goes on when swarm.toml binds it"  #: what an unbound check waits for
 _BAD = {CheckResult.RED, CheckResult.NEVER_REPORTED}
 
 
@@ -62,11 +63,12 @@ def _waiting(
 ) -> Saying:
     checks = code_quality.required(mission, view.snapshot)
     orders = Orders(mission, view.snapshot)
+    unbound = verdict.reason == Reason.CHECK_NOT_CONFIGURED
     waiting = Saying(
         room=ROOM,
         reason=Reason(verdict.reason),
         detail=verdict.detail,
-        next_action="the check reports",
+        next_action=_BINDS if unbound else "the check reports",
         orders=orders.missing_checks(checks, change.head, change.base, found),
         look_again=verdict.look_again,
     )
@@ -100,7 +102,7 @@ def _ask_base(mission: Mission, found: Findings, view: View, bad: _Bad) -> Sayin
         room=ROOM,
         reason=Reason.CHECK_NOT_CONFIGURED if unbound else Reason.REQUIRED_CHECK_RED,
         detail=f"{bad.ended.check} is red; {why}",
-        next_action="the check reports on main",
+        next_action=_BINDS if unbound else "the check reports on main",
         orders=orders.missing_checks((bad.ended.check,), bad.base, bad.base, found),
         look_again=bad.on_base.look_again,
     )
