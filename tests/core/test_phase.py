@@ -9,10 +9,10 @@ from swarm.contract.conditions import ConditionStatus, ConditionType
 from swarm.contract.status import Phase
 from swarm.core import phase
 from swarm.core.decide import decide
-from swarm.core.decision import Plan
+from swarm.core.decision import Plan, Settle
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.ids import EvidenceId, FreezeId, MissionId, OrderKey, RunId
-from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, Settled
+from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind, Settled
 from swarm.core.phase import Figures
 from swarm.core.snapshot import AgentBinding, Budget, OpenOrder, SourceState
 from swarm.testing.builders import NOON, REPO, change, installation, mission, need, snapshot, spec
@@ -42,7 +42,7 @@ def frozen(scope="*", **over):
 def ended(outcome=OutcomeKind.FAILED, *, counts=True, kind=MissionKind.DELIVER):
     return Settled(
         mission=MissionId("m-9"), mission_class="tidy", kind=kind, outcome=outcome,
-        counts_as_failure=counts, at=NOON,
+        counts_as_failure=counts, at=NOON, reason="RetriesSpent", detail="RequiredCheckRed: lint",
     )  # fmt: skip
 
 
@@ -407,8 +407,54 @@ def test_a_mission_that_fails_in_this_very_tick_degrades_it():
     )  # fmt: skip
     found = condition(ConditionType.DEGRADED, snapshot(missions=(mission(1, facts=failed),)))
     assert (found.reason, found.message) == (
-        "RetriesSpent", "m-1 failed after its allowed attempts",
+        "RetriesSpent", "m-1 failed: RunFailed",
     )  # fmt: skip
+
+
+@pytest.mark.req("API-6", "FAIL-1")
+@pytest.mark.parametrize(
+    ("over", "told"),
+    [
+        pytest.param({}, ("RetriesSpent", "m-9 failed: RequiredCheckRed: lint"), id="retries"),
+        pytest.param(
+            {"reason": "ArtifactRefused", "detail": "no signature"},
+            ("ArtifactRefused", "m-9 failed: no signature"), id="after-one-attempt",
+        ),
+        pytest.param({"detail": ""}, ("RetriesSpent", "m-9 failed"), id="without-a-word"),
+        pytest.param({"reason": "", "detail": ""}, ("MissionFailed", "m-9 failed"), id="unnoted"),
+    ],
+)  # fmt: skip
+def test_a_failure_degrades_with_its_own_reason(over, told):
+    """Who reads of spent retries looks at the checks, and not at the signature that was refused."""
+    found = condition(ConditionType.DEGRADED, snapshot(settled=(replace(ended(), **over),)))
+    assert (found.reason, found.message) == told
+
+
+@pytest.mark.req("API-7")
+def test_a_failure_is_told_alike_when_it_ends_and_when_it_is_remembered():
+    """In this tick it is the whole outcome, in the next one what the store remembers of it."""
+    lines = "\n".join(["x" * 400, "more"])
+    outcome = Outcome(
+        kind=OutcomeKind.FAILED, reason="RetriesSpent", detail=lines, at=NOON, attempts=4,
+        cost=0, counts_as_failure=True,
+    )  # fmt: skip
+    ends = replace(
+        QUIET, records=(Settle(mission=MissionId("m-9"), outcome=outcome, need_done=False),)
+    )
+    now = phase.report(snapshot(), ends, READ, None)
+    kept = replace(ended(), detail=outcome.gist)
+    then = phase.report(snapshot(settled=(kept,)), QUIET, READ, now)
+    assert phase.same_meaning(now, then)
+    (found,) = (c for c in then.conditions if c.type is ConditionType.DEGRADED)
+    assert found.message == "m-9 failed: " + 300 * "x"
+
+
+def test_of_what_counts_for_nothing_no_words_are_remembered():
+    outcome = Outcome(
+        kind=OutcomeKind.REJECTED, reason="Rejected", detail="by alice", at=NOON, attempts=0,
+        cost=0, counts_as_failure=False,
+    )  # fmt: skip
+    assert outcome.gist == ""
 
 
 @pytest.mark.req("API-6", "FAIL-4")

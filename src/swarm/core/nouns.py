@@ -254,6 +254,10 @@ class OutcomeKind(StrEnum):
     RECOMMENDED = "recommended"  #: shadow mode: what would have been done
 
 
+#: Characters of an ending's first line that every snapshot carries, for up to 200 endings.
+GIST = 300
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a mission ended, with cost, duration and prediction against fact."""
@@ -267,13 +271,19 @@ class Outcome:
     counts_as_failure: bool
     landed: str | None = None
 
+    @property
+    def gist(self) -> str:
+        """What is remembered of the detail: of a failure, the first line of it."""
+        return self.detail.partition("\n")[0][:GIST] if self.counts_as_failure else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A mission that ended, as far as freezing, learning and the 24 h figures need it.
+    """A mission that ended, as far as freezing, learning, status and the 24 h figures need it.
 
     repo:   what it worked on; empty where nobody noted it.
     reason: why it ended so, one of `Reason`; empty where nobody noted it.
+    detail: the gist of the outcome.
     """
 
     mission: MissionId
@@ -284,6 +294,7 @@ class Settled:
     at: datetime
     repo: str = ""
     reason: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,27 +161,33 @@ def _standings(snapshot: Snapshot, plan: Plan) -> dict[MissionId, Standing]:
 
 
 def _degraded(snapshot: Snapshot, plan: Plan) -> tuple[str, str] | None:
-    """Reason and sentence while retries are spent, a source is dark or runs find no room.
+    """Reason and sentence while a mission failed, a source is dark or runs find no room.
 
     It ends with the next delivery, a passed requalification, the source's return, or room.
     """
-    for kind, counts, mission in _outcomes(snapshot, plan):
+    for kind, counts, reason, message in _endings(snapshot, plan):
         if kind is OutcomeKind.DELIVERED:
             break
         if kind is OutcomeKind.FAILED and counts:
-            return Reason.RETRIES_SPENT, f"{mission} failed after its allowed attempts"
+            return reason or "MissionFailed", message
     for source in snapshot.dark:
         return "SourceDark", f"{source.name} is dark since {source.dark_since:%Y-%m-%d %H:%M}"
     return _saturated(snapshot)
 
 
-def _outcomes(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[OutcomeKind, bool, MissionId]]:
-    """How missions ended, whether it counts as a failure, and which; the newest first."""
+def _endings(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[OutcomeKind, bool, str, str]]:
+    """How missions ended, whether it counts as a failure, why and in words; the newest first."""
     for record in reversed(plan.records):
         if isinstance(record, Settle):
-            yield record.outcome.kind, record.outcome.counts_as_failure, record.mission
+            one = record.outcome
+            yield one.kind, one.counts_as_failure, one.reason, _failed(record.mission, one.gist)
     for item in reversed(snapshot.settled):
-        yield item.outcome, item.counts_as_failure, item.mission
+        message = _failed(item.mission, item.detail)
+        yield item.outcome, item.counts_as_failure, item.reason, message
+
+
+def _failed(mission: MissionId, gist: str) -> str:
+    return f"{mission} failed: {gist}".rstrip(": ")
 
 
 def _saturated(snapshot: Snapshot) -> tuple[str, str] | None:

@@ -335,6 +335,7 @@ class PaperRows:
             mission=mission.id, mission_class=mission.mission_class, kind=mission.kind,
             outcome=OutcomeKind(record.outcome.kind), at=record.outcome.at, repo=mission.repo,
             counts_as_failure=record.outcome.counts_as_failure, reason=record.outcome.reason,
+            detail=record.outcome.gist,
         )  # fmt: skip
         self.move_money(mission.id, "release", mission.reserved)
         self.world = replace(

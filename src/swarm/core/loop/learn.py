@@ -85,6 +85,7 @@ def from_ending(settle: Settle, mission: Mission, snapshot: Snapshot) -> Lesson:
         at=outcome.at,
         repo=mission.repo,
         reason=outcome.reason,
+        detail=outcome.gist,
     )
     records: list[Record] = []
     agent = _agent_of(mission, snapshot)

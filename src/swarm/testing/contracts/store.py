@@ -334,8 +334,9 @@ class StoreContract:
         mission = await opened(world)
         at = world.now()
         outcome = Outcome(
-            kind=OutcomeKind.FAILED, at=at, reason=Reason.REQUIRED_CHECK_RED, detail="",
-            attempts=1, cost=0, counts_as_failure=True,
+            kind=OutcomeKind.FAILED, at=at, reason=Reason.REQUIRED_CHECK_RED,
+            detail="lint é " + 400 * "x" + "\nand all that it printed", attempts=1, cost=0,
+            counts_as_failure=True,
         )  # fmt: skip
         await world.tick(plan(records=[Settle(mission=mission, outcome=outcome, need_done=False)]))  # type: ignore[arg-type]
         _, snapshot = await world.tick(plan())
@@ -344,9 +345,10 @@ class StoreContract:
             Settled(
                 mission=mission, mission_class=CLASS, kind=MissionKind.DELIVER,  # type: ignore[arg-type]
                 outcome=OutcomeKind.FAILED, counts_as_failure=True, at=at, repo="acme/shop",
-                reason="RequiredCheckRed",
+                reason="RequiredCheckRed", detail=outcome.gist,
             ),
         )  # fmt: skip
+        assert snapshot.settled[0].detail == "lint é " + 293 * "x"
 
     @pytest.mark.req("LOOP-2", "OWN-3")
     async def test_what_is_read_twice_is_kept_once(self, world: StoreWorld) -> None:

@@ -105,7 +105,10 @@ select
   -- many as a row of failures may be long (100) of those that make or break one, however old; and of
   -- each class as many as freeze it, however many of other classes came since.
   (select json_agg(o order by o.at, o.mission)
-   from (select e.mission, e.mission_class, e.kind, e.outcome, e.counts_as_failure, e.at, e.reason, m.repo
+   from (select e.mission, e.mission_class, e.kind, e.outcome, e.counts_as_failure, e.at, e.reason, m.repo,
+                -- As `Outcome.gist` says it.
+                case when e.counts_as_failure then left(split_part(e.detail, E'\n', 1), %(gist)s)
+                     else '' end as detail
          from outcome e join mission m on m.id = e.mission
          where e.mission in (
            (select mission from outcome where swarm = %(swarm)s order by at desc, mission limit 64)

@@ -15,7 +15,7 @@ from swarm.contract.errors import UnknownProfile
 from swarm.contract.profiles import Thresholds, profile_of
 from swarm.contract.swarm import SwarmSpec
 from swarm.core.ids import SwarmId
-from swarm.core.nouns import MissionKind, Need, NeedState, Risk
+from swarm.core.nouns import GIST, MissionKind, Need, NeedState, Risk
 from swarm.core.phase import Figures
 from swarm.core.policy.citation import TRUSTED_FROM
 from swarm.core.snapshot import Budget, Mission, Snapshot
@@ -136,7 +136,7 @@ class Snapshots:
             best=await connection.execute(statements("needs")["best"], best),
             about=await connection.execute(
                 sql["surroundings"],
-                {**me, "class_row": binding.installation.class_freeze_after},
+                {**me, "gist": GIST, "class_row": binding.installation.class_freeze_after},
             ),
             budget=await connection.execute(sql["read_budget"], window) if window else None,
         )
