@@ -13,6 +13,7 @@ from swarm.ports.store import Binding
 from swarm.testing.builders import spec
 from swarm.testing.contracts.store import StoreContract
 from swarm.testing.contracts.store_freezes import FreezeContract
+from swarm.testing.contracts.store_money import MoneyContract
 from swarm.testing.contracts.store_plans import LEASE, run_check
 from swarm.testing.paper_rows import PaperOrder
 from swarm.testing.simulation.chance import Chance
@@ -29,7 +30,7 @@ class TwinWorld:
     def __init__(self):
         self.slept = timedelta()
         self.store = TwinStore(clock=self.now)
-        self.swarm, self.policy = swarm_id("default", "shop"), "policy-1"
+        self.swarm, self.policy, self.budget = swarm_id("default", "shop"), "policy-1", None
         self.store.add(self.swarm, spec(), namespace="default", name="shop")
         line = Line("c", Chance(1), lambda _: None, lambda: None)
         self.orders = self.intake = self.ports = StorePorts(self.store, line, PEER)
@@ -48,7 +49,8 @@ class TwinWorld:
             return made
 
         def bind(*_):
-            return Binding(installation=Installation(), policy_hash=self.policy)
+            bound = {"policy_hash": self.policy, "budget": self.budget}
+            return Binding(installation=Installation(), **bound)
 
         self.store.ring(self.swarm)
         ticked = await self.ports.tick(decide, bind, "c")
@@ -59,8 +61,8 @@ class TwinWorld:
 
     async def freeze(self, mission_class):
         hold = Freeze(
-            id=FreezeId("f-1"), mission_class=mission_class, reason="Person", detail="",
-            cause="alice", since=self.now(), until=None,
+            id=FreezeId(f"f-{self.now().isoformat()}"), mission_class=mission_class,
+            reason="Person", detail="", cause="alice", since=self.now(), until=None,
         )  # fmt: skip
         self.store.at(self.swarm).freeze(hold)
 
@@ -68,7 +70,7 @@ class TwinWorld:
         self.store.at(self.swarm).change(shadow=True)
 
 
-class TestTwinStore(StoreContract, FreezeContract):
+class TestTwinStore(StoreContract, FreezeContract, MoneyContract):
     @pytest.fixture
     def world(self):
         return TwinWorld()

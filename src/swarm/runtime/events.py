@@ -39,6 +39,7 @@ class Event(StrEnum):
     JOB_REMOVED = "job.removed"  #: what an old job left was removed from this machine
     JOBS_UNSEEN = "jobs.unseen"  #: jobs or their missions could not be looked at; again soon
     FREEZE_OPENED = "freeze.opened"  #: a scope is held
+    FREEZE_REFUSED = "freeze.refused"  #: one that was decided does not hold, which is a fault
     FREEZE_PROVEN = "freeze.proven"  #: a frozen scope requalified
     FREEZE_LIFTED = "freeze.lifted"  #: the hold ended
     RANKING_LEARNED = "ranking.learned"  #: an outcome changed the ranking numbers

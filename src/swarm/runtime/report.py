@@ -38,6 +38,10 @@ class Teller:
             log.info(event, swarm=tick.name, **fields)
             if isinstance(record, Settle):
                 self._stood.pop(record.mission, None)
+        for record, why in tick.refused:
+            if isinstance(record, OpenFreeze):  # nothing decides it anew, so somebody must look
+                _, fields = _event(record)
+                log.error(Event.FREEZE_REFUSED, swarm=tick.name, why=why, **fields)
         for mission, standing in tick.plan.standings:
             stands = (standing.room, standing.reason)
             if self._stood.get(mission) != stands:

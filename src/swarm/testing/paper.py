@@ -219,6 +219,7 @@ class PaperStore(PaperRows):
                 begun_at=row.begun_at,
                 waits_because=row.waits_because,
                 next_try=row.due_at if row.waits_because else None,
+                spent=row.spent,
             )
             for row in rows
         )

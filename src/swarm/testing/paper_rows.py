@@ -40,20 +40,7 @@ from swarm.core.nouns import (
 )
 from swarm.core.snapshot import Budget, Mission, Snapshot
 from swarm.core.trail import EventKind
-
-_SETTLED_KEPT, _ROW_KEPT = 64, 128
-
-
-def _remembered(settled: tuple[Settled, ...], of_class: int) -> tuple[Settled, ...]:
-    """The newest endings, and of those that make or break a row of failures some more.
-
-    of_class: how many of them of each class, however many of others came since.
-    """
-    row = [one for one in settled if one.counts_as_failure or one.outcome is OutcomeKind.DELIVERED]
-    kept = {one.mission for one in (*settled[-_SETTLED_KEPT:], *row[-_ROW_KEPT:])}
-    for name in {one.mission_class for one in row}:
-        kept |= {one.mission for one in [o for o in row if o.mission_class == name][-of_class:]}
-    return tuple(one for one in settled if one.mission in kept)
+from swarm.testing.paper_settled import remembered
 
 
 @dataclass(slots=True)
@@ -61,6 +48,7 @@ class PaperOrder:
     """An issued order: when it is due, whether it was begun, and when it was settled.
 
     fence, tries, owner: of its claims, where a store of several controllers counts them.
+    spent: micro-units that it told of before it ended.
     """
 
     order: Order
@@ -73,6 +61,12 @@ class PaperOrder:
     fence: int = 0
     tries: int = 0
     owner: str = ""
+    spent: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Begun, without capacity, in nobody's hand, and nothing was spent on it."""
+        return bool(self.waits_because) and not (self.owner or self.in_hand or self.spent)
 
 
 @dataclass(slots=True)
@@ -92,6 +86,7 @@ class PaperRows:
     trail, movements: what a real store keeps of every change, for whoever judges it later.
     cited: what each need counts, where somebody keeps it.
     windows: earlier budget windows by their end.    paid_from: the window of a reservation.
+    frozen: every freeze that was ever opened, open or lifted, by its id.
     """
 
     world: Snapshot
@@ -110,6 +105,7 @@ class PaperRows:
     windows: dict[datetime, Budget] = field(default_factory=dict)
     paid_from: dict[str, datetime] = field(default_factory=dict)
     moved_at: dict[str, datetime] = field(default_factory=dict)  #: when a need's state changed
+    frozen: dict[str, Freeze] = field(default_factory=dict)
 
     def tell(self, kind: EventKind, body: dict[str, Any], chain: str = "") -> None:
         """Append one event to a mission's chain, or to the swarm's."""
@@ -189,10 +185,10 @@ class PaperRows:
                 self._move_need(record.need, NeedState.REJECTED, None)
             case MarkRequalified():
                 self._requalify(record)
-            case LiftFreeze():
+            case LiftFreeze() if self._proven(record.freeze):
                 self.lift(record.freeze, record.by)
             case OpenFreeze():
-                self.open_freeze(record)
+                return self.open_freeze(record)
             case Learn():
                 self.world = replace(
                     self.world, class_bias=record.class_bias, source_trust=record.source_trust
@@ -205,8 +201,7 @@ class PaperRows:
 
     def _void_order(self, record: VoidOrder) -> str:
         row = self.orders.get(record.order)
-        waits = row is not None and row.waits_because and not (row.owner or row.in_hand)
-        if row is None or (row.begun_at is not None and not waits):
+        if row is None or (row.begun_at is not None and not row.idle):
             return "OrderInHand"
         self.void(row, record.reason)
         return ""
@@ -233,6 +228,9 @@ class PaperRows:
                 body = {"freeze": hold.id, "class": hold.mission_class, "mission": record.mission}
                 self.tell(EventKind.FREEZE_REQUALIFIED, body)
 
+    def _proven(self, freeze: str) -> bool:  # whoever extends one takes its proof away
+        return any(hold.id == freeze and hold.requalified for hold in self.world.freezes)
+
     def lift(self, freeze: str, by: str) -> None:
         """End a hold; nothing where it has ended."""
         for hold in self.world.freezes:
@@ -241,9 +239,15 @@ class PaperRows:
                 body = {"freeze": hold.id, "class": hold.mission_class, "by": by}
                 self.tell(EventKind.FREEZE_LIFTED, body)
 
-    def open_freeze(self, record: OpenFreeze) -> None:
-        """One open freeze per scope: the same scope again is an extension that asks for proof."""
+    def open_freeze(self, record: OpenFreeze) -> str:
+        """One open freeze per scope: the same scope again is an extension that asks for proof.
+
+        An id is used once for ever: the same cause freezes a scope once.
+        """
         new = record.freeze
+        if (used := self.frozen.get(new.id)) is not None:
+            said = ((one.mission_class, one.reason, one.cause) for one in (used, new))
+            return "" if next(said) == next(said) else "FreezeIdTaken"
         for hold in self.world.freezes:
             if hold.mission_class == new.mission_class:
                 endless = hold.until is None or new.until is None
@@ -252,11 +256,14 @@ class PaperRows:
                     new, id=hold.id, since=hold.since, until=until, requalified=None,
                     needs_token=hold.needs_token or new.needs_token, extended=self.now,
                 )  # fmt: skip
+                self.frozen[hold.id] = grown
                 self._freezes(grown if one is hold else one for one in self.world.freezes)
                 self._tell_freeze(EventKind.FREEZE_EXTENDED, grown)
-                return
+                return ""
+        self.frozen[new.id] = new
         self._freezes((*self.world.freezes, new))
         self._tell_freeze(EventKind.FREEZE_OPENED, new)
+        return ""
 
     def _tell_freeze(self, kind: EventKind, hold: Freeze) -> None:
         body = {
@@ -304,9 +311,10 @@ class PaperRows:
         charged = 0
         for row in self.orders.values():
             mine = row.order.mission == record.mission and row.order.kind == "start-run"
-            if mine and row.begun_at is not None and not row.waits_because:
-                self.move_money(record.mission, "spend", record.run_cost)
-                charged += record.run_cost
+            if mine and row.begun_at is not None:
+                amount = row.spent if row.waits_because else max(row.spent, record.run_cost)
+                self.move_money(record.mission, "spend", amount)
+                charged += amount
         outcome = replace(record.outcome, cost=record.outcome.cost + charged)
         return replace(record, outcome=outcome)
 
@@ -340,7 +348,7 @@ class PaperRows:
         self.move_money(mission.id, "release", mission.reserved)
         self.world = replace(
             self.world,
-            settled=_remembered(
+            settled=remembered(
                 (*self.world.settled, item), self.world.installation.class_freeze_after
             ),
             denied=self.world.denied | set(record.deny),

@@ -142,7 +142,7 @@ def test_a_proof_that_a_new_failure_took_away_is_asked_for_again():
     reasons = [settle.outcome.reason for settle in story.store.ended.values()]
     assert reasons[-1] == "RequiredCheckRed"
     (hold,) = story.store.world.freezes
-    story.store.freeze(replace(hold, cause="alice", until=NOON + 3 * HOUR))
+    story.store.freeze(replace(hold, id="f-2", cause="alice", until=NOON + 3 * HOUR))
     story.red = False
     story.until(NOON + 3 * HOUR - timedelta(seconds=1))
     assert story.scopes() == {"tidy"}
@@ -155,7 +155,7 @@ def test_a_proof_that_a_new_failure_took_away_is_asked_for_again():
 def extend(story, until):
     """A person freezes the scope once more."""
     (hold,) = story.store.world.freezes
-    story.store.freeze(replace(hold, cause="alice", until=until))
+    story.store.freeze(replace(hold, id="f-2", cause="alice", until=until))
 
 
 def under_way(until):

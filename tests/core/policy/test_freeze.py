@@ -157,6 +157,20 @@ def test_only_a_counted_mission_failure_opens_a_freeze_and_never_below_its_limit
         assert one.until == last.at + HOUR
 
 
+@pytest.mark.req("FRZ-1")
+@given(history=st.lists(endings, min_size=2, max_size=8))
+def test_every_ending_opens_freezes_of_its_own(history):
+    """An id is opened once for ever: the second freeze under it would never hold."""
+    found = [
+        one.id
+        for number, last in enumerate(history)
+        for one in freeze.opened_by(
+            replace(last, mission=f"m-{number}"), history[:number], SWARM, LIMITS
+        )
+    ]
+    assert len(set(found)) == len(found)
+
+
 @pytest.mark.req("FRZ-3")
 @given(frozen=holds, later=st.timedeltas(timedelta(0), 5 * HOUR))
 def test_nothing_lifts_by_itself_before_its_window_and_its_proof(frozen, later):

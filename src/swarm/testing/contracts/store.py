@@ -19,7 +19,7 @@ from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
 from swarm.ports.reply import Later
 from swarm.ports.sources import Reading
-from swarm.ports.store import Claim, Intake, Orders, Tick
+from swarm.ports.store import BudgetTerms, Claim, Intake, Orders, Tick
 from swarm.testing.contracts.store_plans import (
     CLASS,
     LEASE,
@@ -35,12 +35,13 @@ MOMENT = timedelta(milliseconds=50)
 
 
 class StoreWorld(Protocol):
-    """A store with one swarm in it. policy: the hash that the next tick's binding has."""
+    """A store with one swarm in it. policy, budget: what the next tick's binding has."""
 
     orders: Orders
     intake: Intake
     swarm: SwarmId
     policy: str
+    budget: BudgetTerms | None
 
     async def tick(self, plan: Plan) -> tuple[Tick | None, Snapshot | None]:
         """Ring for the swarm and tick it with this plan; the tick and what it was shown."""

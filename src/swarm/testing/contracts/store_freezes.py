@@ -9,10 +9,18 @@ from datetime import datetime
 import pytest
 
 from swarm.contract.errors import Refused
-from swarm.core.decision import MarkRequalified, OpenMission, Plan, Settle, VoidOrder
+from swarm.core.decision import (
+    LiftFreeze,
+    MarkRequalified,
+    OpenFreeze,
+    OpenMission,
+    Plan,
+    Settle,
+    VoidOrder,
+)
 from swarm.core.evidence import RunEnded, RunResult
-from swarm.core.ids import MissionId, NeedId, evidence_id, order_key, run_id
-from swarm.core.nouns import MissionKind, Outcome, OutcomeKind
+from swarm.core.ids import FreezeId, MissionId, NeedId, evidence_id, order_key, run_id
+from swarm.core.nouns import Freeze, MissionKind, Outcome, OutcomeKind
 from swarm.core.policy.freeze import consecutive_failures
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Installation, Snapshot
@@ -42,8 +50,53 @@ def ended(number: int, at: datetime, *, counts: bool) -> tuple[OpenMission, Sett
     return opened, Settle(mission=opened.id, outcome=outcome, need_done=False)
 
 
+def opening_freeze(cause: str, since: datetime) -> OpenFreeze:
+    """A freeze of the class for this cause; every one has the same id."""
+    hold = Freeze(
+        id=FreezeId("f-1"), mission_class=CLASS, reason="RepeatedClassFailure", detail="",
+        cause=cause, since=since, until=since + MOMENT,
+    )  # fmt: skip
+    return OpenFreeze(freeze=hold)
+
+
+def ending_freeze(world: StoreWorld) -> tuple[MarkRequalified, LiftFreeze]:
+    """Its proof and its end."""
+    at, hold = world.now(), FreezeId("f-1")
+    proof = MarkRequalified(freeze=hold, mission=MissionId("m-9"), began=at + MOMENT, at=at)
+    return proof, LiftFreeze(freeze=hold, by="policy", at=at)
+
+
 class FreezeContract:
     """Inherit it beside `StoreContract`, with the same fixture."""
+
+    @pytest.mark.req("FRZ-1")
+    @pytest.mark.parametrize("lifted", [False, True], ids=["open", "lifted"])
+    async def test_the_same_freeze_again_changes_nothing_and_another_under_its_id_is_refused(
+        self, world: StoreWorld, *, lifted: bool
+    ) -> None:
+        """Decided twice, it holds once. A freeze that comes not to be must be told of."""
+        first = opening_freeze("m-1", world.now())
+        await world.tick(plan(records=[first]))
+        if lifted:
+            await world.tick(plan(records=ending_freeze(world)))
+        holds = (await told(world)).freezes
+        assert [hold.cause for hold in holds] == ([] if lifted else ["m-1"])
+        again, other = opening_freeze("m-1", world.now()), opening_freeze("m-2", world.now())
+        ticked, _ = await world.tick(plan(records=[again, other]))
+        assert ticked is not None
+        assert ticked.refused == ((other, "FreezeIdTaken"),)
+        assert (await told(world)).freezes == holds
+
+    @pytest.mark.req("FRZ-3")
+    async def test_a_freeze_that_was_extended_is_not_lifted_with_the_proof_of_before(
+        self, world: StoreWorld
+    ) -> None:
+        """Whoever extends it may do so between the snapshot and this write."""
+        proof, end = ending_freeze(world)
+        await world.tick(plan(records=[opening_freeze("m-1", world.now()), proof]))
+        await world.freeze(CLASS)
+        (hold,) = (await told(world, plan(records=[end]))).freezes
+        assert (hold.id, hold.requalified) == (FreezeId("f-1"), None)
 
     @pytest.mark.req("FRZ-3")
     async def test_only_what_began_after_a_freeze_was_extended_proves_it(

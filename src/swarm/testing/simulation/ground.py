@@ -50,7 +50,7 @@ from swarm.core.history.journal import Deed, Effect
 from swarm.core.nouns import Change, Risk
 from swarm.core.rollout.counts import Look
 from swarm.ports.reply import Done, Later, No, Reply
-from swarm.testing.simulation import truth
+from swarm.testing.simulation import pace, truth
 from swarm.testing.simulation.cast import COST_MOST
 from swarm.testing.simulation.chance import Chance, Fault
 from swarm.testing.simulation.mix import Mix
@@ -58,6 +58,7 @@ from swarm.testing.simulation.place import NEVER, Place, Weather
 from swarm.testing.world import World
 
 SOON = timedelta(seconds=2)
+_RUNS = 30, 900  #: seconds that an agent works at least, and at most
 _RESULTS = (RunResult.FAILED, RunResult.TIMED_OUT, RunResult.NOTHING, RunResult.REFUSED)
 
 
@@ -153,12 +154,11 @@ class Ground(World):
 
     # --- work that takes time --------------------------------------------------------------------
 
-    def _under_way(self, order: StartRun | RunCheck, least: float, most: float) -> Later | None:
+    def _under_way(self, order: StartRun | RunCheck, span: tuple[float, float]) -> Later | None:
         """Later while it works; a fault of the work is that it takes longer."""
         ends = self._ends.get(order.key)
         if ends is None:
-            seconds = self._chance.number(f"{order.key}/takes", least, most)
-            ends = self._ends[order.key] = self._at() + timedelta(seconds=seconds)
+            ends = self._ends[order.key] = self._at() + pace.lasts(self._chance, order.key, span)
         if self._at() >= ends:
             return None
         wait = min(ends - self._at(), timedelta(seconds=60))
@@ -178,12 +178,14 @@ class Ground(World):
             return no
         if order.key not in self._ends or not self.keyed:
             self._note(order, Deed.RUN, order.repo, order.run)
-        if (later := self._under_way(order, 30, 900)) is not None:
-            return later
+        if (later := self._under_way(order, _RUNS)) is not None:
+            left = (self._ends[order.key] - self._at()) / pace.lasts(self._chance, order.key, _RUNS)
+            so_far = int(pace.cost(self._chance, order.key, self.cost_most) * (1 - left))
+            return pace.at_work(later, self._chance, order.key, so_far, quota=self.weather.quota)
         return await self._ended(order)
 
     async def _ended(self, order: StartRun) -> Reply:
-        cost = int(self._chance.number(f"{order.key}/cost", 0, self.cost_most))
+        cost = pace.cost(self._chance, order.key, self.cost_most)
         if self._happens(order, Fault.BAD_WORK):
             result = self._chance.choice(f"{order.key}/result", _RESULTS)
             broke = ("Symlink: a: link",) if result is RunResult.REFUSED else ()
@@ -214,7 +216,7 @@ class Ground(World):
             return await super().check(order)
         if (no := self._refused(order)) is not None:
             return no
-        if (later := self._under_way(order, 5, 240)) is not None:
+        if (later := self._under_way(order, (5, 240))) is not None:
             return later
         bad = self._happens(order, Fault.BAD_CHECK)
         results = (CheckResult.RED, CheckResult.RED, CheckResult.NEVER_REPORTED)

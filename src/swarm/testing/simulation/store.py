@@ -253,7 +253,7 @@ class TwinStore:
         """Give the order back for later. Raises Refused."""
         paper, row = self._mine(claim)
         before = row.waits_because.partition(": ")[0]
-        row.owner = ""
+        row.owner, row.spent = "", max(row.spent, later.spent)
         self._fence(row)
         because = f"{later.reason}: {later.detail}" if later.capacity else ""
         if later.capacity and before == later.reason:

@@ -423,6 +423,20 @@ async def test_while_it_works_an_agent_says_what_it_spent_until_now(world):
     assert said.spent == 400_000
 
 
+@pytest.mark.req("FAIL-5")
+async def test_paid_work_that_ends_for_lack_of_capacity_says_what_it_spent(world):
+    """Else its order looks untouched while it waits, and is taken back with all that it cost."""
+    line = f"echo '{result(0.4, is_error=True, result='usage limit reached')}'; exit 1"
+    world.define("paid", line, result="claude-json")
+    port, order = world.port(), world.order("paid")
+    async with asyncio.timeout(20):
+        said = await port.run(order)
+        while not said.capacity:
+            await asyncio.sleep(0.02)
+            said = await port.run(order)
+    assert said.spent == 400_000
+
+
 @pytest.mark.slow
 async def test_paid_work_that_never_has_capacity_ends_at_the_cap(world):
     """A provider that charges and then says that the quota is full would burn money for ever."""

@@ -10,6 +10,7 @@ from swarm.adapters.postgres.store.desk.freezes import FreezeDesk
 from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.testing.contracts.store import StoreContract
 from swarm.testing.contracts.store_freezes import FreezeContract
+from swarm.testing.contracts.store_money import MoneyContract
 
 
 class PostgresWorld:
@@ -26,6 +27,14 @@ class PostgresWorld:
     @policy.setter
     def policy(self, policy):
         self._world.script.policy = policy
+
+    @property
+    def budget(self):
+        return self._world.script.budget
+
+    @budget.setter
+    def budget(self, terms):
+        self._world.script.budget = terms
 
     def now(self):
         return datetime.now(UTC)
@@ -52,7 +61,7 @@ class PostgresWorld:
         await self._world.sql("update mission set revision = revision + 1")
 
 
-class TestPostgresStore(StoreContract, FreezeContract):
+class TestPostgresStore(StoreContract, FreezeContract, MoneyContract):
     @pytest.fixture
     def world(self, world):
         return PostgresWorld(world)

@@ -155,7 +155,7 @@ class LocalRuns:
 
     async def _start(
         self, order: StartRun, settings: AgentSettings, job: JobFolder, state: JobState
-    ) -> Reply:
+    ) -> Later:
         await self._allowed(order, "it is held back")  # before its clone is made, for nothing
         left, why = patience.left(job, self._now())
         if left:
@@ -235,7 +235,8 @@ class LocalRuns:
         if judged.meaning is Meaning.AGAIN:
             spent = await asyncio.to_thread(account.spent, job, settings)
             if spent <= settings.cost_cap:
-                return await self._again(order, settings, job, state, judged.detail)
+                later = await self._again(order, settings, job, state, judged.detail)
+                return replace(later, spent=spent)
             why = f"CostCapExceeded: {spent} micro-units spent without a result: {judged.detail}"
             judged = Judged(meaning=Meaning.FAILED, detail=why)
         return await self._settle(order, settings, judged)
@@ -255,13 +256,8 @@ class LocalRuns:
         return await self._start(order, settings, job, state)
 
     async def _again(
-        self,
-        order: StartRun,
-        settings: AgentSettings,
-        job: JobFolder,
-        state: JobState,
-        why: str,
-    ) -> Reply:
+        self, order: StartRun, settings: AgentSettings, job: JobFolder, state: JobState, why: str
+    ) -> Later:
         if patience.begun(job, state.generation):
             return await self._start(order, settings, job, state)
         return self._pause(job, account.clean(why, settings), generation=state.generation)

@@ -208,6 +208,9 @@ set until = case when frozen.until is null or excluded.until is null then null
     requalified = null, requalified_at = null, extended_at = excluded.since
 returning id, until, xmax = 0 as fresh
 
+-- name: frozen_as
+select mission_class, reason, cause from frozen where id = %(id)s
+
 -- name: lift
 -- With its proof still there: whoever extends a freeze while a tick decides takes the proof away.
 update frozen set lifted_at = %(at)s, lifted_by = %(by)s

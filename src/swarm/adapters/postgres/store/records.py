@@ -208,7 +208,9 @@ async def _open_freeze(writing: Writing, record: OpenFreeze) -> str | None:
         )
     ).fetchone()
     if row is None:
-        return ""
+        known = await writing.connection.execute(_sql("frozen_as"), {"id": freeze.id})
+        same = (freeze.mission_class, freeze.reason, freeze.cause)
+        return "" if await known.fetchone() == same else "FreezeIdTaken"
     kept, until, fresh = row
     kind = EventKind.FREEZE_OPENED if fresh else EventKind.FREEZE_EXTENDED
     body = {
