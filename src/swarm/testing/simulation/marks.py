@@ -30,7 +30,8 @@ SOMETIMES = (
     "freeze opened by a person",
     "freeze opened by policy",
     "freeze extended",
-    "freeze lifted",
+    "freeze lifted by a person",
+    "freeze lifted by policy",
     "freeze requalified",
     "approval granted",
     "approval denied",
@@ -81,11 +82,16 @@ def _names(kind: str, body: dict[str, object]) -> list[str]:  # noqa: C901 - one
             return [f"gate {body['gate']} {answer}", f"verdict {body['reason']}"]
         case EventKind.FREEZE_OPENED:
             return [f"freeze opened by {'a person' if body['reason'] == 'Person' else 'policy'}"]
-        case EventKind.FREEZE_EXTENDED | EventKind.FREEZE_LIFTED | EventKind.FREEZE_REQUALIFIED:
-            return [kind.replace(".", " ")]
+        case EventKind.FREEZE_LIFTED:
+            return [f"freeze lifted by {'policy' if body['by'] == 'policy' else 'a person'}"]
         case EventKind.APPROVAL_ANSWERED:
             return [f"approval {'granted' if body['granted'] else 'denied'}"]
-        case EventKind.APPROVAL_USED | EventKind.APPROVAL_LAPSED:
+        case (
+            EventKind.FREEZE_EXTENDED
+            | EventKind.FREEZE_REQUALIFIED
+            | EventKind.APPROVAL_USED
+            | EventKind.APPROVAL_LAPSED
+        ):
             return [kind.replace(".", " ")]
         case EventKind.ORDER_VOIDED if body["reason"] == "another policy":
             return ["order voided by another policy"]

@@ -60,15 +60,20 @@ class Person:
                 paper.change(shadow=not paper.world.shadow)
         return deed
 
-    def settle_down(self, paper: PaperStore) -> None:
-        """After the trouble: no more shadow, open-ended freezes resumed, everything answered."""
+    def settle_down(self, paper: PaperStore) -> bool:
+        """After the trouble: no more shadow, open-ended freezes resumed, everything answered.
+
+        Whether there was anything to do.
+        """
+        did = [paper.world.shadow]
         if paper.world.shadow:
             paper.change(shadow=False)
-        self._resume(paper)
+        did.append(self._resume(paper, endless=True))
         for id_, asked in list(paper.questions.items()):
             if asked.state == "open":
                 paper.answer(id_, granted=True)
-        self._decide(paper)
+                did.append(True)
+        return any((*did, *self._decide(paper)))
 
     def _decide(self, paper: PaperStore) -> list[str]:
         """Say what becomes of rollouts that nothing decides: in assisted mode a person has to."""
@@ -116,11 +121,15 @@ class Person:
         )
         paper.freeze(hold)
 
-    def _resume(self, paper: PaperStore) -> None:
+    def _resume(self, paper: PaperStore, *, endless: bool = False) -> bool:
+        """Lift what is ready; with `endless` only what nobody else lifts. Whether there was any."""
+        did = False
         for hold in paper.world.freezes:
-            if all(item.done for item in checklist(hold, paper.now, paper.world.resuming)):
+            ready = all(item.done for item in checklist(hold, paper.now, paper.world.resuming))
+            if ready and not (endless and hold.until is not None):
                 paper.lift(hold.id, "alice")
-                paper.woken = True
+                paper.woken = did = True
+        return did
 
     def _policy(self, paper: PaperStore, point: str) -> None:
         before = paper.world.spec

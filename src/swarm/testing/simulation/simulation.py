@@ -19,6 +19,7 @@ from swarm.core.ids import SwarmId
 from swarm.ports.store import Binding
 from swarm.testing.simulation import cast as casts
 from swarm.testing.simulation import truth
+from swarm.testing.simulation.calm import Calm
 from swarm.testing.simulation.cast import Cast
 from swarm.testing.simulation.chance import OCCASION, Chance, Fault
 from swarm.testing.simulation.clockwork import VirtualLoop
@@ -213,7 +214,10 @@ class Simulation:
             await asyncio.sleep(min(OCCASION, (over - self.now()).total_seconds()))
         self._chance.calm = True
         self._outside.calm_down()
-        await self._settle_down()
+        for replica in self._replicas.values():
+            replica.line.go_on()
+        calm = Calm(store=self.store, scenes=self._scenes, people=self._people, now=self.now)
+        self._stuck += await calm.pass_by()
         for task in background:
             task.cancel()
         for task, gone in zip(background, await _ended(background), strict=True):
@@ -300,7 +304,8 @@ class Simulation:
                         self.mark(f"{self._scenes[swarm].name} person: {said}")
                         self.store.ring(swarm)
             turn += 1
-            self._sayings.now = self.now()
+            if not self._chance.calm:
+                self._sayings.now = self.now()
             await asyncio.sleep(self._chance.number(f"people.{turn}", 60, OCCASION))
 
     def _interfere(self, swarm: SwarmId) -> None:
@@ -308,40 +313,6 @@ class Simulation:
         point = self._chance.call(name, "moment", "", self._loop.instant)
         if deed := self._people[swarm].interfere(self.store.at(swarm), point, rate):
             self.mark(f"{name} person, at once: {deed}")
-
-    async def _settle_down(self) -> None:
-        """Liveness: what is open when the trouble ends must end soon, frozen or not.
-
-        A freeze is trouble that goes on, also for missions that it does not cover: a rollout that
-        it holds keeps its target, and a landing its queue. So no time of a swarm counts in which
-        anything there is frozen; but the freeze has to end, and what it held after it.
-        """
-        for replica in self._replicas.values():
-            replica.line.go_on()
-        before = {id_: swarm for swarm in self._scenes for id_ in self.store.at(swarm).missions}
-        periods = max(_period(scene.spec) for scene in self._scenes.values()) * PERIODS
-        left = dict.fromkeys(self._scenes, periods)
-        over = self.now() + FROZEN_MOST
-        while self.now() < over and any(left[swarm] > NO_TIME for swarm in before.values()):
-            for swarm, person in self._people.items():
-                paper = self.store.at(swarm)
-                person.settle_down(paper)
-                self.store.ring(swarm)
-                if left[swarm] > NO_TIME:
-                    before = {
-                        id_: home for id_, home in before.items()
-                        if home != swarm or id_ in paper.missions
-                    }  # fmt: skip
-                if not paper.world.freezes:
-                    left[swarm] -= LOOK
-            await asyncio.sleep(LOOK.total_seconds())
-        for id_ in sorted(before):
-            # None: it ended too late, while another Swarm went on.
-            late = self.store.at(before[id_]).missions.get(id_)
-            standing = None if late is None else late.standing
-            where = "never judged" if standing is None else f"{standing.room}: {standing.reason}"
-            detail = standing.detail if standing is not None else ""
-            self._stuck.append(f"{id_} is open {periods} after the trouble: {where}; {detail}")
 
     # --- afterwards ------------------------------------------------------------------------------
 
@@ -379,8 +350,3 @@ def _nothing() -> None:
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> list[Any]:
     return list(await asyncio.gather(*tasks, return_exceptions=True))
-
-
-def _period(spec: SwarmSpec) -> timedelta:
-    cadence = spec.cadence
-    return max(cadence.discover_every, cadence.plan_every, cadence.implement_every)

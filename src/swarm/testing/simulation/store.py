@@ -234,7 +234,7 @@ class TwinStore:
         lost = []
         for claim in claims:
             try:
-                paper, row = self._mine(claim)
+                paper, row = self._mine(claim, writes=False)
             except Refused:
                 self.seen["lease lost"] += 1
                 lost.append(claim)
@@ -272,7 +272,7 @@ class TwinStore:
         """Give orders back untouched; lost ones are left alone."""
         for claim in claims:
             try:
-                paper, row = self._mine(claim)
+                paper, row = self._mine(claim, writes=False)
             except Refused:
                 continue
             row.due_at, row.owner = paper.now, ""
@@ -287,11 +287,11 @@ class TwinStore:
                 return True
         return False
 
-    def _mine(self, claim: Claim) -> tuple[PaperStore, PaperOrder]:
+    def _mine(self, claim: Claim, *, writes: bool = True) -> tuple[PaperStore, PaperOrder]:
         paper = self.at(claim.swarm)
         row = paper.orders.get(claim.order.key)
         if row is None or (self.fenced and row.fence != claim.fence):
-            self.seen["stale fence refused"] += 1
+            self.seen["stale fence refused"] += writes and row is not None
             raise Refused(f"{claim.order.key}: fence {claim.fence} is not the newest any more")
         return paper, row
 
