@@ -32,6 +32,22 @@ def test_the_budget_says_what_was_spent_and_by_whom(shop, costly_world):
     assert (spender["name"], spender["spent"]) == (mission, 250_000)
     assert shop("budget", "top").lines[1].split("\t")[:4] == [mission[:10], "0.25", "0.00", "tidy"]
     assert "dispatch goes on" in shop("describe", "budget").out
+    assert spent_says(shop) == "finish"
+    text = shop.home.file.read_text()
+    stops = text.replace('cap = "1.00"', 'cap = "1.00"\nwhen_spent = "stop"')
+    shop.home.file.write_text(stops)
+    assert spent_says(shop) == "stop"
+    shop.home.file.write_text(text.replace("budgets.default-budget", "budgets.other"))
+    assert spent_says(shop).startswith("nothing: swarm.toml does not bind it")
+    shop.home.file.write_text(f"{stops}\n[nosuch]\n")
+    assert spent_says(shop).startswith("unknown: swarm.toml cannot be read")
+
+
+def spent_says(shop):
+    """What `describe budget` says becomes of agents at work when it is spent."""
+    told = shop("describe", "budget")
+    (said,) = (one for one in told.lines if one.startswith("when spent:"))
+    return said.removeprefix("when spent:").strip()
 
 
 @pytest.mark.slow

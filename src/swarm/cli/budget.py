@@ -43,7 +43,8 @@ def windows(
     """Show each budget window: cap, spent, reserved, left, burn rate, and the top missions.
 
     Money is reserved before anything is dispatched, so that it cannot be overspent. Changes no
-    limit: those are in swarm.toml, [budgets].
+    limit: those are in swarm.toml, [budgets]. `swarmctl describe budget` also says what becomes of
+    agents at work when it is spent.
 
     Exit status: 0; 2 wrong use.
 

@@ -61,7 +61,7 @@ def describe(
     A Swarm: phase in words, conditions with remedies, sources, budget, why it is idle. A freeze:
     trigger, scope, end, and the resume checklist with what is left. A mission: gates, contract,
     change, runs, checks, money, and what you can do. Reads the database, and
-    swarm.toml for a resume window.
+    swarm.toml for a resume window and for what a budget does when it is spent.
 
     Exit status: 0; 2 wrong use; 5 not found.
 
@@ -96,7 +96,7 @@ def _gather(kind: str, home: Home) -> Callable[[Database, str, str], Awaitable[l
     if kind not in _PAGES:
         from swarm.cli.describe_rest import gather_of  # noqa: PLC0415
 
-        return gather_of(kind_named(kind))
+        return gather_of(kind_named(kind), home)
     page = importlib.import_module(_PAGES[kind])
     found: Callable[[Database, str, str], Awaitable[list[Data]]]
     found = partial(page.gather, home=home) if kind in _ASK_THE_HOME else page.gather

@@ -7,19 +7,26 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from swarm.cli.columns import MICRO, SHORT_ID, Kind, span, stamp
-from swarm.cli.desk import swarm_named
+from swarm.cli.desk import home_of, swarm_named
 from swarm.cli.get import nothing
 from swarm.cli.output import as_json, line, visible
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from swarm.adapters.postgres.database import Database
 
 Data = dict[str, Any]
 _MONEY = {"cap", "reserved", "spent", "left", "cost", "overrun", "predicted_cost", "amount"}
 
 
-def gather_of(kind: Kind) -> Callable[[Database, str, str], Awaitable[list[Data]]]:
-    """What reads the objects of such a kind."""
+def gather_of(
+    kind: Kind, home: Path | None
+) -> Callable[[Database, str, str], Awaitable[list[Data]]]:
+    """What reads the objects of such a kind.
+
+    home: of the installation, whose swarm.toml says what a budget does when it is spent.
+    """
 
     async def gather(database: Database, name: str, swarm: str) -> list[Data]:
         from swarm.adapters.postgres.store.desk.look import Look  # noqa: PLC0415
@@ -32,7 +39,9 @@ def gather_of(kind: Kind) -> Callable[[Database, str, str], Awaitable[list[Data]
             raise nothing(kind, name)
         if kind.name == "budgets":
             rows = [row for row in rows if row["current"]] or rows[:1]
+            terms = _when_spent(home)
             for row in rows:
+                row["when_spent"] = terms(row["name"])
                 row["spenders"] = await look.rows("spenders", scope, limit=10)
         if kind.name == "sources":
             for row in exact or rows:
@@ -41,6 +50,19 @@ def gather_of(kind: Kind) -> Callable[[Database, str, str], Awaitable[list[Data]
         return exact or rows
 
     return gather
+
+
+def _when_spent(home: Path | None) -> Callable[[str], str]:
+    """What becomes of agents at work when the budget of a name is overdrawn, as bound now."""
+    from swarm.runtime.errors import BadSettings, SettingsMissing  # noqa: PLC0415
+    from swarm.runtime.settings import load  # noqa: PLC0415 - pays for the settings only here
+
+    try:
+        bound = load(home_of(home).file).budgets
+    except (BadSettings, SettingsMissing):
+        return lambda _: "unknown: swarm.toml cannot be read; `swarmctl doctor` tells why"
+    unbound = "nothing: swarm.toml does not bind it any more"
+    return lambda name: bound[name].when_spent if name in bound else unbound
 
 
 def teller_of(kind: Kind) -> Callable[[Data, datetime], list[str]]:
