@@ -7,7 +7,9 @@ import pytest
 
 from swarm.core.decide import decide
 from swarm.core.decision import Settle, StartRun, VoidOrder
-from swarm.core.nouns import Risk
+from swarm.core.evidence import RunEnded, RunResult
+from swarm.core.ids import EvidenceId, RunId
+from swarm.core.nouns import MissionKind, Risk
 from swarm.core.snapshot import AgentBinding, Budget, RiskRule, SourceState
 from swarm.testing.builders import NOON, installation, mission, snapshot, spec
 from swarm.testing.states import BASE, HEAD, State, build
@@ -42,6 +44,77 @@ def standing(snap):
 def test_an_attempt_starts_where_its_failure_is(state, base, onto, goal):
     (order,) = sent(build(state))
     assert (order.base, order.onto, order.brief.goal) == (base, onto, goal)
+
+
+def attempted(snap, *results):
+    """The only mission after more attempts that changed nothing."""
+    (one,) = snap.missions
+    facts = list(one.facts)
+    for result in results:
+        number = sum(isinstance(fact, RunEnded) for fact in facts)
+        facts.append(
+            RunEnded(
+                id=EvidenceId(f"e-run-{number}"), at=NOON, run=RunId(f"m-1-run-{number}"),
+                attempt=number, result=result, detail="it gave up",
+            )
+        )  # fmt: skip
+    return replace(snap, missions=(replace(one, facts=tuple(facts), version=len(facts)),))
+
+
+@pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [(RunResult.FAILED, "RunFailed"), (RunResult.TIMED_OUT, "RunTimedOut")],
+)
+def test_a_fix_that_comes_to_nothing_leaves_the_failing_check_to_the_next(result, reason):
+    """It starts from the red head, so it must know what is red there."""
+    (first,) = sent(build(RED))
+    (second,) = sent(attempted(build(RED), result))
+    shown = first.brief.failure.removeprefix("RequiredCheckRed: ")
+    assert shown.startswith(f"check 'lint' on {HEAD}:\n")
+    assert second.brief.failure == f"{reason}: it gave up\n\n{shown}"
+    assert (second.attempt, second.base) == (2, HEAD)
+    (fresh,) = sent(attempted(snapshot(missions=(mission(1),)), result))
+    assert fresh.brief.failure == f"{reason}: it gave up"
+
+
+@pytest.mark.req("LOOP-7", "FAIL-3")
+@pytest.mark.parametrize(
+    ("snap", "results", "counts"),
+    [
+        pytest.param(snapshot(missions=(mission(1),)), ["nothing"], False, id="at-first"),
+        pytest.param(
+            snapshot(missions=(mission(1),)), ["failed", "nothing"], False, id="after-a-crash"
+        ),
+        pytest.param(build(RED), ["nothing"], True, id="of-a-red-check"),
+        pytest.param(build(RED), ["failed", "nothing"], True, id="of-a-red-check-after-a-crash"),
+    ],
+)
+def test_nothing_to_change_is_a_failure_only_where_a_change_is_red(snap, results, counts):
+    """A crash before it leaves no change and no check that could be red."""
+    ended = attempted(snap, *map(RunResult, results))
+    (settled,) = (record for record in decide(ended).records if isinstance(record, Settle))
+    assert settled.outcome.reason == "RunProducedNothing"
+    assert settled.outcome.counts_as_failure is counts
+
+
+@pytest.mark.req("MODE-4")
+def test_a_repair_is_told_what_it_repairs_as_data():
+    """The same agent with the same words would fail alike; what checks print instructs nobody."""
+    why = "CanaryFailed: errors rose from 1 % to 9 %"
+    repair = {"kind": MissionKind.REMEDIATE, "parent": "m-0", "depth": 1}
+    snap = snapshot(missions=(mission(1, cause=why, **repair),))
+    (order,) = sent(snap)
+    assert order.brief.failure == why
+    assert why not in order.brief.goal
+    assert order.brief.goal == (
+        "Make the smallest change that helps and does not fail like the last one."
+    )
+    (again,) = sent(attempted(snap, RunResult.FAILED))
+    assert again.brief.failure == f"{why}\n\nRunFailed: it gave up"
+    (long,) = sent(snapshot(missions=(mission(1, cause="x" * 9_000 + "end", **repair),)))
+    assert len(long.brief.failure) == 8_000
+    assert long.brief.failure.endswith("xend")
 
 
 @pytest.mark.parametrize(("body", "quoted"), [("as found", ("as found",)), ("", ())])

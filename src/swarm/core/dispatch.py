@@ -107,10 +107,14 @@ class Dispatch:
         )
         return settled(self.room, self.mission, self.found, view.now, ending)
 
-    def fix(self, reason: Reason, failure: str, *, base: str = "") -> Saying:
-        """Another attempt that is shown the failure; after three of them, the mission failed."""
+    def fix(self, reason: Reason, failure: str, *, base: str = "", red: str = "") -> Saying:
+        """Another attempt that is shown the failure; after three of them, the mission failed.
+
+        red: the check that failed before, where the last attempt mended nothing of it.
+        """
         if retries.may_fix(len(self.found.runs)):
-            return self.send(failure=f"{reason}: {failure}", base=base)
+            shown = "\n\n".join(part for part in (f"{reason}: {failure}", red) if part)
+            return self.send(failure=shown, base=base)
         # That main moves is nobody's failure (law 4), however often it does.
         counts = reason is not Reason.MERGE_CONFLICT
         return self.failed(Reason.RETRIES_SPENT, f"{reason}: {failure}", counts=counts)
@@ -188,13 +192,21 @@ def _busy(room: str, lane: str, mission: Mission, view: View) -> Saying | None:
 
 
 def _brief(mission: Mission, attempt: int, failure: str) -> Brief:
+    """A repair is also told what it repairs: the same agent would fail alike once more."""
+    if failure:
+        goal = "Make the failing check pass."
+    elif mission.cause:
+        goal = "Make the smallest change that helps and does not fail like the last one."
+    else:
+        goal = "Make the smallest change that helps."
+    shown = "\n\n".join(part for part in (mission.cause, failure) if part)
     return Brief(
         run=run_id(mission.id, attempt),
-        goal="Make the failing check pass." if failure else "Make the smallest change that helps.",
+        goal=goal,
         facts=(mission.title,),
         allowed_paths=mission.contract.allowed_paths,
         checks=mission.contract.checks,
         rule=mission.rule,
-        failure=failure[-FAILURE_CHARACTERS:],
+        failure=shown[-FAILURE_CHARACTERS:],
         quoted=(mission.body,) if mission.body else (),
     )

@@ -181,6 +181,7 @@ class Mission:
     freeze: FreezeId | None = None
     sources: tuple[str, ...] = ()  #: names of the sources behind the need
     cited: tuple[Cited, ...] = ()  #: what the need counts; read for R2 and R3 alone
+    cause: str = ""  #: why it was opened, for a repair or a requalification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -382,7 +382,7 @@ class PaperRows:
             depth=record.depth, mission_class=record.mission_class, risk=record.risk,
             repo=record.repo, title=record.title, agent=record.agent, rule="", body="",
             contract=record.contract, opened_at=record.at, version=0, reserved=record.reserve,
-            freeze=record.freeze, sources=need.origins if need else (),
+            freeze=record.freeze, sources=need.origins if need else (), cause=record.cause,
             cited=self.cited.get(record.need or "", ()) if record.risk >= Risk.R2 else (),
         )  # fmt: skip
         self._tell_opened(record)

@@ -15,6 +15,8 @@ from swarm.core.snapshot import Mission, OpenOrder, Snapshot
 
 NAME = "code_quality"
 
+BAD = {CheckResult.RED, CheckResult.NEVER_REPORTED}
+
 # An adapter enforces the deadline itself; if even its answer stays away this much longer,
 # the silence is the answer (GATE-2).
 GRACE = 1.5
@@ -52,6 +54,19 @@ def judge(checks: Sequence[str], commit: str, found: Findings, snapshot: Snapsho
         evidence=evidence,
         look_again=soonest(snapshot.now, *(verdict.look_again for verdict in verdicts)),
     )
+
+
+def first_bad(
+    mission: Mission, commit: str, found: Findings, snapshot: Snapshot
+) -> CheckEnded | None:
+    """The first required check that reported itself as failed on this commit."""
+    ended = (found.checks.get((check, commit)) for check in required(mission, snapshot))
+    return next((one for one in ended if one is not None and one.result in BAD), None)
+
+
+def evidence_of(ended: CheckEnded) -> str:
+    """What a fix attempt is shown of a check that failed (LOOP-7)."""
+    return f"check {ended.check!r} on {ended.commit}:\n{ended.detail}"
 
 
 def _one(check: str, commit: str, found: Findings, snapshot: Snapshot) -> Verdict:

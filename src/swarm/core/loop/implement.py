@@ -6,6 +6,7 @@ from swarm.core.decision import Settle, VoidOrder
 from swarm.core.dispatch import Dispatch
 from swarm.core.evidence import RunEnded, RunResult
 from swarm.core.findings import Findings
+from swarm.core.gates import code_quality
 from swarm.core.ids import order_key
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.reasons import Reason
@@ -79,18 +80,27 @@ def _unhappy(mission: Mission, found: Findings, view: View, last: RunEnded) -> S
     timed_out = last.result is RunResult.TIMED_OUT
     reason = Reason.RUN_TIMED_OUT if timed_out else Reason.RUN_FAILED
     base = found.conflict.onto if found.conflict is not None else ""
-    return Dispatch(ROOM, mission, found, view).fix(reason, last.detail, base=base)
+    red = _still_red(mission, found, view)
+    return Dispatch(ROOM, mission, found, view).fix(reason, last.detail, base=base, red=red)
+
+
+def _still_red(mission: Mission, found: Findings, view: View) -> str:
+    """The failing check that an attempt without a change leaves; empty where none failed."""
+    if found.change is None:
+        return ""
+    bad = code_quality.first_bad(mission, found.change.head, found, view.snapshot)
+    return code_quality.evidence_of(bad) if bad is not None else ""
 
 
 def _nothing(mission: Mission, found: Findings, view: View, last: RunEnded) -> Saying:
     """The agent ended well and changed nothing. Asking again would only burn the budget.
 
-    At the first attempt, or on top of a main that moved, there was probably nothing left to
-    change: no failure, and the need waits for new evidence. At a fix it is one: the check is
+    Where no change is there yet, or on top of a main that moved, there was probably nothing left
+    to change: no failure, and the need waits for new evidence. At a fix it is one: the check is
     still red.
     """
     reason = Reason.RUN_PRODUCED_NOTHING
-    if len(found.runs) > 1 and found.conflict is None:
+    if found.change is not None and found.conflict is None:
         return Dispatch(ROOM, mission, found, view).failed(reason, last.detail)
     ending = Ending(kind=OutcomeKind.FAILED, reason=reason, detail=last.detail)
     return settled(ROOM, mission, found, view.now, ending)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.dispatch import Dispatch
-from swarm.core.evidence import CheckEnded, CheckResult
+from swarm.core.evidence import CheckEnded
 from swarm.core.findings import Findings
 from swarm.core.gates import code_quality
 from swarm.core.nouns import Change, MissionKind, OutcomeKind
@@ -27,7 +27,6 @@ from swarm.core.snapshot import Mission
 
 ROOM = "verify"
 _BINDS = "goes on when swarm.toml binds it"  #: what an unbound check waits for
-_BAD = {CheckResult.RED, CheckResult.NEVER_REPORTED}
 
 
 class _Bad(NamedTuple):
@@ -81,7 +80,7 @@ def _waiting(
 
 def _red(mission: Mission, found: Findings, view: View, change: Change, verdict: Verdict) -> Saying:
     """Before a fix is paid for: is main itself red? Then the change did not break it."""
-    ended = _first_bad(mission, found, view, change.head)
+    ended = code_quality.first_bad(mission, change.head, found, view.snapshot)
     if ended is None:  # silence beyond every deadline: nothing to show to an agent but that
         return Dispatch(ROOM, mission, found, view).fix(Reason.CHECK_NEVER_REPORTED, verdict.detail)
     on_base = code_quality.judge((ended.check,), change.base, found, view.snapshot)
@@ -90,7 +89,7 @@ def _red(mission: Mission, found: Findings, view: View, change: Change, verdict:
         return _ask_base(mission, found, view, bad)
     if on_base.answer is Answer.FAIL and mission.kind is not MissionKind.REMEDIATE:
         return _main_is_red(mission, found, view, bad)
-    failure = f"check {ended.check!r} on {ended.commit}:\n{ended.detail}"
+    failure = code_quality.evidence_of(ended)
     return Dispatch(ROOM, mission, found, view).fix(Reason(verdict.reason), failure)
 
 
@@ -118,11 +117,3 @@ def _main_is_red(mission: Mission, found: Findings, view: View, bad: _Bad) -> Sa
         retry_at=view.now + view.snapshot.installation.need_cooldown,
     )
     return settled(ROOM, mission, found, view.now, ending)
-
-
-def _first_bad(mission: Mission, found: Findings, view: View, commit: str) -> CheckEnded | None:
-    for check in code_quality.required(mission, view.snapshot):
-        ended = found.checks.get((check, commit))
-        if ended is not None and ended.result in _BAD:
-            return ended
-    return None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from swarm.contract.errors import Refused
 from swarm.contract.verdict import Answer, Verdict
 from swarm.core.decision import GiveVerdict, Plan, Settle
 from swarm.core.evidence import CheckEnded, CheckResult
-from swarm.core.ids import SwarmId, evidence_id, order_key, signal_id
+from swarm.core.ids import NeedId, SwarmId, evidence_id, order_key, signal_id
 from swarm.core.nouns import MissionKind, Outcome, OutcomeKind, Settled, Signal
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import Mission, Snapshot
@@ -350,6 +351,14 @@ class StoreContract:
             ),
         )  # fmt: skip
         assert snapshot.settled[0].detail == "lint é " + 293 * "x"
+
+    @pytest.mark.req("MODE-4")
+    async def test_a_repair_is_shown_with_what_it_repairs(self, world: StoreWorld) -> None:
+        """Its agent is told, or it would fail as the one before it did."""
+        record = opening(NeedId(""), world.now())
+        repair = replace(record, need=None, kind=MissionKind.REMEDIATE, cause="CanaryFailed: 9 %")
+        await world.tick(plan(records=[repair]))
+        assert (await shown(world, record.id)).cause == "CanaryFailed: 9 %"
 
     @pytest.mark.req("LOOP-2", "OWN-3")
     async def test_what_is_read_twice_is_kept_once(self, world: StoreWorld) -> None:

@@ -13,7 +13,7 @@ where m.id = any(%(ids)s::text[]) and m.ended_at is null and s.deleted_at is nul
 -- version and its facts are of one instant.
 select m.id, m.revision, m.version, m.need, m.kind, m.parent, m.depth, m.mission_class, m.risk,
   m.repo, m.title, m.body, m.rule, m.agent, m.requalifies, m.opened_at, m.reserved,
-  m.contract::text, m.standing::text,
+  m.cause, m.contract::text, m.standing::text,
   (select json_agg(e.body order by e.seq) from evidence e where e.mission = m.id)::text,
   (select json_agg(json_build_object(
       'id', a.id, 'mission', a.mission, 'commit', a.commit, 'policy_hash', a.policy_hash,

@@ -234,12 +234,12 @@ def need_of(row: tuple[Any, ...]) -> Need:
 
 def mission_of(row: tuple[Any, ...]) -> Mission:
     """A mission from the columns that `missions.load` selects."""
-    contract, standing, facts, approvals, asked, orders, verdicts, sources, cited = row[17:26]
+    contract, standing, facts, approvals, asked, orders, verdicts, sources, cited = row[18:27]
     return Mission(
         id=row[0], version=row[2], need=row[3], kind=MissionKind(row[4]), parent=row[5],
         depth=row[6], mission_class=row[7], risk=Risk(row[8]), repo=row[9], title=row[10],
         body=row[11], rule=row[12], agent=row[13], freeze=row[14], opened_at=row[15],
-        reserved=row[16],
+        reserved=row[16], cause=row[17],
         contract=shapes.contract_adapter().validate_json(contract),
         standing=shapes.standing_adapter().validate_json(standing) if standing else None,
         facts=shapes.read_facts(facts),
