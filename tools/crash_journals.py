@@ -31,6 +31,7 @@ class Watcher:
     site: Site
     mains: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
     keys: dict[str, datetime] = field(default_factory=dict)
+    unseen: list[str] = field(default_factory=list)  #: what happened, and it did not see it happen
 
     def look(self) -> None:
         """Note what is new."""
@@ -46,15 +47,16 @@ class Watcher:
         """The keys of the orders that the target carried out, as often as it did."""
         state = self.site.home.services / TARGET / "service" / "state.json"
         try:
-            return [str(key) for key, _ in json.loads(state.read_text(encoding="utf-8"))["done"]]
-        except (OSError, ValueError, KeyError):
+            told = json.loads(state.read_text(encoding="utf-8"))  # it is written in one step
+        except FileNotFoundError:  # nothing was rolled out yet
             return []
+        return [str(key) for key, _ in told["done"]]
 
 
 def _main_of(clone: Path) -> str:
     try:
         return (clone / "refs" / "heads" / "main").read_text().strip()
-    except OSError:
+    except FileNotFoundError:  # it is being cloned
         return ""
 
 
@@ -68,7 +70,8 @@ def effects(watcher: Watcher, entries: Sequence[Entry]) -> list[Effect]:
     for clone in site.home.clones.glob("*.git"):
         told += _landings(clone, watcher.mains.get(clone.name, []))
     for one in outside.exposures(site.home.services / TARGET / "service"):
-        told.append(replace(one, at=watcher.keys.get(one.key, _now())))
+        told.append(replace(one, at=watcher.keys.get(one.key)))
+    watcher.unseen += [one.key for one in told if one.at is None and one.deed is not Deed.REVERT]
     return outside_effects(told, entries)
 
 
@@ -99,8 +102,7 @@ def _landings(clone: Path, mains: list[tuple[datetime, str]]) -> Iterator[Deposi
     seen = [(at, order[head]) for at, head in mains if head in order]
     for one in outside.landings(clone):
         number = order[one.subject] if one.deed is Deed.LAND else len(order)
-        at = next((at for at, head in seen if head >= number), _now())
-        yield replace(one, at=at)
+        yield replace(one, at=next((at for at, head in seen if head >= number), None))
 
 
 def notes(site: Site) -> Counter[str]:

@@ -65,31 +65,41 @@ class Kept:
         self._path, self._head = path, {"code": code(), "seconds": lasts.total_seconds()}
         self._file: TextIO | None = None
 
-    def read(self) -> Iterator[Sum]:
-        """What is there already. Raises OtherRun. A last line that was cut off is done anew."""
-        if self._path is None or not self._path.exists():
-            return
-        lines = self._path.read_text().split("\n")
-        if lines[0] != json.dumps(self._head):
+    def open(self) -> list[Sum]:
+        """What is there already; this run alone writes behind it from here on. Raises OtherRun.
+
+        A last line that was cut off is done anew.
+        """
+        if self._path is None:
+            return []
+        self._file = self._path.open("a+")
+        try:
+            # Before it is read: what ends in between would be done, counted and kept twice.
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return self._whole(self._path, self._file)
+        except BlockingIOError as error:
+            self.close()
+            raise OtherRun(f"{self._path} is kept by a run that is under way") from error
+        except OtherRun:
+            self.close()
+            raise
+
+    def _whole(self, path: Path, file: TextIO) -> list[Sum]:
+        """The sums of every whole line; what is behind them is cut off."""
+        file.seek(0)
+        first, *lines = file.read().split("\n")
+        if not (first or lines):  # a file that is new
+            file.write(f"{json.dumps(self._head)}\n")
+            file.flush()
+            return []
+        if first != json.dumps(self._head):
             raise OtherRun(
-                f"{self._path} was kept by other code or for trials of another length;"
+                f"{path} was kept by other code or for trials of another length;"
                 " name another file, or delete this one and begin anew"
             )
-        for line in lines[1:-1]:
-            yield Sum.from_plain(json.loads(line))
-
-    def open(self) -> None:
-        """Write from here on, behind the last whole line. Raises OtherRun."""
-        if self._path is None:
-            return
-        self._file = self._path.open("a")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OtherRun(f"{self._path} is kept by a run that is under way") from error
-        known = self._path.read_bytes()
-        whole = known[: known.rfind(b"\n") + 1] or f"{json.dumps(self._head)}\n".encode()
-        self._path.write_bytes(whole)
+        whole = [first, *lines[:-1]]
+        file.truncate(sum(len(line) + 1 for line in whole))  # of ASCII, as JSON is written here
+        return [Sum.from_plain(json.loads(line)) for line in whole[1:]]
 
     def add(self, one: Sum) -> None:
         """Keep one more."""
@@ -138,13 +148,12 @@ class LongRun:
 
     def go(self, work: Work, workers: int) -> bool:
         """Run what is left; whether it came to its end. SIGTERM and Ctrl-C end it early."""
-        done = set()
-        for one in self._kept.read():
-            if one.seed in self._seeds:
+        done = set[int]()
+        for one in self._kept.open():
+            if one.seed in self._seeds and one.seed not in done:
                 self.tally.add(one)
                 done.add(one.seed)
         trials = (Trial(seed=seed, lasts=self._lasts) for seed in self._seeds if seed not in done)
-        self._kept.open()
         before = {number: signal.signal(number, self._stop) for number in STOPPING}
         try:
             self._count(stream(trials, work, workers))

@@ -194,7 +194,7 @@ def many(run: LongRun, lasts: timedelta, workers: int) -> int:
     )
     speed = tally.days / max(tally.cpu, 1e-9)
     print(f"{speed:.2f} days per second and core; {len(tally.failed)} seeds failed")
-    rare = marks.missing(tally.counts) if tally.worlds >= BATCH else ()
+    rare = marks.missing(tally.counts, tally.worlds) if tally.worlds >= BATCH else ()
     for line in rare:
         print(f"met too rarely: {line}")
     if not whole:

@@ -25,5 +25,6 @@ def test_a_minute_of_kills_loses_and_doubles_nothing(capsys):
     assert kills >= 20, said
     assert database_kills >= 3, said
     assert "never" not in said, said
+    assert "not examined: risk\n" in said, said  # nobody there does R3
     outcomes = Counter(ast.literal_eval(said.partition(" needs told: ")[2].partition(";")[0]))
     assert outcomes["delivered"] >= 0.9 * outcomes.total() > 10, said

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from contextlib import nullcontext
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -180,14 +181,33 @@ def test_the_last_words_of_a_killed_controller_are_no_sign_of_a_new_one(
 @pytest.mark.req("FAIL-5")
 @pytest.mark.parametrize("dispatched", [False, True])
 def test_a_mission_that_no_budget_carries_is_seen_when_it_begins(written, monkeypatch, dispatched):
+    """Also when that is a tick after the condition turned."""
+    waited = count(1)
+
     def say(_, rule):
-        if rule == "DRILL-GOOD" or dispatched:
+        if rule == "DRILL-GOOD":
             written.write("mission.opened")
             written.write("mission.ended", outcome="delivered")
 
+    def passed(_):
+        if dispatched and next(waited) == 2:
+            written.write("mission.opened")
+
     monkeypatch.setattr(Written, "say", say)
+    monkeypatch.setattr(Written, "passed", passed)
     expected = "no further mission was dispatched"
     assert said_of("budget-breach", written, expected) is not dispatched
+
+
+@pytest.mark.req("FAIL-6")
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_mission_that_ends_one_tick_after_it_had_no_quota_is_seen(written, monkeypatch, ends):
+    def passed(_):
+        if ends:
+            written.write("mission.ended", outcome="failed")
+
+    monkeypatch.setattr(Written, "passed", passed)
+    assert said_of("agent-quota", written, "it counts for no failure") is not ends
 
 
 @pytest.mark.req("FAIL-4")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from structlog.testing import capture_logs
 
 from swarm.adapters.local.git.errors import MainDiverged
 from swarm.contract.errors import Unavailable
@@ -14,6 +15,7 @@ from swarm.core.ids import swarm_id
 from swarm.core.snapshot import Installation
 from swarm.ports.store import Binding
 from swarm.runtime.act import LEASE, Act
+from swarm.runtime.events import Event
 from swarm.runtime.hands import Hands
 from swarm.testing.builders import spec
 from swarm.testing.contracts.store import opened, shown
@@ -192,6 +194,43 @@ def test_what_ended_while_the_store_was_away_does_not_wait_for_its_lease():
         assert place.now() - back < 10 * SECOND  # a round, and the work asked once more
         assert shop.journal[key] == 1, "it was done a second time"
         keeping.cancel()
+
+    in_virtual_time(story)
+
+
+@pytest.mark.req("FAIL-6")
+@pytest.mark.parametrize(
+    ("raised", "level"),
+    [
+        pytest.param(Unavailable("no route to the store"), "warning", id="an-outage"),
+        pytest.param(KeyError("fact"), "error", id="a-fault-of-ours"),
+    ],
+)
+def test_a_fault_of_ours_is_not_told_as_an_outage_is(raised, level):
+    """Somebody has to mend it: an error, with the lines it came from; and the order stands."""
+
+    class Broken:
+        def __init__(self, orders):
+            self._orders = orders
+
+        def __getattr__(self, name):
+            return getattr(self._orders, name)
+
+        async def settle(self, claim, fact):
+            raise raised
+
+    async def story():
+        place = Place()
+        _, key = await place.issue()
+        act, _ = place.controller("c1", lasts=timedelta(0))
+        act._orders = Broken(act._orders)
+        with capture_logs() as told:
+            await act.claim()
+            await asyncio.sleep(1)
+        (failed,) = [line for line in told if line["event"] == Event.ORDER_FAILED]
+        assert (failed["log_level"], failed["order"]) == (level, key)
+        assert failed.get("exc_info") is (raised if level == "error" else None)
+        assert key in place.store.at(place.swarm).orders
 
     in_virtual_time(story)
 

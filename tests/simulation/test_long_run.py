@@ -11,6 +11,7 @@ from itertools import count
 
 import pytest
 
+import long_run
 import simulate as tool
 from long_run import ROOT, Kept, LongRun, OtherRun, seeds_of, stream
 from swarm.runtime import controller
@@ -22,8 +23,8 @@ LASTS = timedelta(minutes=20)
 
 
 def run(path, seeds, work=tool.work, workers=1):
-    long_run = LongRun(seeds, LASTS, Kept(path, LASTS))
-    return long_run.go(work, workers), long_run.tally
+    whole = LongRun(seeds, LASTS, Kept(path, LASTS))
+    return whole.go(work, workers), whole.tally
 
 
 def figures(tally):
@@ -59,6 +60,33 @@ def test_a_stopped_run_goes_on_and_counts_every_seed_once(tmp_path):
     assert figures(tally) == figures(run(None, range(5))[1])
     assert run(kept, range(5), counted)[1].worlds == 5
     assert done == [2, 3, 4]
+
+
+def test_what_stands_there_twice_counts_once(tmp_path):
+    """As two runs at a time had left it that read before they had the file to themselves."""
+    kept = tmp_path / "years.jsonl"
+    run(kept, range(2), sum_of)
+    head, *lines = kept.read_text().splitlines()
+    kept.write_text("\n".join([head, *lines, *lines, ""]))
+    assert run(kept, range(3), sum_of)[1].worlds == 3
+
+
+def test_what_ends_in_another_run_before_this_one_has_the_file_is_not_done_again(
+    tmp_path, monkeypatch
+):
+    kept, done = tmp_path / "years.jsonl", []
+    run(kept, range(1), sum_of)
+    flock = long_run.fcntl.flock
+
+    def late(file, how):
+        monkeypatch.setattr(long_run.fcntl, "flock", flock)
+        run(kept, range(3), sum_of)
+        flock(file, how)
+
+    monkeypatch.setattr(long_run.fcntl, "flock", late)
+    whole, tally = run(kept, range(4), lambda trial: done.append(trial.seed) or sum_of(trial))
+    assert (whole, tally.worlds, done) == (True, 4, [3])
+    assert len(kept.read_text().splitlines()) == 5
 
 
 def test_two_processes_count_what_one_counts():

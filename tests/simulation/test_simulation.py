@@ -19,6 +19,7 @@ import simulate as tool
 from simulate import simulate
 from swarm.core.decide import decide
 from swarm.core.evidence import LookTaken, Restaged
+from swarm.core.history import log
 from swarm.core.history.finding import Rule
 from swarm.runtime import controller
 from swarm.testing.simulation import marks
@@ -265,10 +266,34 @@ def test_switching_one_decision_off_leaves_it_out():
 
 
 def test_a_batch_that_met_something_too_rarely_says_so():
-    enough = Counter(dict.fromkeys(marks.SOMETIMES, marks.OFTEN_ENOUGH))
-    assert marks.missing(enough) == ()
+    enough = Counter(dict.fromkeys(marks.SOMETIMES, 10))
+    assert marks.missing(enough, 200) == ()
     enough["lease lost"] = 9
-    assert marks.missing(enough) == ("lease lost: 9 of 10",)
+    assert marks.missing(enough, 200) == ("lease lost: 9 of 10",)
+
+
+def test_more_seeds_must_meet_it_more_often():
+    enough = Counter(dict.fromkeys(marks.SOMETIMES, 1_000))
+    assert marks.missing(enough, 20_000) == ()
+    enough["lease lost"] = 999
+    assert marks.missing(enough, 20_000) == ("lease lost: 999 of 1000",)
+
+
+@pytest.mark.req("VAL-2")
+def test_a_batch_says_which_rule_looked_at_nothing(monkeypatch):
+    result = simulate(trial(0, 1))
+    assert marks.met(result)[f"examined {Rule.ONCE}"] == result.judgement.examined[Rule.ONCE] > 0
+    assert {f"examined {rule}" for rule in Rule} <= set(marks.SOMETIMES)
+
+
+@pytest.mark.req("VAL-2")
+def test_a_log_that_does_not_say_what_a_rule_asks_fails_its_seed(monkeypatch):
+    """Else a program that tells no policy any more would be asked about no gate any more."""
+    monkeypatch.setattr(log, "terms_of", lambda _: None)
+    result = simulate(trial(0, 3))
+    assert result.failed
+    assert "unjudged: the log does not say what mode asks" in "\n".join(result.what())
+    assert "unjudged mode" in kinds(result)
 
 
 def test_every_fault_is_among_the_marks():

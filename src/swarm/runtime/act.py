@@ -103,10 +103,12 @@ class Act:
     def _landed(self, task: asyncio.Task[None]) -> None:
         claim = self._flying.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The store could not be told: the order is taken again, at the latest by its lease.
-            log.warning(Event.ORDER_FAILED, order=task.get_name(), error=repr(error))
-            if isinstance(error, Unavailable):
+            # The order is taken again, at the latest by its lease.
+            if isinstance(error, Unavailable):  # the store could not be told
+                log.warning(Event.ORDER_FAILED, error=repr(error), **_fields(claim))
                 self._untold.append(claim)
+            else:  # a fault of ours, as where a port raises it
+                log.error(Event.ORDER_FAILED, exc_info=error, **_fields(claim))
         self._kick()
 
     async def _carry_out(self, claim: Claim) -> None:

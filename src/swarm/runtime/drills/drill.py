@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from swarm.runtime.drills.sandbox import Sandbox, Seen
 
 Fits = Callable[[Seen], bool]
+HELD_SECONDS = 3.0  #: several cadences: what is not held back begins within one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,12 @@ class Protocol:
     def check(self, expected: str, observed: object, *, good: bool) -> None:
         """Note one thing that was looked at."""
         self._note(expected, str(observed), good=good)
+
+    def stays(self, expected: str, corner: Sandbox, count: Callable[[], int], most: int) -> None:
+        """Note whether it is so many, and no more for as long as it took others to begin."""
+        corner.until(lambda: count() > most, HELD_SECONDS)
+        seen = count()
+        self._note(expected, str(seen), good=seen == most)
 
     def until(
         self, expected: str, corner: Sandbox, holds: Callable[[], bool], within: float

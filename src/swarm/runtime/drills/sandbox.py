@@ -127,6 +127,10 @@ class Sandbox:
         self.seen.extend(self._journal.fresh())
         return self.seen
 
+    def count(self, fits: Callable[[Seen], bool]) -> int:
+        """How many events so far fit."""
+        return sum(fits(event) for event in self.events())
+
     def wait(self, fits: Callable[[Seen], bool], seconds: float) -> Seen | None:
         """The first event that fits, among all that were seen and come; None in time for none."""
         deadline, looked_at = time.monotonic() + seconds, 0

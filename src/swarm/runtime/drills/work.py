@@ -60,8 +60,8 @@ def agent_quota(corner: Sandbox, protocol: Protocol) -> None:
     waits = event_is(Event.ORDER_POSTPONED, kind="start-run")
     if protocol.expect("the run waits, with the reason", corner, waits, 60):
         protocol.note_detected()
-    ended = [event for event in corner.events() if event.get("event") == Event.MISSION_ENDED]
-    protocol.check("it counts for no failure", len(ended), good=not ended)
+    ended = event_is(Event.MISSION_ENDED)
+    protocol.stays("it counts for no failure", corner, lambda: corner.count(ended), 0)
     sign.unlink()
     protocol.inject("its quota is back")
     if protocol.expect("the mission is delivered", corner, DELIVERED, 150):
@@ -83,17 +83,13 @@ def budget_breach(corner: Sandbox, protocol: Protocol) -> None:
     blocked = lambda: corner.condition("BudgetAvailable").get("status") == "False"  # noqa: E731
     if protocol.until("the condition BudgetAvailable turns False", corner, blocked, 30):
         protocol.note_detected()
-    opened = [event for event in corner.events() if event.get("event") == Event.MISSION_OPENED]
-    protocol.check("no further mission was dispatched", len(opened), good=len(opened) == 1)
+    opened = event_is(Event.MISSION_OPENED)
+    protocol.stays("no further mission was dispatched", corner, lambda: corner.count(opened), 1)
     corner.budget("ample")
     protocol.inject("the owner binds a larger budget")
-    twice = lambda: len(_delivered(corner)) == 2  # noqa: E731, PLR2004
+    twice = lambda: corner.count(DELIVERED) == 2  # noqa: E731, PLR2004
     if protocol.until("the second mission is delivered", corner, twice, 90):
         protocol.note_recovered()
-
-
-def _delivered(corner: Sandbox) -> list[str]:
-    return [str(event["mission"]) for event in corner.events() if DELIVERED(event)]
 
 
 def _nothing_merged(corner: Sandbox, protocol: Protocol) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from swarm.contract.verdict import Answer
+from swarm.core.history.finding import Rule
 from swarm.core.nouns import OutcomeKind
 from swarm.core.reasons import Reason
 from swarm.core.rollout.judgement import CanaryReason
@@ -12,8 +13,9 @@ from swarm.core.trail import EventKind
 from swarm.testing.simulation.chance import Fault
 from swarm.testing.simulation.simulation import Result
 
-OFTEN_ENOUGH = 10
+OFTEN_ENOUGH, OF_SEEDS = 10, 200  #: ten in two hundred seeds; in more seeds as much more often
 SOMETIMES = (
+    *(f"examined {rule}" for rule in Rule),
     *(f"fault {fault}" for fault in Fault),
     *(f"outcome {kind}" for kind in OutcomeKind),
     f"ended {Reason.RETRIES_SPENT}",
@@ -55,6 +57,7 @@ def met(result: Result) -> Counter[str]:
     """How often each rare thing happened in one trial, by name."""
     counts: Counter[str] = Counter(f"fault {fault}" for fault in result.injected.values())
     counts.update(result.seen)
+    counts.update({f"examined {rule}": count for rule, count in result.judgement.counts()})
     for entry in result.history.entries:
         counts.update(_names(entry.kind, dict(entry.body)))
     counts["R3 landed"] += sum(
@@ -64,12 +67,11 @@ def met(result: Result) -> Counter[str]:
     return counts
 
 
-def missing(counts: Counter[str]) -> tuple[str, ...]:
-    """What a batch met too rarely, each with how often."""
+def missing(counts: Counter[str], seeds: int) -> tuple[str, ...]:
+    """What a batch of so many seeds met too rarely, each with how often."""
+    enough = max(OFTEN_ENOUGH, OFTEN_ENOUGH * seeds // OF_SEEDS)
     return tuple(
-        f"{name}: {counts[name]} of {OFTEN_ENOUGH}"
-        for name in SOMETIMES
-        if counts[name] < OFTEN_ENOUGH
+        f"{name}: {counts[name]} of {enough}" for name in SOMETIMES if counts[name] < enough
     )
 
 

@@ -91,9 +91,9 @@ def missions(result: Result) -> frozenset[str]:
 def kinds(result: Result) -> frozenset[str]:
     """Which promises a result broke, by name."""
     broken = {str(one.rule) for one in result.judgement.violations}
-    return frozenset(
-        broken | ({"liveness"} if result.stuck else set()) | ({"fault"} if result.faults else set())
-    )
+    unsaid = {f"unjudged {rule}" for rule in result.judgement.unjudged}
+    stuck = {"liveness"} if result.stuck else set[str]()
+    return frozenset(broken | unsaid | stuck | ({"fault"} if result.faults else set[str]()))
 
 
 def shrink(failure: Result, simulate: Simulate, clock: Clock = time.monotonic) -> Shrunk:

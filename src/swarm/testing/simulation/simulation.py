@@ -94,14 +94,20 @@ class Result:
 
     @property
     def failed(self) -> bool:
-        """Whether any promise was broken."""
-        return bool(self.judgement.violations or self.stuck or self.faults)
+        """Whether any promise was broken, or what this release's own log tells does not say."""
+        return bool(
+            self.judgement.violations or self.judgement.unjudged or self.stuck or self.faults
+        )
 
     def what(self) -> tuple[str, ...]:
         """Each broken promise as a line."""
         broken = tuple(str(one) for one in self.judgement.violations)
+        unsaid = tuple(
+            f"unjudged: the log does not say what {rule} asks, {count} times"
+            for rule, count in self.judgement.unjudged.items()
+        )
         stuck = tuple(f"liveness: {one}" for one in self.stuck)
-        return (*broken, *stuck, *(f"fault: {one}" for one in self.faults))
+        return (*broken, *unsaid, *stuck, *(f"fault: {one}" for one in self.faults))
 
 
 Follow = Callable[["Simulation"], Coroutine[Any, Any, None]]
