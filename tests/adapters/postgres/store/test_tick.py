@@ -643,6 +643,19 @@ async def test_a_run_that_cost_something_is_not_taken_back_with_what_it_cost(wor
     assert (await world.snapshot()).budget.spent == 40
 
 
+@pytest.mark.req("FAIL-5", "LOOP-1")
+async def test_money_that_comes_back_wakes_whoever_shares_the_budget(world, make):
+    """It could not pay, and would sleep until the window ends."""
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    other = (await world.desk.apply(make.manifest("billing"))).swarm
+    elsewhere = (await world.desk.apply(make.manifest("apart", risk={"budgetRef": "own"}))).swarm
+    mission = await world.open_mission("n-1", make.start_run, reserve=60)
+    await world.sql("delete from wake")
+    await world.tick(make.nothing(records=(settle(mission),)))
+    woken = {swarm for (swarm,) in await world.sql("select distinct swarm from wake")}
+    assert (other in woken, elsewhere in woken) == (True, False)
+
+
 @pytest.mark.req("FAIL-5")
 async def test_a_run_whose_end_was_heard_is_not_charged_twice(world, make):
     world.script.budget = BudgetTerms(name="default-budget", cap=100)

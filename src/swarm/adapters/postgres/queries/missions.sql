@@ -181,8 +181,14 @@ with noted as (
   insert into ledger (budget, mission, kind, effect, amount)
   values (%(budget)s, %(mission)s, 'release', 'settled', %(amount)s)
   on conflict (mission, kind, effect) do nothing
-  returning budget, amount)
-update budget b set reserved = b.reserved - n.amount from noted n where b.id = n.budget
+  returning budget, amount),
+freed as (
+  update budget b set reserved = b.reserved - n.amount from noted n where b.id = n.budget
+  returning b.namespace, b.name)
+insert into wake (swarm)                        -- whoever could not pay may now; this one ticks anyway
+select s.id from freed f join swarm s on s.namespace = f.namespace and s.deleted_at is null
+where s.spec #>> '{risk,budgetRef}' = f.name
+  and s.id <> (select swarm from mission where id = %(mission)s)
 
 -- name: landed
 select distinct on (body ->> 'repo') body ->> 'repo', body ->> 'commit'
