@@ -105,6 +105,8 @@ def _until(row: dict[str, Any], now: datetime) -> str:
 
 
 def _next(row: dict[str, Any], now: datetime) -> str:
+    from swarm.core.policy.freeze import NO_REPOSITORY  # noqa: PLC0415
+
     left = [one for one in row["checklist"] if not one["done"]]
     command = f"`swarmctl resume {row['id'][:SHORT_ID]} --reason ...`"
     if not left:
@@ -112,6 +114,8 @@ def _next(row: dict[str, Any], now: datetime) -> str:
         return "it is lifted by itself at the next tick" if by_itself else f"lift it: {command}"
     if row["until"] is not None and now < row["until"]:
         return f"requalification begins {span(row['until'], now)}, when the window has passed"
+    if any(one["text"].endswith(NO_REPOSITORY) for one in left):
+        return "list a repository in spec.delivery.repoAllowlist; without one it is not lifted"
     if row["requalified"] is None:
         under_way = f"mission {row['proofs'][0][:SHORT_ID]} is proving it" if row["proofs"] else ""
         return under_way or "requalification begins by itself; the controller must be running"

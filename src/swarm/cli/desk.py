@@ -52,11 +52,13 @@ def resume_rule(home: Path | None, swarm: Mapping[str, Any]) -> ResumeRule:
     from swarm.core.nouns import ResumeRule  # noqa: PLC0415
 
     annotations = swarm["metadata"].get("annotations", {})
+    provable = bool(swarm["spec"]["delivery"]["repoAllowlist"])
     if not profile_of(swarm["spec"]["domains"], annotations).thresholds.resume_window_required:
-        return ResumeRule()
+        return ResumeRule(provable=provable)
     from swarm.runtime.settings import load  # noqa: PLC0415 - pays for the settings only here
 
-    return ResumeRule(required=True, window=load(home_of(home).file).loop.window())
+    window = load(home_of(home).file).loop.window()
+    return ResumeRule(required=True, window=window, provable=provable)
 
 
 def me() -> str:

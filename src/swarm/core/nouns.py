@@ -223,10 +223,12 @@ class ResumeRule:
     """When the freezes of a Swarm may be lifted at all; asked at each lift (FRZ-5).
 
     required: whether only inside the window; without one, they may not.
+    provable: whether there is a repository to requalify on; without one, nothing is proven.
     """
 
     required: bool = False
     window: ResumeWindow | None = None
+    provable: bool = True
 
     def allows(self, now: datetime) -> bool:
         """Whether a freeze that has everything else may be lifted now."""

@@ -219,7 +219,9 @@ class Snapshot:
     def resuming(self) -> ResumeRule:
         """When a freeze of this Swarm may be lifted at all."""
         return ResumeRule(
-            required=self.held_to.resume_window_required, window=self.installation.resume_window
+            required=self.held_to.resume_window_required,
+            window=self.installation.resume_window,
+            provable=bool(self.spec.delivery.repo_allowlist),
         )
 
     @property

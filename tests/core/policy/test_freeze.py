@@ -209,6 +209,20 @@ def test_the_checklist_names_window_proof_and_token():
     assert "--token" in texts[2]
 
 
+@pytest.mark.req("FRZ-4")
+def test_where_no_repository_is_listed_the_checklist_says_what_the_proof_lacks():
+    """No proof is tried then, however long anybody waits."""
+    nowhere = snapshot(freezes=(hold(),), now=NOON + HOUR, spec=spec(delivery={}))
+    assert tries(nowhere) == []
+    listed = snapshot(freezes=(hold(),), now=NOON + HOUR)
+    for snap, told in ((nowhere, True), (listed, False)):
+        (_, proof) = freeze.checklist(hold(), snap.now, snap.resuming)
+        assert not proof.done
+        assert ("spec.delivery.repoAllowlist names a repository" in proof.text) is told
+    (_, proof) = freeze.checklist(hold(requalified="m-proof"), NOON, nowhere.resuming)
+    assert "repoAllowlist" not in proof.text
+
+
 def tries(snap):
     return [one for one in lifting.records(snap) if isinstance(one, OpenMission)]
 

@@ -11,6 +11,8 @@ from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, ResumeRule, Settl
 from swarm.core.reasons import Reason
 
 EVERYTHING = "*"
+#: What the checklist says where nothing can be proven, and who lists a repository changes that.
+NO_REPOSITORY = "; not before spec.delivery.repoAllowlist names a repository to prove it on"
 #: Endings of which the mission's own work is the cause: it did what policy forbids.
 VIOLATIONS = frozenset({Reason.CHANGE_REFUSED, Reason.EXCLUSIVE_CONTROL})
 
@@ -62,9 +64,11 @@ def checklist(hold: Freeze, now: datetime, rule: ResumeRule) -> tuple[Item, ...]
         window = Item(
             text=f"window: ends {hold.until:%Y-%m-%d %H:%M:%S} UTC", done=now >= hold.until
         )
+    proven = hold.requalified is not None
     proof = Item(
-        text="requalification: required checks green on main and targets healthy",
-        done=hold.requalified is not None,
+        text="requalification: required checks green on main and targets healthy"
+        + (NO_REPOSITORY if not (proven or rule.provable) else ""),
+        done=proven,
     )
     token = (Item(text="reset token given with --token", done=False),) if hold.needs_token else ()
     return (window, proof, *token, *_resume_window(rule, now))

@@ -203,6 +203,22 @@ class FreezeContract:
         ]
         assert consecutive_failures((await told(world, plan(records=endings))).settled) == most
 
+    @pytest.mark.req("FRZ-3")
+    async def test_a_try_to_prove_a_freeze_is_known_behind_any_number_of_neutral_endings(
+        self, world: StoreWorld
+    ) -> None:
+        """Else it is opened once more, and refused because it is there, at each tick."""
+        await world.freeze(CLASS)
+        (hold,) = (await told(world)).freezes
+        at = world.now()
+        opening_, end = ended(0, at, counts=False)
+        proof = replace(opening_, kind=MissionKind.REQUALIFY, freeze=hold.id)
+        records = [proof, end]
+        for number in range(1, 70):
+            records += ended(number, at + number * MOMENT, counts=False)
+        settled = (await told(world, plan(records=records))).settled
+        assert [one.mission for one in settled if one.kind is MissionKind.REQUALIFY] == [proof.id]
+
     @pytest.mark.req("FRZ-1", "FAIL-3")
     async def test_a_class_that_seldom_comes_has_its_row_behind_any_number_of_others(
         self, world: StoreWorld

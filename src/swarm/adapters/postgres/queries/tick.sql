@@ -103,7 +103,8 @@ select
          from frozen where swarm = %(swarm)s and lifted_at is null) f)::text,
   -- With its repository: a freeze is requalified where its cause worked. Beside the newest ones, as
   -- many as a row of failures may be long (100) of those that make or break one, however old; and of
-  -- each class as many as freeze it, however many of other classes came since.
+  -- each class as many as freeze it, however many of other classes came since. And the last tries to
+  -- prove what is frozen: one that is forgotten would be opened once more, and refused, at each tick.
   (select json_agg(o order by o.at, o.mission)
    from (select e.mission, e.mission_class, e.kind, e.outcome, e.counts_as_failure, e.at, e.reason, m.repo,
                 -- As `Outcome.gist` says it.
@@ -122,7 +123,13 @@ select
               lateral (select mission from outcome
                        where swarm = %(swarm)s and mission_class = known.mission_class
                          and (counts_as_failure or outcome = 'delivered')
-                       order by at desc, mission limit %(class_row)s) c))) o)::text,
+                       order by at desc, mission limit %(class_row)s) c)
+           union
+           (select t.id from frozen f,
+              lateral (select id from mission
+                       where need is null and requalifies = f.id and ended_at is not null
+                       order by opened_at desc, id limit 4) t
+            where f.swarm = %(swarm)s and f.lifted_at is null))) o)::text,
   (select json_agg(s order by s.name)
    from (select name, read_at is not null as answered, dark_since, detail from source where swarm = %(swarm)s) s)::text,
   (select json_agg(json_build_array(target, revision) order by target, revision)
