@@ -47,6 +47,7 @@ class State:
     shadow: bool = False
     attested: bool = True
     r3_allowed: bool = False
+    off: str = ""  # plan | implement | verify: the stage that is switched off
     checks: str = "green"  # none-required | unasked | pending | green | red | never | unbound
     base: str = "unknown"  # unknown | green | red: the same check on main
     fixes: int = 0  # fix attempts already made
@@ -68,6 +69,13 @@ POLICY = [
         (False, True),
         (True, False),
         (False, True),
+    )
+]
+#: Not times all others: a stage that is off is asked of after them, and the space stays small.
+POLICY += [
+    State(mode=mode, risk=risk, off=off)
+    for mode, risk, off in itertools.product(
+        ("assisted", "lights-out"), Risk, ("plan", "implement", "verify")
     )
 ]
 
@@ -118,7 +126,7 @@ def build(state: State) -> Snapshot:
         checks=frozenset() if state.checks == "unbound" else frozenset({"lint"}),
     )
     snap = snapshot(
-        spec=_spec(state.mode, checks=() if state.checks == "none-required" else ("lint",)),
+        spec=_spec(state.mode, state.off, () if state.checks == "none-required" else ("lint",)),
         installation=bound,
         shadow=state.shadow,
         freezes=_freezes(state),
@@ -128,13 +136,14 @@ def build(state: State) -> Snapshot:
 
 
 @cache
-def _spec(mode: str, checks: tuple[str, ...]) -> SwarmSpec:
+def _spec(mode: str, off: str, checks: tuple[str, ...]) -> SwarmSpec:
     delivery = {
         "repoAllowlist": [REPO],
         "requiredChecks": list(checks),
         "deploymentTargets": [TARGET],
     }
-    return spec(mode=mode, delivery=delivery)
+    stages = {"execution": {off: {"enabled": False}}} if off else {}
+    return spec(mode=mode, delivery=delivery, **stages)
 
 
 def _freezes(state: State) -> tuple[Freeze, ...]:

@@ -48,6 +48,7 @@ SOMETIMES = (
     "lease lost",
     "stale fence refused",
     "held back when begun",
+    f"idle {Reason.STAGE_OFF}",
     str(Reason.BUDGET_EXHAUSTED),
     str(Reason.DISCOVERY_DEGRADED),
 )

@@ -13,10 +13,19 @@ from swarm.core.policy.freeze import EVERYTHING, checklist
 from swarm.core.reasons import Reason
 from swarm.testing.paper import PaperStore, said
 from swarm.testing.simulation.chance import Chance, Fault
-from swarm.testing.simulation.scene import CLASSES, STEPS, Scene, delivery
+from swarm.testing.simulation.scene import (
+    CLASSES,
+    STAGES,
+    STEPS,
+    Scene,
+    delivery,
+    execution,
+    switched_off,
+)
 
 OFTEN = ("freeze", "freeze", "resume", "shadow", "policy", "policy", "word", "word", "word")
 WORDS = ("cancel", "reject", "retry", "promote", "rollback")
+STAGES_OFF = (*STAGES, *("",) * 12)  #: one of them with each fourth policy; mostly none
 UNDECIDED = ("promote", "rollback")
 
 
@@ -68,6 +77,9 @@ class Person:
         did = [paper.world.shadow]
         if paper.world.shadow:
             paper.change(shadow=False)
+        did.append(bool(switched_off(paper.world.spec)))
+        if did[-1]:
+            self._apply(paper, execution=None)
         did.append(self._resume(paper, endless=True))
         for id_, asked in list(paper.questions.items()):
             if asked.state == "open":
@@ -138,11 +150,15 @@ class Person:
         checks = ("lint", "unit-tests", "extra") if extra else ("lint", "unit-tests")
         steps = self._chance.choice(f"{point}/steps", STEPS)
         mode = self._chance.choice(f"{point}/mode", (Mode.ASSISTED, Mode.LIGHTS_OUT))
-        changed = before.model_dump(mode="json", by_alias=True, exclude_none=True)
-        changed["mode"] = str(mode)
-        changed["delivery"] = delivery(self._scene.repo, targets, checks=checks, steps=steps)
-        spec = SwarmSpec.model_validate(changed)
-        paper.change(spec=spec, generation=paper.world.generation + 1)
+        told = delivery(self._scene.repo, targets, checks=checks, steps=steps)
+        stages = execution(self._chance.choice(f"{point}/off", STAGES_OFF))
+        self._apply(paper, **{"mode": str(mode), "delivery": told, "execution": None, **stages})
+
+    def _apply(self, paper: PaperStore, **changed: object) -> None:
+        spec = paper.world.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        paper.change(
+            spec=SwarmSpec.model_validate(spec | changed), generation=paper.world.generation + 1
+        )
 
     def _word(self, paper: PaperStore, point: str) -> str:
         open_ = sorted(paper.missions)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -19,6 +18,8 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 CLASSES = ("tidy", "docs", "deps")
 SOURCES = ("linter", "tracker")
 AGENT_COST = 100
+STAGES = ("discover", "plan", "implement", "verify")
+MOSTLY_ON = (*STAGES, *("",) * 36)  #: of a swarm's first spec: what is off shows nothing else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Scene:
 
     news_every: pause between two things that its sources have to say.
     news:       what they say, in turn; trusts: how much it may be worth.
+    off:        the stages that each policy bound here switched off, by its hash.
     """
 
     swarm: SwarmId
@@ -39,6 +41,7 @@ class Scene:
     news_every: timedelta
     news: tuple[str, ...] = ("Something to mend, number {number}",)
     trusts: tuple[float, ...] = (0.9,)
+    off: dict[str, frozenset[str]] = field(default_factory=dict)
     _known: dict[int, tuple[SwarmSpec, Binding]] = field(default_factory=dict)
 
     def binding(self, spec: SwarmSpec) -> Binding:
@@ -47,9 +50,23 @@ class Scene:
         if known is None or known[0] is not spec:
             told = repr((spec.model_dump(mode="json"), _plain(self.installation), self.budget))
             digest = hashlib.sha256(told.encode()).hexdigest()
+            self.off[digest] = switched_off(spec)
             bound = Binding(installation=self.installation, policy_hash=digest, budget=self.budget)
             known = self._known[id(spec)] = (spec, bound)
         return known[1]
+
+
+def switched_off(spec: SwarmSpec) -> frozenset[str]:
+    """The stages of the loop that a spec says are off."""
+    told = spec.model_dump(include={"execution"})["execution"] or {}
+    return frozenset(
+        stage for stage in STAGES if not (told.get(stage) or {"enabled": True})["enabled"]
+    )
+
+
+def execution(off: str) -> dict[str, Any]:
+    """A spec's execution block with one stage off; none where `off` is empty."""
+    return {"execution": {off: {"enabled": False}}} if off else {}
 
 
 def _plain(installation: Installation) -> list[object]:
@@ -86,7 +103,9 @@ def draw(seed: int, number: int) -> Scene:
         cap=dice.choice((1_000, 2_000, 10_000)),
         window=dice.choice((6, 24)) * HOUR,
     )
-    spec = SwarmSpec.model_validate(_spec(dice, repo, (target,) if watched else ()))
+    rare = random.Random(f"stages {seed} {number}")  # noqa: S311 - a seeded draw, no secret
+    off = execution(rare.choice(MOSTLY_ON))
+    spec = SwarmSpec.model_validate(_spec(dice, repo, (target,) if watched else ()) | off)
     news_every = dice.choice((30, 60, 120)) * MINUTE
     return Scene(
         swarm=swarm_id("default", name),
@@ -100,7 +119,7 @@ def draw(seed: int, number: int) -> Scene:
     )
 
 
-def _spec(dice: random.Random, repo: str, targets: tuple[str, ...]) -> Mapping[str, Any]:
+def _spec(dice: random.Random, repo: str, targets: tuple[str, ...]) -> dict[str, Any]:
     return {
         "owner": {"id": "alice", "channel": "swarm://owner/platform"},
         "domains": ["platform"],

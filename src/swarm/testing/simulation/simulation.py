@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Coroutine, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -173,12 +173,13 @@ class Simulation:
         self._flush()
         for entry in history.entries:
             self._hash.update(repr(entry).encode())
+        begun = truth.switched_off(history.entries, ChainMap(*(s.off for s in self._cast.scenes)))
         for effect in history.effects:
             self._hash.update(repr(effect).encode())
         return Result(
             trial=self._trial,
             digest=self._hash.hexdigest(),
-            judgement=truth.judged(history, self.ground.lies, self.ground.bad),
+            judgement=truth.judged(history, (*self.ground.lies, *begun), self.ground.bad),
             history=history,
             injected=dict(self._chance.injected),
             about=dict(self._chance.about),

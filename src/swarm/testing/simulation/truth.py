@@ -14,11 +14,17 @@ from swarm.core.gates import code_quality, post_deploy_slo, supply_chain
 from swarm.core.history.check import check
 from swarm.core.history.finding import Judgement, Rule, Violation
 from swarm.core.history.journal import Deed, Effect, Entry, History
-from swarm.core.nouns import OutcomeKind
+from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.core.trail import EventKind
 
 REQUIRED = ("lint", "unit-tests")  #: by every policy of a scene: people add to them and take none
 FIRST_STEP = 10  #: percent: what errs with so little traffic errs at every step
+_STAGE_OF = {
+    f"{EventKind.MISSION_OPENED} {MissionKind.DELIVER}": frozenset({"plan", "implement"}),
+    f"{EventKind.ORDER_ISSUED} start-run": frozenset({"implement"}),
+    f"{EventKind.ORDER_ISSUED} run-check": frozenset({"verify"}),
+    f"{EventKind.ORDER_ISSUED} land": frozenset({"verify"}),
+}  #: what a stage begins, by what the log calls it
 
 
 def judged(history: History, lies: Iterable[Violation], bad: Mapping[str, int]) -> Judgement:
@@ -26,6 +32,24 @@ def judged(history: History, lies: Iterable[Violation], bad: Mapping[str, int]) 
     judgement = check(history)
     found = (*judgement.violations, *lies, *served(history.effects, history.entries, bad))
     return replace(judgement, violations=tuple(sorted(found, key=lambda one: one.at)))
+
+
+def switched_off(
+    entries: Iterable[Entry], off: Mapping[str, frozenset[str]]
+) -> Iterator[Violation]:
+    """What was decided although the policy that it was decided under had switched its stage off.
+
+    A repair and a requalification are opened all the same: they wait. off: stages, by policy.
+    """
+    for entry in entries:
+        kind, stages = str(entry.body.get("kind", "")), off.get(str(entry.body.get("policy_hash")))
+        about = f"{entry.kind} {kind}"
+        if stages and stages & _STAGE_OF.get(about, frozenset()):
+            key = str(entry.body.get("order", entry.chain))
+            detail = f"{about}, and the policy had switched off {', '.join(sorted(stages))}"
+            yield Violation(
+                rule=Rule.MODE, at=entry.at, mission=entry.chain, key=key, detail=detail
+            )
 
 
 def landed(effect: Effect, facts: Iterable[Fact]) -> Iterator[Violation]:
