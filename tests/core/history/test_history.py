@@ -22,6 +22,7 @@ POLICY, STRICTER, OTHER = "policy-1", "policy-2", "policy-9"
 ASSISTED = {
     "mode": "assisted", "required_checks": ["lint"], "repo_allowlist": [REPO], "budget": True,
     "auto_execute": None, "attests": [REPO], "r3_allowed": [], "undecided_promotes": False,
+    "costs": {"tidy": 100},
 }  # fmt: skip
 LIGHTS_OUT = {"mode": "lights-out"}
 BEFORE_MAIN = ("code_quality", "merge_policy", "supply_chain")
@@ -88,7 +89,7 @@ class Tale:
             effects=tuple(sorted(self.effects, key=lambda one: one.at)),
             until=self.until,
             grips=tuple(self.grips),
-            movements=tuple(self.movements),
+            movements=None if self.movements is None else tuple(self.movements),
             caps=self.caps,
         )
 
@@ -140,7 +141,7 @@ def begin(tale, minutes, mission, risk=1):
     tale.movements.append(Movement(at(minutes), WINDOW, mission, "reserve", 400))
     tale.log(
         minutes, "mission.opened", mission, reserve=400, risk=risk, contract=contract, repo=REPO,
-        policy_hash=POLICY, **{"class": "tidy"},
+        policy_hash=POLICY, agent="tidy", **{"class": "tidy"},
     )  # fmt: skip
     tale.verdict(minutes, mission, "discovery_quality", "citations")
     tale.do(minutes, mission, Deed.RUN, "run/0", REPO, f"{mission}-run-0")
@@ -173,7 +174,8 @@ def promote(tale, minutes, mission):
 
 
 def end(tale, minutes, mission, outcome="delivered", reason="Delivered", **more):
-    tale.log(minutes, "mission.settled", mission, outcome=outcome, reason=reason, **more)
+    more = {"outcome": outcome, "reason": reason, "cost": 100, **more}
+    tale.log(minutes, "mission.settled", mission, **more)
     tale.movements.append(Movement(at(minutes), WINDOW, mission, "release", 300))
 
 
@@ -193,7 +195,7 @@ def clean():
     tale.do(131, BAD, Deed.ABORT, "abort/0", TARGET, head)
     tale.do(135, BAD, Deed.REVERT, f"revert/{head}", REPO, head)
     end(tale, 140, BAD, "rolled-back", "CanaryFailed")
-    tale.log(141, "freeze.opened", freeze="f-1", until=None, **{"class": "tidy"})
+    tale.log(141, "freeze.opened", freeze="f-1", cause=BAD, until=None, **{"class": "tidy"})
     tale.log(199, "freeze.requalified", freeze="f-1", **{"class": "tidy"})
     tale.log(200, "freeze.lifted", freeze="f-1", **{"class": "tidy"})
     begin(tale, 220, BIG, risk=3)
@@ -234,6 +236,26 @@ def paid(tale, mission, *moves):
     tale.movements = sorted((*others, *own), key=lambda one: one.at)
 
 
+def ending(tale, mission, **change):
+    """Its ending says something else."""
+    tale.entries = [
+        one._replace(body={**one.body, **change})
+        if (one.kind, one.chain) == ("mission.settled", mission) else one
+        for one in tale.entries
+    ]  # fmt: skip
+
+
+def without(tale, *deeds):
+    tale.effects = [one for one in tale.effects if one.deed not in deeds]
+
+
+def unanswered(tale, minutes, cause):
+    """The canary failed at 130, nothing was taken back, and the freeze of the class is this one."""
+    without(tale, Deed.ABORT, Deed.REVERT)
+    tale.drop("freeze.opened", freeze="f-1")
+    tale.log(minutes, "freeze.opened", freeze="f-1", cause=cause, **{"class": "tidy"})
+
+
 HEAD = f"{GOOD}-head"
 DOCTORED = [
     # Rule 1
@@ -241,6 +263,13 @@ DOCTORED = [
     ("landed-twice-under-one-key", Rule.ONCE, lambda t: again(t, GOOD, Deed.LAND, at=at(30))),
     ("landed-twice-under-two-keys", Rule.ONCE,
      lambda t: t.do(30, GOOD, Deed.LAND, "land/again", REPO, HEAD)),
+    ("landed-twice-under-two-commits", Rule.ONCE, lambda t: [
+        t.do(30, GOOD, Deed.LAND, "land/other-head", REPO, "other-head"),
+        *(t.verdict(30, GOOD, gate, "other-head") for gate in BEFORE_MAIN),
+    ]),
+    *((f"{deed}-of-two-commits-at-one-target", Rule.ONCE,
+       lambda t, deed=deed: t.do(54, GOOD, deed, f"{deed}/other", TARGET, "other-head"))
+      for deed in (Deed.SYNC, Deed.PROMOTE)),
     ("promoted-twice", Rule.ONCE, lambda t: again(t, GOOD, Deed.PROMOTE, at=at(55))),
     ("reverted-twice", Rule.ONCE, lambda t: again(t, BAD, Deed.REVERT, at=at(139))),
     ("told-twice", Rule.ONCE, lambda t: [
@@ -358,6 +387,19 @@ DOCTORED = [
     ("worked-without-a-reservation", Rule.BUDGET, lambda t: setattr(
         t, "movements", [m for m in t.movements if (m.mission, m.what) != (BIG, "reserve")]
     )),
+    ("opened-without-a-reservation", Rule.BUDGET,
+     lambda t: [opened_as(t, BIG, reserve=0), paid(t, BIG, (229, "spend", 100))]),
+    ("opened-without-a-reservation-or-a-trace-of-money", Rule.BUDGET, lambda t: [
+        *(opened_as(t, one, reserve=0) for one in (GOOD, BAD, BIG)), t.movements.clear(),
+        ending(t, GOOD, cost=0), ending(t, BAD, cost=0), ending(t, BIG, cost=0),
+    ]),
+    ("fixed-without-a-reservation-for-it", Rule.BUDGET, lambda t: [
+        opened_as(t, GOOD, reserve=100), fixes(t, 1),
+        paid(t, GOOD, (1, "reserve", 100), (10, "spend", 100)),
+    ]),
+    ("cost-what-the-ledger-does-not-know", Rule.BUDGET, lambda t: ending(t, GOOD, cost=101)),
+    ("the-ledger-spent-what-nobody-cost", Rule.BUDGET,
+     lambda t: t.movements.append(Movement(at(300), WINDOW, GOOD, "spend", 10**9))),
     # Rule 5
     ("settled-under-an-old-fence", Rule.FENCE,
      lambda t: t.grips.append(Grip(at(30), f"{GOOD}/land/{HEAD}", 5, "settled"))),
@@ -382,6 +424,19 @@ DOCTORED = [
         t.drop("freeze.opened", freeze="f-1"),
         t.drop("freeze.lifted", freeze="f-1"),
     ]),
+    ("a-freeze-was-open-already", Rule.ROLLBACK, lambda t: unanswered(t, 110, None)),
+    ("another-mission-was-frozen-for", Rule.ROLLBACK, lambda t: unanswered(t, 141, GOOD)),
+    ("a-person-froze-for-something-else", Rule.ROLLBACK, lambda t: unanswered(t, 141, "")),
+    ("frozen-long-after-it-failed", Rule.ROLLBACK, lambda t: unanswered(t, 251, BAD)),
+    ("frozen-before-it-failed", Rule.ROLLBACK, lambda t: unanswered(t, 129, BAD)),
+    ("main-went-back-and-the-target-did-not", Rule.ROLLBACK, lambda t: [
+        without(t, Deed.ABORT), t.drop("freeze.opened", freeze="f-1"),
+    ]),
+    ("another-target-was-taken-back", Rule.ROLLBACK, lambda t: [
+        opened_as(t, BAD, contract={"targets": [TARGET, "other"]}),
+        move(t, BAD, Deed.ABORT, where="other"), t.drop("freeze.opened", freeze="f-1"),
+    ]),
+    ("ended-with-another-commit", Rule.ROLLBACK, lambda t: ending(t, GOOD, landed="other-head")),
     ("failed-and-passed-when-asked-again", Rule.ROLLBACK, lambda t: [
         setattr(t, "effects", [
             e for e in t.effects if e.deed not in {Deed.ABORT, Deed.REVERT}
@@ -580,6 +635,7 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             "a run that was allowed under its reservation began after it was given back",
             lambda t: [
                 paid(t, GOOD, (1, "reserve", 400), (2, "release", 400)),
+                ending(t, GOOD, cost=0),
                 move(t, GOOD, Deed.RUN, begun_at=at(1), at=at(230)),
                 t.effects.sort(key=lambda one: one.at),
             ],
@@ -589,6 +645,7 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
             "what a reservation held was spent whole, and a fix followed",
             lambda t: [
                 paid(t, GOOD, (1, "reserve", 400), (10, "spend", 400)),
+                ending(t, GOOD, cost=400),
                 fixes(t, 1),
             ],
             id="spent-whole-is-not-given-back",
@@ -652,16 +709,12 @@ TIMES = st.integers(0, 20).map(at)
 SPANS = st.lists(st.tuples(TIMES, st.none() | TIMES), max_size=8)
 
 
-@given(SPANS, TIMES, TIMES)
-def test_a_question_to_many_spans_is_answered_as_each_of_them_would(drawn, one, other):
-    begin_, end_ = min(one, other), max(one, other)
+@given(SPANS, TIMES)
+def test_a_question_to_many_spans_is_answered_as_each_of_them_would(drawn, one):
     spans = [Span("*", start, end) for start, end in drawn if end is None or start <= end]
     found = Spans(spans).at(one)
     assert (found is not None) == any(span.holds(one) for span in spans)
     assert found is None or found.holds(one)
-    assert Spans(spans).between(begin_, end_) == any(
-        span.start <= end_ and (span.end is None or span.end >= begin_) for span in spans
-    )
 
 
 @pytest.mark.req("MODE-6", "LOOP-9")
@@ -698,7 +751,7 @@ def test_each_rule_says_how_much_it_looked_at():
         Rule.ONCE: 18 + 3,
         Rule.GATES: 18,
         Rule.FREEZE: 16 + 1,  # all but the abort and the revert, and a lift
-        Rule.BUDGET: 9 + 3,  # each movement, and each run
+        Rule.BUDGET: 9 + 3 + 3,  # each movement, each run, and each ending
         Rule.FENCE: 3 * 18 + 18,
         Rule.ROLLBACK: 2 + 1 + 3,  # what went back, what failed, what landed
         Rule.RETRIES: 3,
@@ -737,12 +790,33 @@ ALLOWED_AND_NOT = [
     ("reserved-after-it-was-asked", {Rule.BUDGET},
      lambda t: t.movements.insert(0, t.movements.pop(0)._replace(at=at(1.5)))),
     ("nothing-was-promised", set(), lambda t: [
-        begin(t, 300, "m-free"), opened_as(t, "m-free", reserve=0),
+        begin(t, 300, "m-free"), opened_as(t, "m-free", reserve=0, agent="gratis"),
         setattr(t, "movements", [m for m in t.movements if m.mission != "m-free"]),
     ]),
     ("agent-work-of-no-mission", {Rule.GATES},
      lambda t: move(t, GOOD, Deed.RUN, mission="m-ghost")),
-    ("no-ledger-at-all", set(), lambda t: t.movements.clear()),
+    ("no-ledger-at-all", set(), lambda t: setattr(t, "movements", None)),
+    ("reserved-by-a-release-that-told-of-no-costs", set(), lambda t: [
+        t.by(GOOD, costs={}), ending(t, GOOD, cost=5),
+        paid(t, GOOD, (1, "reserve", 1)), fixes(t, 1),
+    ]),
+    ("it-cost-more-than-it-was-expected-to", set(), lambda t: [
+        paid(t, GOOD, (1, "reserve", 400), (10, "spend", 1_900), (60, "release", 0)),
+        paid(t, BAD), paid(t, BIG), without(t, Deed.NOTIFY), ending(t, GOOD, cost=1_900),
+        *(opened_as(t, one, reserve=0, agent="gratis") for one in (BAD, BIG)),
+    ]),
+    ("an-ending-that-tells-of-no-cost", set(), lambda t: [
+        t.drop("mission.settled", GOOD),
+        t.log(60, "mission.settled", GOOD, outcome="delivered", reason="Delivered"),
+    ]),
+    ("nobody-says-yet-what-an-open-mission-cost", set(), lambda t: [
+        t.drop("mission.settled", GOOD), paid(t, GOOD, (1, "reserve", 400), (10, "spend", 7)),
+    ]),
+    ("an-open-freeze-grew-because-of-it", set(), lambda t: [
+        without(t, Deed.ABORT, Deed.REVERT), t.drop("freeze.opened", freeze="f-1"),
+        t.log(129, "freeze.opened", freeze="f-1", cause="", **{"class": "*"}),
+        t.log(141, "freeze.extended", freeze="f-1", cause=BAD, **{"class": "*"}),
+    ]),
     ("a-window-without-a-cap", set(), lambda t: t.caps.clear()),
     ("a-movement-of-nothing", set(),
      lambda t: t.movements.append(Movement(at(300), WINDOW, GOOD, "spend", 0))),
@@ -907,7 +981,7 @@ def fallen(*, failed_at, back_at, until=2_000, answer=Answer.FAIL, gate="progres
     """A mission that ended as if all were well, one gate's last word and one abort."""
     tale = Tale(until=at(until))
     begin(tale, 1, BAD)
-    tale.movements.clear()
+    tale.movements = None
     tale.verdict(failed_at, BAD, gate, f"{TARGET}@{BAD}-head#10", answer)
     tale.verdict(3, BAD, gate, f"{TARGET}@{BAD}-head#10", Answer.WAIT)
     tale.verdict(2, BAD, "progressive_rollout", f"{TARGET}@{BAD}-head#5", Answer.PASS)
@@ -1050,19 +1124,6 @@ def test_a_freeze_holds_its_class_between_its_two_instants(minutes, mission_clas
     assert (found and found.id) == hold
 
 
-@pytest.mark.parametrize(
-    ("mission_class", "begin", "end", "froze"),
-    [
-        ("tidy", 0, 9, False), ("tidy", 0, 10, True), ("tidy", 12, 13, True),
-        ("tidy", 20, 29, True), ("tidy", 21, 49, False), ("deps", 0, 49, False),
-        ("deps", 0, 50, True), ("docs", 40, 41, True), ("deps", 60, 61, True),
-    ],
-)  # fmt: skip
-def test_a_freeze_that_began_or_was_open_meanwhile_is_seen(mission_class, begin, end, froze):
-    assert frozen().froze(SWARM, mission_class, at(begin), at(end)) is froze
-    assert not frozen().froze("s-2", mission_class, at(begin), at(end))
-
-
 def test_a_long_freeze_holds_on_after_a_short_one_that_began_later():
     found = log(
         (10, "freeze.opened", "", {"freeze": "long", "class": "tidy"}),
@@ -1074,10 +1135,6 @@ def test_a_long_freeze_holds_on_after_a_short_one_that_began_later():
     )
     holds = [found.hold(SWARM, "tidy", at(n)) for n in (25, 50, 91, 96)]
     assert [hold and hold.id for hold in holds] == ["long", "long", None, "last"]
-    asked = [(35, 40), (91, 92), (91, 95), (96, 99), (98, 99)]
-    assert [found.froze(SWARM, "tidy", at(a), at(b)) for a, b in asked] == [
-        True, False, True, True, False,
-    ]  # fmt: skip
 
 
 def test_shadow_is_on_from_its_first_word_to_the_first_that_ends_it():
@@ -1124,12 +1181,12 @@ def test_a_policy_that_says_nothing_allows_nothing():
 @pytest.mark.req("VAL-6")
 def test_a_ledger_that_says_nothing_of_promised_money_is_not_judged():
     tale = clean()
-    tale.movements = []
+    tale.movements = None
     judged = check(tale.history())
     assert not judged.violations
     assert judged.unjudged == {Rule.BUDGET: 3}
     for mission in (GOOD, BAD, BIG):
-        opened_as(tale, mission, reserve=0)
+        opened_as(tale, mission, reserve=0, agent="gratis")
     assert check(tale.history()).unjudged == {}, "nobody promised money"
 
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarm.core import findings
 from swarm.core.decide import decide
 from swarm.core.decision import OpenMission
-from swarm.core.ids import OrderKey
+from swarm.core.evidence import RunEnded, RunResult
+from swarm.core.ids import EvidenceId, OrderKey, RunId
 from swarm.core.nouns import MissionKind, Risk
 from swarm.core.policy import backpressure, budget, remediation, retries
 from swarm.core.snapshot import AgentBinding, Budget, OpenOrder
@@ -27,6 +29,18 @@ def window(**over):
 @pytest.mark.parametrize(("ended", "may"), [(1, True), (2, True), (3, True), (4, False)])
 def test_three_fixes_follow_the_first_run_and_no_fourth(ended, may):
     assert retries.may_fix(ended) is may
+
+
+@pytest.mark.req("FAIL-5")
+def test_a_mission_costs_what_its_run_and_every_fix_did():
+    ends = tuple(
+        RunEnded(
+            id=EvidenceId(f"e-{attempt}"), at=NOON, source="tidy", run=RunId(f"r-{attempt}"),
+            attempt=attempt, result=RunResult.FAILED, cost=cost,
+        )
+        for attempt, cost in enumerate((25, 30))
+    )  # fmt: skip
+    assert findings.read(mission(facts=ends)).cost == 55
 
 
 @pytest.mark.req("FAIL-5")

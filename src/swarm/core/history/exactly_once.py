@@ -8,7 +8,8 @@ from swarm.core.history.finding import Bench, Rule
 from swarm.core.history.journal import Deed, Effect
 from swarm.core.policy.retries import FIXES_MAX
 
-#: What may happen at most once for a mission whatever the order's key is.
+#: What may happen at most once for a mission at one place, whatever the order's key and the commit:
+#: only runs are several, each with a name of its own.
 _SINGLE = frozenset({Deed.RUN, Deed.LAND, Deed.SYNC, Deed.PROMOTE, Deed.REVERT})
 #: What changes one target; whoever held it before must not change it after whoever holds it now.
 _AT_A_TARGET = frozenset({Deed.SYNC, Deed.TRAFFIC, Deed.PROMOTE, Deed.ABORT})
@@ -17,19 +18,20 @@ _AT_A_TARGET = frozenset({Deed.SYNC, Deed.TRAFFIC, Deed.PROMOTE, Deed.ABORT})
 def once(bench: Bench) -> None:
     """At most one effect per key and per thing done; one opening and one outcome per mission."""
     by_key: dict[str, Effect] = {}
-    done: set[tuple[Deed, str, str, str]] = set()
+    done: dict[tuple[Deed, str, str, str], str] = {}
     for effect in bench.history.effects:
         bench.look(Rule.ONCE)
         about = (effect.mission, effect.key)
-        what = (effect.deed, effect.mission, effect.where, effect.subject)
+        run = effect.subject if effect.deed is Deed.RUN else ""
+        what = (effect.deed, effect.mission, effect.where, run)
         if (first := by_key.get(effect.key)) is not None:
             detail = f"{effect.deed} happened at {first.at:%H:%M:%S} and once more"
             bench.broken(Rule.ONCE, effect.at, about, detail)
-        elif effect.deed in _SINGLE and what in done:
-            detail = f"{effect.deed} of {effect.subject or effect.where} happened before"
+        elif effect.deed in _SINGLE and (before := done.get(what)) is not None:
+            detail = f"{effect.deed} of {effect.subject or effect.where} after {before}"
             bench.broken(Rule.ONCE, effect.at, about, detail)
         by_key.setdefault(effect.key, effect)
-        done.add(what)
+        done.setdefault(what, f"that of {effect.subject or effect.where} at {effect.at:%H:%M:%S}")
     _lives(bench)
 
 

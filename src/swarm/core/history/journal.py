@@ -94,6 +94,7 @@ class History:
     """Everything that one judgement is about, each part in the order of time.
 
     until:  the end of what is known. What should follow later is not missed.
+    movements: everything that the ledger says; None where nobody asked it.
     caps:   micro-units per budget window.
     answer_within: how soon a failed gate after landing must have been answered outside.
     """
@@ -102,6 +103,6 @@ class History:
     effects: tuple[Effect, ...]
     until: datetime
     grips: tuple[Grip, ...] = ()
-    movements: tuple[Movement, ...] = ()
+    movements: tuple[Movement, ...] | None = None
     caps: Mapping[str, int] = field(default_factory=dict)
     answer_within: timedelta = timedelta(hours=2)

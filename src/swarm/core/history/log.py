@@ -49,6 +49,7 @@ class Opened:
     used: dict[str, datetime] = field(default_factory=dict)  #: commit -> when its approval was used
     said: list[tuple[datetime, str]] = field(default_factory=list)
     ended: list[Entry] = field(default_factory=list)
+    froze: list[datetime] = field(default_factory=list)  #: when freezes began or grew because of it
 
     @property
     def mission_class(self) -> str:
@@ -156,12 +157,6 @@ class Spans:
         span = self._longest[place - 1] if place else None
         return span if span is not None and span.holds(at) else None
 
-    def between(self, begin: datetime, end: datetime) -> bool:
-        """Whether one began, or went on, in between; both ends count."""
-        place = bisect_right(self._starts, end)
-        span = self._longest[place - 1] if place else None
-        return span is not None and (span.end is None or span.end >= begin)
-
 
 NEVER = Spans(())
 
@@ -192,11 +187,6 @@ class Log:
         """The freeze that held a class at that time; None if none did."""
         held = (self._holds.get((swarm, scope), NEVER) for scope in (EVERYTHING, mission_class))
         return next((span for spans in held if (span := spans.at(at))), None)
-
-    def froze(self, swarm: str, mission_class: str, begin: datetime, end: datetime) -> bool:
-        """Whether a freeze of the class began, or was open, in between."""
-        held = (self._holds.get((swarm, scope), NEVER) for scope in (EVERYTHING, mission_class))
-        return any(spans.between(begin, end) for spans in held)
 
     def shadow(self, swarm: str, at: datetime) -> bool:
         """Whether the swarm only watched at that time."""
@@ -235,6 +225,9 @@ class Log:
     def _freeze(self, entry: Entry) -> None:
         id_ = str(entry.body.get("freeze", ""))
         self._may_lift(entry, id_)
+        begins = entry.kind in {EventKind.FREEZE_OPENED, EventKind.FREEZE_EXTENDED}
+        if begins and (cause := self.missions.get(str(entry.body.get("cause", "")))) is not None:
+            cause.froze.append(entry.at)
         if entry.kind == EventKind.FREEZE_OPENED:
             span = Span(str(entry.body.get("class", EVERYTHING)), entry.at, None, id_)
             self._open[entry.swarm, id_].append(span)

@@ -34,7 +34,10 @@ _AGAINST = frozenset({"cancel", "reject", "rollback"})
 
 
 def rollback(bench: Bench) -> None:
-    """No rollback without a failure, timeout or word; no failure without a rollback or freeze."""
+    """No rollback without a failure, timeout or word; no failure without a rollback or freeze.
+
+    Only what was taken off that very target answers, or a freeze that this very mission caused.
+    """
     taken_back: dict[str, list[Effect]] = defaultdict(list)
     for effect in bench.history.effects:
         if effect.deed not in {Deed.ABORT, Deed.REVERT}:
@@ -56,7 +59,7 @@ def rollback(bench: Bench) -> None:
 
 
 def _watched(bench: Bench) -> None:
-    """What is on main was landed by a mission that knew it, or was taken back.
+    """What is on main was landed by a mission that knew this very commit, or was taken back.
 
     A request that outlives its lease and its controller can land after its mission ended. And what
     came off its targets comes off main, else the next change brings it back: asked for at least,
@@ -69,9 +72,9 @@ def _watched(bench: Bench) -> None:
         if effect.deed is not Deed.LAND or mission is None or not mission.ended:
             continue
         bench.look(Rule.ROLLBACK)
-        knew = mission.ended[-1].body.get("landed", effect.subject) is not None
-        if not knew and effect.subject not in reverted:
-            detail = f"{effect.subject} landed, but its mission ended without it: nobody watches it"
+        known = mission.ended[-1].body.get("landed", effect.subject)
+        if known != effect.subject and effect.subject not in reverted:
+            detail = f"{effect.subject} landed, and its mission ended with {known}: it is unwatched"
             bench.broken(Rule.ROLLBACK, effect.at, (effect.mission, effect.key), detail)
         back = mission.ended[-1].body.get("outcome") == OutcomeKind.ROLLED_BACK
         asked = f"{mission.id}/{Deed.REVERT}/{effect.subject}" in mission.issued
@@ -112,12 +115,12 @@ def _answered(
     bench: Bench, mission: Opened, failure: tuple[str, str, datetime], taken_back: list[Effect]
 ) -> None:
     gate, subject, at = failure
+    target, _, _ = subject.partition("@")
     by = at + bench.history.answer_within
     if by > bench.history.until:
         return  # its time is not over yet
-    if any(at <= effect.at <= by for effect in taken_back):
-        return
-    if bench.log.froze(mission.swarm, mission.mission_class, at, by):
+    aborts = (one.at for one in taken_back if (one.deed, one.where) == (Deed.ABORT, target))
+    if any(at <= when <= by for when in (*aborts, *mission.froze)):
         return
     detail = f"{gate} of {subject} failed, and neither a rollback nor a freeze followed in time"
     bench.broken(Rule.ROLLBACK, at, (mission.id, ""), detail)

@@ -26,6 +26,7 @@ def told(
         "required_checks": list(spec.delivery.required_checks),
         "repo_allowlist": list(spec.delivery.repo_allowlist),
         "budget": budget,
+        "costs": {agent.name: agent.cost for agent in installation.agents},
         "auto_execute": None if automatic is None else sorted(int(risk) for risk in automatic),
         "attests": sorted(installation.attests),
         "r3_allowed": sorted(installation.r3_allowed),
@@ -40,12 +41,14 @@ class Terms(NamedTuple):
     attests:    repositories where R2 and R3 are signed, so that they may land unasked.
     r3_allowed: where R3 may be done by itself.
     undecided_promotes: an R0 or R1 canary without a verdict may go on by itself.
+    costs:      what one run of each agent is expected to cost, in micro-units.
     """
 
     asks: frozenset[int]
     attests: frozenset[str]
     r3_allowed: frozenset[str]
     undecided_promotes: bool
+    costs: Mapping[str, int]
 
     def asks_a_person(self, risk: int, repo: str, targets: Iterable[str]) -> bool:
         """Whether a landing of this risk needs an approval."""
@@ -67,4 +70,5 @@ def terms_of(body: Mapping[str, Any]) -> Terms:
         attests=frozenset(body.get("attests", ())),
         r3_allowed=frozenset(body.get("r3_allowed", ())),
         undecided_promotes=bool(body.get("undecided_promotes")),
+        costs=body.get("costs", {}),
     )

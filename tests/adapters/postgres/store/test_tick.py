@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -666,6 +667,30 @@ async def test_a_run_whose_end_was_heard_is_not_charged_twice(world, make):
     await world.tick(make.nothing(records=(settle(mission, run_cost=20),)))
     budget = (await world.snapshot()).budget
     assert (budget.reserved, budget.spent) == (0, 25)
+
+
+@pytest.mark.req("FAIL-5", "VAL-6")
+async def test_a_run_whose_end_comes_while_its_missions_ending_is_decided_is_in_its_cost(
+    world, make
+):
+    """Else what it cost would be in the ledger alone, and no report would ever tell of it."""
+    world.script.budget = BudgetTerms(name="default-budget", cap=100)
+    mission = await world.open_mission("n-1", make.start_run, reserve=60)
+
+    def decide(_snapshot):
+        with connect_sync(world.database.dsn) as other:
+            spent = {"mission": mission, "effect": "e-1", "amount": 25}
+            other.execute(statements("orders")["spend"], spent)
+        return make.nothing(records=(settle(mission),))
+
+    await world.tick(decide)
+    assert await world.one("select cost from outcome") == 25
+    (told,) = [
+        event["body"]
+        async for event in Trails(world.database).every(world.swarm)
+        if event["kind"] == "mission.settled"
+    ]
+    assert json.loads(told)["cost"] == 25
 
 
 @pytest.mark.req("FAIL-5")

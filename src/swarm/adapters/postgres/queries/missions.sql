@@ -155,16 +155,20 @@ where id = %(id)s and state = 'granted' and expires_at > %(at)s
 select state from approval where id = %(id)s
 
 -- name: outcome
+-- Its cost is all that was spent on it, also by a run whose end came while its ending was decided.
 insert into outcome (mission, swarm, need, mission_class, kind, outcome, reason, detail, attempts,
   cost, counts_as_failure, landed, autonomous, predicted_cost, seconds, at)
 select m.id, m.swarm, m.need, m.mission_class, m.kind, %(outcome)s, %(reason)s, %(detail)s,
-  %(attempts)s, %(cost)s, %(counts)s, %(landed)s,
+  %(attempts)s,
+  greatest(%(cost)s, (select sum(amount) from ledger l where l.mission = m.id and l.kind = 'spend')),
+  %(counts)s, %(landed)s,
   not exists (select from approval a where a.mission = m.id)
     and not exists (select from evidence e where e.mission = m.id and e.kind = 'person-said'),
   coalesce((select amount from ledger l where l.mission = m.id and l.kind = 'reserve'), 0),
   extract(epoch from %(at)s - m.opened_at), %(at)s
 from mission m where m.id = %(mission)s
 on conflict (mission) do nothing
+returning cost
 
 -- name: reserve
 with carried as (

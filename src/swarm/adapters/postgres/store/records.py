@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, cast
 
@@ -92,13 +91,13 @@ async def _settle(writing: Writing, record: Settle) -> str | None:
     if mission is None or mission.ended_at is not None:
         return ""
     charged = await _charge_unheard(writing, mission, record.run_cost)
-    outcome = replace(record.outcome, cost=record.outcome.cost + charged)
-    wrote = await writing.run(
+    outcome = record.outcome
+    cost = await writing.one(
         "missions", "outcome", mission=record.mission, outcome=outcome.kind, reason=outcome.reason,
-        detail=texts.plain(outcome.detail), attempts=outcome.attempts, cost=outcome.cost,
+        detail=texts.plain(outcome.detail), attempts=outcome.attempts, cost=outcome.cost + charged,
         counts=outcome.counts_as_failure, landed=outcome.landed, at=outcome.at,
     )  # fmt: skip
-    if not wrote:
+    if cost is None:
         return ""
     mission.ended_at = outcome.at
     await writing.run("missions", "end", id=mission.id, at=outcome.at)
@@ -108,7 +107,7 @@ async def _settle(writing: Writing, record: Settle) -> str | None:
         "reason": outcome.reason,
         "detail": outcome.detail,
         "attempts": outcome.attempts,
-        "cost": outcome.cost,
+        "cost": cost,
         "landed": outcome.landed,
         "counts_as_failure": outcome.counts_as_failure,
     }

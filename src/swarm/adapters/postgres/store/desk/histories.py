@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from psycopg import AsyncConnection
 
@@ -39,12 +39,15 @@ class Histories:
         What is under way while it is read, for minutes perhaps, is nobody's omission yet.
         """
 
-        async def tx(connection: AsyncConnection[Any]) -> tuple[datetime, Any]:
-            money = await connection.execute(statements("story")["movements"], {"swarm": swarm})
+        async def asked(connection: AsyncConnection[Any]) -> datetime:
             ((now,),) = await (await connection.execute("select clock_timestamp()")).fetchall()
-            return now, await money.fetchall()
+            return cast("datetime", now)
 
-        until, money = await self._database.run(tx)
+        async def moved(connection: AsyncConnection[Any]) -> list[tuple[Any, ...]]:
+            money = await connection.execute(statements("story")["movements"], {"swarm": swarm})
+            return await money.fetchall()
+
+        until = await self._database.run(asked)
         decode, words = _thrifty()
         every = Trails(self._database).every(swarm)
         entries = [
@@ -54,6 +57,7 @@ class Histories:
             )
             async for row in every
         ]  # fmt: skip
+        money = await self._database.run(moved)  # last: so it has whatever the trail tells of
         return History(
             entries=tuple(sorted(entries, key=lambda entry: entry.at)),
             effects=(),
