@@ -60,7 +60,7 @@ async def test_what_a_command_daemonised_dies_with_it(jobs, tmp_path, ended):
     daemon += "os.execve('/bin/sleep',['sleep','31415'],{})\n"
     state = await ended(jobs, "k", sys.executable, "-c", daemon)
     assert state.result.exit_code == 0
-    assert state.result.leftover == 1
+    assert state.result.leftover in {1, 2}  # whoever forked it last may not have left yet
     assert "31415" not in _commands()
 
 
