@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from swarm.core.ids import SwarmId
 from swarm.core.nouns import ResumeWindow
-from swarm.runtime.binding import Bindings
+from swarm.ports.store import BudgetTerms
+from swarm.runtime.binding import Bindings, terms_of
 from swarm.runtime.settings import Settings
 from swarm.testing.builders import spec
 
@@ -66,3 +67,10 @@ def test_what_becomes_of_agents_at_work_when_the_money_is_spent_is_part_of_the_p
     assert bound[0].policy_hash == bound[1].policy_hash != bound[2].policy_hash
     with pytest.raises(ValidationError, match="finish"):
         Settings(budgets={"default-budget": {"cap": 2, "when_spent": "pause"}})
+
+
+@pytest.mark.req("MODE-6")
+def test_a_budget_that_says_nothing_new_is_the_policy_that_it_was():
+    """Else an upgrade alone would void every approval, and two releases each other's orders."""
+    assert terms_of(BudgetTerms(name="b", cap=2)).keys() == {"name", "cap", "window"}
+    assert terms_of(BudgetTerms(name="b", cap=2, when_spent="stop"))["when_spent"] == "stop"

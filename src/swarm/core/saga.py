@@ -145,7 +145,7 @@ def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | 
     """What is left to do at one target; None once the old revision is proven to serve."""
     target, order = found.target(name), _tries(name, mission, found, view)[-1]
     last, syncing = target.aborted, _syncing(name, mission, found, view)
-    if last is not None and last.proven and not target.resynced and syncing is None:
+    if last is not None and last.proven and not target.resynced and _over(syncing, view):
         return None
     void: tuple[VoidOrder, ...] = ()
     if syncing is not None and syncing.idle:
@@ -154,9 +154,9 @@ def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | 
         void = (VoidOrder(mission=mission.id, order=syncing.key, reason=why),)
         if not syncing.begun:
             return _Step(doing=f"starting it at {name} is taken back", records=void)
-    elif syncing is not None and view.now < (patience := syncing.issued_at + SYNC_PATIENCE):
+    elif syncing is not None and not _over(syncing, view):
         doing = f"{name} is still starting it; then it is taken off"
-        return _Step(doing=doing, look_again=patience)
+        return _Step(doing=doing, look_again=syncing.issued_at + SYNC_PATIENCE)
     if target.synced is None and syncing is None and found.is_open(order.key) is None:
         return None
     if last is not None and not target.resynced and view.now < last.at + PROVE_EVERY:
@@ -165,6 +165,13 @@ def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | 
     back = order.stable[:8] or "what it ran before"
     doing = f"{name} goes back to {back}, proven by asking it"
     return _Step(doing=doing, orders=(order,), records=void)
+
+
+def _over(syncing: OpenOrder | None, view: View) -> bool:
+    """Whether no start is waited for: a freeze may keep the answer of one away for ever."""
+    if syncing is None:
+        return True
+    return not syncing.idle and view.now >= syncing.issued_at + SYNC_PATIENCE
 
 
 def _syncing(name: str, mission: Mission, found: Findings, view: View) -> OpenOrder | None:

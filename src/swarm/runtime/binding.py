@@ -99,8 +99,16 @@ def installation(settings: Settings, spec: SwarmSpec) -> Installation:
 
 
 def terms_of(budget: BudgetTerms | None) -> dict[str, Any] | None:
-    """Budget terms as plain data."""
-    return None if budget is None else asdict(budget)
+    """Budget terms as plain data; what says no more than an older release did is left out.
+
+    Else an upgrade alone would make another policy, and void what was approved and decided.
+    """
+    if budget is None:
+        return None
+    plain = asdict(budget)
+    if budget.when_spent == BudgetTerms(name="", cap=0).when_spent:
+        del plain["when_spent"]
+    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -385,3 +385,19 @@ def test_a_rollout_holds_every_target_and_main_from_the_first_one_on():
     assert orders(snap, Sync)[0].target == "billing"
     wanted = {f"target:{TARGET}", "target:billing", f"queue:{REPO}"}
     assert standing(snap).holds == wanted
+
+
+@pytest.mark.req("FAIL-7", "LOOP-9")
+def test_a_target_that_drifted_after_its_promotion_blinds_no_other():
+    """What is exposed at the next one is looked at, and goes back, while the first is gone."""
+    both = {**DELIVERY, "deploymentTargets": [TARGET, "billing"]}
+    bound = installation(targets=((TARGET, REPO), ("billing", REPO)))
+    contract = replace(mission(1).contract, targets=(TARGET, "billing"), checks=("lint",))
+    evidence = Evidence(mission(1, contract=contract)).green().landed().synced().promoted()
+    evidence.synced("billing").exposed(0, 10, "billing", at=NOON)
+    gone = {"spec": spec(delivery=both), "installation": bound, "drifted": ((TARGET, "is gone"),)}
+    assert [order.target for order in orders(evidence.snapshot(**gone), TakeLook)] == ["billing"]
+    late = evidence.snapshot(**gone, now=NOON + 30 * MINUTE)
+    assert orders(late, Abort)
+    done = evidence.promoted("billing").snapshot(**gone)
+    assert (records(done, Settle), standing(done).reason) == ([], "TargetDrifted")

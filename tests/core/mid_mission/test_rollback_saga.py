@@ -127,6 +127,20 @@ def test_a_start_that_nobody_is_at_work_on_does_not_outlive_its_rollback(how, un
     assert orders(replace(snap, missions=(proven,)), Revert)
 
 
+@pytest.mark.req("LOOP-9", "FRZ-2")
+def test_a_start_that_a_freeze_keeps_from_answering_holds_up_no_rollback():
+    """Its controller died, and nobody may ask for it: it was taken off, and main goes back."""
+    key = OrderKey(f"m-1/sync/{TARGET}/{HEAD}")
+    syncing = OpenOrder(key=key, kind="sync", issued_at=NOON, begun=True)
+    gone = Evidence().green().landed().spoken("rollback").aborted(at=NOON + 10 * MINUTE)
+    snap = snapshot(
+        spec=spec(delivery=DELIVERY), missions=(gone.mission(orders=(syncing,)),),
+        freezes=(hold("*", until=None),), now=NOON + 11 * MINUTE,
+    )  # fmt: skip
+    assert orders(snap, Abort) == []
+    assert orders(snap, Revert)
+
+
 @pytest.mark.req("LOOP-9")
 def test_what_came_up_after_it_was_taken_off_is_taken_off_again():
     late = falling().aborted(at=NOON).synced()

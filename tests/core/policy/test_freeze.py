@@ -12,7 +12,7 @@ from swarm.core.ids import FreezeId, MissionId, SwarmId
 from swarm.core.nouns import Freeze, MissionKind, OutcomeKind, ResumeRule, Settled
 from swarm.core.policy import freeze, lifting
 from swarm.core.policy.freeze import EVERYTHING, Limits
-from swarm.testing.builders import NOON, REPO, snapshot, spec
+from swarm.testing.builders import NOON, REPO, mission, snapshot, spec
 
 HOUR = timedelta(hours=1)
 LIMITS = Limits(swarm_after=3, class_after=2, duration=HOUR, needs_token=False)
@@ -266,6 +266,15 @@ def test_an_open_ended_freeze_is_proven_at_once_and_lifted_by_a_person_alone():
     assert len(tries(snapshot(freezes=(endless,)))) == 1
     proven = replace(endless, requalified="m-proof")
     assert lifting.records(snapshot(freezes=(proven,), now=NOON + 99 * HOUR)) == ()
+
+
+@pytest.mark.req("FRZ-3", "GATE-6")
+def test_nothing_is_proven_while_what_opened_the_freeze_is_not_taken_back():
+    """Main is green with it, and a target that cannot be asked is no proof of anything."""
+    over = hold(until=NOON - HOUR, cause="m-1")
+    cause = mission(1)
+    assert tries(snapshot(freezes=(over,), missions=(cause,))) == []
+    assert len(tries(snapshot(freezes=(over,), missions=(mission(2),)))) == 1
 
 
 @pytest.mark.req("FRZ-1")

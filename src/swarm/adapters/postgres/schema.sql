@@ -251,6 +251,7 @@ create index mission_open on mission (swarm) where ended_at is null;
 create index mission_opened on mission (swarm, opened_at);
 create index mission_parent on mission (parent) where parent is not null;
 create index mission_need on mission (need);
+create index mission_proofs on mission (requalifies, opened_at) where requalifies is not null;
 
 create table decision (
   key           text collate "C" primary key,

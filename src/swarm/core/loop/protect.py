@@ -31,11 +31,17 @@ def say(mission: Mission, found: Findings, view: View) -> Word:
     if (busy := _busy(mission, found, view)) is not None:
         return busy
     kept: list[Record] = []
+    drifted: Saying | None = None
     for name in mission.contract.targets:
         word = Exposure(mission, found, view, name).say()
-        if isinstance(word, Saying):
+        if isinstance(word, Content):
+            kept.extend(word.records)
+        elif word.reason is Reason.TARGET_DRIFTED and found.target(name).promoted is not None:
+            drifted = drifted or word  # what is exposed elsewhere is watched all the same
+        else:
             return word.holding(*saga.holds(mission)).recording(*kept)
-        kept.extend(word.records)
+    if drifted is not None:
+        return drifted.holding(*saga.holds(mission)).recording(*kept)
     return Content(records=tuple(kept))
 
 

@@ -39,8 +39,8 @@ def look_again(snapshot: Snapshot) -> datetime | None:
 
 
 def _requalification(hold: Freeze, snapshot: Snapshot) -> OpenMission | None:
-    if any(mission.freeze == hold.id for mission in snapshot.missions):
-        return None
+    if any(one.freeze == hold.id or one.id == hold.cause for one in snapshot.missions):
+        return None  # it is under way; or what opened the freeze is not taken back yet
     repo = _repo(hold, snapshot)
     if repo is None:
         return None

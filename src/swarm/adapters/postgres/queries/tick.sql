@@ -127,7 +127,7 @@ select
            union
            (select t.id from frozen f,
               lateral (select id from mission
-                       where need is null and requalifies = f.id and ended_at is not null
+                       where requalifies = f.id and ended_at is not null
                        order by opened_at desc, id limit 4) t
             where f.swarm = %(swarm)s and f.lifted_at is null))) o)::text,
   (select json_agg(s order by s.name)
