@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from swarm.adapters.local.agents import runner
 from swarm.adapters.local.agents.settings import AgentSettings
 from swarm.adapters.local.process import confine
 from swarm.contract.errors import Unavailable
@@ -70,6 +71,20 @@ async def test_an_agent_that_is_at_work_is_followed_to_its_end_whatever_holds_it
     may = False
     assert (await fact(port.run, order)).result is RunResult.CHANGED
     assert world.effects("change") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.req("LOOP-5", "API-9")
+async def test_an_agent_for_which_there_is_no_room_is_not_at_work(world, monkeypatch):
+    """So it is taken back where its stage is switched off, and charged for nothing."""
+    monkeypatch.setattr(runner, "AT_ONCE", 1)
+    world.define("slow", "sleep 30")
+    port, second = world.port(), world.order("slow", run="m-2-run-0", key="m-2/run/0")
+    first = world.order("slow")
+    assert (await port.run(first)).reason == Reason.RUN_PENDING
+    queued = await port.run(second)
+    assert (queued.reason, queued.capacity) == (Reason.BACKPRESSURE, True)
+    await port.stop(first.run)
 
 
 @pytest.mark.slow

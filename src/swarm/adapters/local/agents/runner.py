@@ -34,7 +34,7 @@ from swarm.core.ids import MissionId, RunId, evidence_id, mission_of
 from swarm.core.reasons import Reason
 from swarm.ports.reply import Done, Later, No, Reply
 
-_SOON = timedelta(seconds=2)
+_SOON, _QUEUED = timedelta(seconds=2), timedelta(seconds=5)
 _POLL = timedelta(seconds=15)
 #: Refusals for sheer size: reading that work again would only repeat the attack.
 _WASTE = (
@@ -174,7 +174,7 @@ class LocalRuns:
         state = await self.jobs.restart(order.run, prepare, after=state.generation)
         if state.phase is Phase.NO_SLOT:
             busy = "other agents are at work"
-            return Later(delay=_SOON, reason=Reason.BACKPRESSURE, detail=busy)
+            return Later(delay=_QUEUED, reason=Reason.BACKPRESSURE, detail=busy, capacity=True)
         soon = state.phase is Phase.FINISHED
         return Later(delay=timedelta(0) if soon else _POLL, reason=Reason.RUN_PENDING)
 
