@@ -18,15 +18,7 @@ from swarm.core.orders import Orders
 from swarm.core.policy import regime_limits, risk
 from swarm.core.reasons import Reason
 from swarm.core.rollout.thresholds import CanaryThresholds, SloThresholds
-from swarm.core.saying import (
-    Content,
-    Saying,
-    View,
-    Word,
-    frozen,
-    soonest,
-    verdict_record,
-)
+from swarm.core.saying import Content, Saying, View, Word, frozen, soonest, verdict_record
 from swarm.core.snapshot import Mission, OpenOrder
 
 ROOM = "protect"

@@ -157,7 +157,8 @@ def _abort(name: str, mission: Mission, found: Findings, view: View) -> _Step | 
     elif syncing is not None and not _over(syncing, view):
         doing = f"{name} is still starting it; then it is taken off"
         return _Step(doing=doing, look_again=syncing.issued_at + SYNC_PATIENCE)
-    if target.synced is None and syncing is None and found.is_open(order.key) is None:
+    tried = last is not None or found.is_open(order.key) is not None
+    if target.synced is None and syncing is None and not tried:
         return None
     if last is not None and not target.resynced and view.now < last.at + PROVE_EVERY:
         again = last.at + PROVE_EVERY

@@ -123,7 +123,9 @@ def test_a_start_that_nobody_is_at_work_on_does_not_outlive_its_rollback(how, un
     after = replace(snap, missions=(said_no.mission(orders=open_),))
     assert (orders(after, Revert) == []) is bool(undone)
     assert records(after, VoidOrder) == []
-    proven = said_no.aborted().mission()
+    unproven = replace(snap, missions=(said_no.aborted(proven=False).mission(),))
+    assert orders(unproven, Revert) == [], "it was tried, and nobody knows what serves"
+    proven = said_no.aborted("again-1").mission()
     assert orders(replace(snap, missions=(proven,)), Revert)
 
 
