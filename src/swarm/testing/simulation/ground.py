@@ -58,8 +58,7 @@ from swarm.testing.simulation.place import NEVER, Place, Weather
 from swarm.testing.world import World
 
 SOON = timedelta(seconds=2)
-_RUNS = 30, 900  #: seconds that an agent works at least, and at most
-_RESULTS = (RunResult.FAILED, RunResult.TIMED_OUT, RunResult.NOTHING, RunResult.REFUSED)
+_BAD_CHECKS = (CheckResult.RED, CheckResult.RED, CheckResult.NEVER_REPORTED, CheckResult.GREEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +177,16 @@ class Ground(World):
             return no
         if order.key not in self._ends or not self.keyed:
             self._note(order, Deed.RUN, order.repo, order.run)
-        if (later := self._under_way(order, _RUNS)) is not None:
-            left = (self._ends[order.key] - self._at()) / pace.lasts(self._chance, order.key, _RUNS)
-            so_far = int(pace.cost(self._chance, order.key, self.cost_most) * (1 - left))
+        if (later := self._under_way(order, pace.RUNS)) is not None:
+            left = self._ends[order.key] - self._at()
+            so_far = pace.cost_so_far(self._chance, order.key, self.cost_most, left)
             return pace.at_work(later, self._chance, order.key, so_far, quota=self.weather.quota)
         return await self._ended(order)
 
     async def _ended(self, order: StartRun) -> Reply:
         cost = pace.cost(self._chance, order.key, self.cost_most)
-        if self._happens(order, Fault.BAD_WORK):
-            result = self._chance.choice(f"{order.key}/result", _RESULTS)
+        if self._happens(order, Fault.BAD_WORK, pace.hard(self._chance, order.mission)):
+            result = pace.bad_end(self._chance, order.mission, order.key)
             broke = ("Symlink: a: link",) if result is RunResult.REFUSED else ()
             return await self._once(
                 order,
@@ -211,16 +210,16 @@ class Ground(World):
         return Done(fact=fact)
 
     async def check(self, order: RunCheck) -> Reply:
-        """Green, unless the check itself is bad; some never report."""
+        """Green, unless the check itself is bad; some never report, or hours too late."""
         if self._known(order):
             return await super().check(order)
         if (no := self._refused(order)) is not None:
             return no
-        if (later := self._under_way(order, (5, 240))) is not None:
-            return later
         bad = self._happens(order, Fault.BAD_CHECK)
-        results = (CheckResult.RED, CheckResult.RED, CheckResult.NEVER_REPORTED)
-        result = self._chance.choice(f"{order.key}/bad", results) if bad else CheckResult.GREEN
+        result = self._chance.choice(f"{order.key}/bad", _BAD_CHECKS) if bad else CheckResult.GREEN
+        late = bad and result is CheckResult.GREEN
+        if (later := self._under_way(order, pace.LATE if late else pace.CHECKS)) is not None:
+            return later
         return await self._once(
             order,
             lambda common: CheckEnded(
