@@ -7,10 +7,13 @@ Exact: findings of a linter, known by rule and path; half of the measured signal
 need, drawn uniformly. Alike: 28-word texts of a 30,000-word vocabulary with Zipf weights, of which
 30 % are copies of an earlier text with 1 to 4 words replaced; a copy counts for the recall when two
 thirds of its 5-grams are left. Every reading has 1,000 signals and is one transaction on a disk
-that syncs. Peer for alike texts: datasketch in memory, same texts, same number of minima.
+that syncs. One source is read in turns, as it has to be; two are read side by side, as a controller
+reads them, whose own work then overlaps with the server's. Peer for alike texts: datasketch in
+memory, same texts, same number of minima.
 """
 
 import argparse
+import asyncio
 import bisect
 import math
 import random
@@ -47,14 +50,14 @@ NOW = datetime.now(UTC)
 class Findings:
     """Findings of a linter; each number is another file."""
 
-    def __init__(self, swarm: str) -> None:
-        self._swarm, self._said = swarm, 0
+    def __init__(self, swarm: str, source: str = "ruff") -> None:
+        self._swarm, self._source, self._said = swarm, source, 0
 
     def one(self, number: int) -> Signal:
         self._said += 1
         text = f"{self._said}"
         return Signal(
-            id=signal_id(self._swarm, "ruff", text), source="ruff", external_id=text,
+            id=signal_id(self._swarm, self._source, text), source=self._source, external_id=text,
             title="`os` imported but unused", body="remove the import",
             citation=f"src/p{number % 997}/m{number}.py:{self._said % 400}@9f31c2a", origin="ruff",
             author="", external=False, trust=0.6, observed_at=NOW, content_hash=text,
@@ -85,11 +88,11 @@ class Texts:
             words[place] = self._word()
         return " ".join(words)
 
-    def signal(self, text: str) -> Signal:
+    def signal(self, text: str, source: str = "feed") -> Signal:
         self._said += 1
         name = f"{self._said}"
         return Signal(
-            id=signal_id(self._swarm, "feed", name), source="feed", external_id=name, title=text,
+            id=signal_id(self._swarm, source, name), source=source, external_id=name, title=text,
             body="", citation=f"https://example.org/{name}", origin="example.org", author="",
             external=True, trust=0.6, observed_at=NOW, content_hash=name, mission_class="docs",
             repo="acme/shop",
@@ -159,6 +162,11 @@ async def exact(sizes: list[int], measured: int) -> None:
                 f"{quantile(times, 0.99) * 1e3:.0f} ms, filled at {fill:,.0f}/s",
             )
             row("  a reading of 1,000 of these", "", "", spent.note(measured, of=BATCH))
+            row(
+                "  two sources side by side",
+                "20,000/s",
+                f"{await side_by_side(stood, there, measured // 2):,.0f}/s",
+            )
         if len(sizes) > 1:
             low, high = sizes[0], sizes[-1]
             slope = math.log(rates[high] / rates[low]) / math.log(high / low)
@@ -189,10 +197,37 @@ async def exact(sizes: list[int], measured: int) -> None:
         )
 
 
+async def together(intake: PostgresIntake, swarm: str, readings: dict[str, Reading]) -> float:
+    """Ingest the readings of these sources side by side; seconds."""
+    begun = time.perf_counter()
+    await asyncio.gather(*(intake.ingest(swarm, *of_one) for of_one in readings.items()))
+    return time.perf_counter() - begun
+
+
+async def side_by_side(stood: Stand, there: int, measured: int) -> float:
+    """Signals per second of two linters; of each, half of the signals repeat a known need."""
+    intake, rng = PostgresIntake(stood.database), random.Random(2)
+    linters = {name: Findings(stood.swarm, name) for name in (f"left-{there}", f"right-{there}")}
+    times, new = [], 10 * there  # no file that was there
+    for number in range(measured):
+        readings = {}
+        for name, linter in linters.items():
+            files = [*(rng.randrange(there) for _ in range(BATCH // 2)),
+                     *range(new, new := new + BATCH // 2)]  # fmt: skip
+            signals = tuple(linter.one(file) for file in files)
+            readings[name] = Reading(signals=signals, cursor=str(number))
+        times.append(await together(intake, stood.swarm, readings))
+    return len(linters) * BATCH / median(times)
+
+
 @dataclass
 class Copies:
-    """Readings of which three in ten signals are near copies, and what became of each."""
+    """Readings of which three in ten signals are near copies, and what became of each.
 
+    sources: read side by side.
+    """
+
+    sources: tuple[str, ...]
     stood: Stand
     texts: Texts
     known: list[str]
@@ -204,21 +239,27 @@ class Copies:
     wrong: int = 0
 
     async def feed(self, number: int) -> None:
-        made = [self._one() for _ in range(BATCH)]
-        signals = [self.texts.signal(text) for text, _ in made]
-        reading = Reading(signals=tuple(signals), cursor=f"m{number}")
+        made = [(source, *self._one()) for source in self.sources for _ in range(BATCH)]
+        signals = [self.texts.signal(text, source) for source, text, _ in made]
+        readings = {
+            source: Reading(
+                signals=tuple(one for one in signals if one.source == source), cursor=f"m{number}"
+            )
+            for source in self.sources
+        }
         intake = PostgresIntake(self.stood.database)
         with self.spent.more():
-            begun = time.perf_counter()
-            await intake.ingest(self.stood.swarm, "feed", reading)
-            self.times.append(time.perf_counter() - begun)
+            self.times.append(await together(intake, self.stood.swarm, readings))
         rows = await self.stood.sql(
             "select s.id, n.title from signal s join need n on n.id = s.need where s.id = any(%s)",
             [signal.id for signal in signals],
         )
         titles = {str(id_): str(title) for id_, title in rows}
-        for (text, source), signal in zip(made, signals, strict=True):
+        for (_, text, source), signal in zip(made, signals, strict=True):
             self._count(text, source, titles[signal.id])
+
+    def rate(self) -> str:
+        return f"{len(self.sources) * BATCH / median(self.times):,.0f}/s"
 
     def _one(self) -> tuple[str, str | None]:
         if self.texts.rng.random() < 0.3:
@@ -250,21 +291,26 @@ async def alike(size: int, measured: int) -> None:
             await intake.ingest(stood.swarm, "feed", reading)
             took += time.perf_counter() - begun
         row(f"{size:,} texts filled", "", f"{size / took:,.0f}/s", "each one new and long")
-        run_ = Copies(stood, texts, known, await stood.spent())
+        run_ = Copies(("feed",), stood, texts, known, await stood.spent())
+        both = Copies(("feed", "forum"), stood, texts, known, await stood.spent())
         settle_memory()
         for number in range(measured):
             await run_.feed(number)
+        for number in range(measured // 2):
+            await both.feed(number)
         note = (
             f"p99 of a reading {quantile(run_.times, 0.99) * 1e3:.0f} ms; "
             "the goal is a prototype's that kept signatures, and no need, citation or signal"
         )
-        row(f"{size:,} texts, 30 % near copies", "5,000/s", f"{BATCH / median(run_.times):,.0f}/s",
-            note)  # fmt: skip
+        row(f"{size:,} texts, 30 % near copies", "5,000/s", run_.rate(), note)
         row("  a reading of 1,000 of these", "", "", run_.spent.note(measured, of=BATCH))
+        row("  two sources side by side", "5,000/s", both.rate())
         row("recall of copies with two thirds of their 5-grams", ">= 0.97",
-            f"{run_.found / run_.copies:.3f}", f"{run_.copies:,} copies")  # fmt: skip
+            f"{(run_.found + both.found) / (run_.copies + both.copies):.3f}",
+            f"{run_.copies + both.copies:,} copies")  # fmt: skip
         row("originals merged with something else", "<= 1e-4",
-            f"{run_.wrong / run_.originals:.1e}", f"of {run_.originals:,}")  # fmt: skip
+            f"{(run_.wrong + both.wrong) / (run_.originals + both.originals):.1e}",
+            f"of {run_.originals + both.originals:,}")  # fmt: skip
         await look_up(stood, texts, known)
         sizes = await stood.sql(
             "select pg_relation_size('likeness'), pg_relation_size('likeness_bands'),"

@@ -3,6 +3,7 @@
     python3 dev.py mutants --core                       all of core: an hour and more
     python3 dev.py mutants --core core/gates            these files or folders below src/swarm
     python3 dev.py mutants --core --sample 100          so many, drawn by --seed (0), in seconds
+    python3 dev.py mutants --core --since v0.1.0        in the lines changed since this commit
     python3 dev.py mutants --core --known last.tsv      all but what that --report says is noticed
 
 The tests are collected once. They run once without a fault, to learn which lines each goes
@@ -20,6 +21,7 @@ import os
 import pickle
 import random
 import resource
+import subprocess
 import sys
 import time
 import tomllib
@@ -245,6 +247,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     try:
         chosen = faults(options.below or DECIDING)
+        if options.since is not None:
+            lines = changed_since(options.since)
+            chosen = [m for m in chosen if any((m.file, line) in lines for line in m.lines)]
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
@@ -275,6 +280,25 @@ def noticed_in(report: Path) -> set[str]:
     return {name for name, _, by in rows if by not in {"survived", "equivalent"}}
 
 
+def changed_since(commit: str) -> set[tuple[Path, int]]:
+    """The lines of the package that the working tree has and the commit has not.
+
+    Raises ValueError with what git says if it knows no such commit.
+    """
+    command = ("git", "diff", "-U0", "--no-prefix", "--relative", commit, "--", str(PACKAGE))
+    told = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if told.returncode:
+        raise ValueError(told.stderr.strip())
+    lines, file = set(), ROOT
+    for row in told.stdout.splitlines():
+        if row.startswith("+++ "):
+            file = ROOT / row.removeprefix("+++ ")
+        elif row.startswith("@@ "):
+            first, _, count = row.split(" ")[2].removeprefix("+").partition(",")
+            lines |= {(file, int(first) + n) for n in range(int(count or 1))}
+    return lines
+
+
 def parser() -> argparse.ArgumentParser:
     """The words of the command line."""
     top = argparse.ArgumentParser(
@@ -286,6 +310,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--sample", type=int, metavar="N", help="only so many, drawn at random")
     top.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     top.add_argument("--tests", nargs="*", help=f"who is asked (default: {' '.join(TESTS)})")
+    top.add_argument("--since", metavar="COMMIT", help="only in lines changed since then")
     top.add_argument(
         "--known", type=Path, help="leave out what this earlier report says is noticed"
     )
