@@ -147,6 +147,7 @@ async def test_a_drift_that_was_heard_and_not_answered_is_taken_back_at_the_next
         32894,
         34197,
         51426,
+        180866,
     ],
 )
 def test_a_seed_that_once_failed_fails_no_more(seed):

@@ -30,6 +30,7 @@ from swarm.testing.simulation.store import TwinStore
 PERIODS, LOOK, NO_TIME = 3, timedelta(minutes=1), timedelta()
 FROZEN_MOST = timedelta(days=1)
 """A freeze that nobody lifts in so long, when all is well again, is a failure."""
+RUNS = 4  #: that a mission reserves money for: the first one, and three fixes
 _DEEDS = (
     AskApproval, LiftFreeze, MarkRequalified, OpenFreeze, OpenMission, RejectNeed, Settle,
     UseApproval, VoidOrder,
@@ -112,9 +113,13 @@ class Calm:
         world = paper.world
         for hold in world.freezes:
             self.stuck[hold.id] = f"{hold.id} of {hold.mission_class} was not lifted in a day"
-        if world.freezes or paper.missions or (world.budget is not None and world.budget.left <= 0):
+        agents = [
+            agent for agent in world.installation.agents
+            if world.budget is None or RUNS * agent.cost <= world.budget.left
+        ]  # fmt: skip
+        if world.freezes or paper.missions or not agents:
             return
-        known = {kind for agent in world.installation.agents for kind in agent.classes}
+        known = {kind for agent in agents for kind in agent.classes}
         for need in paper.needs.values():
             since = max(
                 paper.moved_at.get(need.id, need.first_seen), need.not_before or need.first_seen
