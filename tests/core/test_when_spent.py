@@ -11,6 +11,7 @@ from swarm.core.nouns import OutcomeKind
 from swarm.core.reasons import Reason
 from swarm.core.snapshot import AgentBinding, Budget
 from swarm.testing.builders import NOON, installation, need, snapshot
+from swarm.testing.half_way import Evidence
 from swarm.testing.paper import PaperStore
 from swarm.testing.states import State, build, work
 
@@ -93,6 +94,19 @@ def test_an_agent_that_nobody_binds_any_more_is_stopped_as_well():
     snap = build(State(run="open"))
     snap = replace(snap, installation=installation(agents=()), budget=window("stop"))
     assert [settle.outcome.reason for settle in ended(snap)] == [Reason.BUDGET_EXHAUSTED]
+
+
+def test_an_agent_that_costs_anything_at_all_is_stopped():
+    assert ended(within(build(State(run="open")), window("stop"), cost=1))
+
+
+def test_what_has_landed_is_watched_to_its_end_though_an_agent_is_still_at_work():
+    """However it came to that: its end would leave a commit on main that nobody takes back."""
+    snap = within(build(State(run="open", fixes=1)), window("stop"))
+    (me,) = snap.missions
+    landed = replace(me, facts=(*me.facts, *Evidence().landed().facts), version=99)
+    assert ended(snap)
+    assert ended(replace(snap, missions=(landed,))) == []
 
 
 @pytest.mark.parametrize("state", NOT_AT_WORK, ids=named)
