@@ -107,6 +107,11 @@ def test_a_repair_is_begun_whatever_the_pages_behind_its_need_say_by_now(read_ag
     assert not of(plan, GiveVerdict)
 
 
+def test_where_nothing_is_cited_nobody_claims_to_have_read_it_again():
+    """Absence of evidence is never a pass."""
+    assert not of(decide(world()), GiveVerdict)
+
+
 STUCK = "HostUnreachable: blog.example: refused"
 
 

@@ -182,6 +182,17 @@ def test_an_agent_that_is_asked_for_and_not_at_work_is_not_sent_once_that_is_bar
     assert not any(isinstance(record, VoidOrder) for record in decide(paid).records)
 
 
+@pytest.mark.req("API-3")
+def test_a_mission_that_ends_before_its_agent_began_takes_nothing_back_first():
+    """Its ending takes the order with it: what is taken back twice is refused by the store."""
+    snap = build(State(run="open"))
+    (one,) = snap.missions
+    run = replace(one.orders[0], begun=False)
+    elsewhere = spec(delivery={"repoAllowlist": ["acme/other"], "requiredChecks": ["lint"]})
+    snap = replace(snap, missions=(replace(one, orders=(run,)),), spec=elsewhere)
+    assert [type(record) for record in decide(snap).records] == [Settle]
+
+
 @pytest.mark.req("FAIL-5")
 @pytest.mark.parametrize(
     ("cost", "left", "goes"),

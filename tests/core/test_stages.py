@@ -61,6 +61,21 @@ def test_a_stage_is_on_unless_its_own_field_says_otherwise(stage):
 
 @pytest.mark.req("API-9")
 @pytest.mark.parametrize(
+    ("execution", "minutes"),
+    [
+        pytest.param({}, 7, id="nothing-is-said"),
+        pytest.param({"discover": {"enabled": True}}, 7, id="the-stage-says-no-pause"),
+        pytest.param({"discover": {"every": "5m"}}, 5, id="the-stage-says-one"),
+        pytest.param({"plan": {"every": "5m"}}, 7, id="another-stage-says-one"),
+    ],
+)
+def test_sources_are_read_as_the_stage_says_and_else_as_the_cadence_does(execution, minutes):
+    said = spec(cadence={"discoverEvery": "7m"}, execution=execution)
+    assert stages.discover_every(said) == timedelta(minutes=minutes)
+
+
+@pytest.mark.req("API-9")
+@pytest.mark.parametrize(
     ("off", "opens"), [("discover", True), ("plan", False), ("implement", False), ("verify", True)]
 )
 def test_without_planning_or_without_agents_no_mission_opens(off, opens):

@@ -393,6 +393,8 @@ DOCTORED = [
         *(opened_as(t, one, reserve=0) for one in (GOOD, BAD, BIG)), t.movements.clear(),
         ending(t, GOOD, cost=0), ending(t, BAD, cost=0), ending(t, BIG, cost=0),
     ]),
+    ("worked-without-its-reservation-at-a-cost-that-nobody-told", Rule.BUDGET,
+     lambda t: [t.drop("policy.bound"), paid(t, BIG)]),
     ("fixed-without-a-reservation-for-it", Rule.BUDGET, lambda t: [
         opened_as(t, GOOD, reserve=100), fixes(t, 1),
         paid(t, GOOD, (1, "reserve", 100), (10, "spend", 100)),
@@ -427,6 +429,10 @@ DOCTORED = [
     ("a-freeze-was-open-already", Rule.ROLLBACK, lambda t: unanswered(t, 110, None)),
     ("another-mission-was-frozen-for", Rule.ROLLBACK, lambda t: unanswered(t, 141, GOOD)),
     ("a-person-froze-for-something-else", Rule.ROLLBACK, lambda t: unanswered(t, 141, "")),
+    ("a-freeze-was-lifted-in-its-name", Rule.ROLLBACK, lambda t: [
+        unanswered(t, 110, None), t.drop("freeze.lifted", freeze="f-1"),
+        t.log(141, "freeze.lifted", freeze="f-1", cause=BAD, **{"class": "tidy"}),
+    ]),
     ("frozen-long-after-it-failed", Rule.ROLLBACK, lambda t: unanswered(t, 251, BAD)),
     ("frozen-before-it-failed", Rule.ROLLBACK, lambda t: unanswered(t, 129, BAD)),
     ("main-went-back-and-the-target-did-not", Rule.ROLLBACK, lambda t: [
@@ -649,6 +655,16 @@ def test_a_doctored_history_is_caught_by_its_rule(rule, doctor):
                 fixes(t, 1),
             ],
             id="spent-whole-is-not-given-back",
+        ),
+        pytest.param(
+            "nobody told what an agent costs, and none of its money was reserved or spent",
+            lambda t: [
+                t.drop("policy.bound"),
+                opened_as(t, GOOD, reserve=0),
+                paid(t, GOOD),
+                ending(t, GOOD, cost=0),
+            ],
+            id="an-agent-at-a-cost-that-nobody-told",
         ),
         pytest.param(
             "a person promoted what had no verdict",

@@ -28,9 +28,8 @@ from swarm.core.evidence import (
 from swarm.core.ids import evidence_id
 from swarm.core.nouns import MissionKind, OutcomeKind
 from swarm.testing.builders import NOON, REPO, TARGET, installation, mission, need, snapshot, spec
+from swarm.testing.half_way import HOUR, SECOND, hold
 from swarm.testing.paper import PaperStore
-
-HOUR = timedelta(hours=1)
 
 
 class Story:
@@ -223,7 +222,7 @@ def test_a_frozen_swarm_with_nothing_to_do_is_quiet():
     assert not any(isinstance(record, OpenMission) for record, _ in story.store.refused)
 
 
-def proving(*, healthy=True, freeze="f-1"):
+def proving(*, healthy=True, freeze="f-1", **over):
     """A requalification whose checks are green and whose target answered."""
     facts = (
         MainSeen(id="e-0", at=NOON, repo=REPO, commit="main0001"),
@@ -235,7 +234,7 @@ def proving(*, healthy=True, freeze="f-1"):
     me = mission(7, kind=MissionKind.REQUALIFY, need=None, freeze=freeze, facts=facts)
     delivery = {"repoAllowlist": [REPO], "requiredChecks": ["lint"], "deploymentTargets": [TARGET]}
     one = replace(me, contract=replace(me.contract, checks=("lint",)))
-    return decide(snapshot(missions=(one,), spec=spec(delivery=delivery)))
+    return decide(snapshot(missions=(one,), spec=spec(delivery=delivery), **over))
 
 
 @pytest.mark.req("FRZ-3")
@@ -247,6 +246,24 @@ def test_a_target_that_is_not_healthy_proves_nothing(healthy, kind, marked):
     plan = proving(healthy=healthy)
     assert [r.outcome.kind for r in plan.records if isinstance(r, Settle)] == [kind]
     assert [r.freeze for r in plan.records if isinstance(r, MarkRequalified)] == marked
+
+
+@pytest.mark.req("FRZ-3")
+@pytest.mark.parametrize(
+    ("frozen", "kind"),
+    [
+        pytest.param({"since": NOON + SECOND}, OutcomeKind.FAILED, id="frozen-anew-meanwhile"),
+        pytest.param({"since": NOON}, OutcomeKind.DELIVERED, id="it-began-with-its-freeze"),
+        pytest.param({"extended": NOON}, OutcomeKind.FAILED, id="extended-as-it-began"),
+        pytest.param({"extended": NOON - SECOND}, OutcomeKind.DELIVERED, id="extended-before"),
+    ],
+)
+def test_a_proof_counts_only_for_what_was_frozen_before_it_began(frozen, kind):
+    """A freeze has begun before its own proof; an extension of the same instant may be newer."""
+    plan = proving(freezes=(hold(**{"until": None, **frozen}),), now=NOON + 2 * SECOND)
+    assert [r.outcome.kind for r in plan.records if isinstance(r, Settle)] == [kind]
+    marked = [r for r in plan.records if isinstance(r, MarkRequalified)]
+    assert bool(marked) is (kind is OutcomeKind.DELIVERED)
 
 
 def test_a_proof_that_no_freeze_asked_for_marks_none():

@@ -14,7 +14,7 @@ from swarm.core.policy import freeze, lifting
 from swarm.core.policy.freeze import EVERYTHING, Limits
 from swarm.testing.builders import NOON, REPO, mission, snapshot, spec
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 LIMITS = Limits(swarm_after=3, class_after=2, duration=HOUR, needs_token=False)
 SWARM = SwarmId("s-1")
 ALWAYS = ResumeRule()
@@ -247,6 +247,40 @@ def test_an_extended_freeze_asks_for_new_proof_under_a_new_id():
     assert tries(snapshot(freezes=(longer,), now=NOON + 2 * HOUR)) == []
     (again,) = tries(snapshot(freezes=(longer,), now=NOON + 3 * HOUR))
     assert again.id != first.id
+
+
+@pytest.mark.req("FRZ-3")
+def test_an_open_ended_freeze_that_is_extended_forgets_the_try_before():
+    """Else its proof would wait for a round, though nothing was tried since."""
+    (first,) = tries(snapshot(freezes=(hold(until=None),)))
+    failed = ended(0, mission=first.id, kind=MissionKind.REQUALIFY, counts_as_failure=False)
+    longer = hold(until=None, extended=NOON + MINUTE)
+    (again,) = tries(snapshot(freezes=(longer,), settled=(failed,), now=NOON + 2 * MINUTE))
+    assert again.id != first.id
+
+
+@pytest.mark.req("FRZ-3")
+@pytest.mark.parametrize(
+    ("over", "begin"),
+    [
+        pytest.param({"until": None}, NOON, id="open-ended"),
+        pytest.param(
+            {"until": None, "extended": NOON + MINUTE}, NOON + MINUTE, id="open-ended-and-extended"
+        ),
+        pytest.param({"until": NOON + 2 * MINUTE}, NOON + 2 * MINUTE, id="with-a-window"),
+        pytest.param(
+            {"until": NOON + 2 * MINUTE, "extended": NOON + MINUTE}, NOON + 2 * MINUTE,
+            id="with-a-window-and-extended",
+        ),
+    ],
+)  # fmt: skip
+def test_each_round_is_one_freeze_duration_after_the_window_or_the_last_word(over, begin):
+    snap = snapshot(freezes=(hold(**over),), now=begin + 59 * MINUTE)
+    (first,) = tries(snap)
+    assert lifting.look_again(snap) == begin + HOUR
+    failed = ended(0, mission=first.id, kind=MissionKind.REQUALIFY, counts_as_failure=False)
+    assert tries(replace(snap, settled=(failed,))) == []
+    assert len(tries(replace(snap, settled=(failed,), now=begin + HOUR))) == 1
 
 
 @pytest.mark.req("FRZ-3")

@@ -249,6 +249,7 @@ def test_allowed_paths_are_exact_folders_or_globs(allowed, path, inside):
         ("", "unassigned \u0378\n", None),
         ("", "tabs\tand\vold ends\n", None),
         ("old\rends\r", "old\rends\rand more\rof them\r", None),
+        ("old\rends\r", "old\rends\rand one \u202e\r", 1),
         ("new\r\nends\r\n", "new\r\nends\r\n# and\rmore\r\n", 3),
         (None, "new\n", None),
         (None, "new \u202e\n", 1),
