@@ -135,6 +135,26 @@ def test_a_file_that_is_not_there_is_wrong_use(capsys):
     assert "core/nothing.py does not exist" in capsys.readouterr().err
 
 
+def test_a_hunt_since_a_commit_looks_at_the_lines_changed_since_then(tmp_path, monkeypatch):
+    package = tmp_path / "src" / "swarm"
+    package.mkdir(parents=True)
+    old, new = package / "old.py", package / "new.py"
+    old.write_text("a = 1\nb = 2\nc = 3\n", encoding="utf-8")
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "PACKAGE", package)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=ann", "-c", "user.email=ann@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
+    assert tool.changed_since("HEAD") == set()
+    old.write_text("a = 1\nb = 4\n", encoding="utf-8")
+    new.write_text("d = 5\n", encoding="utf-8")
+    subprocess.run([*git, "add", "-N", "."], check=True)
+    assert tool.changed_since("HEAD") == {(old, 2), (new, 1)}
+    with pytest.raises(ValueError, match="nosuch"):
+        tool.changed_since("nosuch")
+
+
 def test_a_known_report_leaves_out_what_was_noticed_and_nothing_else(tmp_path):
     report = tmp_path / "last.tsv"
     report.write_text(
