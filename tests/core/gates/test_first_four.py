@@ -59,15 +59,19 @@ def test_gate_1_lets_a_need_at_the_bar_wait_for_a_dark_source():
 # --- Gate 2 ---------------------------------------------------------------------------------------
 
 
-def checked(*results, orders=(), **over):
-    """What Gate 2 says when lint and unit-tests answered like this on the head."""
-    facts = tuple(
+def ended(*results):
+    """What lint and unit-tests answered on the head; None of one that did not."""
+    return tuple(
         CheckEnded(id=EvidenceId(f"e-{check}"), at=NOON, check=check, commit=HEAD, result=result)
         for check, result in zip(("lint", "unit-tests"), results, strict=False)
         if result is not None
     )
+
+
+def checked(*results, orders=(), **over):
+    """What Gate 2 says when lint and unit-tests answered like this."""
     snap = snapshot(**over)
-    found = read(mission(1, facts=facts, orders=orders))
+    found = read(mission(1, facts=ended(*results), orders=orders))
     return code_quality.judge(("lint", "unit-tests"), HEAD, found, snap)
 
 
@@ -180,6 +184,18 @@ def test_gate_2_asks_again_once_the_check_is_bound():
 def test_gate_2_without_required_checks_reads_not_configured():
     verdict = code_quality.judge((), HEAD, read(mission(1)), snapshot())
     assert (verdict.answer, verdict.configured) == (Answer.PASS, False)
+
+
+@pytest.mark.req("LOOP-7")
+@pytest.mark.parametrize(
+    ("results", "shown"),
+    [((GREEN, RED), "unit-tests"), ((RED, RED), "lint"), ((None, RED), "unit-tests"),
+     ((GREEN, GREEN), None), ((GREEN, None), None)],
+)  # fmt: skip
+def test_a_fix_is_shown_the_first_required_check_that_failed_and_no_green_one(results, shown):
+    me = mission(1, facts=ended(*results))
+    bad = code_quality.first_bad(me, HEAD, read(me), snapshot())
+    assert (None if bad is None else bad.check) == shown
 
 
 @pytest.mark.req("LOOP-6")
