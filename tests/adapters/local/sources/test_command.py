@@ -185,6 +185,10 @@ import os, sys, time
 from pathlib import Path
 pid_file = Path(sys.argv[1])
 if os.fork() == 0:
+    if sys.argv[3:] == ["daemon"]:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
     pid_file.write_text(str(os.getpid()))
     time.sleep(600)
 while sys.argv[2] == "wait" or not pid_file.exists():
@@ -224,10 +228,11 @@ async def test_a_command_that_never_ends_is_killed_with_its_children(world):
     await gone(await written(path))
 
 
-async def test_what_a_command_leaves_behind_is_killed_and_holds_nothing_up(world):
-    """The child keeps the pipes open; only the command itself counts."""
+@pytest.mark.parametrize("kind", ["child", "daemon"])
+async def test_what_a_command_leaves_behind_is_killed_and_holds_nothing_up(world, kind):
+    """It keeps the pipes open, a daemon in a session of its own; only the command itself counts."""
     path = world.tmp / "pid"
-    command = world.command("{python}", "-c", FORKS, str(path), "go", timeout="30s")
+    command = world.command("{python}", "-c", FORKS, str(path), "go", kind, timeout="30s")
     signals, _, _ = await world.read(command)
     assert len(signals) == 1
     await gone(await written(path))
@@ -282,6 +287,8 @@ async def test_standard_input_is_empty(world):
         ({"run": ()}, "run"),
         ({"run": "ruff check"}, "run"),
         ({"run": ("", "x")}, "run"),
+        ({"run": ("lint", "a\0b")}, "run"),
+        ({"workdir": "/tmp/a\0b"}, "workdir"),
         ({"workdir": None}, "repo"),
         ({"format": "xml"}, "format"),
         ({"trust": 1.1}, "trust"),

@@ -28,11 +28,23 @@ def mark(generation: Path) -> str:
 def _carries(pid: int, wanted: bytes, inside: Path) -> bool:
     try:
         where = Path(f"/proc/{pid}/cwd").readlink()
-        if where.is_relative_to(inside):
-            return True
+    except OSError:
+        return False
+    return where.is_relative_to(inside) or _marked(pid, wanted)
+
+
+def _marked(pid: int, wanted: bytes) -> bool:
+    try:
         return wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+def _kill(living: dict[int, str]) -> None:
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid, started in living.items():
+            kernel.send_same(pid, started, number)
+    time.sleep(0.01)
 
 
 def find(generation: Path) -> dict[int, str]:
@@ -71,6 +83,18 @@ def _getsid(pid: int) -> int:
         return 0
 
 
+def clear_marked(value: str, patience: float = 2.0) -> None:
+    """Kill every process that carries the mark with this value, in whatever session it is."""
+    wanted = f"{MARK}={value}".encode()
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        found = [pid for pid in (kernel.all_pids() if kernel.LINUX else []) if _marked(pid, wanted)]
+        living = {pid: started for pid in found if (started := kernel.start_time(pid))}
+        if not living:
+            break
+        _kill(living)
+
+
 def clear(generation: Path, patience: float = 10.0) -> int:
     """Kill every process of this generation whose supervisor is gone; returns how many.
 
@@ -89,11 +113,8 @@ def clear(generation: Path, patience: float = 10.0) -> int:
         living = find(generation)
         if not living:
             break
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid, started in living.items():
-                kernel.send_same(pid, started, number)
+        _kill(living)
         killed.update(living)
-        time.sleep(0.01)
     if not kernel.is_same(*supervisor):
         remove_room(generation, read_json(generation / "spec.json") or {})
     return len(killed)

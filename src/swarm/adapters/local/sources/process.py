@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from swarm.adapters.local.process import orphans
 from swarm.adapters.local.process.preflight import is_of_the_repository
 from swarm.adapters.local.sources.errors import CommandMissing, CommandTimedOut, OutputTooLarge
 
@@ -44,8 +46,8 @@ async def run(
 ) -> Ran:
     """Run a command to its end and give what it printed.
 
-    wait: how long it may run. Everything in its process group is gone afterwards, however this
-    ends.
+    wait: how long it may run. Everything that it started is gone afterwards, however this ends;
+          but what empties its environment and leaves the process group as well is not found.
     Raises CommandMissing, CommandTimedOut or OutputTooLarge.
     """
     words = [sys.executable if word == "{python}" else word for word in argv]
@@ -53,6 +55,7 @@ async def run(
     if program is None:
         raise CommandMissing(f"{words[0]!r} is not a program that can be run here")
     talk = _Talk(max_bytes)
+    mark = f"source:{secrets.token_hex(8)}"
     loop = asyncio.get_running_loop()
     try:
         transport, _ = await loop.subprocess_exec(
@@ -60,7 +63,7 @@ async def run(
             program,
             *words[1:],
             cwd=folder,
-            env=env,
+            env={**env, orphans.MARK: mark},
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -75,7 +78,7 @@ async def run(
     finally:
         # Also after a good end: what a command leaves in the background holds its pipes open
         # and has no business here any more.
-        _end(pid)
+        await asyncio.to_thread(_end, pid, mark)
         await talk.drained()
         transport.close()
     if talk.over:
@@ -136,6 +139,8 @@ class _Talk(asyncio.SubprocessProtocol):
         return self.err.decode("utf-8", "replace")[-ERRORS_KEPT:]
 
 
-def _end(pid: int) -> None:
+def _end(pid: int, mark: str) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+    # A daemon has a session of its own; one of each reading would fill the machine in a night.
+    orphans.clear_marked(mark)

@@ -77,6 +77,8 @@ class CommandSettings(SourceSettings):
     def _possible(self) -> Self:
         if not self.run[0].strip():
             raise ValueError("`run` begins with the program, which is empty here")
+        if any("\0" in word for word in (*self.run, str(self.workdir))):
+            raise ValueError("`run` or `workdir` holds a NUL character, which no program is given")
         if self.workdir is None and not self.repo:
             raise ValueError("set `repo` for a clean checkout, or `workdir` for a folder as it is")
         if self.by_hand_class is not None and self.format is not Format.RUFF:
