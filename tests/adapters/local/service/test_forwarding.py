@@ -112,6 +112,32 @@ async def test_a_client_that_goes_away_is_no_error_of_the_version(up):
     assert await counted(up) == (1, 0)
 
 
+@pytest.mark.fast("no-host")
+@pytest.mark.parametrize(
+    ("sent", "status", "total"),
+    [
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n", 200, 1, id="no-host"),
+        pytest.param(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: host\r\n\r\n", 200, 1, id="host"),
+        pytest.param(
+            b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: content-length\r\n"
+            b"content-length: 2\r\n\r\nhi",
+            *(200, 1),
+            id="length",
+        ),
+        pytest.param(b"CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n", 405, 0, id="tunnel"),
+    ],
+)
+@pytest.mark.req("GATE-5")
+async def test_an_odd_client_is_no_error_of_the_version(up, sent, status, total):
+    """Monitors speak HTTP/1.0, and whoever likes may list any header with `connection`."""
+    with socket.create_connection(("127.0.0.1", up.settings.port)) as client:
+        client.settimeout(5)
+        client.sendall(sent)
+        said = await asyncio.to_thread(client.recv, 4096)
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+    assert await counted(up) == (total, 0)
+
+
 @pytest.mark.fast("bad-header")
 @pytest.mark.parametrize(
     "sent",

@@ -25,6 +25,8 @@ _HOP_BY_HOP = frozenset({
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization",
     b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect",
 })  # fmt: skip
+# A client may list any name with `connection`, but without these there is no message to send on.
+_KEPT = frozenset({b"host", b"content-length"})
 _SERVER_ERROR = 500
 
 
@@ -43,6 +45,9 @@ class Forwarder:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["method"] == "CONNECT":  # no version's business, so none is blamed for it
+            await _refuse(send, 405, b"no tunnels are opened here\n")
+            return
         route = self._routes.pick()
         if route is None:
             await _refuse(send, 503, b"no version of this service is running\n")
@@ -105,6 +110,8 @@ def _request(
     chunked = b"transfer-encoding" in names
     if chunked:
         kept.append((b"transfer-encoding", b"chunked"))
+    if b"host" not in names:  # HTTP/1.0 asks for none, and we go on in HTTP/1.1
+        kept.append((b"host", b"%b:%d" % (scope["server"][0].encode(), scope["server"][1])))
     if scope.get("client"):
         kept.append((b"x-forwarded-for", str(scope["client"][0]).encode()))
     kept.append((b"connection", b"close"))
@@ -154,6 +161,7 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     for name, value in headers:
         if name.lower() == b"connection":
             dropped.update(part.strip().lower() for part in value.split(b","))
+    dropped -= _KEPT
     return [(name, value) for name, value in headers if name.lower() not in dropped]
 
 
