@@ -114,6 +114,14 @@ def test_what_npm_writes_where_there_are_no_tests_is_no_check(repo):
 
 
 @pytest.mark.parametrize(
+    ("name", "text"), [("package.json", "[" * 100_000), ("pyproject.toml", f"x = {'[' * 100_000}")]
+)
+def test_a_file_that_nests_without_end_says_nothing(repo, name, text):
+    """It is the repository's: `init` called it a fault of its own."""
+    assert [check.name for check in look(repo(**{name: text})).checks] == ["syntax"]
+
+
+@pytest.mark.parametrize(
     ("remote", "name"),
     [
         ("git@github.com:acme/shop.git", "acme/shop"),

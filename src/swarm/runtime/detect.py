@@ -242,7 +242,7 @@ def _package(folder: Path) -> dict[str, Any]:
     """package.json; empty where there is none that can be read."""
     try:
         package = json.loads(_read(folder / "package.json") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return package if isinstance(package, dict) else {}
 
@@ -273,7 +273,7 @@ def _make_checks(folder: Path) -> list[Check]:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(_read(path))
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return {}
 
 

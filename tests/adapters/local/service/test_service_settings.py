@@ -47,6 +47,7 @@ def test_placeholders_are_filled_once_and_not_again():
         (200, b"<html>hello there</html>", ""),
         (404, b"abc1234", ""),
         (200, b"", ""),
+        pytest.param(200, b"[" * 100_000, "", id="nested-without-end"),
     ],
 )
 def test_the_revision_is_read_from_the_versions_own_answer(status, body, revision):

@@ -78,7 +78,7 @@ def parse_object(said: Said | None) -> dict[str, Any] | None:
         return None
     try:
         data = json.loads(said.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
 
