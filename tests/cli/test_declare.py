@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -17,9 +21,14 @@ def test_a_manifest_is_created_then_unchanged_then_configured(place):
 
 
 def test_lights_out_warns_of_what_may_run_unattended(place):
-    said = place.apply(mode="lights-out")
-    assert "warning: swarm/shop: R2 can run unattended" in said.err
-    assert "warning: swarm/shop: spec.discovery.sources" in said.err
+    delivery = {"repoAllowlist": ["acme/shop"], "requiredChecks": ["lint"]}
+    bare = place.apply(mode="lights-out", delivery=delivery)
+    assert "warning: swarm/shop: spec.discovery.sources is empty: nothing is found" in bare.err
+    assert "spec.delivery.deploymentTargets is empty: nothing is watched" in bare.err
+    assert "R2 can run unattended" not in bare.err
+    whole = place.apply(mode="lights-out", delivery=delivery | {"deploymentTargets": ["shop"]})
+    assert "warning: swarm/shop: R2 can run unattended" in whole.err
+    assert "deploymentTargets" not in whole.err
 
 
 def test_diff_exits_by_whether_something_would_change(place):
@@ -41,6 +50,21 @@ def test_diff_exits_by_whether_something_would_change(place):
         ).out
         == ""
     )
+
+
+@pytest.mark.parametrize("end", ["/dev/zero", "-"])
+def test_a_text_without_end_is_refused_where_it_is_too_long(end):
+    code = (
+        "import resource, sys; from swarm.cli.app import run; "
+        "resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30)); sys.exit(run(sys.argv[1:]))"
+    )
+    with Path("/dev/zero").open("rb") as endless:
+        said = subprocess.run(
+            [sys.executable, "-c", code, "validate", "-f", end],
+            stdin=endless, capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+    assert said.returncode == 1
+    assert "it has more than 1,048,576 bytes" in said.stderr
 
 
 def test_a_dry_run_changes_nothing(place):

@@ -134,6 +134,17 @@ def test_nothing_here_names_the_way_in(verb, tmp_path, monkeypatch):
     assert "swarmctl init" in said.err
 
 
+@pytest.mark.parametrize("field", ["apiVersion", "kind", "metadata", "spec", "status"])
+def test_the_fields_of_the_object_itself_are_explained(verb, field):
+    said = verb("explain", field)
+    assert said.code == 0
+    assert said.lines[0].startswith(f"{field}  <")
+
+
+def test_the_values_of_a_choice_are_listed(verb):
+    assert "  one of: assisted, lights-out" in verb("explain", "spec.mode").lines
+
+
 @pytest.mark.parametrize(
     "word", ["Frozen", "ApprovalNeeded", "Verifying", "rolled-back", "not configured"]
 )

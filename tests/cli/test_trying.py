@@ -120,6 +120,15 @@ def test_an_agent_works_on_a_scratch_clone_and_nothing_is_kept(workshop):
     assert record["patch"].startswith("diff --git a/a.py")
 
 
+def test_an_agent_that_works_by_rule_is_not_tried_without_one(workshop):
+    workshop.settings('[agents.mender]\nrun = ["ruff", "--select", "{rule}"]\nrules = ["F401"]\n')
+    said = workshop("agent", "test", "mender")
+    assert said.code == 2
+    assert (
+        "the command of mender works on one {rule}; name it with --rule, such as F401" in said.err
+    )
+
+
 @pytest.mark.slow
 def test_what_a_killed_trial_left_is_cleared_by_a_later_one_and_one_at_work_is_not(workshop):
     agent(workshop, "pass")

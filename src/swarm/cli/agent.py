@@ -120,6 +120,8 @@ def try_one(
         known = ", ".join(settings.agents) or "none"
         raise NotBound(f"no agent {name[:60]!r} is bound in {place.file}; bound are: {known}")
     chosen = _repository(settings, repo)
+    if not rule:
+        _refuse_without_rule(name, settings)
     brief = _brief(goal, rule, tuple(path))
     say(f"{name} works on a scratch clone of {chosen} ...")
     trial = asyncio.run(try_agent(settings, place, agent=name, repo=chosen, brief=brief))
@@ -140,6 +142,14 @@ def _repository(settings: Settings, repo: str) -> str:
     if len(settings.repositories) != 1:
         raise Usage(f"name one repository with --repo; bound are: {known}")
     return next(iter(settings.repositories))
+
+
+def _refuse_without_rule(name: str, settings: Settings) -> None:
+    """Raise `Usage` if the agent's command needs a rule: its settings are fine, the call is not."""
+    agent = settings.agents[name]
+    if any("{rule}" in word for word in agent.run):
+        some = f", such as {agent.rules[0]}" if agent.rules else ""
+        raise Usage(f"the command of {name} works on one {{rule}}; name it with --rule{some}")
 
 
 def _brief(goal: str, rule: str, paths: tuple[str, ...]) -> Brief:

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from swarm.contract.swarm import SwarmObject
 
 
+#: What a lights-out Swarm lacks as long as a field is empty.
+_WITHOUT = {
+    "spec.discovery.sources": "nothing is found but what `swarmctl need add` says",
+    "spec.delivery.repoAllowlist": "no repository may be changed",
+    "spec.delivery.requiredChecks": "nothing is proven, and everything waits for a person",
+    "spec.delivery.deploymentTargets": "nothing is watched once landed, and R2 waits for a person",
+}
+
+
 def apply(
     *,
     file: File,
@@ -74,8 +83,9 @@ def warnings(swarm: SwarmObject) -> list[str]:
     """What the policy leaves open, each as a sentence."""
     from swarm.contract.completeness import policy_gaps  # noqa: PLC0415
 
-    found = [str(gap) for gap in policy_gaps(swarm.spec)]
-    if str(swarm.spec.mode) == "lights-out":
+    gaps = policy_gaps(swarm.spec)
+    found = [f"{gap} is empty: {_WITHOUT[gap]}" for gap in gaps]
+    if str(swarm.spec.mode) == "lights-out" and not set(gaps) - {"spec.discovery.sources"}:
         found.append("R2 can run unattended in this mode once its gates pass")
     return found
 

@@ -16,6 +16,8 @@ from swarm.cli.output import Column, Form, emit, show, show_one
 from swarm.cli.sentences import words
 from swarm.contract.errors import SwarmError
 
+#: Fields of the object itself, which are named without a dot.
+_TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 _COLUMNS = (
     Column(title="FIELD", field="name"),
     Column(title="VALUE", field="value"),
@@ -52,7 +54,7 @@ def explain(
         _manifest(file, output)
     elif what.upper().startswith("SWM"):
         _code(what.upper(), output)
-    elif what and "." not in what and what != "spec":
+    elif what and "." not in what and what not in _TOP:
         _word(what, output)
     elif what:
         _field(what, output)
@@ -85,6 +87,8 @@ def _field(path: str, output: Form) -> None:
     for title, value in (("default", found.default), ("example", found.example)):
         if value is not None:
             emit(f"  {title}: {value}")
+    if found.choices:
+        emit(f"  one of: {', '.join(found.choices)}")
     for bound in found.bounds:
         emit(f"  {bound}")
     for child in found.children:
