@@ -76,6 +76,15 @@ def held(path: Path) -> bool:
     return False
 
 
+def others_held(state: Path) -> list[str]:
+    """Who sits here beside the first: second controllers by their seats, and a demo at work.
+
+    state: the folder of the seats.
+    """
+    found = sorted(path for path in state.glob("*.lock") if path.stem != FIRST)
+    return [path.stem for path in found if held(path)]
+
+
 def _write(file: TextIO, names: list[str]) -> None:
     file.truncate(0)
     file.write("".join(f"{name}\n" for name in names))
