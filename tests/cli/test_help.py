@@ -12,6 +12,7 @@ from cyclopts import App
 
 from swarm.cli import app as tree
 from swarm.cli.explain import every_error
+from swarm.cli.kinds import KINDS, kind_named
 
 PLACES = {verb: place for verbs in tree._TREE.values() for verb, (_, place) in verbs.items()}
 
@@ -132,6 +133,13 @@ def test_nothing_here_names_the_way_in(verb, tmp_path, monkeypatch):
     said = verb("get", "missions")
     assert said.code == 5
     assert "swarmctl init" in said.err
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_kind_goes_by_its_singular_its_plural_and_what_its_objects_are_called(kind):
+    single = kind.single.lower()
+    words = (kind.name, kind.name.removesuffix("s"), single, f"{single}s", kind.short)
+    assert {kind_named(word).name for word in words} == {kind.name}
 
 
 @pytest.mark.parametrize("field", ["apiVersion", "kind", "metadata", "spec", "status"])

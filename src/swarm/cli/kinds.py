@@ -183,7 +183,14 @@ _ELSEWHERE = {"agents": "agent list", "regimes": "regime show STREAM", "experts"
 def kind_named(word: str) -> Kind:
     """A kind by any of its usual names: `mission`, `missions`, `m`. Raises `Usage`."""
     for kind in KINDS:
-        if word.lower() in {kind.name, kind.single.lower(), kind.short}:
+        single = kind.single.lower()
+        if word.lower() in {
+            kind.name,
+            kind.name.removesuffix("s"),
+            single,
+            f"{single}s",
+            kind.short,
+        }:
             return kind
     if word.lower() in _ELSEWHERE:
         remedy = f"`swarmctl {_ELSEWHERE[word.lower()]}` shows them."
