@@ -36,6 +36,7 @@ LARGEST_TEXT = 16 * 1024
 _SHORTEST, _LONGEST = timedelta(seconds=5), timedelta(minutes=15)
 _SOON = timedelta(seconds=1)
 _SHORTEST_SECRET = 16
+_LABEL = 63  #: characters between two dots of a host name (RFC 1035); more cannot be asked for
 
 
 class ChannelSettings(SettingsBlock):
@@ -73,6 +74,9 @@ class ChannelSettings(SettingsBlock):
         # Reading a port beyond 65535 raises ValueError in words.
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
             found.append("webhook must begin with https:// or http:// and name a host")
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        if parts.hostname and not all(0 < len(label) <= _LABEL for label in labels):
+            found.append(f"a part of the host has 1 to {_LABEL} characters")
         if parts.username or parts.password or parts.fragment:
             found.append("webhook must hold neither user, password nor fragment")
         if printable(self.webhook) != self.webhook or " " in self.webhook:

@@ -256,6 +256,8 @@ async def test_a_secret_in_a_text_is_masked(world):
     ("fields", "words"),
     [
         ({"webhook": "ftp://x/"}, "must begin with https://"),
+        ({"webhook": f"https://{'a' * 64}.example.org/"}, "1 to 63 characters"),
+        ({"webhook": "https://chat..example.org/"}, "1 to 63 characters"),
         ({"webhook": "https://"}, "name a host"),
         ({"webhook": "https://x:65536/"}, "out of range"),
         ({"webhook": "https://x:0/"}, "name a host"),
