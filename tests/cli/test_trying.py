@@ -53,7 +53,7 @@ print("this is no JSON")
 def test_a_source_is_read_once_and_nothing_is_stored(workshop):
     source(workshop, SAYS)
     workshop.apply(discovery={"sources": [{"name": "finder"}], "minCitations": 1})
-    said = workshop("source", "test", "finder")
+    said = workshop("source", "test", "source/finder")
     assert said.code == 0, said.err
     assert said.lines[0] == "unused import os"
     assert "cites a.py:1" in said.out
@@ -107,7 +107,7 @@ def test_sources_are_listed_with_health_and_who_names_them(workshop):
 def test_an_agent_works_on_a_scratch_clone_and_nothing_is_kept(workshop):
     agent(workshop, "import pathlib; pathlib.Path('a.py').write_text('print(1)\\n')")
     before = sorted(path.name for path in workshop.home.state.glob("*"))
-    said = workshop("agent", "test", "writer")
+    said = workshop("agent", "test", "agent/writer")
     assert said.code == 0, said.err
     assert "-import os" in said.out
     assert "change:  +0 -3 in 1 file" in said.out

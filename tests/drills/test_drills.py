@@ -355,7 +355,7 @@ def test_the_verb_lists_them_and_asks_before_it_breaks_anything(installation, ca
     listed = json.loads(capsys.readouterr().out)
     assert {item["name"] for item in listed["items"]} == set(DRILLS)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert cli(["drill", "run", "canary-fail", "--home", str(installation.folder)]) == 2
+    assert cli(["drill", "run", "drill/canary-fail", "--home", str(installation.folder)]) == 2
     told = capsys.readouterr().err
     assert "Add --yes" in told
     assert cli(["drill", "run", "canary", "--home", str(installation.folder)]) == 5

@@ -116,6 +116,7 @@ def try_one(
 
     place = home_of(home)
     settings = load(place.file)
+    name = name.removeprefix("agent/")  # as `agent list -o name` prints it
     if name not in settings.agents:
         known = ", ".join(settings.agents) or "none"
         raise NotBound(f"no agent {name[:60]!r} is bound in {place.file}; bound are: {known}")

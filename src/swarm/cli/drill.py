@@ -68,6 +68,7 @@ def run(
     """
     from swarm.runtime.drills.catalogue import DRILLS, drill_named  # noqa: PLC0415
 
+    name = name.removeprefix("drill/")  # as `drill list -o name` prints it
     drills = list(DRILLS.values()) if name == "all" else [drill_named(name)]
     place = home_of(home)
     for one in drills:

@@ -132,6 +132,7 @@ def read_one(
     most = limited(limit)
     place = home_of(home)
     settings = load(place.file)
+    name = name.removeprefix("source/")  # as `source list -o name` prints it
     if name not in settings.sources:
         known = ", ".join(sorted(settings.sources)) or "none"
         raise NotBound(f"no source {name[:60]!r} is bound in {place.file}; bound are: {known}")
