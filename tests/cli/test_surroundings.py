@@ -70,6 +70,24 @@ def test_a_repository_is_looked_at_wherever_a_hook_of_another_points(start, tmp_
     assert (repo / "swarm.toml").is_file()
 
 
+@pytest.mark.parametrize("name", ["swarm.toml", "swarm.yaml"])
+def test_a_link_in_place_of_a_first_file_is_not_followed(start, tmp_path, name):
+    repo = committed(tmp_path / "repo")
+    elsewhere = tmp_path / "elsewhere"
+    (repo / name).symlink_to(elsewhere)
+    ran = start("init", repo)
+    _, err = ran.communicate()
+    assert ran.returncode == 7
+    assert f"{name} is there already" in err.decode()
+    assert not elsewhere.exists()
+    elsewhere.write_text("mine\n")
+    ran = start("init", repo, "--force")
+    _, err = ran.communicate()
+    assert ran.returncode == 0, err.decode()
+    assert elsewhere.read_text() == "mine\n"
+    assert not (repo / name).is_symlink()
+
+
 def test_looking_at_a_repository_writes_nothing_of_it(start, tmp_path):
     """Not its index either: by root, it would be root's from then on."""
     repo = committed(tmp_path / "repo")

@@ -31,8 +31,12 @@ def init(
     found = detect.look(folder.resolve())
     home = Home(found.folder)
     for path in (home.file, home.manifest):
-        if path.exists() and not force:
+        # What a repository holds may be a link to anywhere: it is replaced, and never followed.
+        is_link = path.is_symlink()
+        if (is_link or path.exists()) and not force:
             raise FileExists(f"{path} is there already")
+        if is_link:
+            path.unlink()
     home.file.write_text(first_files.installation(found), encoding="utf-8")
     home.manifest.write_text(first_files.manifest(found), encoding="utf-8")
     emit(f"wrote {home.file}")
