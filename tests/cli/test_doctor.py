@@ -11,6 +11,7 @@ import pytest
 
 from swarm.adapters.local.process.kernel import start_time
 from swarm.cli.health_store import loop
+from swarm.runtime.seat import taken
 
 
 def git(folder, *words):
@@ -132,7 +133,8 @@ def test_the_place_of_an_embedded_database_is_told(sound, monkeypatch, tmp_path)
     mend(sound, f"url = {json.dumps(sound.dsn)}", 'url = "embedded"')
     there = SimpleNamespace(cluster=tmp_path, data=tmp_path / "data-1")
     monkeypatch.setattr("swarm.adapters.postgres.layout.lay_out", lambda _asked: there)
-    told = sound("doctor", "-o", "wide").out
+    with taken(sound.home.state / "controller.lock", "c1"):
+        told = sound("doctor", "-o", "wide").out
     (line,) = [one for one in told.splitlines() if one.startswith("ok     database")]
     assert line.endswith(f", in {there.data}")
 
@@ -145,7 +147,8 @@ def test_an_installation_file_that_its_controller_has_not_read_is_a_note(sound):
     written = sound.home.note.stat().st_mtime
     for later, level in ((-1, "ok"), (1, "note")):
         os.utime(sound.home.file, (written + later, written + later))
-        (told,) = [one for one in findings(sound)[1] if one["check"] == "controller"]
+        with taken(sound.home.state / "controller.lock", "c1"):
+            (told,) = [one for one in findings(sound)[1] if one["check"] == "controller"]
         assert (told["level"], told["message"].endswith("as it was then")) == (level, later > 0)
 
 

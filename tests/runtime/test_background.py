@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,6 +17,7 @@ from swarm.runtime import background
 from swarm.runtime.background import running_pid, start, stop
 from swarm.runtime.errors import AlreadyRunning, ControllerFailed
 from swarm.runtime.home import Home
+from swarm.runtime.seat import taken
 
 
 @pytest.fixture
@@ -56,8 +58,21 @@ def test_a_stranger_with_the_number_of_a_controller_is_left_alone(place, process
 @pytest.mark.parametrize("noted", [starting, working])
 def test_the_process_that_was_noted_is_ended(place, process, noted):
     noted(place, process.pid, start_time(process.pid))
-    assert stop(place) is True
+    with taken(place.state / "controller.lock", "c1"):
+        assert stop(place) is True
     assert process.wait(5) == -15
+
+
+def test_a_folder_copied_from_one_at_work_is_not_at_work(place, process, tmp_path):
+    """`down` in the copy ended the controller of the other, and `freeze` there held the other."""
+    working(place, process.pid, start_time(process.pid))
+    with taken(place.state / "controller.lock", "c1"):
+        shutil.copytree(place.state, tmp_path / "copy" / place.state.name)
+        copy = Home(tmp_path / "copy")
+        assert running_pid(copy) is None
+        assert stop(copy) is False
+        assert running_pid(place) == process.pid
+    assert process.poll() is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from swarm.runtime.database import FIELDS, joined, named
 from swarm.runtime.errors import BadSettings
 from swarm.runtime.home import Home
 from swarm.runtime.policy_settings import DatabaseSettings
+from swarm.runtime.seat import taken
 
 
 @pytest.fixture
@@ -65,4 +66,5 @@ async def test_the_note_of_a_killed_controller_does_not_lead_to_its_old_database
     assert await asked_of(place) == conninfo_to_dict(empty_database_dsn)["dbname"]
     living = start_time(os.getpid())
     place.write_note({"pid": os.getpid(), "started": living, "dsn": database_dsn})
-    assert await asked_of(place) == conninfo_to_dict(database_dsn)["dbname"]
+    with taken(place.state / "controller.lock", "c1"):
+        assert await asked_of(place) == conninfo_to_dict(database_dsn)["dbname"]

@@ -18,6 +18,7 @@ from pathlib import Path
 from swarm.adapters.local.process.kernel import is_same, send_same, start_time
 from swarm.runtime.errors import AlreadyRunning, ControllerFailed
 from swarm.runtime.home import Home
+from swarm.runtime.seat import FIRST, held
 
 READY_WITHIN = 60.0  #: seconds; a first start makes a database, on a slow disk in a few
 ENDS_WITHIN = 30.0
@@ -104,9 +105,14 @@ def stop(place: Home) -> bool:
 
 
 def running_pid(place: Home) -> int | None:
-    """The pid of the installation's controller, if it lives; pids of strangers do not count."""
+    """The pid of the installation's controller, if it lives; pids of strangers do not count.
+
+    Nor does that of another folder's: a folder that is copied while its controller works takes the
+    note along, and not the seat.
+    """
     note = place.read_note()
-    return _living(note.get("pid"), note.get("started"))
+    pid = _living(note.get("pid"), note.get("started"))
+    return pid if pid is not None and held(place.state / f"{FIRST}.lock") else None
 
 
 def _starting_pid(place: Home) -> int | None:

@@ -72,6 +72,24 @@ def test_deleting_the_asked_folder_begins_anew(home, public_folder):
         assert server.status().data != first
 
 
+@pytest.mark.slow
+def test_a_copied_folder_does_not_share_the_data_and_a_moved_one_keeps_it(home, public_folder):
+    """Two installations on one database would each land on a main of its own."""
+    asked, system = home / "state", public_folder / "system"
+    with EmbeddedServer(asked, system_state=system) as server:
+        data = server.status().data
+    copy = Path(shutil.copytree(asked, home / "copy"))
+    with pytest.raises(DataDirectoryUnusable, match=f"is a copy of {asked}") as told:
+        EmbeddedServer(copy, system_state=system)
+    assert f"Remove {copy}/data-is-at" in told.value.fix
+    asked.rename(home / "moved")
+    with EmbeddedServer(home / "moved", system_state=system) as server:
+        assert server.status().data == data
+    (copy / "data-is-at").unlink()
+    with EmbeddedServer(copy, system_state=system) as server:
+        assert server.status().data != data
+
+
 def test_a_note_that_names_a_strange_place_is_refused(home, public_folder):
     asked = home / "state"
     asked.mkdir()

@@ -48,7 +48,22 @@ def reachable_folder(asked: Path, account: ServerAccount, system_state: Path) ->
         raise DataDirectoryUnusable(
             f"{asked / _NOTE} names {noted}, which is not in {system_state}"
         )
+    _refuse_copied(asked, noted)
     return noted
+
+
+def _refuse_copied(asked: Path, stand_in: Path) -> None:
+    """Two folders on one database would each have a main of its own. A folder may be moved."""
+    try:
+        first = Path((stand_in / ASKED_AT).read_text(encoding="utf-8").strip())
+        if first.samefile(asked) or _noted(first) != str(stand_in):
+            return
+    except OSError:
+        return  # never signed, or its folder is gone
+    raise DataDirectoryUnusable(
+        f"{asked} is a copy of {first}, and names the database of that one, {stand_in}",
+        remedy=f"Remove {asked / _NOTE} to begin with an empty database here.",
+    )
 
 
 def claim_stand_in(asked: Path, stand_in: Path) -> None:
