@@ -1,6 +1,6 @@
 """Put every small fault into the deciding code, one at a time, and see which test notices.
 
-    python3 dev.py mutants --core                       all of core: an hour and more
+    python3 dev.py mutants --core                       all of core: half an hour
     python3 dev.py mutants --core core/gates            these files or folders below src/swarm
     python3 dev.py mutants --core --sample 100          so many, drawn by --seed (0), in seconds
     python3 dev.py mutants --core --since v0.1.0        in the lines changed since this commit

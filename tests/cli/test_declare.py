@@ -21,6 +21,16 @@ def test_a_manifest_is_created_then_unchanged_then_configured(place):
 
 
 def test_lights_out_warns_of_what_may_run_unattended(place):
+    nothing = place.apply(mode="lights-out", discovery={"sources": []}, delivery={})
+    assert [line.split(" is empty: ")[0] for line in nothing.err.splitlines()[-4:]] == [
+        f"warning: swarm/shop: spec.{field}"
+        for field in (
+            "discovery.sources",
+            "delivery.repoAllowlist",
+            "delivery.requiredChecks",
+            "delivery.deploymentTargets",
+        )
+    ]
     delivery = {"repoAllowlist": ["acme/shop"], "requiredChecks": ["lint"]}
     bare = place.apply(mode="lights-out", delivery=delivery)
     assert "warning: swarm/shop: spec.discovery.sources is empty: nothing is found" in bare.err

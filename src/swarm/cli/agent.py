@@ -110,13 +110,14 @@ def try_one(
 
     Example: swarmctl agent test tidy --repo acme/shop --rule F401
     """
+    from swarm.adapters.postgres.store.desk.reference import bare  # noqa: PLC0415
     from swarm.core.evidence import RunResult  # noqa: PLC0415
     from swarm.runtime.settings import load  # noqa: PLC0415
     from swarm.runtime.tryout import try_agent  # noqa: PLC0415 - imports every adapter
 
     place = home_of(home)
     settings = load(place.file)
-    name = name.removeprefix("agent/")  # as `agent list -o name` prints it
+    name = bare(name)
     if name not in settings.agents:
         known = ", ".join(settings.agents) or "none"
         raise NotBound(f"no agent {name[:60]!r} is bound in {place.file}; bound are: {known}")

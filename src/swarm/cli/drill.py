@@ -66,9 +66,10 @@ def run(
 
     Example: swarmctl drill run canary-fail
     """
+    from swarm.adapters.postgres.store.desk.reference import bare  # noqa: PLC0415
     from swarm.runtime.drills.catalogue import DRILLS, drill_named  # noqa: PLC0415
 
-    name = name.removeprefix("drill/")  # as `drill list -o name` prints it
+    name = bare(name)
     drills = list(DRILLS.values()) if name == "all" else [drill_named(name)]
     place = home_of(home)
     for one in drills:

@@ -126,13 +126,14 @@ def read_one(
 
     Example: swarmctl source test ruff
     """
+    from swarm.adapters.postgres.store.desk.reference import bare  # noqa: PLC0415
     from swarm.runtime.settings import load  # noqa: PLC0415
     from swarm.runtime.tryout import read_once  # noqa: PLC0415 - imports every adapter
 
     most = limited(limit)
     place = home_of(home)
     settings = load(place.file)
-    name = name.removeprefix("source/")  # as `source list -o name` prints it
+    name = bare(name)
     if name not in settings.sources:
         known = ", ".join(sorted(settings.sources)) or "none"
         raise NotBound(f"no source {name[:60]!r} is bound in {place.file}; bound are: {known}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _KINDS = frozenset({
     "swarm", "need", "mission", "run", "change", "verdict", "rollout", "freeze", "approval",
-    "budget", "source", "signal", "order", "outcome",
+    "budget", "source", "signal", "order", "outcome", "agent", "drill",
 })  # fmt: skip
 
 
