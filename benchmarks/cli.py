@@ -5,9 +5,8 @@
 
 Every call is a process of its own, with byte code compiled. A real embedded server holds 100 open
 missions, as `up` leaves it. The first rows are the floor: the interpreter alone, and with each
-library that could stand on the path of a plain look. The goal is for `get` while a controller
-runs. By DSN it is missed twice over, by what loading the driver costs (its floor row): the reader
-that spares it speaks to our own private socket alone, and knows neither TLS nor SCRAM.
+library that could stand on the path of a plain look. The driver's row alone is beyond the goal:
+therefore a look speaks to libpq itself, whichever way the database is named.
 """
 
 import argparse

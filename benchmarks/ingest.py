@@ -273,7 +273,8 @@ class Copies:
             self.wrong += title != text
         elif kept(normal(text), normal(source)) >= 2 / 3:
             self.copies += 1
-            self.found += kept(title, source) > 0.5
+            # A copy that was not found stands alone, under its own words.
+            self.found += title == source or (title != text and kept(title, source) > 0.5)
 
 
 async def alike(size: int, measured: int) -> None:

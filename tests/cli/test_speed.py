@@ -68,7 +68,7 @@ def rows(embedded, place):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 async def test_both_ways_of_reading_give_the_same_rows(rows, kind):
-    """The socket gives JSON, the driver gives Python: instants, fractions and arrays must agree."""
+    """One gives JSON, the driver gives Python: instants, fractions and arrays must agree."""
     home, dsn = rows
     async with Database(dsn) as database:
         slow = await Look(database).rows(kind, limit=50)
@@ -80,6 +80,17 @@ async def test_both_ways_of_reading_give_the_same_rows(rows, kind):
         assert {key: type(value) for key, value in one.items()} == {
             key: type(value) for key, value in other.items()
         }
+
+
+@pytest.fixture(params=["embedded", "dsn"])
+def at(request, rows, tmp_path):
+    """An installation by each way of naming its database."""
+    home, dsn = rows
+    if request.param == "embedded":
+        return home
+    other = Home(tmp_path)
+    other.file.write_text(f'[database]\nurl = "{dsn}"\n')
+    return other
 
 
 def test_only_one_swarm_is_read_where_one_is_named(rows):
@@ -109,9 +120,8 @@ def measured(home, *words, options=()):
         pytest.param(("version",), id="version"),
     ],
 )
-def test_a_plain_look_loads_nothing_heavy(rows, words):
-    home, _ = rows
-    said = measured(home, *words, options=("-X", "importtime"))
+def test_a_plain_look_loads_nothing_heavy(at, words):
+    said = measured(at, *words, options=("-X", "importtime"))
     loaded = set(re.findall(r"\| +([\w.]+)$", said.stderr, re.MULTILINE))
     assert "swarm.cli.app" in loaded
     if words[0] == "get":
@@ -158,12 +168,11 @@ def test_named_values_become_numbered_ones(query, wanted):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.getloadavg()[0] > 1.5, reason="the machine is busy; see benchmarks/cli.py")
-def test_get_costs_less_than_150_ms_of_processor_time(rows):
-    home, _ = rows
+def test_get_costs_less_than_150_ms_of_processor_time(at):
     spent = []
     for _ in range(9):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        measured(home, "get", "missions")
+        measured(at, "get", "missions")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert statistics.median(spent) < 0.150

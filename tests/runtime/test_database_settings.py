@@ -7,7 +7,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from swarm.adapters.local.process.kernel import start_time
-from swarm.runtime.database import FIELDS, joined, named
+from swarm.runtime.database import joined
+from swarm.runtime.database_named import FIELDS, named
 from swarm.runtime.errors import BadSettings
 from swarm.runtime.home import Home
 from swarm.runtime.policy_settings import DatabaseSettings

@@ -1,8 +1,8 @@
 """Rows for verbs that only look, in the cheapest way that answers.
 
-Loading the database driver costs more processor time than everything else that `get` does. While
-a controller runs here with the embedded server, one read goes straight to its socket; in every
-other case (a database by DSN, nothing running) the driver is loaded and used.
+Loading the database driver costs more processor time than everything else that `get` does. Where a
+database runs already, `adapters.postgres.quick` reads from it without; else, and whenever that way
+is closed, the driver is loaded and used.
 """
 
 from __future__ import annotations
@@ -61,36 +61,46 @@ def glance(
 
 
 def _quickly(place: Home, kind: str, swarm: str, asked: Row) -> list[Row] | None:
-    """The rows from the embedded server's socket; None when that way is closed."""
-    told = place.read_note().get("dsn")
-    if not told:
-        return None
-    from swarm.adapters.postgres.layout import lay_out  # noqa: PLC0415
-    from swarm.adapters.postgres.quick import NotQuick, read_quickly  # noqa: PLC0415
+    """The rows without the driver; None when that way is closed."""
+    from swarm.adapters.postgres.quick import NotQuick, reading  # noqa: PLC0415
     from swarm.adapters.postgres.store.statements import statements  # noqa: PLC0415
 
-    layout = lay_out(place.database)
-    if told != layout.dsn:
+    dsn = _where(place)
+    if dsn is None:
         return None
-
-    def read(name: str, given: Row) -> list[Row]:
-        query, values = positional(statements("look")[name], given)
-        found = read_quickly(
-            layout,
-            # The statement is a file of ours, never built from input.
-            f"select row_to_json(found)::text from ({query}\n) found",  # noqa: S608
-            values,
-        )
-        return [_typed(json.loads(text)) for (text,) in found if text is not None]
-
     try:
-        id_ = None
-        if swarm:
-            every = {"swarm": None, "like": "", "state": None, "limit": 500}
-            id_ = picked(read("swarms", every), swarm)
-        return read(kind, {"swarm": id_, **asked})
+        with reading(dsn) as reader:
+
+            def read(name: str, given: Row) -> list[Row]:
+                query, values = positional(statements("look")[name], given)
+                # The statement is a file of ours, never built from input.
+                asking = f"select row_to_json(found)::text from ({query}\n) found"  # noqa: S608
+                found = reader.rows(asking, values)
+                return [_typed(json.loads(text)) for (text,) in found if text is not None]
+
+            id_ = None
+            if swarm:
+                every = {"swarm": None, "like": "", "state": None, "limit": 500}
+                id_ = picked(read("swarms", every), swarm)
+            return read(kind, {"swarm": id_, **asked})
     except NotQuick:
         return None
+
+
+def _where(place: Home) -> str | None:
+    """The database to look into as it is; None when somebody has to start or choose one first."""
+    from swarm.adapters.postgres.layout import lay_out  # noqa: PLC0415
+    from swarm.runtime.database_named import EMBEDDED, named  # noqa: PLC0415
+    from swarm.runtime.errors import BadSettings  # noqa: PLC0415
+
+    told = place.read_note().get("dsn")
+    if told == (embedded := lay_out(place.database).dsn):
+        return embedded
+    try:
+        url, _ = named(place)
+    except BadSettings:
+        return None
+    return url if url != EMBEDDED and told in {None, url} else None
 
 
 def positional(query: str, given: Mapping[str, Any]) -> tuple[str, list[str | None]]:

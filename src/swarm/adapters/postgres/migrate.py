@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import pq
 
-from .connect import SCHEMA, connect_sync, describe
+from .connect import connect_sync, describe
 from .copied import settle_in
 from .errors import (
     NO_POOLER,
@@ -23,6 +23,7 @@ from .errors import (
 )
 from .failures import Failure, classify, first_line, is_environment, translate
 from .migration_files import FOLDER, Migration, read_migrations
+from .session import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -33,7 +33,8 @@ from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
 from swarm.contract.errors import SwarmError
 from swarm.contract.validate import load_swarms
 from swarm.runtime import background
-from swarm.runtime.database import named, server_of
+from swarm.runtime.database import server_of
+from swarm.runtime.database_named import named
 from swarm.runtime.demo import sample
 from swarm.runtime.drills import agents, policy
 from swarm.runtime.drills.policy import Place
