@@ -89,10 +89,8 @@ IMPORTS = {
     "python itself": "pass",
     "import psycopg": "import psycopg",
     "one read without the driver": (
-        "import sys; from pathlib import Path\n"
-        "from swarm.adapters.postgres.layout import lay_out\n"
-        "from swarm.adapters.postgres.quick import read_quickly\n"
-        "read_quickly(lay_out(Path(sys.argv[2])), 'select 1')"
+        "import sys; from swarm.adapters.postgres.quick import reading\n"
+        "with reading(sys.argv[1]) as reader: reader.rows('select 1')"
     ),
     "connect_sync and one read": (
         "import sys; from swarm.adapters.postgres.connect import connect_sync\n"
@@ -291,7 +289,7 @@ def import_rows(server: EmbeddedServer, rounds: int, place: Path) -> None:
         for _ in range(rounds + 1):
             before = os.times()
             subprocess.run(
-                [sys.executable, "-c", program, server.dsn, str(server.layout.data)],
+                [sys.executable, "-c", program, server.dsn],
                 env=environment,
                 check=True,
                 cwd="/",
@@ -376,6 +374,7 @@ def main() -> None:
         databases = DisposableDatabases(server.dsn, migrate)
         kept.callback(databases.close)
         migration_rows(databases, 1 if quick else 7, place, kept)
+        migrate(server.dsn)
         import_rows(server, 1 if quick else 9, place)
         if not quick:
             network_rows(2)

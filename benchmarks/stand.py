@@ -17,6 +17,7 @@ from swarm.adapters.postgres.database import Database
 from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.server import EmbeddedServer
 from swarm.adapters.postgres.store.desk.swarms import SwarmDesk
+from swarm.adapters.postgres.store.ingest import PostgresIntake
 from swarm.adapters.postgres.store.orders import PostgresOrders
 from swarm.adapters.postgres.store.tick import PostgresTicks
 from swarm.contract.swarm import SwarmObject
@@ -24,6 +25,7 @@ from swarm.core.decision import OpenMission, Plan, RunCheck
 from swarm.core.ids import mission_id, order_key
 from swarm.core.nouns import MissionKind, Risk, ValidationContract
 from swarm.core.snapshot import Installation
+from swarm.ports.sources import Reading
 from swarm.ports.store import Binding
 
 CONTRACT = ValidationContract(
@@ -242,6 +244,13 @@ async def stand(**options: str) -> AsyncIterator[Stand]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def read_in(intake: PostgresIntake, swarm: str, readings: dict[str, Reading]) -> float:
+    """Ingest the readings of these sources side by side; seconds."""
+    begun = time.perf_counter()
+    await asyncio.gather(*(intake.ingest(swarm, *of_one) for of_one in readings.items()))
+    return time.perf_counter() - begun
 
 
 def settle_memory() -> None:

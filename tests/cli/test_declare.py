@@ -134,6 +134,8 @@ def test_delete_stops_a_swarm_and_keeps_its_history(shop):
     assert unknown.code == 5
     assert "no swarm default/nope" in unknown.err
     assert shop("delete", "mission", "m-1").code == 2
+    assert "swarm/shop created" in shop.apply().out
+    assert "swarm/shop unchanged" in shop.apply().out
 
 
 def test_explain_tells_where_each_value_comes_from(place):

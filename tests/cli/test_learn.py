@@ -241,3 +241,12 @@ def test_a_budget_that_is_only_reserved_comes_back_before_its_window_turns(spent
     }  # fmt: skip
     (kind,) = (kind for kind in KINDS if kind.name == "budgets")
     assert teller_of(kind)(row, now)[-1].startswith(f"next: {told}")
+
+
+def test_a_verdict_is_told_as_a_word_and_never_as_its_number():
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    (kind,) = (kind for kind in KINDS if kind.name == "gates")
+    row = {"mission": "m-1", "gate": "canary", "answer": 0, "configured": False, "at": at}
+    said = "\n".join(teller_of(kind)(kind.row(row), at))
+    assert "answer" not in said
+    assert "not configured" in said

@@ -70,7 +70,7 @@ def test_a_repository_is_looked_at_wherever_a_hook_of_another_points(start, tmp_
     assert (repo / "swarm.toml").is_file()
 
 
-@pytest.mark.parametrize("name", ["swarm.toml", "swarm.yaml"])
+@pytest.mark.parametrize("name", ["swarm.toml", "swarm.yaml", ".swarm"])
 def test_a_link_in_place_of_a_first_file_is_not_followed(start, tmp_path, name):
     repo = committed(tmp_path / "repo")
     elsewhere = tmp_path / "elsewhere"
@@ -86,6 +86,25 @@ def test_a_link_in_place_of_a_first_file_is_not_followed(start, tmp_path, name):
     assert ran.returncode == 0, err.decode()
     assert elsewhere.read_text() == "mine\n"
     assert not (repo / name).is_symlink()
+
+
+def test_state_that_an_unknown_repository_brings_is_taken_for_ours_only_when_one_says_so(
+    start, tmp_path
+):
+    repo = committed(tmp_path / "repo")
+    brought = repo / ".swarm" / "controller.json"
+    brought.parent.mkdir()
+    brought.write_text('{"dsn": "host=192.0.2.1"}')
+    ran = start("init", repo)
+    _, err = ran.communicate()
+    assert ran.returncode == 7
+    assert ".swarm is there already" in err.decode()
+    assert "Move it away" in err.decode()
+    assert not (repo / "swarm.toml").exists()
+    ran = start("init", repo, "--force")
+    _, err = ran.communicate()
+    assert ran.returncode == 0, err.decode()
+    assert brought.exists()
 
 
 def test_looking_at_a_repository_writes_nothing_of_it(start, tmp_path):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Data = dict[str, Any]
 _MONEY = {"cap", "reserved", "spent", "left", "cost", "overrun", "predicted_cost", "amount"}
 
+_TOLD_OTHERWISE = {"name", "answer"}  #: in the first line; as the word `verdict`
+
 
 def gather_of(
     kind: Kind, home: Path | None
@@ -71,7 +73,7 @@ def teller_of(kind: Kind) -> Callable[[Data, datetime], list[str]]:
     def tell(row: Data, now: datetime) -> list[str]:
         lines = [f"{kind.single.lower()}/{line(str(row['name']))}"]
         for field, value in row.items():
-            if field != "name" and value not in (None, "", [], ()):
+            if field not in _TOLD_OTHERWISE and value not in (None, "", [], ()):
                 lines += _field(field, value, now)
         return [*lines, f"next: {_next(kind.name, row, now)}"]
 

@@ -9,6 +9,8 @@ from cyclopts import Parameter
 
 from swarm.cli.output import emit, say
 
+_STATE = "It holds the state of an installation. Move it away if it is not yours, or add --force."
+
 
 def init(
     folder: Annotated[Path, Parameter(help="A folder inside the repository.")] = Path(),
@@ -30,11 +32,13 @@ def init(
 
     found = detect.look(folder.resolve())
     home = Home(found.folder)
-    for path in (home.file, home.manifest):
+    for path in (home.file, home.manifest, home.state):
         # What a repository holds may be a link to anywhere: it is replaced, and never followed.
+        # State that is there before the first files is somebody else's, unless one says so.
         is_link = path.is_symlink()
         if (is_link or path.exists()) and not force:
-            raise FileExists(f"{path} is there already")
+            keeps = path == home.state and not is_link
+            raise FileExists(f"{path} is there already", remedy=_STATE if keeps else None)
         if is_link:
             path.unlink()
     home.file.write_text(first_files.installation(found), encoding="utf-8")

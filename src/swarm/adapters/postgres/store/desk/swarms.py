@@ -76,7 +76,11 @@ class SwarmDesk:
             if changed:
                 await connection.execute(statements("tick")["wake"], {"swarm": id_})
             return Applied(
-                swarm=id_, created=created, changed=changed, generation=generation, shadow=shadow
+                swarm=id_,
+                created=created or deleted,  # to whoever applies it, it was not there
+                changed=changed,
+                generation=generation,
+                shadow=shadow,
             )
 
         applied = await self._database.run(tx)
