@@ -111,3 +111,26 @@ def test_of_two_that_start_at_once_one_begins_and_the_other_is_told(place, monke
         with pytest.raises(ControllerFailed, match="stopped while it started"):
             next(ends).result()
     assert len(begun) == 1
+
+
+def test_what_ended_a_controller_is_told_once_with_its_own_remedy(place):
+    place.file.write_text("[checks.a]\nrun = 3\n")
+    with pytest.raises(
+        ControllerFailed, match=r"^SWM601: .*swarm.toml:\n *checks.a.run: "
+    ) as ended:
+        start(place)
+    assert "fix:" not in ended.value.message
+    assert ended.value.fix.startswith("Mend the named field")
+    assert ended.value.fix.endswith("controller.out")
+
+
+def test_a_controller_that_ends_without_such_words_is_quoted_as_it_is(place, monkeypatch):
+    begin = subprocess.Popen
+
+    def dies(_argv, **how):
+        return begin([sys.executable, "-c", "raise SystemExit('Killed')"], **how)
+
+    monkeypatch.setattr(background.subprocess, "Popen", dies)
+    with pytest.raises(ControllerFailed, match=r"^Killed$") as ended:
+        start(place)
+    assert ended.value.fix.startswith("The whole log: ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from swarm.cli.errors import FileUnreadable
 
@@ -14,27 +14,15 @@ if TYPE_CHECKING:
 
 def read_swarms(name: str) -> list[SwarmObject]:
     """The Swarms in a file; `-` is standard input. Raises `InvalidSwarm` with every problem."""
-    from swarm.contract.validate import load_swarms  # noqa: PLC0415 - pays for pydantic only here
+    from swarm.contract.tree import MAX_BYTES  # noqa: PLC0415 - pays for pydantic only here
+    from swarm.contract.validate import load_swarms  # noqa: PLC0415
 
+    # One byte more than is taken, and no further: a pipe or a device may have no end.
     if name == "-":
-        source = "standard input"
-        return load_swarms(_bytes(sys.stdin.buffer, source), source=source)
+        return load_swarms(sys.stdin.buffer.read(MAX_BYTES + 1), source="standard input")
     try:
         with Path(name).open("rb") as file:
-            text = _bytes(file, name)
+            text = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise FileUnreadable(f"{name}: {error.strerror}") from error
     return load_swarms(text, source=name)
-
-
-def _bytes(file: BinaryIO, source: str) -> bytes:
-    """What is to be read, and one byte more at most: a pipe or a device may have no end."""
-    from swarm.contract.errors import Problem, UnreadableManifest  # noqa: PLC0415
-    from swarm.contract.tree import MAX_BYTES  # noqa: PLC0415
-
-    text = file.read(MAX_BYTES + 1)
-    if len(text) > MAX_BYTES:
-        wrong = f"it has more than {MAX_BYTES:,} bytes"
-        problem = Problem(path="", wrong=wrong, right="write one file for each few Swarms")
-        raise UnreadableManifest(source, (problem,))
-    return text

@@ -41,12 +41,11 @@ def read_documents(text: str | bytes, *, source: str) -> list[Document]:
 def _as_text(text: str | bytes) -> str:
     try:
         raw = text.encode() if isinstance(text, str) else text
-        decoded = raw.decode("utf-8-sig")
+        if len(raw) > MAX_BYTES:  # first: who reads no further may have cut a character
+            raise stop(f"it has more than {MAX_BYTES:,} bytes", "write a file for each few Swarms")
+        return raw.decode("utf-8-sig")
     except (UnicodeEncodeError, UnicodeDecodeError) as failure:
         raise stop(f"it is not UTF-8 text ({failure.reason})", "save it as UTF-8") from None
-    if len(raw) > MAX_BYTES:
-        raise stop(f"it has {len(raw):,} bytes", f"at most {MAX_BYTES:,} bytes are read")
-    return decoded
 
 
 def _from_json(text: str) -> list[Document] | None:

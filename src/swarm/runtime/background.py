@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from swarm.runtime.seat import FIRST, held
 
 READY_WITHIN = 60.0  #: seconds; a first start makes a database, on a slow disk in a few
 ENDS_WITHIN = 30.0
+#: The error as `supervise.main` writes it: the last thing that a controller says.
+_ERROR = re.compile(r"^error (SWM\d+: .+)\nfix:  (.+)\Z", re.MULTILINE | re.DOTALL)
 _AGAIN = "`swarmctl up` starts it again."
 
 
@@ -78,7 +81,7 @@ def _until_ready(process: subprocess.Popen[bytes], place: Home, said: Path) -> N
         if (code := process.poll()) is not None:
             if code in {0, -signal.SIGTERM}:
                 raise ControllerFailed("it was stopped while it started", remedy=_AGAIN)
-            raise ControllerFailed(_last_words(said), remedy=f"The whole log: {said}")
+            raise _failure(said)
         time.sleep(0.02)
     raise ControllerFailed(f"it is not ready after {READY_WITHIN:.0f} s; its log: {said}")
 
@@ -135,6 +138,10 @@ def _living(pid: object, started: object) -> int | None:
     return pid if is_same(pid, started) else None
 
 
-def _last_words(said: Path) -> str:
-    text = said.read_text(encoding="utf-8", errors="replace").strip()
-    return text[-2_000:] or "it ended without a word"
+def _failure(said: Path) -> ControllerFailed:
+    """What the controller said at its end, with its own remedy if it had one."""
+    words = said.read_text(encoding="utf-8", errors="replace").strip()
+    log = f"The whole log: {said}"
+    if known := _ERROR.search(words):
+        return ControllerFailed(known[1], remedy=f"{known[2]} {log}")
+    return ControllerFailed(words[-2_000:] or "it ended without a word", remedy=log)
