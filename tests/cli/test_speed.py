@@ -11,11 +11,13 @@ import sys
 
 import pytest
 
+from swarm.adapters.postgres import layout, libpq
 from swarm.adapters.postgres.database import Database
+from swarm.adapters.postgres.layout import lay_out
 from swarm.adapters.postgres.migrate import migrate
 from swarm.adapters.postgres.server import EmbeddedServer
 from swarm.adapters.postgres.store.desk.look import KINDS, Look
-from swarm.cli.glance import glance, positional
+from swarm.cli.glance import glance, positional, where
 from swarm.runtime.home import Home
 
 #: What no plain look may load: each costs more than the look itself.
@@ -151,6 +153,49 @@ def test_a_look_falls_back_to_the_driver_when_no_server_listens(rows, place):
     place.home.make()
     place.home.write_note({"pid": 1, "dsn": dsn})
     assert place("get", "swarms", "-o", "name").out == "swarm/shop\n"
+
+
+def test_a_look_falls_back_to_the_driver_without_the_library(rows, place, monkeypatch):
+    def missing():
+        raise libpq.LibpqError("none")
+
+    monkeypatch.setattr(libpq, "_library", missing)
+    assert place("get", "swarms", "-o", "name").out == "swarm/shop\n"
+
+
+OTHER = "host=/other dbname=other"
+
+
+@pytest.mark.parametrize(
+    ("url", "note", "found"),
+    [
+        pytest.param("embedded", "EMBEDDED", "EMBEDDED", id="embedded"),
+        pytest.param("embedded", None, None, id="embedded-and-nobody-works"),
+        pytest.param("embedded", OTHER, None, id="embedded-and-a-controller-works-elsewhere"),
+        pytest.param(OTHER, None, OTHER, id="by-dsn"),
+        pytest.param(OTHER, OTHER, OTHER, id="by-dsn-and-a-controller-works"),
+        pytest.param(OTHER, "host=/third", None, id="by-dsn-and-a-controller-works-elsewhere"),
+        pytest.param(OTHER, "EMBEDDED", None, id="by-dsn-and-an-older-note"),
+        pytest.param(OTHER, ["x"], None, id="a-note-of-nonsense"),
+        pytest.param("", None, None, id="no-database"),
+    ],
+)
+def test_a_look_without_the_driver_goes_where_the_driver_would(tmp_path, url, note, found):
+    home = Home(tmp_path)
+    home.make()
+    home.file.write_text(f'[database]\nurl = "{url}"\n')
+    embedded = lay_out(home.database).dsn
+    if note is not None:
+        home.write_note({"dsn": embedded if note == "EMBEDDED" else note})
+    assert where(home) == (embedded if found == "EMBEDDED" else found)
+
+
+def test_a_database_by_dsn_asks_for_no_account_of_an_embedded_server(tmp_path, monkeypatch):
+    """A container may run under a uid that has no name."""
+    home = Home(tmp_path)
+    home.file.write_text(f'[database]\nurl = "{OTHER}"\n')
+    monkeypatch.setattr(layout, "server_account", lambda _: pytest.fail("asked for"))
+    assert where(home) == OTHER
 
 
 @pytest.mark.fast("one")

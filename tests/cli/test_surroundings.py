@@ -70,7 +70,7 @@ def test_a_repository_is_looked_at_wherever_a_hook_of_another_points(start, tmp_
     assert (repo / "swarm.toml").is_file()
 
 
-@pytest.mark.parametrize("name", ["swarm.toml", "swarm.yaml", ".swarm"])
+@pytest.mark.parametrize("name", ["swarm.toml", "swarm.yaml"])
 def test_a_link_in_place_of_a_first_file_is_not_followed(start, tmp_path, name):
     repo = committed(tmp_path / "repo")
     elsewhere = tmp_path / "elsewhere"
@@ -99,12 +99,26 @@ def test_state_that_an_unknown_repository_brings_is_taken_for_ours_only_when_one
     _, err = ran.communicate()
     assert ran.returncode == 7
     assert ".swarm is there already" in err.decode()
-    assert "Move it away" in err.decode()
+    assert "else move it" in err.decode()
     assert not (repo / "swarm.toml").exists()
     ran = start("init", repo, "--force")
     _, err = ran.communicate()
     assert ran.returncode == 0, err.decode()
     assert brought.exists()
+
+
+@pytest.mark.parametrize("more", [(), ("--force",)])
+def test_a_link_in_place_of_the_state_is_neither_followed_nor_removed(start, tmp_path, more):
+    """It may be the repository's, and it may be somebody's own way to a larger disk."""
+    repo = committed(tmp_path / "repo")
+    (repo / ".swarm").symlink_to(tmp_path / "elsewhere")
+    ran = start("init", repo, *more)
+    _, err = ran.communicate()
+    assert ran.returncode == 7
+    assert ".swarm is a link" in err.decode()
+    assert (repo / ".swarm").is_symlink()
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (repo / "swarm.toml").exists()
 
 
 def test_looking_at_a_repository_writes_nothing_of_it(start, tmp_path):

@@ -65,7 +65,7 @@ def _quickly(place: Home, kind: str, swarm: str, asked: Row) -> list[Row] | None
     from swarm.adapters.postgres.quick import NotQuick, reading  # noqa: PLC0415
     from swarm.adapters.postgres.store.statements import statements  # noqa: PLC0415
 
-    dsn = _where(place)
+    dsn = where(place)
     if dsn is None:
         return None
     try:
@@ -87,20 +87,21 @@ def _quickly(place: Home, kind: str, swarm: str, asked: Row) -> list[Row] | None
         return None
 
 
-def _where(place: Home) -> str | None:
+def where(place: Home) -> str | None:
     """The database to look into as it is; None when somebody has to start or choose one first."""
     from swarm.adapters.postgres.layout import lay_out  # noqa: PLC0415
     from swarm.runtime.database_named import EMBEDDED, named  # noqa: PLC0415
     from swarm.runtime.errors import BadSettings  # noqa: PLC0415
 
-    told = place.read_note().get("dsn")
-    if told == (embedded := lay_out(place.database).dsn):
-        return embedded
     try:
         url, _ = named(place)
     except BadSettings:
         return None
-    return url if url != EMBEDDED and told in {None, url} else None
+    told = place.read_note().get("dsn")
+    if told is None and url != EMBEDDED:
+        return url
+    meant = lay_out(place.database).dsn if url == EMBEDDED else url
+    return meant if told == meant else None
 
 
 def positional(query: str, given: Mapping[str, Any]) -> tuple[str, list[str | None]]:

@@ -9,8 +9,6 @@ from cyclopts import Parameter
 
 from swarm.cli.output import emit, say
 
-_STATE = "It holds the state of an installation. Move it away if it is not yours, or add --force."
-
 
 def init(
     folder: Annotated[Path, Parameter(help="A folder inside the repository.")] = Path(),
@@ -32,13 +30,12 @@ def init(
 
     found = detect.look(folder.resolve())
     home = Home(found.folder)
-    for path in (home.file, home.manifest, home.state):
+    _refuse_state(home.state, force=force)
+    for path in (home.file, home.manifest):
         # What a repository holds may be a link to anywhere: it is replaced, and never followed.
-        # State that is there before the first files is somebody else's, unless one says so.
         is_link = path.is_symlink()
         if (is_link or path.exists()) and not force:
-            keeps = path == home.state and not is_link
-            raise FileExists(f"{path} is there already", remedy=_STATE if keeps else None)
+            raise FileExists(f"{path} is there already")
         if is_link:
             path.unlink()
     home.file.write_text(first_files.installation(found), encoding="utf-8")
@@ -52,3 +49,15 @@ def init(
     for note in found.notes:
         say(f"  note    {note}")
     say("next: read both files, then `swarmctl up`")
+
+
+def _refuse_state(state: Path, *, force: bool) -> None:
+    """State that is there before the first files is somebody else's, unless one says so."""
+    from swarm.runtime.errors import FileExists  # noqa: PLC0415
+
+    if state.is_symlink():
+        away = "Move the link away; once `init` is done, one of yours may take its place."
+        raise FileExists(f"{state} is a link, and may lead anywhere", remedy=away)
+    if state.exists() and not force:
+        away = "It holds the state of an installation. If it is yours, add --force; else move it."
+        raise FileExists(f"{state} is there already", remedy=away)

@@ -51,7 +51,8 @@ def test_a_containers_limit_counts_as_its_memory(tmp_path, limit, smaller):
 
 def test_the_running_server_was_told(database_dsn):
     with connect_sync(database_dsn) as connection:
-        (told,) = connection.execute(
-            "select setting::int from pg_settings where name = 'max_wal_size'"
+        told = connection.execute(
+            "select setting::int, source from pg_settings where name = 'max_wal_size'"
         ).fetchone()
-    assert 256 <= told <= 4096
+    assert told[1] == "command line"
+    assert 256 <= told[0] <= 4096

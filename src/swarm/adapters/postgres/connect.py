@@ -15,7 +15,7 @@ from psycopg import conninfo
 
 from .errors import DsnInvalid, ServerTooOld
 from .failures import translate
-from .session import CLIENT, PRIVATE, SERVER, WHOLE, options
+from .session import SERVER, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,11 +37,7 @@ def connection_parameters(dsn: str, settings: Mapping[str, str] | None = None) -
     except psycopg.Error as error:
         # libpq quotes the whole string, which may hold a password: only its reason is repeated.
         raise DsnInvalid(f"the database DSN cannot be read: {_reason(error, dsn)}") from None
-    told = options(settings or {})
-    theirs = given.pop("options", None)
-    both = f"{told} {theirs}" if theirs else told  # theirs last: the later one wins
-    rest = PRIVATE if given.keys() >= WHOLE else {}
-    return {**rest, **CLIENT, **given, "options": both}
+    return parameters({name: str(value) for name, value in given.items()}, settings)
 
 
 def connect_sync(dsn: str, settings: Mapping[str, str] | None = None) -> psycopg.Connection[Any]:

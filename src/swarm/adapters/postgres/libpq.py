@@ -1,7 +1,8 @@
 """The client library that the driver brings, used without the driver.
 
 Importing psycopg costs more processor time than everything else that a look does; the library
-below it, which knows TLS, SCRAM, service files and the rest, takes a tenth of that.
+below it, which knows TLS, SCRAM, service files and the rest, takes a tenth of that. It is asked in
+its non-blocking way, so that Ctrl-C and our patience end a wait.
 
 Source: PostgreSQL documentation, "libpq - C Library".
 """
@@ -10,27 +11,49 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-from ctypes import POINTER, c_char_p, c_int, c_void_p
+import select
+import time
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_void_p
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_CONNECTION_OK, _ROWS = 0, 2  #: of ConnStatusType and ExecStatusType
+_FAILED, _READING, _WRITING, _DONE = range(4)  #: PostgresPollingStatusType
+_ROWS = 2  #: of ExecStatusType
 _SQLSTATE, _PRIMARY = ord("C"), ord("M")  #: fields of an error
 _NAMES = ("libpq.so.5", "libpq.5.dylib")  #: of a system's own library
 
+
+class _Option(ctypes.Structure):
+    """PQconninfoOption."""
+
+    _fields_ = (
+        ("keyword", c_char_p), ("envvar", c_char_p), ("compiled", c_char_p), ("val", c_char_p),
+        ("label", c_char_p), ("dispchar", c_char_p), ("dispsize", c_int),
+    )  # fmt: skip
+
+
 _Texts = POINTER(c_char_p)
+_Options = POINTER(_Option)
+_Notice = CFUNCTYPE(None, c_void_p, c_char_p)
 _CALLS: dict[str, tuple[type | None, tuple[type, ...]]] = {
-    "PQconnectdbParams": (c_void_p, (_Texts, _Texts, c_int)),
-    "PQstatus": (c_int, (c_void_p,)),
+    "PQconninfoParse": (_Options, (c_char_p, _Texts)),
+    "PQconninfoFree": (None, (_Options,)),
+    "PQconnectStart": (c_void_p, (c_char_p,)),
+    "PQconnectPoll": (c_int, (c_void_p,)),
+    "PQsetNoticeProcessor": (c_void_p, (c_void_p, _Notice, c_void_p)),
+    "PQsocket": (c_int, (c_void_p,)),
     "PQerrorMessage": (c_char_p, (c_void_p,)),
-    "PQexecParams": (
-        c_void_p,
+    "PQsendQueryParams": (
+        c_int,
         (c_void_p, c_char_p, c_int, c_void_p, _Texts, c_void_p, c_void_p, c_int),
     ),
+    "PQconsumeInput": (c_int, (c_void_p,)),
+    "PQisBusy": (c_int, (c_void_p,)),
+    "PQgetResult": (c_void_p, (c_void_p,)),
     "PQresultStatus": (c_int, (c_void_p,)),
     "PQresultErrorField": (c_char_p, (c_void_p, c_int)),
     "PQntuples": (c_int, (c_void_p,)),
@@ -38,61 +61,117 @@ _CALLS: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "PQgetisnull": (c_int, (c_void_p, c_int, c_int)),
     "PQgetvalue": (c_char_p, (c_void_p, c_int, c_int)),
     "PQclear": (None, (c_void_p,)),
+    "PQfreemem": (None, (c_void_p,)),
     "PQfinish": (None, (c_void_p,)),
 }
+
+#: Else libpq writes what a server only remarks to our standard error.
+_SILENCE = _Notice(lambda _argument, _words: None)
 
 Row = tuple[str | None, ...]
 
 
-class NoLibrary(Exception):
-    """libpq is not where psycopg's wheels or a system have it."""
+class LibpqError(Exception):
+    """No library, no connection, or no answer; in libpq's or the server's words."""
 
 
-class LinkFailed(Exception):
-    """No connection, or it broke; in libpq's words."""
+def parse(dsn: str) -> dict[str, str]:
+    """The parameters that a connection string names. Raises LibpqError, without quoting it."""
+    library, words = _library(), c_char_p()
+    found = library.PQconninfoParse(dsn.encode(), ctypes.byref(words))
+    library.PQfreemem(words)
+    if not found:
+        raise LibpqError("it is no connection string")
+    try:
+        return dict(_given(found))
+    finally:
+        library.PQconninfoFree(found)
 
 
-class StatementFailed(Exception):
-    """The server refused a statement; in its words, with the SQLSTATE."""
+def _given(options: ctypes._Pointer[_Option]) -> Iterator[tuple[str, str]]:
+    at = 0
+    while options[at].keyword is not None:
+        if options[at].val is not None:
+            yield options[at].keyword.decode(), options[at].val.decode()
+        at += 1
 
 
 class Link:
-    """One connection, blocking. Raises NoLibrary or LinkFailed."""
+    """One connection."""
 
-    def __init__(self, parameters: Mapping[str, str]) -> None:
-        """parameters: as libpq has them; a connection string in `dbname` is read as one."""
+    def __init__(self, parameters: Mapping[str, str], within: float) -> None:
+        """within: seconds until it is there, or LibpqError is raised."""
         self._pq = _library()
-        names = (c_char_p * (len(parameters) + 1))(*(name.encode() for name in parameters))
-        values = (c_char_p * (len(parameters) + 1))(*(v.encode() for v in parameters.values()))
-        self._link = self._pq.PQconnectdbParams(names, values, 1)
-        if self._pq.PQstatus(self._link) != _CONNECTION_OK:
-            words = self._words()
-            self.close()
-            raise LinkFailed(words)
-
-    def rows(self, query: str, parameters: Sequence[str | None] = ()) -> list[Row]:
-        """Rows of one statement as text; `$1`, `$2` in it stand for `parameters`.
-
-        Raises StatementFailed, or LinkFailed when the answer breaks off.
-        """
-        given = [None if value is None else value.encode() for value in parameters]
-        values = (c_char_p * len(given))(*given)
-        result = self._pq.PQexecParams(
-            self._link, query.encode(), len(given), None, values, None, None, 0
-        )
+        # As one string: in the other way to say it, an empty value is none, and asks a variable.
+        text = " ".join(f"{name}={_quoted(value)}" for name, value in parameters.items())
+        self._link = self._pq.PQconnectStart(text.encode())
         try:
-            if self._pq.PQresultStatus(result) == _ROWS:
-                return list(self._read(result))
-            if self._pq.PQstatus(self._link) != _CONNECTION_OK:
-                raise LinkFailed(self._words())
-            raise StatementFailed(self._refusal(result))
-        finally:
-            self._pq.PQclear(result)
+            self._pq.PQsetNoticeProcessor(self._link, _SILENCE, None)
+            self._log_in(time.monotonic() + within)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End it."""
         self._pq.PQfinish(self._link)
         self._link = None
+
+    def rows(self, query: str, parameters: Sequence[str | None], within: float) -> list[Row]:
+        """Rows of one statement as text; `$1`, `$2` in it stand for `parameters`.
+
+        within: seconds until they are there. Raises LibpqError.
+        """
+        given = [None if value is None else value.encode() for value in parameters]
+        values = (c_char_p * len(given))(*given)
+        if not self._pq.PQsendQueryParams(
+            self._link, query.encode(), len(given), None, values, None, None, 0
+        ):
+            raise LibpqError(self._words())
+        result = self._answer(time.monotonic() + within)
+        try:
+            if self._pq.PQresultStatus(result) != _ROWS:
+                raise LibpqError(self._refusal(result))
+            return list(self._read(result))
+        finally:
+            self._pq.PQclear(result)
+
+    def _log_in(self, until: float) -> None:
+        state = _WRITING
+        while state != _DONE:
+            self._wait(state, until)
+            state = self._pq.PQconnectPoll(self._link)
+            if state == _FAILED:
+                raise LibpqError(self._words())
+
+    def _answer(self, until: float) -> int:
+        """The last result of a statement: the one that counts."""
+        last = 0
+        while True:
+            while self._pq.PQisBusy(self._link):
+                self._wait(_READING, until)
+                if not self._pq.PQconsumeInput(self._link):
+                    self._pq.PQclear(last)
+                    raise LibpqError(self._words())
+            result = self._pq.PQgetResult(self._link)
+            if not result:
+                return last
+            self._pq.PQclear(last)
+            last = result
+
+    def _wait(self, state: int, until: float) -> None:
+        socket, left = self._pq.PQsocket(self._link), until - time.monotonic()
+        if socket < 0:
+            raise LibpqError(self._words())
+        ways = ([socket], []) if state == _READING else ([], [socket])
+        if left <= 0 or not any(select.select(*ways, [], left)):
+            raise LibpqError("the server does not answer")
 
     def _read(self, result: int) -> Iterator[Row]:
         columns = range(self._pq.PQnfields(result))
@@ -116,6 +195,10 @@ class Link:
         return said.decode(errors="replace").strip()
 
 
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 @cache
 def _library() -> ctypes.CDLL:
     for place in (*_bundled(), *_NAMES):
@@ -127,7 +210,7 @@ def _library() -> ctypes.CDLL:
             call = getattr(library, name)
             call.restype, call.argtypes = result, arguments
         return library
-    raise NoLibrary("libpq is neither in psycopg's wheel nor on this system")
+    raise LibpqError("libpq is neither in psycopg's wheel nor on this system")
 
 
 def _bundled() -> list[Path]:

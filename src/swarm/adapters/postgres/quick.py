@@ -1,9 +1,8 @@
 """Reads without loading the driver, for commands that only look.
 
 Importing psycopg costs more processor time than all the rest of `swarmctl get`, which would pay it
-on every call and in every shell completion. So a look speaks to libpq itself. Only reading, and
-only where the schema is this release's; everything else, what goes wrong among it, goes through
-psycopg, which has the words for it.
+on every call and in every shell completion. So a look speaks to libpq itself. Whatever goes wrong,
+it goes through psycopg once more, which has the words for it.
 """
 
 from __future__ import annotations
@@ -11,18 +10,22 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .errors import DatabaseUnavailable
-from .libpq import Link, LinkFailed, NoLibrary, Row, StatementFailed
+from .libpq import LibpqError, Link, Row, parse
 from .migration_files import read_migrations
-from .session import CLIENT, PRIVATE, SCHEMA, WHOLE, options
+from .session import CLIENT, SCHEMA, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: Whatever the statement says, the session may only look, and not for long.
-_ONLY_LOOKS = {"default_transaction_read_only": "on", "statement_timeout": "5s"}
+_CONNECT_SECONDS = 3.0
+_ANSWER_SECONDS = 35.0  #: the server's own limit for a statement ends it before
 
-_NEWEST = "select max(version), max(needs), current_setting('search_path') from swarm.migration"
+#: Here and not among the settings: a server that is asked for as `read-write` would be refused.
+_NEWEST = """
+select max(version), max(needs), current_setting('search_path'),
+       set_config('default_transaction_read_only', 'on', false)
+from swarm.migration
+"""
 
 
 class NotQuick(Exception):
@@ -30,59 +33,32 @@ class NotQuick(Exception):
 
 
 class Reader:
-    """Reads of one command."""
+    """Reads of one command, over one connection."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    def rows(self, query: str, parameters: Sequence[str | None] = ()) -> list[Row]:
-        """Rows of one reading statement as text; `$1`, `$2` in it stand for `parameters`.
-
-        Raises NotQuick when the connection breaks, and DatabaseUnavailable with the server's words
-        when the statement fails.
-        """
-        try:
-            return self._link.rows(query, parameters)
-        except LinkFailed as error:
-            raise NotQuick(str(error)) from error
-        except StatementFailed as error:
-            raise DatabaseUnavailable(f"reading from the database: {error}") from error
+    def rows(self, query: str, given: Sequence[str | None] = ()) -> list[Row]:
+        """Rows of one reading statement as text; `$1`, `$2` in it stand for what is given."""
+        return self._link.rows(query, given, _ANSWER_SECONDS)
 
 
 @contextmanager
 def reading(dsn: str) -> Iterator[Reader]:
-    """A reader of this database while the block runs. Raises NotQuick."""
+    """A reader of this database. What fails while the block runs ends it with NotQuick."""
     try:
-        link = Link(_parameters(dsn))
-    except (LinkFailed, NoLibrary) as error:
+        told = parameters(parse(dsn)) | {"client_encoding": CLIENT["client_encoding"]}
+        with Link(told, _CONNECT_SECONDS) as link:
+            reader = Reader(link)
+            _insist_on_schema(reader)
+            yield reader
+    except LibpqError as error:
         raise NotQuick(str(error)) from error
-    try:
-        _insist_on_schema(link)
-        yield Reader(link)
-    finally:
-        link.close()
 
 
-def _parameters(dsn: str) -> dict[str, str]:
-    if "=" not in dsn and "://" not in dsn:
-        raise NotQuick("libpq would read it as the name of a database")
-    if "options" in dsn:
-        raise NotQuick("the connection string has session settings of its own")
-    if all(f"{word}=" in dsn for word in WHOLE):
-        # In the string itself: as a parameter, an empty value is the same to libpq as none. In
-        # either, what comes later wins.
-        private = " ".join(f"{name}='{value}'" for name, value in PRIVATE.items())
-        dsn = f"{private} {dsn}"
-    ours = {**CLIENT, "application_name": "swarmctl"}
-    return {**ours, "dbname": dsn, "options": options(_ONLY_LOOKS)}
-
-
-def _insist_on_schema(link: Link) -> None:
-    """Only where `migrate` has nothing to do or to refuse, and a pooler kept our settings."""
+def _insist_on_schema(reader: Reader) -> None:
+    """Only where the newest migration is ours or serves us, and no pooler dropped our settings."""
+    ((version, needs, path, _),) = reader.rows(_NEWEST)
     known = len(read_migrations())
-    try:
-        ((version, needs, path),) = link.rows(_NEWEST)
-    except (LinkFailed, StatementFailed) as error:
-        raise NotQuick(str(error)) from error
     if int(version or 0) < known or int(needs or 0) > known or path != SCHEMA:
         raise NotQuick(f"the schema is at {version}, needs {needs}, search path {path}")

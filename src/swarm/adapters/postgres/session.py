@@ -62,10 +62,19 @@ PRIVATE = {
 }
 
 
-def options(settings: Mapping[str, str]) -> str:
-    """`SERVER`, with these settings over it, as libpq's parameter `options`."""
-    told = {**SERVER, **settings}
-    return " ".join(f"-c {name}={_escaped(value)}" for name, value in told.items())
+def parameters(
+    given: Mapping[str, str], settings: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """All parameters of a session, for a connection string that gives these.
+
+    settings: over `SERVER`; what the string has as `options` is over both.
+    """
+    told = {**SERVER, **(settings or {})}
+    options = [f"-c {name}={_escaped(value)}" for name, value in told.items()]
+    if theirs := given.get("options"):
+        options.append(theirs)
+    private = PRIVATE if given.keys() >= WHOLE else {}
+    return {**private, **CLIENT, **given, "options": " ".join(options)}
 
 
 def _escaped(value: str) -> str:
