@@ -27,7 +27,6 @@ from stand import (
     read_in,
     row,
     run,
-    settle_memory,
     stand,
     yardstick,
 )
@@ -162,7 +161,7 @@ async def alike(size: int, measured: int) -> None:
         row(f"{size:,} texts filled", "", f"{size / took:,.0f}/s", "each one new and long")
         run_ = Copies(("feed",), stood, texts, known, await stood.spent())
         both = Copies(("feed", "forum"), stood, texts, known, await stood.spent())
-        settle_memory()
+        await stood.settle()
         for number in range(measured):  # in turns, so that checkpoints and the like fall upon both
             await run_.feed(number)
             await both.feed(number)

@@ -25,7 +25,6 @@ from stand import (
     read_in,
     row,
     run,
-    settle_memory,
     stand,
     yardstick,
 )
@@ -104,7 +103,7 @@ async def half_known(
 ) -> tuple[float, float, float]:
     """How many needs were there in the middle; signals per second of one source, and of two."""
     intake, start = PostgresIntake(stood.database), linters.there
-    settle_memory()
+    await stood.settle()
     spent = await stood.spent()
     times, pairs = [], []
     # In turns, so that checkpoints and the like fall upon both.
