@@ -448,3 +448,27 @@ async def test_drift_is_noted_when_it_changes(world, intake):
     assert (await world.snapshot()).drifted == (("web", "c9"),)
     assert await intake.saw_drift(world.swarm, {})
     assert (await world.snapshot()).drifted == ()
+
+
+async def test_no_table_is_read_whole_by_a_plan_that_was_made_while_it_was_empty(world, intake):
+    """Of a thousand texts each would be compared with each row, until somebody analyses it."""
+    for table in ("need", "alias", "signal", "citation", "likeness"):
+        await world.sql(f"vacuum (analyze) {table}")
+
+    async def hear(number):
+        text = free_text(world.swarm, number, f"{hashlib.sha512(b'%d' % number).hexdigest()}")
+        await intake.ingest(world.swarm, "feed", reading(text, cursor=f"{number}"))
+
+    async def read_whole():
+        await world.sql("select pg_stat_force_next_flush()")
+        return await world.sql(
+            "select relname, seq_scan from pg_stat_user_tables where relname in"
+            " ('alias', 'need', 'signal', 'citation', 'likeness') order by 1"
+        )
+
+    for number in range(10):  # until its plans are kept
+        await hear(number)
+    await world.sql("insert into alias select 'x' || n, 'y' from generate_series(1, 1000) n")
+    before = await read_whole()
+    await hear(99)
+    assert await read_whole() == before

@@ -4,7 +4,9 @@
 -- name: lock_source
 -- Readings of one swarm go side by side; one that met another while both made the same need tries
 -- again alone, or two busy sources could keep each other from ever getting through.
-select cursor, now(),
+-- What follows looks rows up by their keys. A plan that was made while a table was empty would read
+-- all of it for each of a thousand keys, until the table is analysed again.
+select cursor, now(), set_config('enable_seqscan', 'off', true),
        case when %(alone)s then pg_advisory_xact_lock(hashtextextended(swarm, 1))
             else pg_advisory_xact_lock_shared(hashtextextended(swarm, 1)) end
 from source where swarm = %(swarm)s and name = %(name)s for no key update

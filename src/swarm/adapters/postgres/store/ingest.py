@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,13 +31,13 @@ TEXTS_MOST = 256  #: external citations of one need whose words are compared; mo
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """One reading, prepared outside of any transaction."""
+    """One reading; it is prepared once, however often its transaction is tried."""
 
     swarm: SwarmId
     source: str
-    cursor: str
+    reading: Reading
     after: str | None
-    texts: Sequence[Text]
+    prepared: asyncio.Task[list[Text]]
 
 
 class PostgresIntake:
@@ -60,7 +61,9 @@ class PostgresIntake:
         self, swarm: SwarmId, source: str, reading: Reading, after: str | None = None
     ) -> IngestReport:
         """Keep one reading. Raises StaleCursor."""
-        given = _Given(swarm, source, reading.cursor, after, _prepare(swarm, reading.signals))
+        # In a thread: the server looks meanwhile which of the signals it knows.
+        prepared = asyncio.create_task(asyncio.to_thread(_prepare, swarm, reading.signals))
+        given = _Given(swarm, source, reading, after, prepared)
 
         async def together(connection: AsyncConnection[Any]) -> IngestReport:
             return await self._ingest(connection, given, alone=False)
@@ -122,18 +125,20 @@ class PostgresIntake:
         self, connection: AsyncConnection[Any], given: _Given, *, alone: bool
     ) -> IngestReport:
         now = await self._lock_source(connection, given, alone=alone)
-        fresh = await self._unknown(connection, given.texts)
+        known = await self._known_signals(connection, given.reading.signals)
+        prepared = await given.prepared
+        fresh = [text for text in prepared if text.signal.id not in known]
         harvest = Harvest(swarm=given.swarm, now=now)
         if fresh:
             matches = await match(connection, fresh)
             await self._grow(connection, harvest, fresh, matches)
             await write_harvest(connection, harvest)
-        place = {"cursor": given.cursor, "news": bool(fresh)}
+        place = {"cursor": given.reading.cursor, "news": bool(fresh)}
         me = {"swarm": given.swarm, "name": given.source}
         await connection.execute(self._sql["advance"], {**me, **place})
         return IngestReport(
             new=len(fresh),
-            repeated=len(given.texts) - len(fresh),
+            repeated=len(prepared) - len(fresh),
             opened=tuple(harvest.opened),
             merged=len(harvest.aliases),
             cited=harvest.cited,
@@ -155,15 +160,14 @@ class PostgresIntake:
         now: datetime = row[1]
         return now
 
-    async def _unknown(
-        self, connection: AsyncConnection[Any], prepared: Sequence[Text]
-    ) -> list[Text]:
-        if not prepared:
-            return []
-        asked = {"ids": [text.signal.id for text in prepared]}
+    async def _known_signals(
+        self, connection: AsyncConnection[Any], signals: Sequence[Signal]
+    ) -> set[SignalId]:
+        if not signals:
+            return set()
+        asked = {"ids": sorted({signal.id for signal in signals})}
         rows = await (await connection.execute(self._sql["known_signals"], asked)).fetchall()
-        known = {id_ for (id_,) in rows}
-        return [text for text in prepared if text.signal.id not in known]
+        return {id_ for (id_,) in rows}
 
     async def _grow(
         self,
