@@ -160,5 +160,7 @@ def test_what_happened_outside_kept_its_promises_and_a_doctored_outside_is_told(
     assert said.returncode == 3
     broken = [line for line in said.stdout.splitlines() if line.startswith("broken: ")]
     assert any("gates" in line and "land without an order" in line for line in broken)
+    assert any("once" in line and "land of" in line and "after that of" in line for line in broken)
+    assert any("rollback" in line and "it is unwatched" in line for line in broken)
     assert sum("once" in line and "notify happened" in line for line in broken) == len(messages)
-    assert len(broken) == 1 + len(messages)
+    assert len(broken) == 3 + len(messages), "\n".join(broken)

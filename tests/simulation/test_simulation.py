@@ -87,7 +87,10 @@ def test_another_process_lives_the_same_hours(hashing):
 
 
 def noticed(rules, seeds, layers, hours=24.0):
-    """Whether one of these seeds breaks one of these rules; the first that does is the last."""
+    """Whether one of these seeds breaks one of these rules; the first that does is the last.
+
+    One in eight does, or so; with every change of the program others. So ranges are wide.
+    """
     return any(
         one.rule in rules
         for seed in seeds
@@ -104,7 +107,7 @@ def test_targets_without_keys_are_noticed():
 @pytest.mark.slow
 @pytest.mark.req("OWN-4", "VAL-2")
 def test_a_store_without_fences_is_noticed_although_keyed_targets_hide_the_harm():
-    assert noticed({Rule.FENCE}, range(6, 12), Layers(fenced=False))
+    assert noticed({Rule.FENCE}, range(40), Layers(fenced=False))
 
 
 @pytest.mark.slow
@@ -112,7 +115,7 @@ def test_a_store_without_fences_is_noticed_although_keyed_targets_hide_the_harm(
 def test_a_store_that_looks_at_freezes_only_when_it_hands_out_is_noticed():
     """Where nothing goes wrong but what people do: somebody has to come in that very moment."""
     alone = {"layers": Layers(held_back=False), "kinds": frozenset({Fault.PERSON})}
-    found = (simulate(trial(seed, 24, **alone)).judgement.violations for seed in range(48, 60))
+    found = (simulate(trial(seed, 24, **alone)).judgement.violations for seed in range(48, 100))
     assert any(one.rule in {Rule.FREEZE, Rule.MODE} for each in found for one in each)
 
 
@@ -122,7 +125,7 @@ def test_a_store_that_looks_at_freezes_only_when_it_hands_out_is_noticed():
 @pytest.mark.slow
 def test_a_failure_shrinks_within_a_minute_to_a_story_that_one_command_shows_again():
     unfenced = Layers(fenced=False)
-    candidates = (simulate(trial(seed, 24, layers=unfenced)) for seed in range(6, 20))
+    candidates = (simulate(trial(seed, 24, layers=unfenced)) for seed in range(60))
     failure = next(result for result in candidates if result.failed)
     began = time.process_time()  # a minute of a processor, however many others want it as well
     small = shrink(failure, simulate, time.process_time)

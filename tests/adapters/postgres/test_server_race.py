@@ -1,5 +1,6 @@
 """Many processes want a server that is not there yet."""
 
+import psycopg
 import pytest
 
 from swarm.adapters.postgres.postmaster import Answer, ask, server_processes
@@ -37,3 +38,25 @@ def test_processes_that_come_and_go_never_meet_a_stopping_server(data_folder, st
             assert user.line(), "it did not get a server"
             user.go_on()
         assert [user.line() for user in users] == ["left"] * 3
+
+
+@pytest.mark.req("LOOP-11")
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("Connection refused", id="before"),
+        pytest.param("Connection reset by peer", id="at-its-door"),
+        pytest.param("could not send startup packet: Broken pipe", id="on-the-threshold"),
+        pytest.param("server closed the connection unexpectedly", id="inside"),
+    ],
+)
+def test_a_server_that_ends_while_we_connect_is_nobody_and_no_riddle(
+    database_server, monkeypatch, words
+):
+    """As one does whose disk is full, or that was killed: the next look starts another."""
+
+    def ends(**_):
+        raise psycopg.OperationalError(f"connection to server on socket failed: {words}")
+
+    monkeypatch.setattr(psycopg, "connect", ends)
+    assert ask(database_server.layout) is Answer.NOBODY

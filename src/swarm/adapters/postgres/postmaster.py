@@ -46,6 +46,10 @@ _LEAST_TO_START = 20 * 1024 * 1024
 _STOP_COMMAND = "while read -r _; do :; done; read pid < postmaster.pid; kill -INT $pid"
 
 
+#: What libpq says when nobody listens, or whoever did ends at that moment.
+_GONE = ("No such file", "Connection refused", "closed the conn", "reset by peer", "Broken pipe")
+
+
 class Answer(Enum):
     """What a connection attempt told us."""
 
@@ -71,7 +75,7 @@ def ask(layout: Layout) -> Answer:
             return Answer.STOPPING
         if "the database system is" in words:
             return Answer.STARTING
-        if any(sign in words for sign in ("No such file", "Connection refused", "closed the conn")):
+        if any(sign in words for sign in _GONE):
             return Answer.NOBODY
         raise ServerUnreachable(f"{layout.socket}: {first_line(error)}") from error
     return Answer.READY
