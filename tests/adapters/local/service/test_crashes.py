@@ -63,11 +63,12 @@ asyncio.run(main())
 async def test_proxy_and_versions_survive_the_controller_and_are_adopted(target):
     boot = f"await service.bootstrap('{OLD}', Path('{target.checkout(OLD)}'), 'boot')"
     start = f"await service.start_canary('{NEW}', Path('{target.checkout(NEW)}'), 'start')"
-    other = controller(
-        target, [boot, start, "await service.set_traffic(50, 's')", "await asyncio.sleep(100)"]
-    )
+    told = ["await service.set_traffic(50, 's')", "print('set', flush=True)"]
+    other = controller(target, [boot, start, *told, "await asyncio.sleep(100)"])
     try:
-        await until(lambda: target.folder.exists() and state.read(target.folder).percent == 50, 20)
+        # The record says so before the proxy does.
+        said = await asyncio.wait_for(asyncio.to_thread(other.stdout.readline), 20)
+        assert said == b"set\n"
     finally:
         other.send_signal(signal.SIGKILL)
         other.wait()
