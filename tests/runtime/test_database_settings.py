@@ -47,6 +47,20 @@ def test_a_wrong_word_does_not_lead_to_an_empty_database(home, text, told):
     assert caught.value.message.endswith(told)
 
 
+@pytest.mark.parametrize(
+    ("written", "given"),
+    [
+        pytest.param("host=a\\u0000b dbname=x", None, id="a-NUL-behind-which-nobody-reads"),
+        pytest.param("embedded", b"host=\xff dbname=x", id="bytes-that-are-no-text"),
+    ],
+)
+def test_what_libpq_would_read_otherwise_leads_nowhere(home, monkeypatch, written, given):
+    if given is not None:
+        monkeypatch.setenv("SWARM_DATABASE__URL", os.fsdecode(given))
+    with pytest.raises(BadSettings, match=r"database.url, or SWARM_DATABASE__URL: .* or a DSN"):
+        named(home(f'[database]\nurl = "{written}"\n'))
+
+
 def test_the_fields_are_those_of_the_settings():
     assert set(FIELDS) == set(DatabaseSettings.model_fields)
 

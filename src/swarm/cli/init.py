@@ -13,7 +13,9 @@ from swarm.cli.output import emit, say
 def init(
     folder: Annotated[Path, Parameter(help="A folder inside the repository.")] = Path(),
     *,
-    force: Annotated[bool, Parameter(help="Overwrite existing files.")] = False,
+    force: Annotated[
+        bool, Parameter(help="Overwrite existing files, and go on with the state that is there.")
+    ] = False,
 ) -> None:
     """Look at this repository and write swarm.toml and swarm.yaml. Starts nothing.
 

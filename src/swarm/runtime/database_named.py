@@ -37,4 +37,10 @@ def named(home: Home) -> tuple[str, str]:
     if not url.strip():
         # To libpq, nothing is whatever server it finds on this machine.
         raise BadSettings(f"{home.file}: database.url: is empty; write {EMBEDDED!r} or a DSN")
+    if "\0" in url or url.encode(errors="replace").decode() != url:
+        # libpq reads no further than a NUL: perhaps the name of another server.
+        raise BadSettings(
+            f"{home.file}: database.url, or SWARM_DATABASE__URL: holds a NUL, or what is no UTF-8"
+            f" text; write {EMBEDDED!r} or a DSN"
+        )
     return url, binaries

@@ -157,7 +157,6 @@ class Link:
             while self._pq.PQisBusy(self._link):
                 self._wait(_READING, until)
                 if not self._pq.PQconsumeInput(self._link):
-                    self._pq.PQclear(last)
                     raise LibpqError(self._words())
             result = self._pq.PQgetResult(self._link)
             if not result:

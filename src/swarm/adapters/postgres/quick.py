@@ -17,7 +17,7 @@ from .session import CLIENT, SCHEMA, parameters
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_CONNECT_SECONDS = 3.0
+_CONNECT_SECONDS = float(CLIENT["connect_timeout"])
 _ANSWER_SECONDS = 35.0  #: the server's own limit for a statement ends it before
 
 #: Here and not among the settings: a server that is asked for as `read-write` would be refused.
